@@ -1,0 +1,61 @@
+/* Map keys and values: what user space tells the kernel, and what the kernel keeps about whom it watches. */
+#ifndef AA_ABI_FILTER_H
+#define AA_ABI_FILTER_H
+
+#include <linux/types.h>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+
+#define AA_SLOTS 256u /* rows of the targets table; row 0 is the self-test's */
+#define AA_SLOT_SELF_TEST 0u
+/* A slot as records and the watched set carry it: row, and how often that row was given away before, so that a record
+ * still under way when its target was released is never taken for the next owner's. */
+#define AA_SLOT(row, generation) ((generation) << 8 | (row))
+#define AA_SLOT_ROW(slot) ((slot)&0xffu)
+
+/* watched: key __u32 tgid. One living process. */
+struct aa_watched {
+  __u64 start_ns;
+  __u64 parent_start_ns;
+  __u32 parent_tgid;
+  __u32 slot;
+  __u32 image; /* execs so far */
+  __u32 flags; /* AA_WATCHED_* */
+};
+
+#define AA_WATCHED_ROOT 1u           /* the root of its target */
+#define AA_WATCHED_PARENT_CURRENT 2u /* adopted: the parent is the one it had then */
+
+/* targets: one row a slot. The kernel counts in it, user space writes the rest through a shared mapping. */
+struct aa_target {
+  __u32 active; /* 0: its processes are no longer watched, whatever the watched set still holds */
+  __u32 slot;   /* row and generation of its present owner: an entry with another generation is stale */
+  __u32 tls_level;
+  __u32 limit;    /* live processes allowed: the target's share of the watched set */
+  __u64 live;     /* entries of the watched set in this slot */
+  __u64 attempts; /* records this target's processes asked for */
+  __u64 lost;     /* of those, never reached the ring */
+  __u64 refused;  /* processes that found no room */
+};
+
+/* Families and causes of the ledger: one row for each pair, per CPU. */
+#define AA_FAMILY_EXEC 0u
+#define AA_FAMILIES 3u
+
+#define AA_CAUSE_ATTEMPT 0u      /* not a loss: every record asked for */
+#define AA_CAUSE_RING_FULL 1u
+#define AA_CAUSE_SCRATCH 2u      /* no working memory free */
+#define AA_CAUSE_WATCHED_FULL 3u /* a process could not be watched: not a record, but an insert */
+#define AA_CAUSE_SHARE_FULL 4u   /* the same, because its target's share was used up */
+#define AA_CAUSES 8u
+
+struct aa_ledger_row {
+  __u64 count;
+  __u64 first_ns; /* CLOCK_BOOTTIME of the first and the last, 0 when none */
+  __u64 last_ns;
+};
+
+#pragma GCC diagnostic pop
+
+#endif

@@ -1,0 +1,27 @@
+// base/text.h: bytes a program chose, made safe to show.
+//
+// Comes in: arbitrary bytes (argv, paths). Goes out: valid UTF-8, or escaped text for a terminal. Knows nothing of us.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace aa {
+
+// True when `bytes` is well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF). O(n).
+bool is_utf8(std::string_view bytes);
+
+// `bytes` with every maximal ill-formed part replaced by U+FFFD (as Unicode's "substitution of maximal subparts").
+std::string to_utf8(std::string_view bytes);
+
+// As to_utf8, and NUL (which D-Bus strings cannot carry) becomes U+FFFD too.
+std::string to_bus_string(std::string_view bytes);
+
+// For terminals: control characters (C0, DEL, C1), bidirectional controls (U+202A..202E, U+2066..2069, U+200E, U+200F,
+// U+061C), line and paragraph separators and invalid bytes become \xNN per byte; a backslash stays as it is.
+std::string for_terminal(std::string_view bytes);
+
+// RFC 4648 base64 with padding.
+std::string base64(std::string_view bytes);
+
+}  // namespace aa

@@ -1,0 +1,69 @@
+// control/control.h: the D-Bus face: name, object, methods, properties, signals.
+//
+// Comes in: calls on the bus. Goes out: Commands (left, to the Monitor) and replies. Knows sdbus-c++, nothing of BPF. One
+// object owns connection, adaptors and proxies and can be destroyed and made again while events go on.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "state/monitor.h"
+
+namespace aa {
+
+struct SubscribeFilter {
+  std::string target;               // id; "" all
+  std::vector<std::string> types;   // event type names; empty all
+  std::optional<Severity> min_severity;  // alerts below it are left out; other types are not affected
+};
+
+class Control {
+ public:
+  // What Control needs of the house. All called from the loop's thread.
+  struct House {
+    std::function<void(Command)> command;  // answered through Control::answer, perhaps before it returns
+    const Monitor* monitor = nullptr;      // queries only
+    std::function<Result<UniqueFd>(const SubscribeFilter&)> subscribe;  // read end of a new subscriber's pipe
+    std::function<std::vector<std::pair<std::string, std::uint64_t>>()> counters;  // property Counters, sorted
+    std::string version;
+    std::string config_file;
+    std::uint64_t boot_time_ns = 0;  // CLOCK_REALTIME at boot-time zero
+    std::uint32_t self_pid = 0;
+  };
+
+  // Connects (DBUS_SYSTEM_BUS_ADDRESS or the system bus when `address` is empty), exports, requests the name. Error: no
+  // bus, name refused by policy or taken; the hint says what to do.
+  static Result<std::unique_ptr<Control>> make(const std::string& address, House house);
+  ~Control();
+
+  // For the loop: descriptors to poll now (asked again before every wait) and how long the bus allows to wait.
+  struct Poll {
+    int fd = -1;
+    int wake_fd = -1;  // sdbus-c++ 2.x's second descriptor, −1 in 1.x
+    short events = 0;  // poll(2) bits
+    int timeout_ms = -1;
+  };
+  Poll poll() const;
+
+  // Handles at most `budget` pending messages; true when more are waiting. Error: the bus is gone; destroy this object.
+  Result<bool> process(int budget);
+
+  // The Monitor's answer to a command; a token nobody waits for is ignored.
+  void answer(const Answer& answer);
+
+  // Signals, from finished events: Alert, TargetAdded, TargetRemoved, EventsLost, ProbeStateChanged. Others are ignored.
+  void signal(const Event& event);
+
+ private:
+  struct Impl;
+  explicit Control(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace aa

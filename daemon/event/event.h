@@ -1,0 +1,159 @@
+// event/event.h: what happened, as plain values.
+//
+// Comes in: nothing. Goes out: the Event every room right of `decode` speaks. Strings hold the exact bytes the kernel
+// gave, whatever their encoding; `json` and the D-Bus rooms make them presentable. No I/O, no clock, no kernel types.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace aa {
+
+// A thread group for the whole life of this boot: id in the initial pid namespace and start in CLOCK_BOOTTIME ns.
+struct ProcessId {
+  std::uint32_t pid = 0;
+  std::uint64_t start_ns = 0;
+
+  auto operator<=>(const ProcessId&) const = default;
+  explicit operator bool() const { return pid != 0; }
+  std::string text() const;  // "4242-98123456789"
+};
+
+// Parses "pid-start" (both decimal, nothing else); nullopt otherwise.
+std::optional<ProcessId> parse_process_id(std::string_view text);
+
+enum class ParentSource : std::uint8_t { birth, current };
+
+// The process an event is about, as it was when it happened.
+struct ProcessRef {
+  ProcessId id;
+  std::uint32_t tid = 0;
+  std::uint32_t ns_pid = 0;  // in its own pid namespace; equals id.pid in the initial one
+  ProcessId parent;          // {} when unknown
+  ParentSource parent_source = ParentSource::birth;
+  std::uint32_t uid = 0;  // effective
+  std::uint32_t gid = 0;
+  std::uint32_t image = 0;  // successful execs so far
+  std::uint64_t cgroup_id = 0;
+  std::string comm;
+  std::string cgroup;  // path below the cgroup v2 root, "" when it could not be resolved
+  std::string exe;     // of record's `image`; filled by the Monitor except for exec, where decode fills it
+};
+
+struct TargetRef {
+  std::string id;
+  std::string name;
+};
+
+struct ForkBody {
+  ProcessId child;
+  std::uint32_t child_ns_pid = 0;
+};
+
+struct ExecBody {
+  std::string filename;  // as requested
+  std::vector<std::string> argv;
+  std::string cwd;
+  std::string interpreter;  // "" when the kernel ran `filename` itself
+  std::int32_t result = 0;  // 0, or a negative errno
+  bool argv_truncated = false;
+  bool argv_unreadable = false;
+  bool memfd = false;
+  bool deleted = false;
+  bool exe_truncated = false;
+  bool cwd_truncated = false;
+  bool cwd_deleted = false;
+  bool filename_truncated = false;
+  bool interpreter_truncated = false;
+};
+
+struct ExitBody {
+  std::uint32_t status = 0;  // wait status: code << 8 | signal | 0x80 when core dumped
+  std::uint64_t runtime_ns = 0;
+};
+
+// Kernel-only bodies: they feed the Monitor and never reach a sink.
+struct RefusedBody {  // the header's process forked a child that found no room in the watched set
+  ProcessId child;
+  std::uint32_t child_ns_pid = 0;
+};
+struct AdoptedBody {};  // the header's process entered the watched set while its tree was being enrolled
+
+enum class Severity : std::uint8_t { info, warning, critical };
+
+struct AncestryItem {
+  ProcessId id;
+  std::string exe;
+  std::vector<std::string> argv;
+};
+
+struct AlertBody {
+  std::string kind;  // "watched-set-full", "events-lost", "probe-lost"
+  Severity severity = Severity::warning;
+  std::string rule;
+  std::string summary;  // one plain sentence
+  std::vector<AncestryItem> ancestry;
+  std::optional<std::uint64_t> cause_seq;
+};
+
+struct LossBody {
+  std::string family;  // "exec"
+  std::string cause;   // "ring-full"
+  std::uint64_t count = 0;
+  std::uint64_t first_boot_ns = 0;
+  std::uint64_t last_boot_ns = 0;
+};
+
+struct GapBody {
+  std::uint64_t from_boot_ns = 0;
+  std::uint64_t to_boot_ns = 0;
+  std::string reason;
+};
+
+enum class TargetChange : std::uint8_t { added, removed, exited, adopted };
+
+struct TargetBody {
+  TargetChange change = TargetChange::added;
+  std::uint64_t adopted = 0;  // added: pre-existing descendants taken in; adopted: those taken in later
+};
+
+enum class ProbeState : std::uint8_t { attached, standby, degraded, failed, unavailable };
+
+struct ProbeBody {
+  std::string family;   // "exec"
+  std::string program;  // "aa_exec"
+  std::string hook;     // "tp_btf/sched_process_exec"
+  ProbeState state = ProbeState::unavailable;
+  int error_number = 0;
+  std::string reason;
+
+  bool operator==(const ProbeBody&) const = default;
+};
+
+using EventBody = std::variant<ForkBody, ExecBody, ExitBody, AlertBody, LossBody, GapBody, TargetBody, ProbeBody,
+                               RefusedBody, AdoptedBody>;
+
+struct Event {
+  std::uint64_t seq = 0;      // order of delivery; set by the Monitor
+  std::uint64_t boot_ns = 0;  // CLOCK_BOOTTIME when it happened
+  std::int64_t wall_ns = 0;   // CLOCK_REALTIME of the same; set by the Monitor from its clock offset
+  std::uint32_t slot = 0;     // kernel's target slot (row | generation << 8); 0 when the event has none
+  std::optional<TargetRef> target;
+  std::optional<ProcessRef> process;
+  EventBody body;
+};
+
+// The `type` member: "fork" "exec" "exit" "alert" "loss" "gap" "target" "probe" ("refused"/"adopted" never shown).
+std::string_view type_name(const EventBody& body);
+std::string_view name_of(Severity severity);      // "info" "warning" "critical"
+std::string_view name_of(ProbeState state);       // "attached" …
+std::string_view name_of(TargetChange change);    // "added" …
+std::optional<Severity> parse_severity(std::string_view name);
+
+}  // namespace aa

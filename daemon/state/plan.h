@@ -1,0 +1,183 @@
+// state/plan.h: what goes into the Monitor besides events (commands, completions) and what comes out (plans, answers).
+//
+// Values only. `main` has plans carried out by probe/kernel_state and brings the completion back like any other input.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "event/event.h"
+
+namespace aa {
+
+// Names who waits for an answer; 0: nobody.
+using Token = std::uint64_t;
+
+// The named errors of the D-Bus contract.
+enum class Fault : std::uint8_t {
+  no_such_process, no_such_target, not_authorized, limit_reached, invalid_argument, invalid_pattern, invalid_config,
+  not_supported, probe_failed, map_failed, failed,
+};
+
+struct Refusal {
+  Fault fault = Fault::failed;
+  std::string sentence;  // says what is wrong and what to do
+};
+
+enum class TlsLevel : std::uint8_t { off, metadata, redacted, full };
+enum class TargetSource : std::uint8_t { config, dbus, discovered };
+
+// ---- commands -------------------------------------------------------------------------------------------------------
+
+struct StartMonitoring {
+  Token token = 0;
+  std::uint32_t pid = 0;
+  std::shared_ptr<const UniqueFd> pidfd;  // when the caller gave one: closes the pid-reuse race; null otherwise
+  std::string name;                       // "" : the Monitor takes the root's comm
+  TlsLevel tls = TlsLevel::redacted;
+  std::uint32_t owner_uid = 0;  // who asked
+  TargetSource source = TargetSource::dbus;
+};
+
+struct StopMonitoring {
+  Token token = 0;
+  std::string target;  // id, a name that one target alone has, or root pid in digits
+};
+
+using Command = std::variant<StartMonitoring, StopMonitoring>;
+
+// ---- plans: what the kernel is to be told ------------------------------------------------------------------------------
+
+// Take a process and its descendants into the watched set under `slot`.
+struct EnrolPlan {
+  Token token = 0;
+  std::uint32_t slot = 0;
+  std::uint32_t pid = 0;
+  std::shared_ptr<const UniqueFd> pidfd;
+  std::uint32_t limit = 0;  // share of the watched set
+  TlsLevel tls = TlsLevel::redacted;
+  std::vector<ProcessId> members;  // living known descendants that belong to the outer target now (nested enrolment)
+};
+
+// Give a target's processes back to `return_to`'s slot, or let them go.
+struct ReleasePlan {
+  Token token = 0;
+  std::uint32_t slot = 0;
+  std::optional<std::uint32_t> return_to;
+};
+
+// There may be room again: adopt descendants that were refused.
+struct AdoptPlan {
+  std::uint32_t slot = 0;
+};
+
+// Compare lineage with the kernel's living processes.
+struct ReconcilePlan {};
+
+// Programs that rest while nothing is watched: wake them (true) or let them rest.
+struct StandbyPlan {
+  bool watching = false;
+};
+
+using Plan = std::variant<EnrolPlan, ReleasePlan, AdoptPlan, ReconcilePlan, StandbyPlan>;
+
+// ---- completions -------------------------------------------------------------------------------------------------------
+
+// A living process as the task iterator showed it, with text from /proc (exact bytes; "" where unreadable).
+struct LivingProcess {
+  ProcessId id;
+  ProcessId parent;  // {} for pid 1's and kernel threads' parent 0
+  ParentSource parent_source = ParentSource::current;
+  std::uint32_t ns_pid = 0;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint32_t image = 0;
+  std::uint32_t slot = 0;
+  bool watched = false;
+  bool adopted = false;  // entered the watched set by this plan
+  bool has_text = false; // exe, cwd and argv below were read
+  std::string comm;
+  std::string cgroup;
+  std::string exe;
+  std::string cwd;
+  std::vector<std::string> argv;
+};
+
+struct Enrolled {
+  Token token = 0;
+  std::uint32_t slot = 0;
+  std::uint64_t boot_ns = 0;
+  std::optional<Refusal> refusal;          // set: nothing was changed in the kernel
+  ProcessId root;
+  std::optional<std::uint32_t> already;    // the root is the root of that slot already: nothing was changed
+  std::optional<std::uint32_t> outer;      // nested: the slot it belonged to before
+  std::vector<LivingProcess> processes;    // every process now in the slot, and the root's unwatched ancestors
+};
+
+struct Released {
+  Token token = 0;
+  std::uint32_t slot = 0;
+  std::uint64_t boot_ns = 0;
+  std::optional<std::uint32_t> return_to;
+};
+
+struct Adopted {
+  std::uint32_t slot = 0;
+  std::uint64_t boot_ns = 0;
+  std::vector<LivingProcess> processes;
+};
+
+// Arrives after every record written before the snapshot was read.
+struct Reconciled {
+  std::uint64_t snapshot_boot_ns = 0;      // when the snapshot was begun
+  std::vector<LivingProcess> processes;    // every living process, watched or not; text only where has_text
+};
+
+using Completion = std::variant<Enrolled, Released, Adopted, Reconciled>;
+
+// ---- what the kernel counted --------------------------------------------------------------------------------------------
+
+struct LedgerRow {
+  std::string family;  // "exec"
+  std::string cause;   // "attempt", "ring-full", "scratch", "watched-full", "share-full", "recursion", "sink-stalled" …
+  std::uint64_t count = 0;  // since boot of the daemon
+  std::uint64_t first_boot_ns = 0;
+  std::uint64_t last_boot_ns = 0;
+
+  bool operator==(const LedgerRow&) const = default;
+};
+
+struct SlotCount {
+  std::uint32_t slot = 0;
+  std::uint64_t live = 0;
+  std::uint64_t attempts = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t refused = 0;
+};
+
+struct KernelCounts {
+  std::uint64_t boot_ns = 0;
+  std::vector<LedgerRow> ledger;
+  std::vector<SlotCount> slots;
+};
+
+// ---- answers --------------------------------------------------------------------------------------------------------------
+
+struct Answer {
+  Token token = 0;
+  std::variant<std::string, Refusal> outcome;  // string: the target id (StartMonitoring) or "" (done)
+};
+
+// What one input produced. Events are in order and numbered.
+struct Step {
+  std::vector<Event> events;
+  std::vector<Plan> plans;
+  std::vector<Answer> answers;
+};
+
+}  // namespace aa
