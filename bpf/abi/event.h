@@ -109,11 +109,13 @@ struct aa_task_row {
 };
 
 #define AA_TASK_WATCHED 1u
-#define AA_TASK_ADOPTED 2u /* entered the watched set in this pass */
+#define AA_TASK_ADOPTED 2u /* entered the watched set with this enrolment (the root too) */
 #define AA_TASK_KERNEL 4u  /* a kernel thread */
 #define AA_TASK_THREAD 8u  /* asked for by the id of a thread that is not its leader; tgid names its process */
 #define AA_TASK_REFUSED 16u /* belongs inside, but there was no room */
 #define AA_TASK_BIRTH 32u  /* parent_* is the birth parent */
+#define AA_TASK_SELF 64u   /* the daemon */
+#define AA_TASK_DEAD 128u  /* every thread has left; only its parent has not asked yet */
 
 #pragma GCC diagnostic pop
 

@@ -26,6 +26,7 @@ struct aa_watched {
 
 #define AA_WATCHED_ROOT 1u           /* the root of its target */
 #define AA_WATCHED_PARENT_CURRENT 2u /* adopted: the parent is the one it had then */
+#define AA_WATCHED_SERIAL(serial) ((serial) << 16) /* adopted: for which enrolment, so that a row read twice says the same */
 
 /* targets: one row a slot. The kernel counts in it, user space writes the rest through a shared mapping. */
 struct aa_target {
@@ -48,12 +49,41 @@ struct aa_target {
 #define AA_CAUSE_SCRATCH 2u      /* no working memory free */
 #define AA_CAUSE_WATCHED_FULL 3u /* a process could not be watched: not a record, but an insert */
 #define AA_CAUSE_SHARE_FULL 4u   /* the same, because its target's share was used up */
+#define AA_CAUSE_ADOPT_CUT 5u    /* an exiting process had more children than one pass adopts: not a record */
 #define AA_CAUSES 8u
 
 struct aa_ledger_row {
   __u64 count;
   __u64 first_ns; /* CLOCK_BOOTTIME of the first and the last, 0 when none */
   __u64 last_ns;
+};
+
+/* moves: key __u32 tgid. Processes the next scan shall give to another slot. */
+struct aa_move {
+  __u64 start_ns;
+  __u32 slot;
+  __u32 reserved;
+};
+
+/* What one pass of the task iterator shall do, besides listing every process. In .bss: one scan at a time. */
+#define AA_SCAN_INSERT 1u   /* take `tgid` into the watched set as the root of `slot` */
+#define AA_SCAN_ADOPT 2u    /* take in every process whose parent is watched */
+#define AA_SCAN_MOVE 4u     /* entries of slot `from` named in moves, or whose parent has `slot`, go to `slot` */
+#define AA_SCAN_RETURN 8u   /* every entry of slot `from` goes to `slot` */
+#define AA_SCAN_SWEEP 16u   /* every entry of slot `from` leaves the watched set */
+#define AA_SCAN_COUNT 32u   /* count what finds no room (set in one pass only: the next meets the same again) */
+
+struct aa_scan {
+  __u32 mode; /* AA_SCAN_* */
+  __u32 tgid;
+  __u32 slot;
+  __u32 from;
+  __u32 self;    /* out: the thread group that reads the iterator, which is never watched */
+  __u32 changed; /* out: entries this pass inserted, moved or removed */
+  __u32 outer;   /* out: the slot the root belonged to, 0 none */
+  __u32 root_of; /* out: the slot it is the root of already, 0 none */
+  __u32 serial;  /* 16 bits, one per enrolment: marks whom it adopted */
+  __u32 reserved;
 };
 
 #pragma GCC diagnostic pop

@@ -3,10 +3,20 @@
 // Comes in: arbitrary bytes (argv, paths). Goes out: valid UTF-8, or escaped text for a terminal. Knows nothing of us.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace aa {
+
+// The sequence at bytes[at]: its length and whether it is well-formed. When it is not, `length` is that of the maximal
+// ill-formed part (at least 1), as Unicode's "substitution of maximal subparts" counts it. Wants at < bytes.size().
+// O(1).
+struct Utf8Sequence {
+  std::size_t length = 1;
+  bool valid = false;
+};
+Utf8Sequence utf8_sequence(std::string_view bytes, std::size_t at);
 
 // True when `bytes` is well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF). O(n).
 bool is_utf8(std::string_view bytes);

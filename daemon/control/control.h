@@ -1,7 +1,7 @@
 // control/control.h: the D-Bus face: name, object, methods, properties, signals.
 //
-// Comes in: calls on the bus. Goes out: Commands (left, to the Monitor) and replies. Knows sdbus-c++, nothing of BPF. One
-// object owns connection, adaptors and proxies and can be destroyed and made again while events go on.
+// Comes in: calls on the bus. Goes out: Commands (left, to the Monitor) and replies. Knows sdbus-c++, nothing of BPF.
+// One object owns connection, adaptors and proxies and can be destroyed and made again while events go on.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@
 namespace aa {
 
 struct SubscribeFilter {
-  std::string target;               // id; "" all
-  std::vector<std::string> types;   // event type names; empty all
+  std::string target;                    // id; "" all
+  std::vector<std::string> types;        // event type names; empty all
   std::optional<Severity> min_severity;  // alerts below it are left out; other types are not affected
 };
 
@@ -57,7 +57,8 @@ class Control {
   // The Monitor's answer to a command; a token nobody waits for is ignored.
   void answer(const Answer& answer);
 
-  // Signals, from finished events: Alert, TargetAdded, TargetRemoved, EventsLost, ProbeStateChanged. Others are ignored.
+  // Signals, from finished events: Alert, TargetAdded, TargetRemoved, EventsLost, ProbeStateChanged. Others are
+  // ignored.
   void signal(const Event& event);
 
  private:

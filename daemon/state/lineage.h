@@ -1,11 +1,12 @@
 // state/lineage.h: who started whom, living and remembered.
 //
-// Comes in: processes by id, from events and from the task iterator. Goes out: ancestry and descendants. Pure: no BPF, no
-// bus, no clock. A process is keyed by its id, never by pid alone; a pid is resolved once, at the edge.
+// Comes in: processes by id, from events and from the task iterator. Goes out: ancestry and descendants. Pure: no BPF,
+// no bus, no clock. A process is keyed by its id, never by pid alone; a pid is resolved once, at the edge.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,8 +42,8 @@ struct Process {
   std::uint32_t target = 0;    // Targets' key of the innermost enrolled root's target, 0 none
   std::uint64_t exec_ns = 0;   // boot time of its last exec, 0 unknown
   std::uint64_t exit_ns = 0;
-  std::shared_ptr<const ProcessText> text;        // null until known
-  std::shared_ptr<const std::string> cgroup;      // interned
+  std::shared_ptr<const ProcessText> text;    // null until known
+  std::shared_ptr<const std::string> cgroup;  // interned
   char comm[16] = {};
 
   bool alive() const { return exit == kAlive; }
@@ -75,6 +76,10 @@ class Lineage {
   // Marks the end. An exited process stays while a descendant lives and then within Limits.
   void exited(const ProcessId& id, std::int32_t status, std::uint64_t boot_ns);
 
+  // Takes back a kExitLost that turned out wrong: the process was seen again. False when it cannot be so: the process
+  // is unknown, ended for certain, or a younger one holds its pid.
+  bool revive(const ProcessId& id);
+
   // Itself first, then parents, as far as they are known.
   std::vector<const Process*> ancestry(const ProcessId& id) const;
   std::vector<const Process*> children(const ProcessId& id) const;  // in order of start
@@ -86,9 +91,17 @@ class Lineage {
   // Forgets what Limits allow to forget. Returns how many. Amortised O(forgotten).
   std::size_t expire(std::uint64_t now_boot_ns);
 
+  // Boot time when the next process may be forgotten for its age; nullopt when none waits for that.
+  std::optional<std::uint64_t> next_expiry() const;
+  // More exited processes without living descendants than keep_exited_count: expire() has work at once.
+  bool over_count() const;
+
   std::size_t size() const;
   std::size_t living() const;
   std::vector<const Process*> all() const;  // parents before children, then by start
+
+  // Every process, in no order; `visit` may change what is not identity, parent or end.
+  void for_each(const std::function<void(Process&)>& visit);
 
  private:
   struct Impl;

@@ -1,7 +1,7 @@
 // state/monitor.h: the one owner of state.
 //
-// Comes in: events, commands, completions, kernel counts, time. Goes out: finished events, plans, answers. Pure: the same
-// inputs give the same outputs on any machine. It asks nothing and knows no BPF, no bus, no file, no clock.
+// Comes in: events, commands, completions, kernel counts, time. Goes out: finished events, plans, answers. Pure: the
+// same inputs give the same outputs on any machine. It asks nothing and knows no BPF, no bus, no file, no clock.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,19 @@
 
 namespace aa {
 
+// What reconciling with the kernel has repaired so far, in processes.
+struct RepairCounts {
+  std::uint64_t reconciled_lost_exits = 0;  // believed alive, and gone
+  std::uint64_t reconciled_found = 0;       // watched, and unknown
+};
+
 class Monitor {
  public:
   struct Settings {
-    std::string boot_id;                 // /proc/sys/kernel/random/boot_id
-    std::int64_t realtime_offset_ns = 0; // CLOCK_REALTIME − CLOCK_BOOTTIME
+    std::string boot_id;                  // /proc/sys/kernel/random/boot_id
+    std::int64_t realtime_offset_ns = 0;  // CLOCK_REALTIME − CLOCK_BOOTTIME
     std::uint32_t watched_limit = 65'536;
-    std::uint32_t target_share = 32'768; // live processes a target may hold
+    std::uint32_t target_share = 32'768;  // live processes a target may hold
     Lineage::Limits lineage;
     std::size_t keep_exited_targets = 256;
     std::chrono::nanoseconds reconcile_every = std::chrono::seconds(60);
@@ -33,8 +39,8 @@ class Monitor {
   explicit Monitor(Settings settings);
   ~Monitor();
 
-  Step on_event(Event event);                  // a decoded, redacted record
-  Step apply(Command command);                 // answered by a later completion, or at once when refused
+  Step on_event(Event event);   // a decoded, redacted record
+  Step apply(Command command);  // answered by a later completion, or at once when refused
   Step complete(Completion completion);
   Step on_counts(const KernelCounts& counts);  // loss events, alerts, adoption of the refused, reconcile
   Step on_probe(ProbeBody probe);              // a program's state changed
@@ -46,7 +52,8 @@ class Monitor {
   const Lineage& lineage() const;
   std::vector<const Target*> targets() const;  // running first, then exited, by key
   const Target* target(std::uint32_t key) const;
-  // By id, by a name that one target alone has, or root pid in digits; a refusal says which of these failed.
+  // By id, by a name that one target alone has, or root pid in digits; a refusal says which of these failed. Of several
+  // targets with that name or pid, the only running one is meant; an exited one only where none runs.
   std::variant<const Target*, Refusal> resolve_target(std::string_view text) const;
   // Every process of a target, living and remembered, parents before children.
   std::vector<const Process*> tree(const Target& target) const;
@@ -54,7 +61,8 @@ class Monitor {
   const std::vector<ProbeBody>& probes() const;
   const std::vector<LedgerRow>& ledger() const;  // as of the last on_counts
   std::uint64_t delivered() const;               // events numbered so far
-  std::uint64_t consumed_records() const;        // kernel records taken in by on_event: attempts = consumed + lost
+  RepairCounts repairs() const;
+  std::uint64_t consumed_records() const;  // kernel records taken in by on_event: attempts = consumed + lost
 
  private:
   struct Impl;

@@ -20,8 +20,17 @@ using Token = std::uint64_t;
 
 // The named errors of the D-Bus contract.
 enum class Fault : std::uint8_t {
-  no_such_process, no_such_target, not_authorized, limit_reached, invalid_argument, invalid_pattern, invalid_config,
-  not_supported, probe_failed, map_failed, failed,
+  no_such_process,
+  no_such_target,
+  not_authorized,
+  limit_reached,
+  invalid_argument,
+  invalid_pattern,
+  invalid_config,
+  not_supported,
+  probe_failed,
+  map_failed,
+  failed,
 };
 
 struct Refusal {
@@ -51,7 +60,8 @@ struct StopMonitoring {
 
 using Command = std::variant<StartMonitoring, StopMonitoring>;
 
-// ---- plans: what the kernel is to be told ------------------------------------------------------------------------------
+// ---- plans: what the kernel is to be told
+// ------------------------------------------------------------------------------
 
 // Take a process and its descendants into the watched set under `slot`.
 struct EnrolPlan {
@@ -86,7 +96,8 @@ struct StandbyPlan {
 
 using Plan = std::variant<EnrolPlan, ReleasePlan, AdoptPlan, ReconcilePlan, StandbyPlan>;
 
-// ---- completions -------------------------------------------------------------------------------------------------------
+// ---- completions
+// -------------------------------------------------------------------------------------------------------
 
 // A living process as the task iterator showed it, with text from /proc (exact bytes; "" where unreadable).
 struct LivingProcess {
@@ -99,8 +110,8 @@ struct LivingProcess {
   std::uint32_t image = 0;
   std::uint32_t slot = 0;
   bool watched = false;
-  bool adopted = false;  // entered the watched set by this plan
-  bool has_text = false; // exe, cwd and argv below were read
+  bool adopted = false;   // entered the watched set by this plan
+  bool has_text = false;  // exe, cwd and argv below were read
   std::string comm;
   std::string cgroup;
   std::string exe;
@@ -112,11 +123,11 @@ struct Enrolled {
   Token token = 0;
   std::uint32_t slot = 0;
   std::uint64_t boot_ns = 0;
-  std::optional<Refusal> refusal;          // set: nothing was changed in the kernel
+  std::optional<Refusal> refusal;  // set: nothing was changed in the kernel
   ProcessId root;
-  std::optional<std::uint32_t> already;    // the root is the root of that slot already: nothing was changed
-  std::optional<std::uint32_t> outer;      // nested: the slot it belonged to before
-  std::vector<LivingProcess> processes;    // every process now in the slot, and the root's unwatched ancestors
+  std::optional<std::uint32_t> already;  // the root is the root of that slot already: nothing was changed
+  std::optional<std::uint32_t> outer;    // nested: the slot it belonged to before
+  std::vector<LivingProcess> processes;  // every process now in the slot, and the root's unwatched ancestors
 };
 
 struct Released {
@@ -134,17 +145,18 @@ struct Adopted {
 
 // Arrives after every record written before the snapshot was read.
 struct Reconciled {
-  std::uint64_t snapshot_boot_ns = 0;      // when the snapshot was begun
-  std::vector<LivingProcess> processes;    // every living process, watched or not; text only where has_text
+  std::uint64_t snapshot_boot_ns = 0;    // when the snapshot was begun
+  std::vector<LivingProcess> processes;  // every living process, watched or not; text only where has_text
 };
 
 using Completion = std::variant<Enrolled, Released, Adopted, Reconciled>;
 
-// ---- what the kernel counted --------------------------------------------------------------------------------------------
+// ---- what the kernel counted
+// --------------------------------------------------------------------------------------------
 
 struct LedgerRow {
   std::string family;  // "exec"
-  std::string cause;   // "attempt", "ring-full", "scratch", "watched-full", "share-full", "recursion", "sink-stalled" …
+  std::string cause;  // "attempt", "ring-full", "scratch", "watched-full", "share-full", "recursion", "sink-stalled" …
   std::uint64_t count = 0;  // since boot of the daemon
   std::uint64_t first_boot_ns = 0;
   std::uint64_t last_boot_ns = 0;
@@ -166,7 +178,8 @@ struct KernelCounts {
   std::vector<SlotCount> slots;
 };
 
-// ---- answers --------------------------------------------------------------------------------------------------------------
+// ---- answers
+// --------------------------------------------------------------------------------------------------------------
 
 struct Answer {
   Token token = 0;

@@ -31,8 +31,8 @@ struct Target {
   std::uint64_t live = 0;       // processes alive now, as lineage knows
   std::uint64_t processes = 0;  // ever
   std::uint64_t adopted = 0;
-  std::uint64_t events = 0;     // delivered to the sinks
-  std::uint64_t attempts = 0;   // kernel's counts at the last reading
+  std::uint64_t events = 0;    // delivered to the sinks
+  std::uint64_t attempts = 0;  // kernel's counts at the last reading
   std::uint64_t lost = 0;
   std::uint64_t refused = 0;
 };

@@ -1,0 +1,308 @@
+/* The exec family: which programs a watched tree ran, who started them, what ended them.
+ *
+ * Comes in: fork, exec and exit of every process. Goes out: lifecycle records of the watched ones, and the watched set
+ * kept true. One body per event; a thin program for each way of attaching (tp_btf, and raw_tp where that is refused).
+ */
+#include "lib/record_text.bpf.h"
+#include "lib/scan.bpf.h"
+#include "lib/syscall.bpf.h"
+#include "lib/watched.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* ---- fork ---------------------------------------------------------------------------------------------------------- */
+
+/* The parent may be handed to another target while its child enters: the child follows. */
+static __always_inline void follow_parent(__u32 child_tgid, struct aa_watched *parent, __u32 slot) {
+  struct aa_watched *child;
+  if (parent->slot == slot) return;
+  child = bpf_map_lookup_elem(&aa_watched, &child_tgid);
+  if (!child || child->slot != slot) return;
+  child->slot = parent->slot;
+  count_live(slot, -1);
+  count_live(child->slot, 1);
+}
+
+static __always_inline int on_fork(struct task_struct *parent, struct task_struct *child) {
+  __u32 parent_tgid = BPF_CORE_READ(parent, tgid);
+  __u32 child_tgid = BPF_CORE_READ(child, tgid);
+  struct aa_watched entry = {};
+  struct aa_watched *owner;
+  struct aa_fork record;
+  __u64 now;
+  if (parent_tgid == child_tgid) return 0; /* a thread */
+  owner = watched_now(parent);
+  if (!owner) return 0;
+
+  now = bpf_ktime_get_boot_ns();
+  entry.start_ns = BPF_CORE_READ(child, start_boottime);
+  entry.parent_tgid = parent_tgid;
+  entry.parent_start_ns = owner->start_ns;
+  entry.slot = owner->slot;
+  entry.image = owner->image;
+
+  header_from_task(&record.header, parent, AA_KIND_FORK, sizeof(record), now);
+  header_from_entry(&record.header, owner);
+  record.header.slot = entry.slot;
+  record.child_start_ns = entry.start_ns;
+  record.child_tgid = child_tgid;
+  record.child_ns_tgid = ns_tgid_of(child);
+  if (!watched_entry(child_tgid, entry.start_ns)) { /* a scan may have been quicker */
+    if (watched_insert(child_tgid, &entry, 1))
+      record.header.kind = AA_KIND_REFUSED;
+    else
+      follow_parent(child_tgid, owner, entry.slot);
+  }
+  emit_lifecycle(&record, sizeof(record), entry.slot, now);
+  return 0;
+}
+
+/* ---- exec ---------------------------------------------------------------------------------------------------------- */
+
+static __always_inline void send_exec(struct aa_scratch *s, __u64 off, __u64 now) {
+  __u64 size = sizeof(s->record) + off;
+  AA_BOUND_TEXT(size);
+  s->record.header.size = size;
+  emit_lifecycle(&s->record, size, s->record.header.slot, now);
+}
+
+static __always_inline void begin_exec(struct aa_scratch *s, struct task_struct *task, struct aa_watched *entry,
+                                       __u16 kind, __u64 now) {
+  __builtin_memset(&s->record, 0, sizeof(s->record));
+  header_from_task(&s->record.header, task, kind, 0, now);
+  header_from_entry(&s->record.header, entry);
+}
+
+static __always_inline int on_exec(struct task_struct *task, struct linux_binprm *bprm) {
+  struct aa_watched *entry = watched_now(task);
+  struct aa_scratch *s;
+  struct mm_struct *mm;
+  struct fs_struct *fs;
+  struct path root = {};
+  const char *filename, *interp;
+  __u64 now, off;
+  if (!entry) return 0;
+  now = bpf_ktime_get_boot_ns();
+  __sync_fetch_and_add(&entry->image, 1); /* counted even when the record is lost: the next one says how many */
+  s = scratch_of(AA_SCRATCH_EXEC);
+  if (!s) {
+    attempt(AA_FAMILY_EXEC, entry->slot, now);
+    lost(AA_FAMILY_EXEC, AA_CAUSE_SCRATCH, entry->slot, now);
+    return 0;
+  }
+  begin_exec(s, task, entry, AA_KIND_EXEC, now);
+  mm = BPF_CORE_READ(task, mm);
+  fs = BPF_CORE_READ(task, fs);
+  BPF_CORE_READ_INTO(&root, fs, root);
+  s->record.argc = BPF_CORE_READ(bprm, argc);
+
+  off = put_argv(s, mm);
+  filename = BPF_CORE_READ(bprm, filename);
+  s->record.filename_len = put_kernel_string(s, off, filename);
+  off += s->record.filename_len;
+  interp = BPF_CORE_READ(bprm, interp);
+  if (interp != filename) {
+    __u32 len = put_kernel_string(s, off, interp);
+    if (len > AA_INTERP_MAX) {
+      len = AA_INTERP_MAX;
+      s->record.flags |= AA_EXEC_INTERP_CUT;
+    }
+    s->record.interp_len = len;
+    off += len;
+  }
+  s->record.exe_len = put_exe(s, off, mm, &root);
+  off += s->record.exe_len;
+  s->record.cwd_len = put_cwd(s, off, fs, &root);
+  off += s->record.cwd_len;
+  send_exec(s, off, now);
+  return 0;
+}
+
+/* ---- failed exec ----------------------------------------------------------------------------------------------------- */
+
+#define AA_ARGV_STEPS 8192
+#define AA_ARGV_STEPS_UNROLLED 128
+#define AA_ARGUMENT_MAX (32 * 1024)
+_Static_assert(AA_ARGV_LIMIT + AA_ARGUMENT_MAX <= AA_TEXT_MAX, "an argument read at the limit stays in the text");
+
+/* Copies one argument; true at the array's end. */
+static __always_inline int argv_step(struct aa_scratch *s) {
+  struct aa_argv_walk *argv = &s->argv;
+  __u64 off = argv->len;
+  __u64 argument = 0;
+  __u32 width = argv->compat ? 4 : 8;
+  long len;
+  if (bpf_probe_read_user(&argument, argv->compat ? 4 : 8, (void *)argv->pointer)) {
+    s->record.flags |= AA_EXEC_ARGV_CUT;
+    return 1;
+  }
+  if (!argument) return 1;
+  if (off >= aa_argv_limit || off > AA_ARGV_LIMIT) {
+    argv->cut = 1;
+    return 1;
+  }
+  AA_BOUND_TEXT(off);
+  if (off > AA_ARGV_LIMIT) return 1;
+  len = bpf_probe_read_user_str(&s->text[off], AA_ARGUMENT_MAX, (void *)argument);
+  if (len <= 0) {
+    s->record.flags |= AA_EXEC_ARGV_CUT;
+    return 1;
+  }
+  argv->pointer += width;
+  argv->count += 1;
+  argv->len += len;
+  if (len == AA_ARGUMENT_MAX || argv->len > aa_argv_limit) {
+    argv->cut = 1;
+    return 1;
+  }
+  return 0;
+}
+
+struct aa_argv_context {
+  struct aa_scratch *scratch;
+};
+
+static long argv_callback(__u32 index, struct aa_argv_context *context) {
+  (void)index;
+  return argv_step(context->scratch);
+}
+
+static __always_inline __u64 put_requested_argv(struct aa_scratch *s, struct aa_exec_request *request) {
+  s->argv.pointer = request->argv;
+  s->argv.compat = request->compat;
+  s->argv.count = 0;
+  s->argv.len = 0;
+  s->argv.cut = 0;
+  if (request->argv) {
+    if (AA_HAS_BPF_LOOP) {
+      struct aa_argv_context context = {s};
+      bpf_loop(AA_ARGV_STEPS, argv_callback, &context, 0);
+    } else {
+      int i;
+      for (i = 0; i < AA_ARGV_STEPS_UNROLLED; i++)
+        if (argv_step(s)) break;
+      if (i == AA_ARGV_STEPS_UNROLLED) s->argv.cut = 1;
+    }
+  }
+  if (s->argv.cut) s->record.flags |= AA_EXEC_ARGV_CUT;
+  if (s->argv.len > aa_argv_limit) s->argv.len = aa_argv_limit;
+  s->record.argc = s->argv.count;
+  s->record.argv_len = s->argv.len;
+  s->record.argv_total = s->argv.len;
+  return s->argv.len;
+}
+
+static __always_inline int on_syscall_exit(struct pt_regs *regs, long result) {
+  struct aa_exec_request request = {};
+  struct task_struct *task;
+  struct aa_watched *entry;
+  struct aa_scratch *s;
+  struct fs_struct *fs;
+  struct path root = {};
+  __u64 now, off;
+  if (result >= 0) return 0;
+  task = (struct task_struct *)bpf_get_current_task();
+  exec_request_of(regs, task, &request);
+  if (!request.is_exec) return 0;
+  entry = watched_now(task);
+  if (!entry) return 0;
+  now = bpf_ktime_get_boot_ns();
+  s = scratch_of(AA_SCRATCH_FAILED);
+  if (!s) {
+    attempt(AA_FAMILY_EXEC, entry->slot, now);
+    lost(AA_FAMILY_EXEC, AA_CAUSE_SCRATCH, entry->slot, now);
+    return 0;
+  }
+  begin_exec(s, task, entry, AA_KIND_EXEC_FAILED, now);
+  s->record.result = result;
+  off = put_requested_argv(s, &request);
+  s->record.filename_len = put_user_string(s, off, (void *)request.filename);
+  if (s->record.filename_len == AA_PATH_MAX - 1) s->record.flags |= AA_EXEC_FILENAME_CUT;
+  off += s->record.filename_len;
+  fs = BPF_CORE_READ(task, fs);
+  BPF_CORE_READ_INTO(&root, fs, root);
+  s->record.cwd_len = put_cwd(s, off, fs, &root);
+  off += s->record.cwd_len;
+  send_exec(s, off, now);
+  return 0;
+}
+
+/* ---- exit ------------------------------------------------------------------------------------------------------------ */
+
+/* As wait(2) reports it: the group's code once somebody ended the group, else the leader's own. */
+static __always_inline __u32 wait_status(struct task_struct *task) {
+  struct signal_struct *signal = BPF_CORE_READ(task, signal);
+  if (BPF_CORE_READ(signal, flags) & AA_SIGNAL_GROUP_EXIT) return BPF_CORE_READ(signal, group_exit_code);
+  return BPF_CORE_READ(task, group_leader, exit_code);
+}
+
+/* A process that leaves while its tree is being enrolled, before any pass saw its children: after it they are the
+ * reaper's and nothing would lead to them. */
+#define AA_ORPHANS_MAX 128
+static __noinline int adopt_orphans(struct task_struct *task, __u32 slot) {
+  char *head = (char *)task + bpf_core_field_offset(struct task_struct, children);
+  struct task_struct *leader = leader_of(task);
+  char *at = (char *)BPF_CORE_READ(task, children.next);
+  int i;
+  for (i = 0; i < AA_ORPHANS_MAX; i++) {
+    struct task_struct *child;
+    if (!at || at == head) return 0;
+    child = (struct task_struct *)(at - bpf_core_field_offset(struct task_struct, sibling));
+    if (!group_dead(child)) adopt(child, leader, slot, 1);
+    at = (char *)BPF_CORE_READ(child, sibling.next);
+  }
+  if (at != head) ledger_count(AA_FAMILY_EXEC, AA_CAUSE_ADOPT_CUT, bpf_ktime_get_boot_ns());
+  return 0;
+}
+
+static __always_inline int on_exit(struct task_struct *task) {
+  __u32 tgid = BPF_CORE_READ(task, tgid);
+  struct aa_watched *entry;
+  struct aa_watched last;
+  struct aa_exit record = {};
+  __u64 now;
+  int active;
+  if (!group_dead(task)) return 0;
+  watched_now(task); /* while a tree is enrolled: takes itself in, so that its end is told */
+  entry = watched_entry(tgid, BPF_CORE_READ(task, group_leader, start_boottime));
+  if (!entry) return 0;
+  __builtin_memcpy(&last, entry, sizeof(last));
+  active = slot_active(last.slot);
+  if (!watched_delete(tgid, last.slot)) return 0;
+  if (!active) return 0;
+  if (aa_enrolling) adopt_orphans(task, last.slot);
+  now = bpf_ktime_get_boot_ns();
+  header_from_task(&record.header, task, AA_KIND_EXIT, sizeof(record), now);
+  header_from_entry(&record.header, &last);
+  record.status = wait_status(task);
+  emit_lifecycle(&record, sizeof(record), last.slot, now);
+  return 0;
+}
+
+/* ---- attach points --------------------------------------------------------------------------------------------------- */
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(aa_fork, struct task_struct *parent, struct task_struct *child) { return on_fork(parent, child); }
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(aa_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm) { return on_exec(task, bprm); }
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(aa_exit, struct task_struct *task) { return on_exit(task); }
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(aa_failed_exec, struct pt_regs *regs, long result) { return on_syscall_exit(regs, result); }
+
+SEC("raw_tp/sched_process_fork")
+int BPF_PROG(aa_fork_raw, struct task_struct *parent, struct task_struct *child) { return on_fork(parent, child); }
+
+SEC("raw_tp/sched_process_exec")
+int BPF_PROG(aa_exec_raw, struct task_struct *task, int old_pid, struct linux_binprm *bprm) {
+  return on_exec(task, bprm);
+}
+
+SEC("raw_tp/sched_process_exit")
+int BPF_PROG(aa_exit_raw, struct task_struct *task) { return on_exit(task); }
+
+SEC("raw_tp/sys_exit")
+int BPF_PROG(aa_failed_raw, struct pt_regs *regs, long result) { return on_syscall_exit(regs, result); }

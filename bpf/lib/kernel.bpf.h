@@ -1,0 +1,179 @@
+/* The kernel's structures, as far as we use them. CO-RE relocates every access; nothing here is a layout.
+ *
+ * Source of each field: the BTF of 5.10, 6.1, 6.12, 6.18 and 7.2. No vmlinux.h: this page is the list of what we depend on.
+ */
+#ifndef AA_KERNEL_BPF_H
+#define AA_KERNEL_BPF_H
+
+#include <linux/types.h>
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+  int counter;
+} atomic_t;
+
+typedef struct {
+  __u32 val;
+} kuid_t;
+
+typedef struct {
+  __u32 val;
+} kgid_t;
+
+struct list_head {
+  struct list_head *next;
+};
+
+struct upid {
+  int nr;
+};
+
+struct pid {
+  unsigned int level;
+  struct upid numbers[1];
+};
+
+struct cred {
+  kuid_t euid;
+  kgid_t egid;
+};
+
+struct kernfs_node {
+  __u64 id;
+};
+
+struct cgroup {
+  struct kernfs_node *kn;
+};
+
+struct css_set {
+  struct cgroup *dfl_cgrp;
+};
+
+struct qstr {
+  __u32 len;
+  const unsigned char *name;
+};
+
+struct hlist_bl_node {
+  struct hlist_bl_node **pprev;
+};
+
+struct dentry {
+  struct hlist_bl_node d_hash;
+  struct dentry *d_parent;
+  struct qstr d_name;
+};
+
+struct vfsmount {
+  struct dentry *mnt_root;
+};
+
+struct mount {
+  struct mount *mnt_parent;
+  struct dentry *mnt_mountpoint;
+  struct vfsmount mnt;
+};
+
+struct path {
+  struct vfsmount *mnt;
+  struct dentry *dentry;
+};
+
+struct file {
+  struct path f_path;
+};
+
+struct fs_struct {
+  struct path root;
+  struct path pwd;
+};
+
+struct mm_struct {
+  unsigned long arg_start;
+  unsigned long arg_end;
+  struct file *exe_file;
+};
+
+struct signal_struct {
+  atomic_t live;
+  int group_exit_code;
+  unsigned int flags;
+};
+
+struct thread_info {
+  __u32 status; /* x86 */
+};
+
+struct task_struct {
+  struct thread_info thread_info;
+  unsigned int flags;
+  int pid;
+  int tgid;
+  int exit_code;
+  __u64 start_boottime;
+  struct task_struct *real_parent;
+  struct task_struct *group_leader;
+  struct list_head children;
+  struct list_head sibling;
+  struct signal_struct *signal;
+  const struct cred *cred;
+  struct fs_struct *fs;
+  struct mm_struct *mm;
+  struct css_set *cgroups;
+  struct pid *thread_pid;
+  char comm[16];
+};
+
+struct linux_binprm {
+  int argc;
+  const char *filename;
+  const char *interp;
+};
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+  unsigned long bx;
+  unsigned long cx;
+  unsigned long dx;
+  unsigned long si;
+  unsigned long di;
+  unsigned long orig_ax;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+  __u64 regs[31];
+  __u64 orig_x0;
+  int syscallno;
+};
+#endif
+
+struct seq_file;
+
+struct bpf_iter_meta {
+  struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+  struct bpf_iter_meta *meta;
+  struct task_struct *task;
+};
+
+#pragma clang attribute pop
+
+/* include/linux/sched.h, include/linux/sched/signal.h: unchanged since 2.6. */
+#define AA_PF_KTHREAD 0x00200000
+#define AA_SIGNAL_GROUP_EXIT 0x00000004
+
+/* BPF_FUNC_loop came with 5.17: asked of the running kernel's BTF, so that the branch is dead where it is missing. */
+enum bpf_func_id___probe { BPF_FUNC_loop___probe = 181 };
+#define AA_HAS_BPF_LOOP bpf_core_enum_value_exists(enum bpf_func_id___probe, BPF_FUNC_loop___probe)
+
+#endif

@@ -1,0 +1,107 @@
+/* A path from kernel objects: dentries up, through mounts, to the process's root. No string of the caller is believed. */
+#ifndef AA_PATH_BPF_H
+#define AA_PATH_BPF_H
+
+#include "lib/maps.bpf.h"
+
+#define AA_WALK_RUNNING 0u
+#define AA_WALK_ROOT 1u     /* reached the process's root: the path is whole */
+#define AA_WALK_OUTSIDE 2u  /* reached the namespace's root without meeting the process's */
+#define AA_WALK_DETACHED 3u /* an object outside every tree: memfd, unmounted */
+#define AA_WALK_TOO_LONG 4u /* a tail */
+
+/* "/" and 2,047 one-letter components fill a path; mounts crossed come on top. */
+#define AA_WALK_STEPS 2112
+/* 5.10 has no bpf_loop; a bounded loop of this many steps loads quickly there. */
+#define AA_WALK_STEPS_UNROLLED 256
+
+static __always_inline struct mount *mount_of(struct vfsmount *mnt) {
+  return (struct mount *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
+}
+
+static __always_inline int walk_up_mount(struct aa_walk *walk, struct mount *mount) {
+  struct mount *parent = BPF_CORE_READ(mount, mnt_parent);
+  if (parent == mount) {
+    walk->end = AA_WALK_OUTSIDE;
+    return 1;
+  }
+  walk->dentry = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+  walk->mount = (__u64)parent;
+  return 0;
+}
+
+/* Puts "/name" before what is there. */
+static __always_inline int walk_prepend(struct aa_walk *walk, struct dentry *dentry) {
+  __u64 len = BPF_CORE_READ(dentry, d_name.len);
+  __u64 off = walk->off;
+  if (len > AA_NAME_MAX || off < len + 1 || off > AA_WALK_BUFFER) {
+    walk->end = AA_WALK_TOO_LONG;
+    return 1;
+  }
+  off -= len;
+  /* The masks change nothing (checked above); they prove off <= 4095 and len <= 255 to 5.10's verifier. */
+  asm volatile("%0 &= 4095" : "+r"(off));
+  asm volatile("%0 &= 255" : "+r"(len));
+  bpf_probe_read_kernel(&walk->buffer[off], len, BPF_CORE_READ(dentry, d_name.name));
+  off -= 1;
+  asm volatile("%0 &= 4095" : "+r"(off));
+  walk->buffer[off] = '/';
+  walk->off = off;
+  return 0;
+}
+
+/* One step; true when the walk has ended. */
+static __always_inline int walk_step(struct aa_walk *walk) {
+  struct dentry *dentry = (struct dentry *)walk->dentry;
+  struct mount *mount = (struct mount *)walk->mount;
+  struct dentry *parent;
+  if (walk->dentry == walk->root_dentry && walk->mount == walk->root_mount) {
+    walk->end = AA_WALK_ROOT;
+    return 1;
+  }
+  if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) return walk_up_mount(walk, mount);
+  parent = BPF_CORE_READ(dentry, d_parent);
+  if (parent == dentry || !parent) {
+    walk->end = AA_WALK_DETACHED;
+    return 1;
+  }
+  if (walk_prepend(walk, dentry)) return 1;
+  walk->dentry = (__u64)parent;
+  return 0;
+}
+
+struct aa_walk_context {
+  struct aa_walk *walk;
+};
+
+static long walk_callback(__u32 index, struct aa_walk_context *context) {
+  (void)index;
+  return walk_step(context->walk);
+}
+
+/* Walks from `path` to `root` (both copied out of the kernel). Afterwards walk->end tells how it ended and
+ * walk->buffer[walk->off ..) holds the path, empty for the root itself. */
+static __noinline int walk_path(struct aa_walk *walk, struct path *path, struct path *root) {
+  if (!walk || !path || !root) return 0;
+  walk->dentry = (__u64)path->dentry;
+  walk->mount = (__u64)mount_of(path->mnt);
+  walk->root_dentry = (__u64)root->dentry;
+  walk->root_mount = (__u64)mount_of(root->mnt);
+  walk->off = AA_WALK_BUFFER;
+  walk->end = AA_WALK_RUNNING;
+  if (AA_HAS_BPF_LOOP) {
+    struct aa_walk_context context = {walk};
+    bpf_loop(AA_WALK_STEPS, walk_callback, &context, 0);
+  } else {
+    for (int i = 0; i < AA_WALK_STEPS_UNROLLED; i++)
+      if (walk_step(walk)) break;
+  }
+  if (walk->end == AA_WALK_RUNNING) walk->end = AA_WALK_TOO_LONG;
+  return 0;
+}
+
+static __always_inline int unhashed(struct dentry *dentry) {
+  return BPF_CORE_READ(dentry, d_hash.pprev) == 0;
+}
+
+#endif

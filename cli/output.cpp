@@ -1,0 +1,87 @@
+// cli/output.cpp: see output.h.
+#include "output.h"
+
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+
+#include "base/text.h"
+
+namespace aa {
+namespace {
+
+bool set(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+bool dumb_terminal() {
+  const char* term = std::getenv("TERM");
+  return term != nullptr && std::string_view(term) == "dumb";
+}
+
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN) {  // a terminal that the command made non-blocking
+      pollfd wait{fd, POLLOUT, 0};
+      if (::poll(&wait, 1, -1) < 0 && errno != EINTR) return false;
+    } else if (errno != EINTR) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+Output::Output(int fd, const Globals& globals) : fd_(fd), terminal_(::isatty(fd) == 1) {
+  winsize size{};
+  if (terminal_) style_.width = ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+  style_.color =
+      globals.color == "always" || (globals.color == "auto" && terminal_ && !set("NO_COLOR") && !dumb_terminal());
+}
+
+bool Output::write(std::string_view text) {
+  if (!broken_ && !write_all(fd_, text)) broken_ = true;
+  return !broken_;
+}
+
+void complain(std::string_view sentence) {
+  std::string line(sentence);
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  write_all(STDERR_FILENO, "aactl: " + for_terminal(line) + '\n');
+}
+
+bool LineReader::fill(int fd) {
+  buffer_.erase(0, used_);
+  used_ = 0;
+  constexpr std::size_t kChunk = 64 * 1024;
+  for (std::size_t total = 0; total < 16 * kChunk;) {
+    const std::size_t old = buffer_.size();
+    buffer_.resize(old + kChunk);
+    const ssize_t got = ::read(fd, buffer_.data() + old, kChunk);
+    buffer_.resize(old + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got == 0) return false;
+    if (got < 0) return errno == EAGAIN || errno == EINTR;
+    total += static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+bool LineReader::next(std::string& line) {
+  const std::size_t end = buffer_.find('\n', used_);
+  if (end == std::string::npos) return false;
+  line.assign(buffer_, used_, end - used_);
+  used_ = end + 1;
+  return true;
+}
+
+}  // namespace aa

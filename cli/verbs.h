@@ -1,0 +1,42 @@
+// cli/verbs.h: what aactl can do, one function a verb.
+//
+// Comes in: options already checked for form. Goes out: text on stdout and an exit status; Failure where a verb cannot
+// go on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "client.h"
+#include "output.h"
+
+namespace aa {
+
+struct RunOptions {
+  std::string name;
+  bool as_root = false;
+  bool verbose = false;  // show failed attempts to run a program
+  std::string output;    // file for the account; "" stdout
+  std::vector<std::string> command;
+};
+int run(const Globals& globals, const RunOptions& options);
+
+struct WatchOptions {
+  std::vector<std::uint32_t> pids;
+  std::string unit;
+  Client::Options options;  // name, tls
+};
+int watch(const Globals& globals, const WatchOptions& options);
+int unwatch(const Globals& globals, const std::vector<std::string>& targets);
+int targets(const Globals& globals);
+std::string targets_table(const std::vector<nlohmann::json>& targets, const Style& style);
+
+int events(const Globals& globals, const Client::Filter& filter);
+
+int tree(const Globals& globals, const std::string& pid_or_target);
+int ancestry(const Globals& globals, std::uint32_t pid);
+
+int status(const Globals& globals);
+
+}  // namespace aa

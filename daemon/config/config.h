@@ -1,0 +1,46 @@
+// config/config.h: what an administrator can decide, as plain values at their defaults.
+//
+// Comes in: nothing. Goes out: Config. Each field has a row in keys.cpp, which holds its range and its meaning.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace aa {
+
+struct Config {
+  struct Lifecycle {
+    std::uint64_t ring_kib = 8192;
+    std::uint64_t argv_bytes = 65'536;
+    bool operator==(const Lifecycle&) const = default;
+  } lifecycle;
+
+  struct Watched {
+    std::uint64_t limit = 65'536;
+    std::uint64_t share = 32'768;
+    bool operator==(const Watched&) const = default;
+  } watched;
+
+  struct LineageKeys {
+    std::uint64_t keep_exited_seconds = 3600;
+    std::uint64_t keep_exited_count = 50'000;
+    std::uint64_t reconcile_seconds = 60;
+    bool operator==(const LineageKeys&) const = default;
+  } lineage;
+
+  struct Jsonl {
+    std::string path;  // "" = off
+    bool operator==(const Jsonl&) const = default;
+  } jsonl;
+
+  struct Log {
+    std::string level = "info";
+    bool operator==(const Log&) const = default;
+  } log;
+
+  // Where a value came from, by dotted key ("watched.limit" → "/etc/aa-ebpfd/config.toml:7"); absent: the default.
+  std::map<std::string, std::string> origin;
+};
+
+}  // namespace aa

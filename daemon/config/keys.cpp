@@ -1,0 +1,126 @@
+// config/keys.cpp: the table, and what follows from one row.
+#include "config/keys.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+namespace aa {
+namespace {
+
+constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
+
+constexpr std::array kKeys = {
+    Key{"lifecycle", "ring_kib",
+        IntegerKey{[](Config& c) -> std::uint64_t& { return c.lifecycle.ring_kib; }, 4, 1'048'576, true},
+        Applies::restart, "Size of the ring buffer for fork, exec and exit records, in KiB."},
+    Key{"lifecycle", "argv_bytes",
+        IntegerKey{[](Config& c) -> std::uint64_t& { return c.lifecycle.argv_bytes; }, 0, 98'304}, Applies::restart,
+        "How many bytes of a program's arguments are kept; longer ones are cut and marked."},
+    Key{"watched", "limit", IntegerKey{[](Config& c) -> std::uint64_t& { return c.watched.limit; }, 16, 1'048'576},
+        Applies::restart, "How many living processes can be watched at once, over all targets."},
+    Key{"watched", "share", IntegerKey{[](Config& c) -> std::uint64_t& { return c.watched.share; }, 1, 1'048'576},
+        Applies::restart, "How many of them a single target may hold; at most watched.limit."},
+    Key{"lineage", "keep_exited_seconds",
+        IntegerKey{[](Config& c) -> std::uint64_t& { return c.lineage.keep_exited_seconds; }, 0, 604'800},
+        Applies::restart, "How long an exited process is remembered after its last descendant is gone, in seconds."},
+    Key{"lineage", "keep_exited_count",
+        IntegerKey{[](Config& c) -> std::uint64_t& { return c.lineage.keep_exited_count; }, 0, 1'000'000},
+        Applies::restart, "How many exited processes are remembered at most."},
+    Key{"lineage", "reconcile_seconds",
+        IntegerKey{[](Config& c) -> std::uint64_t& { return c.lineage.reconcile_seconds; }, 1, 3600}, Applies::restart,
+        "How often what is remembered is compared with the kernel's living processes, in seconds."},
+    Key{"jsonl", "path", TextKey{[](Config& c) -> std::string& { return c.jsonl.path; }, {}}, Applies::restart,
+        "File that every event is appended to as JSON Lines; empty: no such file is written."},
+    Key{"log", "level", TextKey{[](Config& c) -> std::string& { return c.log.level; }, kLogLevels}, Applies::restart,
+        "Least severity of the daemon's own messages; they never contain captured data."},
+};
+
+std::string quoted(std::string_view text) {
+  return '"' + std::string(text) + '"';
+}
+
+std::string toml_string(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char character : text) {
+    const auto byte = static_cast<unsigned char>(character);
+    if (character == '"' || character == '\\') {
+      out.append(1, '\\').push_back(character);
+    } else if (byte < 0x20 || byte == 0x7F) {
+      out.append("\\u00").push_back(kDigits[byte >> 4]);
+      out.push_back(kDigits[byte & 0xF]);
+    } else {
+      out.push_back(character);
+    }
+  }
+  return out + '"';
+}
+
+std::string wrong_type(const Key& key, std::string_view wanted, std::string_view got) {
+  return "wants " + std::string(wanted) + " (" + key.allowed() + "), not " + std::string(got);
+}
+
+}  // namespace
+
+std::string Key::dotted() const {
+  return std::string(section) + "." + std::string(name);
+}
+
+std::string Key::allowed() const {
+  if (const auto* integer = std::get_if<IntegerKey>(&type)) {
+    return std::to_string(integer->low) + " to " + std::to_string(integer->high) +
+           (integer->power_of_two ? ", a power of two" : "");
+  }
+  const auto& choices = std::get<TextKey>(type).choices;
+  if (choices.empty()) return "an absolute path or empty";
+  std::string out;
+  for (const std::string_view choice : choices) out += (out.empty() ? "" : ", ") + quoted(choice);
+  return out;
+}
+
+std::span<const Key> all_keys() {
+  return kKeys;
+}
+
+std::string_view name_of(Applies applies) {
+  return applies == Applies::live ? "live" : "restart";
+}
+
+KeyValue value_of(const Key& key, const Config& config) {
+  Config copy = config;  // the table's fields are writable; there is one small Config
+  if (const auto* integer = std::get_if<IntegerKey>(&key.type)) return integer->field(copy);
+  return std::get<TextKey>(key.type).field(copy);
+}
+
+std::string toml_text(const KeyValue& value) {
+  if (const auto* number = std::get_if<std::uint64_t>(&value)) return std::to_string(*number);
+  return toml_string(std::get<std::string>(value));
+}
+
+std::optional<std::string> store(const Key& key, std::int64_t value, Config& config) {
+  const auto* integer = std::get_if<IntegerKey>(&key.type);
+  if (integer == nullptr) return wrong_type(key, "a string", "an integer");
+  const auto number = static_cast<std::uint64_t>(value);
+  const bool fits = value >= 0 && number >= integer->low && number <= integer->high;
+  if (!fits || (integer->power_of_two && !std::has_single_bit(number))) {
+    return "must be " + key.allowed() + "; " + std::to_string(value) + " is not";
+  }
+  integer->field(config) = number;
+  return std::nullopt;
+}
+
+std::optional<std::string> store(const Key& key, const std::string& value, Config& config) {
+  const auto* text = std::get_if<TextKey>(&key.type);
+  if (text == nullptr) return wrong_type(key, "an integer", "a string");
+  const bool fits = text->choices.empty()
+                        ? (value.empty() || value.front() == '/') && value.find('\0') == std::string::npos
+                        : std::find(text->choices.begin(), text->choices.end(), value) != text->choices.end();
+  if (!fits)
+    return "must be " + std::string(text->choices.empty() ? "" : "one of ") + key.allowed() + "; " +
+           toml_string(value) + " is not";
+  text->field(config) = value;
+  return std::nullopt;
+}
+
+}  // namespace aa

@@ -1,0 +1,54 @@
+// config/keys.h: the one table of configuration keys. The shipped file and docs/config.md are compared with it by
+// tests.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "config/config.h"
+
+namespace aa {
+
+// When a changed value takes effect.
+enum class Applies : std::uint8_t { live, restart };
+
+struct IntegerKey {
+  std::uint64_t& (*field)(Config&);
+  std::uint64_t low;
+  std::uint64_t high;
+  bool power_of_two = false;
+};
+
+struct TextKey {
+  std::string& (*field)(Config&);
+  std::span<const std::string_view> choices;  // empty: "" or an absolute path
+};
+
+struct Key {
+  std::string_view section;
+  std::string_view name;
+  std::variant<IntegerKey, TextKey> type;
+  Applies applies;
+  std::string_view text;  // one sentence for people
+
+  std::string dotted() const;   // "watched.limit"
+  std::string allowed() const;  // "16 to 1048576", in words for people
+};
+
+using KeyValue = std::variant<std::uint64_t, std::string>;
+
+std::span<const Key> all_keys();  // by section
+std::string_view name_of(Applies applies);
+
+KeyValue value_of(const Key& key, const Config& config);
+std::string toml_text(const KeyValue& value);  // 8192, "info": as a TOML file spells it
+
+// Stores a value of the key's type, or says in one sentence why it may not be; then nothing is changed.
+std::optional<std::string> store(const Key& key, std::int64_t value, Config& config);
+std::optional<std::string> store(const Key& key, const std::string& value, Config& config);
+
+}  // namespace aa

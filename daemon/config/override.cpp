@@ -1,0 +1,34 @@
+#include "config/override.h"
+
+#include <charconv>
+
+#include "config/keys.h"
+
+namespace aa {
+namespace {
+
+std::optional<std::string> store_text(const Key& key, const std::string& value, Config& config) {
+  if (std::holds_alternative<TextKey>(key.type)) return store(key, value, config);
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc{} || end != value.data() + value.size() || value.empty())
+    return "'" + value + "' is not a whole number: give " + key.allowed();
+  return store(key, number, config);
+}
+
+}  // namespace
+
+std::optional<std::string> override_config(std::string_view assignment, Config& config) {
+  const auto equals = assignment.find('=');
+  if (equals == std::string_view::npos) return "write it as KEY=VALUE, for example watched.limit=65536";
+  const std::string name(assignment.substr(0, equals));
+  for (const Key& key : all_keys()) {
+    if (key.dotted() != name) continue;
+    auto problem = store_text(key, std::string(assignment.substr(equals + 1)), config);
+    if (!problem) config.origin[name] = "command line";
+    return problem;
+  }
+  return "there is no key '" + name + "': docs/config.md lists them";
+}
+
+}  // namespace aa

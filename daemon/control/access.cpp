@@ -1,0 +1,67 @@
+#include "control/access.h"
+
+#include <algorithm>
+#include <array>
+
+namespace aa {
+
+namespace {
+
+constexpr bool kLater = false;  // the member answers NotSupported until its family is built
+
+constexpr std::string_view kWatch = "org.agentassembly.ebpfd1.watch";
+constexpr std::string_view kStop = "org.agentassembly.ebpfd1.stop";
+constexpr std::string_view kReadLineage = "org.agentassembly.ebpfd1.read-lineage";
+constexpr std::string_view kReadEvents = "org.agentassembly.ebpfd1.read-events";
+constexpr std::string_view kReadRules = "org.agentassembly.ebpfd1.read-rules";
+constexpr std::string_view kSetRules = "org.agentassembly.ebpfd1.set-rules";
+constexpr std::string_view kReload = "org.agentassembly.ebpfd1.reload";
+
+constexpr std::array kTable = {
+    AccessRow{"Manager", "StartMonitoring", Allowed::root, kWatch},
+    AccessRow{"Manager", "StartMonitoringPidfd", Allowed::root, kWatch},
+    AccessRow{"Manager", "StartMonitoringUnit", Allowed::root, kWatch, kLater},
+    AccessRow{"Manager", "StopMonitoring", Allowed::root, kStop},
+    AccessRow{"Manager", "ListTargets", Allowed::root, kReadLineage},
+    AccessRow{"Manager", "UpdatePathFilter", Allowed::root, kSetRules, kLater},
+    AccessRow{"Manager", "SetPathRules", Allowed::root, kSetRules, kLater},
+    AccessRow{"Manager", "GetPathFilter", Allowed::root, kReadRules, kLater},
+    AccessRow{"Manager", "TestPath", Allowed::root, kReadRules, kLater},
+    AccessRow{"Manager", "TestCommand", Allowed::root, kReadRules, kLater},
+    AccessRow{"Manager", "Reload", Allowed::root, kReload, kLater},
+    AccessRow{"Manager", "Subscribe", Allowed::root, kReadEvents},
+    AccessRow{"Manager", "Explain", Allowed::root, kReadLineage, kLater},
+    AccessRow{"Manager", "Version", Allowed::everyone, ""},
+    AccessRow{"Manager", "ProbeStates", Allowed::everyone, ""},
+    AccessRow{"Manager", "Counters", Allowed::everyone, ""},
+    AccessRow{"Manager", "PathFilterGeneration", Allowed::everyone, ""},
+    AccessRow{"Manager", "ConfigFile", Allowed::everyone, ""},
+    AccessRow{"Manager", "BootTime", Allowed::everyone, ""},
+    AccessRow{"Lineage", "GetProcess", Allowed::root, kReadLineage},
+    AccessRow{"Lineage", "GetAncestry", Allowed::root, kReadLineage},
+    AccessRow{"Lineage", "GetDescendants", Allowed::root, kReadLineage},
+    AccessRow{"Lineage", "IsDescendantOf", Allowed::root, kReadLineage},
+    AccessRow{"Lineage", "GetTree", Allowed::root, kReadLineage},
+    AccessRow{"Lineage", "ListProcesses", Allowed::root, kReadLineage},
+};
+
+}  // namespace
+
+std::span<const AccessRow> access_table() {
+  return kTable;
+}
+
+const AccessRow* find_access(std::string_view member) {
+  const auto row = std::ranges::find(kTable, member, &AccessRow::member);
+  return row == kTable.end() ? nullptr : &*row;
+}
+
+bool may_call(const AccessRow& row, std::uint32_t uid) {
+  return row.allowed == Allowed::everyone || uid == 0;
+}
+
+std::string_view name_of(Allowed allowed) {
+  return allowed == Allowed::root ? "root" : "everyone";
+}
+
+}  // namespace aa

@@ -1,0 +1,151 @@
+#include "control/manager_service.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "control/convert.h"
+#include "control/options.h"
+#include "control/pidfd.h"
+#include "control/refuse.h"
+
+namespace aa {
+
+namespace {
+
+// The types an event line can have in this version.
+constexpr std::array<std::string_view, 8> kEventTypes = {"fork", "exec", "exit",   "alert",
+                                                         "loss", "gap",  "target", "probe"};
+
+// Never repeats in the daemon's life: an answer meant for a Control that has been replaced must find nobody.
+Token next_token() {
+  static Token last = 0;
+  return ++last;
+}
+
+[[noreturn]] void refuse_value(const std::string& sentence) {
+  throw Refused(Fault::invalid_argument, sentence);
+}
+
+std::string read_name(const Options& options) {
+  const auto name = options.text("name");
+  if (!name) return {};
+  if (auto refusal = check_target_name(*name)) throw Refused(std::move(*refusal));
+  return *name;
+}
+
+TlsLevel read_tls(const Options& options) {
+  const auto text = options.text("tls");
+  if (!text) return TlsLevel::redacted;
+  const auto level = parse_tls_level(*text);
+  if (!level) refuse_value("the option 'tls' must be one of off, metadata, redacted, full");
+  return *level;
+}
+
+StartMonitoring make_start(const Caller& caller, std::uint32_t pid, const Dict& dict, std::uint32_t self_pid) {
+  if (pid == 0) refuse_value("pid 0 is no process; give the pid of a running process");
+  if (pid == self_pid) refuse_value("pid " + std::to_string(pid) + " is this daemon, which does not watch itself");
+  const Options options(dict, "option", {"name", "tls"});
+  StartMonitoring command;
+  command.pid = pid;
+  command.name = read_name(options);
+  command.tls = read_tls(options);
+  command.owner_uid = caller.uid;
+  command.source = TargetSource::dbus;
+  return command;
+}
+
+std::vector<std::string> read_types(const Options& options) {
+  auto types = options.texts("types").value_or(std::vector<std::string>{});
+  for (const auto& type : types) {
+    if (std::ranges::find(kEventTypes, std::string_view(type)) != kEventTypes.end()) continue;
+    std::string known;
+    for (const auto name : kEventTypes) known += (known.empty() ? "" : ", ") + std::string(name);
+    refuse_value("unknown event type '" + type.substr(0, 64) + "' in 'types'; this version has: " + known);
+  }
+  return types;
+}
+
+std::optional<Severity> read_severity(const Options& options) {
+  const auto text = options.text("min_severity");
+  if (!text) return std::nullopt;
+  const auto severity = parse_severity(*text);
+  if (!severity) refuse_value("the filter key 'min_severity' must be one of info, warning, critical");
+  return severity;
+}
+
+Fault fault_of(const Error& error) {
+  return error.errno_value == EMFILE || error.errno_value == ENFILE ? Fault::limit_reached : Fault::failed;
+}
+
+}  // namespace
+
+void ManagerService::start_monitoring(const Caller& caller, std::uint32_t pid, const Dict& options, Then then) {
+  auto command = make_start(caller, pid, options, house_.self_pid);
+  const Token token = command.token = next_token();
+  send(std::move(command), token, std::move(then));
+}
+
+void ManagerService::start_monitoring_pidfd(const Caller& caller, int pidfd, const Dict& options, Then then) {
+  auto process = resolve_pidfd(pidfd);
+  auto command = make_start(caller, process.pid, options, house_.self_pid);
+  command.pidfd = std::move(process.pidfd);
+  const Token token = command.token = next_token();
+  send(std::move(command), token, std::move(then));
+}
+
+void ManagerService::stop_monitoring(const std::string& target, Then then) {
+  const Token token = next_token();
+  send(StopMonitoring{token, target}, token, std::move(then));
+}
+
+void ManagerService::send(Command command, Token token, Then then) {
+  waiting_.emplace(token, std::move(then));  // before the command: it may be answered before it returns
+  try {
+    house_.command(std::move(command));
+  } catch (...) {
+    waiting_.erase(token);
+    throw;
+  }
+}
+
+void ManagerService::answer(const Answer& answer) {
+  auto entry = waiting_.extract(answer.token);
+  if (!entry.empty()) entry.mapped()(answer);
+}
+
+std::vector<TargetRow> ManagerService::list_targets() const {
+  std::vector<TargetRow> out;
+  for (const Target* target : house_.monitor->targets()) out.push_back(target_row(*house_.monitor, *target));
+  return out;
+}
+
+UniqueFd ManagerService::subscribe(const Dict& dict) const {
+  const Options options(dict, "filter key", {"target", "types", "min_severity"});
+  SubscribeFilter filter;
+  filter.types = read_types(options);
+  filter.min_severity = read_severity(options);
+  if (const auto text = options.text("target")) {
+    const auto found = house_.monitor->resolve_target(*text);
+    if (const auto* refusal = std::get_if<Refusal>(&found)) throw Refused(*refusal);
+    filter.target = std::get<const Target*>(found)->id;
+  }
+  auto stream = house_.subscribe(filter);
+  if (!stream) throw Refused(fault_of(stream.error()), stream.error().text());
+  return std::move(*stream);
+}
+
+std::vector<ProbeRow> ManagerService::probe_states() const {
+  std::vector<ProbeRow> out;
+  for (const auto& probe : house_.monitor->probes()) out.push_back(probe_row(probe));
+  return out;
+}
+
+std::map<std::string, std::uint64_t> ManagerService::counters() const {
+  const auto counters = house_.counters();
+  return {counters.begin(), counters.end()};
+}
+
+}  // namespace aa

@@ -1,0 +1,46 @@
+// control/manager_service.h: what org.agentassembly.Ebpfd1.Manager does once a call is allowed.
+//
+// Comes in: arguments and the caller. Goes out: Commands to the house, values for the reply, or Refused. Keeps the
+// commands that wait for the Monitor's answer. Knows no connection.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "control/caller.h"
+#include "control/control.h"
+#include "control/types.h"
+
+namespace aa {
+
+class ManagerService {
+ public:
+  using Then = std::function<void(const Answer&)>;
+
+  explicit ManagerService(const Control::House& house) : house_(house) {}
+
+  // `then` is called once, perhaps before these return; dropped uncalled when this object goes away.
+  void start_monitoring(const Caller& caller, std::uint32_t pid, const Dict& options, Then then);
+  void start_monitoring_pidfd(const Caller& caller, int pidfd, const Dict& options, Then then);
+  void stop_monitoring(const std::string& target, Then then);
+
+  std::vector<TargetRow> list_targets() const;
+  UniqueFd subscribe(const Dict& filter) const;
+
+  std::vector<ProbeRow> probe_states() const;
+  std::map<std::string, std::uint64_t> counters() const;
+
+  // A token nobody waits for is ignored.
+  void answer(const Answer& answer);
+
+ private:
+  void send(Command command, Token token, Then then);
+
+  const Control::House& house_;
+  std::unordered_map<Token, Then> waiting_;
+};
+
+}  // namespace aa

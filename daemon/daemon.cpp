@@ -1,0 +1,266 @@
+// daemon.cpp: opening the rooms and running the loop. The flow between them is in daemon_flow.cpp.
+#include "daemon.h"
+
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <algorithm>
+#include <fstream>
+
+#include "base/clock.h"
+#include "base/notify.h"
+#include "sink/journal.h"
+
+namespace aa {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+std::string read_boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Config& config) {
+  std::unique_ptr<Daemon> daemon(new Daemon(options, config));
+  auto loop = EventLoop::make(&boot_ns);
+  if (!loop) return loop.error();
+  daemon->loop_ = std::move(*loop);
+  daemon->open_monitor();
+  if (Status kernel = daemon->open_kernel(); !kernel) return kernel.error();
+  if (options.list_probes) return daemon;
+  if (Status sinks = daemon->open_sinks(); !sinks) return sinks.error();
+  if (Status control = daemon->open_control(); !control) return control.error();
+  if (Status wired = daemon->wire_loop(); !wired) return wired.error();
+  daemon->publish_probes();
+  ::malloc_trim(0);  // loading parsed the kernel's whole BTF: tens of megabytes that are free again
+  return daemon;
+}
+
+Daemon::~Daemon() = default;
+
+void Daemon::open_monitor() {
+  Monitor::Settings settings;
+  settings.boot_id = read_boot_id();
+  settings.realtime_offset_ns = realtime_offset_ns();
+  settings.watched_limit = static_cast<std::uint32_t>(config_.watched.limit);
+  settings.target_share = static_cast<std::uint32_t>(config_.watched.share);
+  settings.lineage.keep_exited = std::chrono::seconds(config_.lineage.keep_exited_seconds);
+  settings.lineage.keep_exited_count = config_.lineage.keep_exited_count;
+  settings.lineage.argv_bytes = config_.lifecycle.argv_bytes;
+  settings.reconcile_every = std::chrono::seconds(config_.lineage.reconcile_seconds);
+  monitor_ = std::make_unique<Monitor>(std::move(settings));
+}
+
+Status Daemon::open_kernel() {
+  ExecFamilySettings settings;
+  settings.ring_bytes = static_cast<std::uint32_t>(config_.lifecycle.ring_kib * 1024);
+  settings.argv_bytes = static_cast<std::uint32_t>(config_.lifecycle.argv_bytes);
+  settings.watched_limit = static_cast<std::uint32_t>(config_.watched.limit);
+  auto family = ExecFamily::make(settings);
+  if (!family) return family.error();
+  family_ = std::move(*family);
+  auto kernel = KernelState::make(*family_, cgroups_);
+  if (!kernel) return kernel.error();
+  kernel_ = std::move(*kernel);
+  auto ring = RingReader::make(family_->ring_fd(), settings.ring_bytes);
+  if (!ring) return ring.error();
+  self_test_ = std::make_unique<SelfTest>(*family_, *kernel_);
+  source_ = std::make_unique<BpfSource>(std::move(*ring), cgroups_, [this](Event event) { take_record(std::move(event)); });
+  const Status tested = self_test_->run([this] {
+    while (source_->drain(1024)) continue;
+    source_->release(source_->position());
+  });
+  family_->set_watching(false);
+  return tested;
+}
+
+Status Daemon::open_sinks() {
+  subscribers_ = std::make_unique<Subscribers>(*loop_);
+  fan_out_.add(*subscribers_);
+  fan_out_.add(&log_event);
+  fan_out_.add([this](const Event& event) {
+    if (control_) control_->signal(event);
+  });
+  if (!config_.jsonl.path.empty() || options_.foreground) {
+    auto sink = options_.foreground ? JsonlSink::over(UniqueFd(::dup(STDOUT_FILENO))) : JsonlSink::open(config_.jsonl.path);
+    if (!sink) return sink.error();
+    jsonl_ = std::move(*sink);
+    fan_out_.add(*jsonl_);
+  }
+  return Done{};
+}
+
+Status Daemon::open_control() {
+  auto control = Control::make(options_.bus, house());
+  if (!control) return control.error();
+  control_ = std::move(*control);
+  return Done{};
+}
+
+Status Daemon::wire_loop() {
+  sigset_t handled;
+  sigemptyset(&handled);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&handled, signal);
+  ::sigprocmask(SIG_BLOCK, &handled, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  signals_.reset(::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_) return Error{"receive signals", errno, ""};
+  if (Status added = loop_->add(signals_.get(), EPOLLIN, [this](std::uint32_t) { on_signal(); }); !added) return added;
+  if (Status added = loop_->add(family_->ring_fd(), EPOLLIN, [this](std::uint32_t) { drain_now_ = true; }); !added)
+    return added;
+  if (jsonl_) {
+    if (Status added = loop_->add(jsonl_->ack_fd(), EPOLLIN, [this](std::uint32_t) { acknowledge(); }); !added) return added;
+  }
+  loop_->add_deadline([this] { return ring_armed_ ? std::nullopt : std::optional(quiet_until_); },
+                      [this] { drain_now_ = true; });
+  loop_->add_deadline([this] { return monitor_->next_deadline(); },
+                      [this] { carry_on(monitor_->on_time(boot_ns())); });
+  loop_->add_deadline([this] { return next_counts_ == 0 ? std::nullopt : std::optional(next_counts_); },
+                      [this] {
+                        refresh_counts();
+                        update_status();
+                      });
+  loop_->add_deadline([this] { return bus_deadline_ == 0 ? std::nullopt : std::optional(bus_deadline_); },
+                      [this] { bus_deadline_ = 0; });
+  loop_->add_deadline([this] { return bus_retry_ == 0 ? std::nullopt : std::optional(bus_retry_); },
+                      [this] {
+                        bus_retry_ = boot_ns() + kSecond;
+                        if (open_control()) {
+                          bus_retry_ = 0;
+                          spdlog::info("the bus is back, the name is owned again");
+                        }
+                      });
+  loop_->add_turn([this] { return bus_turn(); });
+  loop_->add_turn([this] { return turn(); });
+  return Done{};
+}
+
+Status Daemon::run() {
+  update_status();
+  notify::ready(status_);
+  if (options_.ready_fd >= 0) {
+    (void)!::write(options_.ready_fd, "READY\n", 6);
+    ::close(options_.ready_fd);
+  }
+  spdlog::info("ready: {}", status_);
+  Status ended = loop_->run();
+  notify::stopping();
+  drain();
+  settle();
+  return ended;
+}
+
+void Daemon::on_signal() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
+    if (info.ssi_signo == SIGHUP)
+      spdlog::warn("SIGHUP: this version reads its configuration at start only; restart it to apply changes");
+    else
+      loop_->stop();
+  }
+}
+
+// ---- the bus ---------------------------------------------------------------------------------------------------------
+
+Control::House Daemon::house() {
+  Control::House house;
+  house.command = [this](Command command) {
+    carry_on(monitor_->apply(std::move(command)));
+    drain_now_ = true;
+  };
+  house.monitor = monitor_.get();
+  house.subscribe = [this](const SubscribeFilter& filter) {
+    return subscribers_->add({filter.target, filter.types, filter.min_severity});
+  };
+  house.counters = [this] { return counters(); };
+  house.version = AA_VERSION;
+  house.config_file = options_.config_file;
+  house.boot_time_ns = static_cast<std::uint64_t>(realtime_offset_ns());
+  house.self_pid = kernel_->self();
+  return house;
+}
+
+bool Daemon::bus_turn() {
+  if (!control_) return false;
+  constexpr int kBudget = 64;
+  const Result<bool> more = control_->process(kBudget);
+  if (!more) {
+    bus_lost(more.error());
+    return false;
+  }
+  const Control::Poll now = control_->poll();
+  const auto bits = static_cast<std::uint32_t>(now.events);  // POLLIN and POLLOUT are EPOLLIN and EPOLLOUT
+  if (now.fd != polled_.fd || now.wake_fd != polled_.wake_fd) {
+    forget_bus_fds();
+    (void)loop_->add(now.fd, bits, [](std::uint32_t) {});  // being woken is all: the turn does the work
+    if (now.wake_fd >= 0) (void)loop_->add(now.wake_fd, EPOLLIN, [](std::uint32_t) {});
+  } else if (now.events != polled_.events) {
+    loop_->modify(now.fd, bits);
+  }
+  polled_ = now;
+  bus_deadline_ = now.timeout_ms < 0 ? 0 : boot_ns() + static_cast<std::uint64_t>(now.timeout_ms) * 1'000'000 + 1;
+  return *more;
+}
+
+void Daemon::forget_bus_fds() {
+  if (polled_.fd >= 0) loop_->remove(polled_.fd);
+  if (polled_.wake_fd >= 0) loop_->remove(polled_.wake_fd);
+  polled_ = {};
+}
+
+void Daemon::bus_lost(const Error& error) {
+  spdlog::error("the bus is gone ({}); events go on, and the name is asked for again every second", error.text());
+  forget_bus_fds();
+  control_.reset();
+  bus_deadline_ = 0;
+  bus_retry_ = boot_ns() + kSecond;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Daemon::counters() {
+  refresh_counts();
+  std::vector<std::pair<std::string, std::uint64_t>> counters;
+  for (const LedgerRow& row : monitor_->ledger()) counters.emplace_back(row.family + "." + row.cause, row.count);
+  counters.emplace_back("exec.delivered", source_->counts().records);
+  counters.emplace_back("events.delivered", monitor_->delivered());
+  if (jsonl_) {
+    const JsonlSink::Counts counts = jsonl_->counts();
+    counters.emplace_back("jsonl.written", counts.written);
+    counters.emplace_back("jsonl.write-error", counts.write_errors);
+    counters.emplace_back("jsonl.sink-stalled", counts.stalled);
+  }
+  counters.emplace_back("lineage.living", monitor_->lineage().living());
+  counters.emplace_back("lineage.remembered", monitor_->lineage().size());
+  counters.emplace_back("subscriber.delivered", subscribers_->counts().delivered);
+  counters.emplace_back("subscriber.lost", subscribers_->counts().lost);
+  counters.emplace_back("subscriber.open", subscribers_->size());
+  std::sort(counters.begin(), counters.end());
+  return counters;
+}
+
+void Daemon::update_status() {
+  std::uint64_t running = 0, processes = 0, events = 0;
+  for (const Target* target : monitor_->targets()) {
+    if (!target->running) continue;
+    ++running;
+    processes += target->live;
+  }
+  events = monitor_->delivered();
+  std::string status = "watching " + std::to_string(processes) + " process(es) of " + std::to_string(running) +
+                       " target(s), " + std::to_string(events) + " event(s) delivered";
+  if (status == status_) return;
+  status_ = std::move(status);
+  notify::status(status_);
+}
+
+}  // namespace aa

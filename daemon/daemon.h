@@ -1,0 +1,109 @@
+// daemon.h: the wiring: which room's output is which room's input. With main.cpp the only place that knows them all.
+//
+// Events go right (source → monitor → fan-out), commands go left (control → monitor → kernel state), and a plan's
+// completion comes in like any other input, after every record that was written before it was carried out.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/event_loop.h"
+#include "base/result.h"
+#include "config/config.h"
+#include "control/control.h"
+#include "options.h"
+#include "probe/exec_family.h"
+#include "probe/kernel_state.h"
+#include "probe/self_test.h"
+#include "sink/fan_out.h"
+#include "sink/jsonl.h"
+#include "sink/subscribers.h"
+#include "source/bpf_source.h"
+#include "source/cgroup_names.h"
+#include "state/monitor.h"
+
+namespace aa {
+
+class Daemon {
+ public:
+  // Everything is in place when this returns: programs attached and self-tested, the bus name owned.
+  static Result<std::unique_ptr<Daemon>> make(const Options& options, const Config& config);
+  ~Daemon();
+
+  Status run();  // until SIGTERM or SIGINT
+
+  std::vector<ProbeBody> probes() const { return family_->states(); }
+
+ private:
+  Daemon(Options options, Config config) : options_(std::move(options)), config_(std::move(config)) {}
+
+  Status open_kernel();
+  Status open_sinks();
+  Status open_control();
+  void open_monitor();
+  Status wire_loop();
+
+  // events → right
+  void take_record(Event event);
+  void carry_on(Step step);
+  bool turn();  // drains what must be drained now and hands the turn's output to the sinks
+  void drain();
+  void settle();
+  void acknowledge();
+  void give_up_on_disk();
+
+  // commands ← left
+  void carry_out(const Plan& plan);
+  void complete_later(Completion completion);
+  void refresh_counts();
+  void publish_probes();
+
+  // the bus
+  Control::House house();
+  bool bus_turn();
+  void bus_lost(const Error& error);
+  void forget_bus_fds();
+  std::vector<std::pair<std::string, std::uint64_t>> counters();
+
+  void on_signal();
+  void update_status();
+
+  struct Pending {
+    std::uint64_t position;  // due once the ring is read up to here
+    Completion completion;
+  };
+
+  Options options_;
+  Config config_;
+  // In the order of the flow; destroyed from the last to the first.
+  CgroupNames cgroups_;
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<ExecFamily> family_;
+  std::unique_ptr<KernelState> kernel_;
+  std::unique_ptr<SelfTest> self_test_;
+  std::unique_ptr<BpfSource> source_;
+  std::unique_ptr<Monitor> monitor_;
+  FanOut fan_out_;
+  std::unique_ptr<JsonlSink> jsonl_;
+  std::unique_ptr<Subscribers> subscribers_;
+  std::unique_ptr<Control> control_;
+  UniqueFd signals_;
+
+  std::deque<Pending> pending_;
+  bool ring_armed_ = true;
+  bool drain_now_ = false;
+  std::uint64_t quiet_until_ = 0;        // the ring is not listened to before this boot time
+  std::uint64_t unacknowledged_since_ = 0;
+  std::uint64_t next_counts_ = 0;
+  Control::Poll polled_;
+  std::uint64_t bus_deadline_ = 0;
+  std::uint64_t bus_retry_ = 0;
+  std::uint64_t stalled_first_ns_ = 0;
+  std::uint64_t stalled_last_ns_ = 0;
+  std::string status_;
+};
+
+}  // namespace aa

@@ -1,0 +1,139 @@
+// daemon_flow.cpp: one turn: records in, events out, plans carried out, completions in, the ring released.
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "daemon.h"
+
+namespace aa {
+namespace {
+
+constexpr std::size_t kRecordsPerTurn = 4096;
+// A wake-up costs ten to fifty records: after each reading the ring is left alone this long.
+constexpr std::uint64_t kQuietNs = 4'000'000;
+constexpr std::uint64_t kCountsEveryNs = 1'000'000'000;
+constexpr std::uint64_t kDiskPatienceNs = 2'000'000'000;
+constexpr double kRingNearlyFull = 0.75;
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+
+}  // namespace
+
+// ---- events → --------------------------------------------------------------------------------------------------------
+
+void Daemon::take_record(Event event) {
+  if (self_test_->saw(event)) return;
+  carry_on(monitor_->on_event(std::move(event)));
+}
+
+void Daemon::carry_on(Step step) {
+  for (const Event& event : step.events) fan_out_.deliver(event);
+  for (const Answer& answer : step.answers)
+    if (control_) control_->answer(answer);
+  for (const Plan& plan : step.plans) carry_out(plan);
+}
+
+bool Daemon::turn() {
+  bool more = false;
+  if (drain_now_ || !pending_.empty()) {
+    drain_now_ = false;
+    drain();
+    more = source_->position() < source_->mark();
+  }
+  settle();
+  return more || drain_now_ || (!pending_.empty() && pending_.front().position <= source_->position());
+}
+
+void Daemon::drain() {
+  const std::uint64_t before = source_->position();
+  source_->drain(kRecordsPerTurn);
+  while (!pending_.empty() && pending_.front().position <= source_->position()) {
+    Completion completion = std::move(pending_.front().completion);
+    pending_.pop_front();
+    carry_on(monitor_->complete(std::move(completion)));
+  }
+  if (source_->position() == before) return;
+  quiet_until_ = boot_ns() + kQuietNs;
+  if (next_counts_ == 0) next_counts_ = quiet_until_ + kCountsEveryNs;
+}
+
+// Hands the turn's output to the sinks, and listens to the ring again once it is quiet and released.
+void Daemon::settle() {
+  if (subscribers_) subscribers_->flush();
+  if (jsonl_) {
+    jsonl_->seal(source_->position());
+    if (source_->unreleased()) give_up_on_disk();
+  } else {
+    source_->release(source_->position());
+  }
+  const bool listen = boot_ns() >= quiet_until_ && !source_->unreleased();
+  if (!listen && boot_ns() >= quiet_until_) quiet_until_ = boot_ns() + kQuietNs;
+  if (listen == ring_armed_) return;
+  ring_armed_ = listen;
+  loop_->modify(family_->ring_fd(), listen ? std::uint32_t{EPOLLIN} : 0u);
+}
+
+void Daemon::acknowledge() {
+  jsonl_->clear_ack();
+  source_->release(jsonl_->acknowledged());
+  unacknowledged_since_ = 0;
+}
+
+// The disk does not follow: rather than lose what the kernel will see next, lose what waits to be written, and say so.
+void Daemon::give_up_on_disk() {
+  const std::uint64_t now = boot_ns();
+  if (unacknowledged_since_ == 0) unacknowledged_since_ = now;
+  if (source_->fill() < kRingNearlyFull && now - unacknowledged_since_ < kDiskPatienceNs) return;
+  if (jsonl_->drop_waiting() > 0) {
+    if (stalled_first_ns_ == 0) stalled_first_ns_ = now;
+    stalled_last_ns_ = now;
+  }
+  source_->release(jsonl_->acknowledged());
+  unacknowledged_since_ = 0;
+}
+
+// ---- ← commands ------------------------------------------------------------------------------------------------------
+
+void Daemon::carry_out(const Plan& plan) {
+  std::visit(Overloaded{
+                 [this](const EnrolPlan& enrol) { complete_later(kernel_->enrol(enrol)); },
+                 [this](const ReleasePlan& release) {
+                   refresh_counts();  // the slot's last: its row is given away after this
+                   complete_later(kernel_->release(release));
+                 },
+                 [this](const AdoptPlan& adopt) { complete_later(kernel_->adopt(adopt)); },
+                 [this](const ReconcilePlan&) { complete_later(kernel_->reconcile()); },
+                 [this](const StandbyPlan& standby) {
+                   family_->set_watching(standby.watching);
+                   publish_probes();
+                 },
+             },
+             plan);
+}
+
+// A completion is an input like any other, and comes after every record written before it.
+void Daemon::complete_later(Completion completion) {
+  pending_.push_back({source_->mark(), std::move(completion)});
+  drain_now_ = true;
+}
+
+void Daemon::refresh_counts() {
+  KernelCounts counts = kernel_->counts();
+  const BpfSource::Counts& source = source_->counts();
+  counts.ledger.push_back({"exec", "bad-record", source.bad, source.bad_first_ns, source.bad_last_ns});
+  if (jsonl_) counts.ledger.push_back({"exec", "sink-stalled", jsonl_->counts().stalled, stalled_first_ns_, stalled_last_ns_});
+  const bool watching = std::any_of(counts.slots.begin(), counts.slots.end(), [](const SlotCount&) { return true; });
+  next_counts_ = watching ? boot_ns() + kCountsEveryNs : 0;
+  carry_on(monitor_->on_counts(counts));
+}
+
+void Daemon::publish_probes() {
+  for (ProbeBody& probe : family_->states()) carry_on(monitor_->on_probe(std::move(probe)));
+}
+
+}  // namespace aa

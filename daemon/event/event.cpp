@@ -1,0 +1,65 @@
+// event/event.cpp: names and ids of event.h's values.
+#include "event/event.h"
+
+#include <array>
+#include <charconv>
+
+namespace aa {
+namespace {
+
+// Decimal without sign or leading zero, so that an id has one spelling only.
+template <class Number>
+bool parse_decimal(std::string_view text, Number& value) {
+  if (text.empty() || (text.size() > 1 && text.front() == '0')) return false;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+// In the order of EventBody's alternatives.
+constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kTypes = {
+    "fork", "exec", "exit", "alert", "loss", "gap", "target", "probe", "refused", "adopted"};
+
+constexpr std::array<std::string_view, 3> kSeverities = {"info", "warning", "critical"};
+constexpr std::array<std::string_view, 5> kProbeStates = {"attached", "standby", "degraded", "failed", "unavailable"};
+constexpr std::array<std::string_view, 4> kTargetChanges = {"added", "removed", "exited", "adopted"};
+
+}  // namespace
+
+std::string ProcessId::text() const {
+  return std::to_string(pid) + "-" + std::to_string(start_ns);
+}
+
+std::optional<ProcessId> parse_process_id(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  ProcessId id;
+  if (!parse_decimal(text.substr(0, dash), id.pid) || !parse_decimal(text.substr(dash + 1), id.start_ns)) {
+    return std::nullopt;
+  }
+  return id;
+}
+
+std::string_view type_name(const EventBody& body) {
+  return kTypes[body.index()];
+}
+
+std::string_view name_of(Severity severity) {
+  return kSeverities[static_cast<std::size_t>(severity)];
+}
+
+std::string_view name_of(ProbeState state) {
+  return kProbeStates[static_cast<std::size_t>(state)];
+}
+
+std::string_view name_of(TargetChange change) {
+  return kTargetChanges[static_cast<std::size_t>(change)];
+}
+
+std::optional<Severity> parse_severity(std::string_view name) {
+  for (std::size_t at = 0; at < kSeverities.size(); ++at) {
+    if (kSeverities[at] == name) return static_cast<Severity>(at);
+  }
+  return std::nullopt;
+}
+
+}  // namespace aa

@@ -1,0 +1,191 @@
+#include "probe/exec_family.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+
+#include "abi/filter.h"
+#include "exec.skel.h"
+
+namespace aa {
+
+struct ExecFamily::Program {
+  bpf_program* program = nullptr;
+  bool rests = false;  // attached only while something is watched
+  LinkPtr link = nullptr;
+  ProbeBody state;
+};
+
+namespace {
+
+// libbpf's own words, kept for the error text: the verifier's last lines are what a developer needs.
+std::string& libbpf_log() {
+  static std::string log;
+  return log;
+}
+
+int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level == LIBBPF_DEBUG) return 0;
+  std::array<char, 4096> line{};
+  const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
+  constexpr std::size_t kKeep = 8192;
+  std::string& log = libbpf_log();
+  if (length > 0) log.append(line.data());
+  if (log.size() > kKeep) log.erase(0, log.size() - kKeep);
+  return length;
+}
+
+std::string hint_for(int error) {
+  if (error == EPERM || error == EACCES)
+    return "loading BPF needs root or CAP_BPF and CAP_PERFMON: start aa-ebpfd as root, outside a restricted container";
+  if (error == ENOENT || error == ESRCH || error == EINVAL)
+    return "this kernel lacks what the program needs; kernels from 5.10 with CONFIG_DEBUG_INFO_BTF are supported";
+  return "see the last lines of the log at level debug";
+}
+
+std::string last_line(const std::string& log) {
+  const auto end = log.find_last_not_of('\n');
+  if (end == std::string::npos) return "";
+  const auto begin = log.find_last_of('\n', end);
+  return log.substr(begin == std::string::npos ? 0 : begin + 1, end - (begin == std::string::npos ? 0 : begin + 1) + 1);
+}
+
+}  // namespace
+
+ExecFamily::ExecFamily() : skeleton_(nullptr, &exec_bpf__destroy) {}
+
+ExecFamily::~ExecFamily() {
+  for (Program& program : programs_) program.link.reset();
+  scan_link_.reset();
+}
+
+Result<std::unique_ptr<ExecFamily>> ExecFamily::make(const ExecFamilySettings& settings) {
+  if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0)
+    return Error{"load the exec family: this kernel shows no BTF at /sys/kernel/btf/vmlinux", errno,
+                 "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (all Debian kernels from 11 on are)"};
+  libbpf_set_print(keep_log);
+  std::unique_ptr<ExecFamily> family(new ExecFamily);
+  Status opened = family->open(settings, /*raw=*/false);
+  if (!opened) opened = family->open(settings, /*raw=*/true);
+  if (!opened) return opened.error();
+  if (Status attached = family->attach_all(); !attached) return attached.error();
+  return family;
+}
+
+Status ExecFamily::open(const ExecFamilySettings& settings, bool raw) {
+  programs_.clear();
+  libbpf_log().clear();
+  raw_ = raw;
+  skeleton_.reset(exec_bpf__open());
+  if (!skeleton_) return Error{"open the exec family", errno, hint_for(errno)};
+  auto& maps = skeleton_->maps;
+  bpf_map__set_max_entries(maps.aa_lifecycle, settings.ring_bytes);
+  bpf_map__set_max_entries(maps.aa_watched, settings.watched_limit);
+  bpf_map__set_max_entries(maps.aa_moves, settings.watched_limit);
+  bpf_map__set_max_entries(maps.aa_scratch, static_cast<std::uint32_t>(libbpf_num_possible_cpus()) * 2);
+  skeleton_->rodata->aa_argv_limit = settings.argv_bytes;
+  auto& progs = skeleton_->progs;
+  for (bpf_program* program : {progs.aa_fork, progs.aa_exec, progs.aa_exit, progs.aa_failed_exec})
+    bpf_program__set_autoload(program, !raw);
+  for (bpf_program* program : {progs.aa_fork_raw, progs.aa_exec_raw, progs.aa_exit_raw, progs.aa_failed_raw})
+    bpf_program__set_autoload(program, raw);
+  if (const int error = exec_bpf__load(skeleton_.get()); error != 0)
+    return Error{"load the exec family: " + last_line(libbpf_log()), -error, hint_for(-error)};
+  return Done{};
+}
+
+Status ExecFamily::attach_all() {
+  const auto& progs = skeleton_->progs;
+  struct Row {
+    bpf_program* program;
+    const char* name;  // the same for both ways of attaching: it names what is seen, `hook` says how
+    bool rests;
+  };
+  const std::array<Row, 4> rows = raw_ ? std::array<Row, 4>{{{progs.aa_fork_raw, "aa_fork", false},
+                                                             {progs.aa_exec_raw, "aa_exec", false},
+                                                             {progs.aa_exit_raw, "aa_exit", false},
+                                                             {progs.aa_failed_raw, "aa_failed_exec", true}}}
+                                       : std::array<Row, 4>{{{progs.aa_fork, "aa_fork", false},
+                                                             {progs.aa_exec, "aa_exec", false},
+                                                             {progs.aa_exit, "aa_exit", false},
+                                                             {progs.aa_failed_exec, "aa_failed_exec", true}}};
+  for (const Row& row : rows) {
+    Program program{row.program, row.rests, nullptr, {}};
+    program.state.family = "exec";
+    program.state.program = row.name;
+    program.state.hook = bpf_program__section_name(row.program);
+    attach(program);
+    programs_.push_back(std::move(program));
+  }
+  for (const Program& program : programs_)
+    if (program.state.state == ProbeState::failed && !program.rests)
+      return Error{"attach " + program.state.hook, program.state.error_number, hint_for(program.state.error_number)};
+  scan_link_.reset(bpf_program__attach(progs.aa_scan));
+  if (!scan_link_) return Error{"attach iter/task", errno, hint_for(errno)};
+  return Done{};
+}
+
+void ExecFamily::attach(Program& program) {
+  program.link.reset(bpf_program__attach(program.program));
+  const int error = program.link ? 0 : errno;
+  program.state.error_number = error;
+  program.state.state = program.link ? ProbeState::attached : ProbeState::failed;
+  program.state.reason = program.link ? "" : hint_for(error);
+}
+
+void ExecFamily::set_watching(bool on) {
+  for (Program& program : programs_) {
+    if (!program.rests || program.state.state == ProbeState::failed) continue;
+    if (on == (program.link != nullptr)) continue;
+    if (on) {
+      const ProbeBody before = program.state;
+      attach(program);
+      if (program.link && before.state == ProbeState::degraded) program.state = before;
+      continue;
+    }
+    program.link.reset();
+    if (program.state.state == ProbeState::attached) {
+      program.state.state = ProbeState::standby;
+      program.state.reason = "rests while nothing is watched";
+    }
+  }
+}
+
+void ExecFamily::mark_not_firing(std::string_view name, const std::string& reason) {
+  for (Program& program : programs_) {
+    if (program.state.program != name || program.state.state == ProbeState::failed) continue;
+    program.state.state = ProbeState::degraded;
+    program.state.reason = reason;
+  }
+}
+
+std::vector<ProbeBody> ExecFamily::states() const {
+  std::vector<ProbeBody> states;
+  for (const Program& program : programs_) states.push_back(program.state);
+  return states;
+}
+
+std::uint64_t ExecFamily::recursion_misses() const {
+  std::uint64_t misses = 0;
+  for (const Program& program : programs_) {
+    bpf_prog_info info{};
+    std::uint32_t length = sizeof(info);
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program.program), &info, &length) == 0) misses += info.recursion_misses;
+  }
+  return misses;
+}
+
+int ExecFamily::ring_fd() const { return bpf_map__fd(skeleton_->maps.aa_lifecycle); }
+int ExecFamily::watched_fd() const { return bpf_map__fd(skeleton_->maps.aa_watched); }
+int ExecFamily::targets_fd() const { return bpf_map__fd(skeleton_->maps.aa_targets); }
+int ExecFamily::moves_fd() const { return bpf_map__fd(skeleton_->maps.aa_moves); }
+int ExecFamily::ledger_fd() const { return bpf_map__fd(skeleton_->maps.aa_ledger); }
+int ExecFamily::scan_link_fd() const { return bpf_link__fd(scan_link_.get()); }
+volatile aa_scan& ExecFamily::scan() const { return *reinterpret_cast<aa_scan*>(&skeleton_->bss->aa_scan_state); }
+void ExecFamily::set_enrolling(bool on) { __atomic_store_n(&skeleton_->bss->aa_enrolling, on ? 1u : 0u, __ATOMIC_SEQ_CST); }
+
+}  // namespace aa

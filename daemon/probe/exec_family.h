@@ -1,0 +1,69 @@
+// probe/exec_family.h: the exec family's programs: loaded, attached, put to rest, and what each one's state is.
+//
+// Comes in: sizes and limits before load. Goes out: map descriptors for the source and for kernel_state, one ProbeBody a
+// program. Each event has a tp_btf program and, where the kernel refuses that, a raw_tp one with the same body.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "event/event.h"
+#include "probe/libbpf_handles.h"
+
+struct exec_bpf;
+struct aa_scan;
+
+namespace aa {
+
+struct ExecFamilySettings {
+  std::uint32_t ring_bytes = 8u << 20;
+  std::uint32_t argv_bytes = 64u << 10;
+  std::uint32_t watched_limit = 65'536;
+};
+
+class ExecFamily {
+ public:
+  // Loads and attaches. A program the kernel refuses is a state with errno and reason, shown by states(). Error: nothing
+  // of the family can run (no BTF, no permission); the hint says what to do.
+  static Result<std::unique_ptr<ExecFamily>> make(const ExecFamilySettings& settings);
+  ~ExecFamily();
+
+  int ring_fd() const;
+  int watched_fd() const;
+  int targets_fd() const;
+  int moves_fd() const;
+  int ledger_fd() const;
+  int scan_link_fd() const;
+  volatile aa_scan& scan() const;
+  void set_enrolling(bool on);
+
+  // The raw syscall program rests while nothing is watched: it would slow every system call of the machine.
+  void set_watching(bool on);
+
+  // Attached is not firing: what the self-test did not see arrive is degraded.
+  void mark_not_firing(std::string_view program, const std::string& reason);
+
+  std::vector<ProbeBody> states() const;
+
+  // Events the kernel skipped because a program was already running on that CPU (5.12+; 0 where not told).
+  std::uint64_t recursion_misses() const;
+
+ private:
+  struct Program;
+  ExecFamily();
+  Status open(const ExecFamilySettings& settings, bool raw);
+  Status attach_all();
+  void attach(Program& program);
+
+  std::unique_ptr<exec_bpf, void (*)(exec_bpf*)> skeleton_;
+  std::vector<Program> programs_;
+  LinkPtr scan_link_;
+  bool raw_ = false;
+};
+
+}  // namespace aa

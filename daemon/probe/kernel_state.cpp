@@ -1,0 +1,324 @@
+#include "probe/kernel_state.h"
+
+#include <bpf/bpf.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <map>
+
+#include "abi/event.h"
+#include "abi/filter.h"
+#include "base/clock.h"
+#include "probe/proc_text.h"
+
+namespace aa {
+namespace {
+
+constexpr std::size_t kTargetsBytes = sizeof(aa_target) * AA_SLOTS;
+
+std::size_t page_rounded(std::size_t bytes) {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return (bytes + page - 1) / page * page;
+}
+
+bool has_exited(const UniqueFd& pidfd) {
+  pollfd poll{pidfd.get(), POLLIN, 0};
+  return ::poll(&poll, 1, 0) > 0;
+}
+
+std::string pid_text(std::uint32_t pid) { return "process " + std::to_string(pid); }
+
+ProcessId id_of(const aa_task_row& row) { return {row.tgid, row.start_ns}; }
+
+}  // namespace
+
+Result<std::unique_ptr<KernelState>> KernelState::make(ExecFamily& family, CgroupNames& cgroups) {
+  std::unique_ptr<KernelState> state(new KernelState(family, cgroups));
+  void* targets =
+      ::mmap(nullptr, page_rounded(kTargetsBytes), PROT_READ | PROT_WRITE, MAP_SHARED, family.targets_fd(), 0);
+  if (targets == MAP_FAILED) return Error{"map the targets table", errno, ""};
+  state->targets_ = static_cast<aa_target*>(targets);
+  if (auto first = state->scan({}); !first) return first.error();  // tells the kernel who the daemon is
+  return state;
+}
+
+KernelState::~KernelState() {
+  if (targets_ != nullptr) ::munmap(targets_, page_rounded(kTargetsBytes));
+}
+
+std::uint32_t KernelState::self() const { return family_.scan().self; }
+
+// ---- scanning --------------------------------------------------------------------------------------------------------
+
+Result<KernelState::Rows> KernelState::scan(const Request& request) {
+  volatile aa_scan& state = family_.scan();
+  state.mode = request.mode;
+  state.tgid = request.tgid;
+  state.slot = request.slot;
+  state.from = request.from;
+  state.serial = serial_;
+  state.changed = 0;
+  const UniqueFd iterator(bpf_iter_create(family_.scan_link_fd()));
+  if (!iterator) return Error{"list processes by the task iterator", errno, ""};
+  std::vector<std::byte> bytes;
+  std::array<std::byte, 64 * 1024> part{};
+  for (;;) {
+    const ssize_t length = ::read(iterator.get(), part.data(), part.size());
+    if (length < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (length < 0) return Error{"read the task iterator", errno, ""};
+    if (length == 0) break;
+    bytes.insert(bytes.end(), part.begin(), part.begin() + length);
+  }
+  Rows rows(bytes.size() / sizeof(aa_task_row));
+  std::memcpy(rows.data(), bytes.data(), rows.size() * sizeof(aa_task_row));
+  state.mode = 0;
+  return rows;
+}
+
+Result<KernelState::Rows> KernelState::scan_until_still(Request request) {
+  Rows all;
+  for (;;) {
+    Result<Rows> rows = scan(request);
+    if (!rows) return rows.error();
+    all.insert(all.begin(), rows->begin(), rows->end());
+    if (family_.scan().changed == 0) return all;
+    request.mode &= ~(AA_SCAN_INSERT | AA_SCAN_COUNT);
+  }
+}
+
+LivingProcess KernelState::living(const aa_task_row& row, bool with_text) {
+  LivingProcess process;
+  process.id = id_of(row);
+  process.parent = {row.parent_tgid, row.parent_tgid != 0 ? row.parent_start_ns : 0};
+  process.parent_source = (row.flags & AA_TASK_BIRTH) != 0 ? ParentSource::birth : ParentSource::current;
+  process.ns_pid = row.ns_tgid;
+  process.uid = row.uid;
+  process.gid = row.gid;
+  process.image = row.image;
+  process.slot = row.slot;
+  process.watched = (row.flags & AA_TASK_WATCHED) != 0;
+  process.adopted = (row.flags & AA_TASK_ADOPTED) != 0;
+  process.comm.assign(reinterpret_cast<const char*>(row.comm), ::strnlen(reinterpret_cast<const char*>(row.comm), 16));
+  process.cgroup = cgroups_.path_of(row.cgroup_id);
+  if (with_text) read_proc_text(process);
+  return process;
+}
+
+std::vector<LivingProcess> KernelState::members_and_ancestors(const Rows& rows, std::uint32_t slot,
+                                                              const ProcessId& root) {
+  std::map<ProcessId, const aa_task_row*> by_id;  // the first row of a process is the latest
+  for (const aa_task_row& row : rows)
+    if ((row.flags & AA_TASK_THREAD) == 0) by_id.emplace(id_of(row), &row);
+  std::vector<LivingProcess> processes;
+  for (auto at = by_id.find(root); at != by_id.end() && processes.size() < by_id.size();) {
+    const aa_task_row& row = *at->second;
+    if (row.slot != slot) processes.push_back(living(row, true));
+    at = by_id.find({row.parent_tgid, row.parent_start_ns});
+  }
+  for (const auto& [id, row] : by_id)
+    if ((row->flags & AA_TASK_WATCHED) != 0 && row->slot == slot) processes.push_back(living(*row, true));
+  return processes;
+}
+
+// ---- slots -----------------------------------------------------------------------------------------------------------
+
+void KernelState::open_slot(const EnrolPlan& plan) {
+  aa_target& row = targets_[AA_SLOT_ROW(plan.slot)];
+  std::memset(&row, 0, sizeof(row));
+  row.slot = plan.slot;
+  row.tls_level = static_cast<std::uint32_t>(plan.tls);
+  row.limit = plan.limit;
+  __atomic_store_n(&row.active, 1u, __ATOMIC_SEQ_CST);
+}
+
+void KernelState::close_slot(std::uint32_t slot) {
+  __atomic_store_n(&targets_[AA_SLOT_ROW(slot)].active, 0u, __ATOMIC_SEQ_CST);
+  (void)scan_until_still({AA_SCAN_SWEEP, 0, 0, slot});  // what it could not sweep is stale by its generation
+}
+
+void KernelState::set_moves(const std::vector<ProcessId>& members, std::uint32_t slot) {
+  for (const ProcessId& member : members) {
+    const aa_move move{member.start_ns, slot, 0};
+    bpf_map_update_elem(family_.moves_fd(), &member.pid, &move, BPF_ANY);
+  }
+}
+
+void KernelState::clear_moves(const std::vector<ProcessId>& members) {
+  for (const ProcessId& member : members) bpf_map_delete_elem(family_.moves_fd(), &member.pid);
+}
+
+// ---- enrolment -------------------------------------------------------------------------------------------------------
+
+std::optional<Refusal> KernelState::check_root(const Rows& rows, const EnrolPlan& plan) const {
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const aa_task_row& row) {
+    return row.tgid == plan.pid && (row.flags & AA_TASK_THREAD) == 0;
+  });
+  const auto thread = std::find_if(rows.begin(), rows.end(),
+                                   [](const aa_task_row& row) { return (row.flags & AA_TASK_THREAD) != 0; });
+  if (thread != rows.end())
+    return Refusal{Fault::invalid_argument, std::to_string(plan.pid) + " is a thread of " + pid_text(thread->tgid) +
+                                                ": give the process's id"};
+  if (found == rows.end())
+    return Refusal{Fault::no_such_process, "there is no " + pid_text(plan.pid) + ": give the id of a living process"};
+  if ((found->flags & AA_TASK_SELF) != 0)
+    return Refusal{Fault::invalid_argument,
+                   pid_text(plan.pid) + " is aa-ebpfd itself, which is never watched: give another process"};
+  if ((found->flags & AA_TASK_KERNEL) != 0)
+    return Refusal{Fault::invalid_argument,
+                   pid_text(plan.pid) + " is a kernel thread, which runs no programs: give a user process"};
+  if ((found->flags & AA_TASK_DEAD) != 0)
+    return Refusal{Fault::no_such_process, pid_text(plan.pid) + " has ended: give the id of a living process"};
+  return std::nullopt;
+}
+
+Enrolled KernelState::give_up(const EnrolPlan& plan, Refusal refusal) {
+  const std::uint32_t outer = family_.scan().outer;
+  if (outer != 0) (void)scan_until_still({AA_SCAN_RETURN, 0, outer, plan.slot});
+  family_.set_enrolling(false);
+  close_slot(plan.slot);
+  clear_moves(plan.members);
+  Enrolled done;
+  done.token = plan.token;
+  done.slot = plan.slot;
+  done.boot_ns = boot_ns();
+  done.refusal = std::move(refusal);
+  return done;
+}
+
+Enrolled KernelState::enrol(const EnrolPlan& plan) {
+  serial_ = serial_ % 0xffff + 1;
+  const auto failed = [&](const Error& error) { return give_up(plan, Refusal{Fault::map_failed, error.text()}); };
+  volatile aa_scan& state = family_.scan();
+  state.outer = 0;
+  state.root_of = 0;
+  Result<Rows> before = scan({0, plan.pid, 0, 0});
+  if (!before) return failed(before.error());
+  if (auto refusal = check_root(*before, plan)) return give_up(plan, *refusal);
+
+  open_slot(plan);
+  set_moves(plan.members, plan.slot);
+  family_.set_enrolling(true);  // from here on nobody who belongs inside can slip out by forking or leaving
+  Result<Rows> inserted = scan({AA_SCAN_INSERT, plan.pid, plan.slot, 0});
+  if (!inserted) return failed(inserted.error());
+  Enrolled done;
+  if (state.root_of != 0) done.already = state.root_of;
+  const auto root = std::find_if(inserted->begin(), inserted->end(),
+                                 [&](const aa_task_row& row) { return row.tgid == plan.pid; });
+  const bool taken = root != inserted->end() && (root->flags & AA_TASK_WATCHED) != 0 && root->slot == plan.slot;
+  if (!taken && !done.already) {
+    const bool full = root != inserted->end() && (root->flags & AA_TASK_REFUSED) != 0;
+    return give_up(plan, full ? Refusal{Fault::limit_reached, "the watched set is full: release a target, or raise "
+                                                              "watched.limit in the configuration"}
+                              : Refusal{Fault::no_such_process, pid_text(plan.pid) + " ended while it was enrolled"});
+  }
+  if (plan.pidfd && has_exited(*plan.pidfd))
+    return give_up(plan, Refusal{Fault::no_such_process, "the process of that pidfd has ended"});
+  if (!done.already) {
+    const std::uint32_t outer = state.outer;
+    if (outer != 0) done.outer = outer;
+    const std::uint32_t mode = AA_SCAN_ADOPT | AA_SCAN_COUNT | (outer != 0 ? AA_SCAN_MOVE : 0u);
+    Result<Rows> rows = scan_until_still({mode, 0, plan.slot, outer});
+    if (!rows) return failed(rows.error());
+    done.root = id_of(*root);
+    rows->insert(rows->end(), inserted->begin(), inserted->end());
+    done.processes = members_and_ancestors(*rows, plan.slot, done.root);
+  }
+  family_.set_enrolling(false);
+  clear_moves(plan.members);
+  if (done.already) close_slot(plan.slot);
+  done.token = plan.token;
+  done.slot = plan.slot;
+  done.boot_ns = boot_ns();
+  return done;
+}
+
+Released KernelState::release(const ReleasePlan& plan) {
+  if (plan.return_to) {
+    (void)scan_until_still({AA_SCAN_RETURN, 0, *plan.return_to, plan.slot});
+  }
+  close_slot(plan.slot);
+  return {plan.token, plan.slot, boot_ns(), plan.return_to};
+}
+
+Adopted KernelState::adopt(const AdoptPlan& plan) {
+  serial_ = serial_ % 0xffff + 1;
+  family_.set_enrolling(true);
+  Result<Rows> rows = scan_until_still({AA_SCAN_ADOPT, 0, plan.slot, 0});
+  family_.set_enrolling(false);
+  Adopted done{plan.slot, boot_ns(), {}};
+  if (!rows) return done;
+  std::set<ProcessId> seen;
+  for (const aa_task_row& row : *rows)
+    if ((row.flags & AA_TASK_ADOPTED) != 0 && row.slot == plan.slot && seen.insert(id_of(row)).second)
+      done.processes.push_back(living(row, true));
+  return done;
+}
+
+Reconciled KernelState::reconcile() {
+  Reconciled done{boot_ns(), {}};
+  Result<Rows> rows = scan({});
+  if (!rows) return done;
+  for (const aa_task_row& row : *rows)
+    if ((row.flags & (AA_TASK_THREAD | AA_TASK_DEAD | AA_TASK_KERNEL)) == 0)
+      done.processes.push_back(living(row, false));
+  return done;
+}
+
+// ---- counts ----------------------------------------------------------------------------------------------------------
+
+KernelCounts KernelState::counts() const {
+  constexpr std::array<const char*, AA_CAUSES> kCauses = {"attempt",    "ring-full",  "scratch",   "watched-full",
+                                                          "share-full", "adopt-cut", nullptr, nullptr};
+  KernelCounts counts;
+  counts.boot_ns = boot_ns();
+  static const int cpus = libbpf_num_possible_cpus();
+  std::vector<aa_ledger_row> per_cpu(static_cast<std::size_t>(cpus));
+  for (std::uint32_t cause = 0; cause < AA_CAUSES; ++cause) {
+    const std::uint32_t key = AA_FAMILY_EXEC * AA_CAUSES + cause;
+    if (kCauses[cause] == nullptr || bpf_map_lookup_elem(family_.ledger_fd(), &key, per_cpu.data()) != 0) continue;
+    LedgerRow sum{"exec", kCauses[cause], 0, 0, 0};
+    for (const aa_ledger_row& row : per_cpu) {
+      sum.count += row.count;
+      if (row.count == 0) continue;
+      sum.first_boot_ns = sum.first_boot_ns == 0 ? row.first_ns : std::min<std::uint64_t>(sum.first_boot_ns, row.first_ns);
+      sum.last_boot_ns = std::max<std::uint64_t>(sum.last_boot_ns, row.last_ns);
+    }
+    counts.ledger.push_back(sum);
+  }
+  counts.ledger.push_back({"exec", "recursion", family_.recursion_misses(), 0, 0});
+  for (std::uint32_t row = 1; row < AA_SLOTS; ++row) {
+    const aa_target& target = targets_[row];
+    if (__atomic_load_n(&target.active, __ATOMIC_RELAXED) == 0) continue;
+    const auto load = [](const __u64& word) { return __atomic_load_n(&word, __ATOMIC_RELAXED); };
+    counts.slots.push_back({target.slot, load(target.live), load(target.attempts), load(target.lost),
+                            load(target.refused)});
+  }
+  return counts;
+}
+
+// ---- self-test -------------------------------------------------------------------------------------------------------
+
+Status KernelState::open_self_test() {
+  EnrolPlan plan;
+  plan.slot = AA_SLOT_SELF_TEST;
+  plan.limit = 16;
+  open_slot(plan);
+  return Done{};
+}
+
+bool KernelState::enrol_self_test(std::uint32_t pid) {
+  Result<Rows> rows = scan({AA_SCAN_INSERT, pid, AA_SLOT_SELF_TEST, 0});
+  if (!rows) return false;
+  return std::any_of(rows->begin(), rows->end(), [&](const aa_task_row& row) {
+    return row.tgid == pid && (row.flags & AA_TASK_WATCHED) != 0;
+  });
+}
+
+void KernelState::close_self_test() { close_slot(AA_SLOT_SELF_TEST); }
+
+}  // namespace aa

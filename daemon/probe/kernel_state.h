@@ -1,0 +1,74 @@
+// probe/kernel_state.h: carries out the Monitor's plans in the kernel's maps, and reads what the kernel counted.
+//
+// Comes in: Plans. Goes out: Completions. It owns the mapping of the targets table and the task iterator's use; it decides
+// nothing: who is a target is the Monitor's business.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/result.h"
+#include "probe/exec_family.h"
+#include "source/cgroup_names.h"
+#include "state/plan.h"
+
+struct aa_target;
+struct aa_task_row;
+
+namespace aa {
+
+class KernelState {
+ public:
+  static Result<std::unique_ptr<KernelState>> make(ExecFamily& family, CgroupNames& cgroups);
+  ~KernelState();
+
+  // Root first, then descendants until a pass over every process finds none new. Cost: about 10 µs a process of the
+  // machine and pass, three passes as a rule. Blocks for that long.
+  Enrolled enrol(const EnrolPlan& plan);
+  Released release(const ReleasePlan& plan);
+  Adopted adopt(const AdoptPlan& plan);
+  Reconciled reconcile();
+
+  // Reads ledger and targets. Cost: one map read a row and CPU.
+  KernelCounts counts() const;
+
+  // The daemon's own thread group, in the initial pid namespace.
+  std::uint32_t self() const;
+
+  // Row 0, the self-test's: on for one process, then off.
+  Status open_self_test();
+  bool enrol_self_test(std::uint32_t pid);
+  void close_self_test();
+
+ private:
+  KernelState(ExecFamily& family, CgroupNames& cgroups) : family_(family), cgroups_(cgroups) {}
+  using Rows = std::vector<aa_task_row>;
+
+  struct Request {
+    std::uint32_t mode = 0;
+    std::uint32_t tgid = 0;
+    std::uint32_t slot = 0;
+    std::uint32_t from = 0;
+  };
+  Result<Rows> scan(const Request& request);
+  // Repeats `request` until a pass changes nothing; rows of every pass, the last one's first.
+  Result<Rows> scan_until_still(Request request);
+  std::optional<Refusal> check_root(const Rows& rows, const EnrolPlan& plan) const;
+  void open_slot(const EnrolPlan& plan);
+  void close_slot(std::uint32_t slot);
+  void set_moves(const std::vector<ProcessId>& members, std::uint32_t slot);
+  void clear_moves(const std::vector<ProcessId>& members);
+  Enrolled give_up(const EnrolPlan& plan, Refusal refusal);
+  LivingProcess living(const aa_task_row& row, bool with_text);
+  std::vector<LivingProcess> members_and_ancestors(const Rows& rows, std::uint32_t slot, const ProcessId& root);
+
+  ExecFamily& family_;
+  CgroupNames& cgroups_;
+  aa_target* targets_ = nullptr;
+  std::uint32_t serial_ = 0;
+};
+
+}  // namespace aa

@@ -1,0 +1,72 @@
+#include "probe/self_test.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "abi/filter.h"
+#include "base/unique_fd.h"
+
+namespace aa {
+namespace {
+
+// The child: waits for `go`, then forks, fails an exec, execs, and exits. Only async-signal-safe calls.
+[[noreturn]] void act(int go) {
+  char byte = 0;
+  if (::read(go, &byte, 1) != 1) ::_exit(1);
+  const pid_t grandchild = ::fork();
+  if (grandchild == 0) ::_exit(0);
+  ::waitpid(grandchild, nullptr, 0);
+  std::array<char*, 3> arguments = {const_cast<char*>("aa-ebpfd"), const_cast<char*>("--version"), nullptr};
+  std::array<char*, 1> environment = {nullptr};
+  ::execve("/proc/self/aa-ebpfd-self-test", arguments.data(), environment.data());
+  const int null = ::open("/dev/null", O_RDWR);
+  ::dup2(null, STDOUT_FILENO);
+  ::dup2(null, STDERR_FILENO);
+  ::execve("/proc/self/exe", arguments.data(), environment.data());
+  ::_exit(1);
+}
+
+}  // namespace
+
+bool SelfTest::saw(const Event& event) {
+  if (!running_ || event.slot != AA_SLOT_SELF_TEST || !event.process) return false;
+  if (const auto* exec = std::get_if<ExecBody>(&event.body)) (exec->result < 0 ? seen_.failed_exec : seen_.exec) = true;
+  if (std::holds_alternative<ForkBody>(event.body)) seen_.fork = true;
+  if (std::holds_alternative<ExitBody>(event.body)) seen_.exit = true;
+  return true;
+}
+
+Status SelfTest::run(const std::function<void()>& drain) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error{"self-test: make a pipe", errno, ""};
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  const pid_t child = ::fork();
+  if (child < 0) return Error{"self-test: fork", errno, ""};
+  if (child == 0) {
+    ::close(ends[1]);
+    act(ends[0]);
+  }
+  running_ = true;
+  (void)kernel_.open_self_test();
+  const bool enrolled = kernel_.enrol_self_test(static_cast<std::uint32_t>(child));
+  if (enrolled) (void)!::write(write_end.get(), "!", 1);
+  write_end.reset();
+  ::waitpid(child, nullptr, 0);
+  drain();
+  kernel_.close_self_test();
+  running_ = false;
+  if (!enrolled) return Error{"self-test: enrol a child of our own", 0, "the task iterator does not show it"};
+  const std::string silent = "attached, but the self-test's own event did not arrive";
+  if (!seen_.fork) family_.mark_not_firing("aa_fork", silent);
+  if (!seen_.exec) family_.mark_not_firing("aa_exec", silent);
+  if (!seen_.exit) family_.mark_not_firing("aa_exit", silent);
+  if (!seen_.failed_exec) family_.mark_not_firing("aa_failed_exec", silent);
+  return Done{};
+}
+
+}  // namespace aa

@@ -1,0 +1,30 @@
+#include "sink/journal.h"
+
+#include <spdlog/spdlog.h>
+
+#include "base/text.h"
+
+namespace aa {
+namespace {
+
+void log_alert(const Event& event, const AlertBody& alert) {
+  const auto level = alert.severity == Severity::critical  ? spdlog::level::err
+                     : alert.severity == Severity::warning ? spdlog::level::warn
+                                                           : spdlog::level::info;
+  const std::string process = event.process ? event.process->id.text() : "-";
+  const std::string exe = event.process ? for_terminal(event.process->exe) : "-";
+  spdlog::log(level, "alert {}: {} (process {}, exe {}, seq {})", alert.kind, for_terminal(alert.summary), process, exe,
+              event.seq);
+}
+
+}  // namespace
+
+void log_event(const Event& event) {
+  if (const auto* alert = std::get_if<AlertBody>(&event.body)) log_alert(event, *alert);
+  if (const auto* loss = std::get_if<LossBody>(&event.body))
+    spdlog::warn("lost {} {} event(s): {}", loss->count, loss->family, loss->cause);
+  if (const auto* probe = std::get_if<ProbeBody>(&event.body))
+    spdlog::info("probe {} ({}): {} {}", probe->program, probe->hook, name_of(probe->state), probe->reason);
+}
+
+}  // namespace aa

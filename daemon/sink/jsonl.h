@@ -1,0 +1,79 @@
+// sink/jsonl.h: the durable sink: JSON Lines to a file, written by its own thread.
+//
+// Comes in: lines, and after each turn the ring position they reach up to. Goes out: what is written is acknowledged, so
+// that the ring is released only up to there. Nothing waits on the disk in the loop: when it stalls, what is queued is
+// dropped and counted by whoever owns the ring.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "sink/fan_out.h"
+
+namespace aa {
+
+class JsonlSink : public Sink {
+ public:
+  struct Counts {
+    std::uint64_t written = 0;
+    std::uint64_t write_errors = 0;  // events of batches the file refused (disk full)
+    std::uint64_t stalled = 0;       // events dropped by drop_waiting()
+  };
+
+  // A file that is appended to, created with mode 0600; must be a regular file when it exists.
+  static Result<std::unique_ptr<JsonlSink>> open(const std::string& path);
+  // Takes over a descriptor (standard output).
+  static Result<std::unique_ptr<JsonlSink>> over(UniqueFd file);
+  ~JsonlSink() override;  // writes what is queued, for at most two seconds
+
+  bool wants_lines() const override { return true; }
+  void take(const Event& event, const Line& line) override;
+
+  // Everything taken so far belongs to ring positions up to `position`: hands it to the writer.
+  void seal(std::uint64_t position);
+  // Up to which position everything is written, or given up. `ack_fd` becomes readable when it changes.
+  std::uint64_t acknowledged() const;
+  int ack_fd() const { return ack_.get(); }
+  void clear_ack();
+
+  // The disk does not follow: forget what the writer has not begun. Returns how many events that were.
+  std::uint64_t drop_waiting();
+  Counts counts() const;
+
+ private:
+  struct Batch {
+    std::string text;
+    std::uint64_t events = 0;
+    std::uint64_t position = 0;
+  };
+  explicit JsonlSink(UniqueFd file) : file_(std::move(file)) {}
+  Status start();
+  void write_batches();
+  bool wait_for_room() const;
+  bool write_whole(const std::string& text);
+
+  UniqueFd file_;
+  UniqueFd ack_;
+  Batch open_;  // the loop's own
+  mutable std::mutex mutex_;
+  std::condition_variable work_;
+  std::condition_variable idle_;
+  std::deque<Batch> queue_;
+  bool busy_ = false;
+  std::atomic<bool> ending_ = false;
+  bool regular_ = false;
+  bool torn_ = false;  // a failed write left half a line: the next begins on a line of its own
+  std::uint64_t acknowledged_ = 0;
+  Counts counts_;
+  std::thread writer_;
+};
+
+}  // namespace aa

@@ -1,0 +1,66 @@
+#include "source/ring_reader.h"
+
+#include <linux/bpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace aa {
+namespace {
+
+constexpr std::uint64_t kHeaderBytes = BPF_RINGBUF_HDR_SZ;
+
+// The kernel writes here while we read.
+template <class Word>
+Word load(const std::byte* at) {
+  return __atomic_load_n(reinterpret_cast<const Word*>(at), __ATOMIC_ACQUIRE);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RingReader>> RingReader::make(int map_fd, std::size_t bytes) {
+  std::unique_ptr<RingReader> ring(new RingReader);
+  ring->page_ = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  ring->size_ = bytes;
+  void* consumer = ::mmap(nullptr, ring->page_, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
+  if (consumer == MAP_FAILED) return Error{"map the ring's consumer page", errno, ""};
+  ring->consumer_page_ = static_cast<std::byte*>(consumer);
+  void* producer = ::mmap(nullptr, ring->page_ + 2 * bytes, PROT_READ, MAP_SHARED, map_fd,
+                          static_cast<off_t>(ring->page_));
+  if (producer == MAP_FAILED) return Error{"map the ring's data", errno, ""};
+  ring->producer_page_ = static_cast<std::byte*>(producer);
+  ring->position_ = ring->released_ = load<std::uint64_t>(ring->consumer_page_);
+  return ring;
+}
+
+RingReader::~RingReader() {
+  if (consumer_page_ != nullptr) ::munmap(consumer_page_, page_);
+  if (producer_page_ != nullptr) ::munmap(producer_page_, page_ + 2 * size_);
+}
+
+std::uint64_t RingReader::producer() const { return load<std::uint64_t>(producer_page_); }
+
+std::size_t RingReader::read(std::uint64_t mark, std::size_t budget, const Take& take) {
+  const std::byte* data = producer_page_ + page_;
+  std::size_t count = 0;
+  while (position_ < mark && count < budget) {
+    const std::byte* header = data + (position_ & (size_ - 1));
+    const auto length = load<std::uint32_t>(header);
+    if ((length & BPF_RINGBUF_BUSY_BIT) != 0) break;
+    const std::uint64_t bytes = length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+    position_ += (bytes + kHeaderBytes + 7) & ~std::uint64_t{7};
+    if ((length & BPF_RINGBUF_DISCARD_BIT) != 0) continue;
+    take({header + kHeaderBytes, bytes});
+    ++count;
+  }
+  return count;
+}
+
+void RingReader::release(std::uint64_t position) {
+  if (position <= released_) return;
+  released_ = position;
+  __atomic_store_n(reinterpret_cast<std::uint64_t*>(consumer_page_), position, __ATOMIC_RELEASE);
+}
+
+}  // namespace aa

@@ -1,0 +1,53 @@
+// source/ring_reader.h: a BPF ring buffer, read without letting go.
+//
+// Comes in: a ring map's descriptor. Goes out: committed records as bytes in place, each with the position after it.
+// libbpf's consumer releases a record as its callback returns; ours releases when told, so that what a durable sink has
+// not written yet survives the reader. Layout: kernel/bpf/ringbuf.c (consumer page, producer page, data mapped twice).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "base/result.h"
+
+namespace aa {
+
+class RingReader {
+ public:
+  using Take = std::function<void(std::span<const std::byte> record)>;
+
+  // `map_fd` is borrowed for the call; `bytes` is the ring's size (its max_entries).
+  static Result<std::unique_ptr<RingReader>> make(int map_fd, std::size_t bytes);
+  ~RingReader();
+  RingReader(const RingReader&) = delete;
+  RingReader& operator=(const RingReader&) = delete;
+
+  // Where the kernel will write next. Everything below was reserved before this call.
+  std::uint64_t producer() const;
+  // Up to where records were handed out.
+  std::uint64_t position() const { return position_; }
+  // Up to where the kernel may overwrite.
+  std::uint64_t released() const { return released_; }
+  std::size_t size() const { return size_; }
+
+  // Hands out committed records up to `mark`, at most `budget`; returns how many. Stops early at a record still being
+  // written. Record bytes stay valid until they are released.
+  std::size_t read(std::uint64_t mark, std::size_t budget, const Take& take);
+
+  void release(std::uint64_t position);
+
+ private:
+  RingReader() = default;
+
+  std::size_t page_ = 0;
+  std::size_t size_ = 0;
+  std::byte* consumer_page_ = nullptr;
+  std::byte* producer_page_ = nullptr;  // followed by the data, twice
+  std::uint64_t position_ = 0;
+  std::uint64_t released_ = 0;
+};
+
+}  // namespace aa

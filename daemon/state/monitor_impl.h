@@ -1,0 +1,128 @@
+// state/monitor_impl.h: the Monitor's state, shared by monitor.cpp (face, time), monitor_events.cpp (records),
+// monitor_targets.cpp (commands, enrolment, release) and monitor_repair.cpp (losses, adoption, reconcile). Private.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "state/monitor.h"
+#include "state/slot_table.h"
+
+namespace aa {
+
+struct Monitor::Impl {
+  explicit Impl(Settings s) : settings(std::move(s)), lineage(settings.lineage) {}
+
+  // A plan under way: the kernel may already send records of the new slot, which wait for their target.
+  struct Enrolment {
+    StartMonitoring command;
+    std::vector<Event> held;
+  };
+
+  struct Release {
+    bool stopped = false;       // asked for; false: the target ended by itself
+    std::vector<Token> tokens;  // who waits
+  };
+
+  // What is known of a running target beyond its face.
+  struct Watch {
+    std::set<ProcessId> adopted_unreported;  // told by records, not yet in a target event
+    std::uint64_t refused_settled = 0;       // of the kernel's count: how many need no adoption any more
+    std::uint64_t refused_tried = 0;         // the count when the last AdoptPlan went out
+    std::uint64_t adopt_tried_ns = 0;        // and when that was, 0 never
+  };
+
+  Settings settings;
+  Lineage lineage;
+  SlotTable slots;
+  std::map<std::uint32_t, Target> targets;       // by key
+  std::map<std::uint32_t, Watch> watches;        // by key, running targets only
+  std::map<std::uint32_t, Enrolment> enrolling;  // by slot
+  std::map<std::uint32_t, Release> releasing;    // by slot
+  std::vector<ProbeBody> probes;
+  std::vector<LedgerRow> ledger;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> alerted_ns;  // by family and cause
+  std::uint32_t last_key = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t consumed = 0;
+  RepairCounts repairs;
+  std::uint64_t now_ns = 0;                    // the latest time any input told
+  std::uint64_t counts_ns = 0;                 // of the last reading
+  std::uint64_t reconcile_due_ns = 0;          // meaningful while targets run
+  std::uint64_t reconciled_ns = 0;             // of the last snapshot
+  std::uint64_t expired_ns = 0;                // when expire() last ran for age
+  std::optional<std::uint64_t> repair_due_ns;  // records were lost: lineage may not know every living process
+  std::optional<std::uint64_t> idle_since_ns;  // nothing is watched since
+  bool watching = false;                       // programs that rest otherwise are awake
+
+  // monitor.cpp
+  void saw_time(std::uint64_t boot_ns) { now_ns = std::max(now_ns, boot_ns); }
+  bool is_idle() const;
+  void settle_idle(std::uint64_t boot_ns);
+  std::optional<std::uint64_t> expiry_deadline() const;
+  void drop_unverified();
+
+  // monitor_events.cpp
+  void take(Step& step, Event event);
+  void handle_record(Step& step, Event event);
+  void deliver(Step& step, Event event, const SlotTable::Owner* owner);
+  void deliver_target(Step& step, const Target& target, TargetBody body, std::uint64_t boot_ns);
+  void deliver_loss(Step& step, LossBody loss);
+  std::uint32_t key_of(const SlotTable::Owner* owner) const;
+  Process& observe(Step& step, const Event& event, std::uint32_t key);
+  // Inserts or completes; key 0 leaves the process where it is, any other takes it in unless it is watched already.
+  Process& introduce(Step& step, Process process, std::uint32_t key, std::uint64_t boot_ns);
+  // Undoes an exit that was only concluded; the process is back in its target if that still runs.
+  void revive(const ProcessId& id);
+  void on_fork(Step& step, const Event& event, const ProcessId& child, std::uint32_t ns_pid, std::uint32_t parent_key,
+               std::uint32_t child_key);
+  void on_exec(Step& step, const Event& event, const ExecBody& exec, std::uint32_t key);
+  void on_adopted(Step& step, const Event& event, std::uint32_t key);
+
+  // monitor_targets.cpp
+  void start(Step& step, StartMonitoring command);
+  void stop(Step& step, const StopMonitoring& command);
+  void enrolled(Step& step, Enrolled done);
+  void not_enrolled(Step& step, const Enrolled& done, Enrolment enrolment);
+  Target& add_target(const Enrolled& done, const StartMonitoring& command);
+  void released(Step& step, const Released& done);
+  void hand_over(const Target& from, std::uint32_t heir);
+  Target* running(std::uint32_t key);
+  Target* running_in_slot(std::uint32_t slot);
+  std::optional<std::uint32_t> return_slot(const Target& target);
+  bool any_running() const { return !watches.empty(); }
+  // Puts a process under a target (0: unwatched) and keeps the counts of living processes on both sides.
+  void move_to(Process& process, std::uint32_t key);
+  void ended(const ProcessId& id, std::int32_t status, std::uint64_t boot_ns);
+  void check_exited(Step& step, std::uint32_t key, std::uint64_t boot_ns);
+  void forget_exited_targets();
+  std::variant<const Target*, Refusal> resolve(std::string_view text) const;
+
+  // monitor_repair.cpp
+  void losses(Step& step, const KernelCounts& counts);
+  void alert_loss(Step& step, const LedgerRow& row, std::uint64_t count, std::uint64_t boot_ns);
+  void slot_counts(Step& step, const KernelCounts& counts);
+  void adopted(Step& step, const Adopted& done);
+  void report_adopted(Step& step, std::uint32_t key, std::uint64_t boot_ns);
+  void reconciled(Step& step, const Reconciled& done);
+  void mark_gone(Step& step, const Reconciled& done);
+  void take_found(Step& step, const Reconciled& done);
+  Process process_of(const LivingProcess& living) const;
+};
+
+// Kernel records, as against events made by this daemon.
+bool is_record(const EventBody& body);
+
+// The string another process has already, where it is the same; null for "".
+std::shared_ptr<const std::string> share_cgroup(const std::string& path, const Process* known, const Process* parent);
+
+std::shared_ptr<const ProcessText> make_text(std::string exe, std::string cwd, std::vector<std::string> argv,
+                                             bool truncated, std::size_t argv_limit);
+
+}  // namespace aa

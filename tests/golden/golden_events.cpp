@@ -1,0 +1,150 @@
+// Renders a fixed set of events: every type and every optional member at least once, compared byte by byte with
+// events.jsonl. `golden_events FILE` compares; `golden_events` alone prints what FILE should then hold.
+#include <errno.h>
+
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "event/json.h"
+#include "support/builders.h"
+
+using namespace aa;
+using namespace aa::test;
+
+namespace {
+
+constexpr std::int64_t kBootWallNs = 1'795'352'401'000'000'000;  // 2026-11-22T13:00:01Z at boot time zero
+const TargetRef kTarget{"6f0c7b1e-52a5-5d2c-9d43-0d6b8a3a6c11", "claude"};
+
+Who agent() {
+  Who who = a_process(4242, 9'000, "claude").with_image(1);
+  who.exe = "/usr/bin/claude";
+  who.cgroup = "/user.slice/user-1000.slice";
+  return who;
+}
+
+Who shell() {
+  Who who = a_process(4300, 98'123, "bash").child_of(agent()).with_image(2);
+  who.exe = "/usr/bin/bash";
+  who.cgroup = "/user.slice/user-1000.slice";
+  return who;
+}
+
+Event plain(EventBody body) {
+  Event event;
+  event.boot_ns = 5'000'000'000;
+  event.body = std::move(body);
+  return event;
+}
+
+Event about(const Who& who, EventBody body) {
+  Event event = plain(std::move(body));
+  event.process = who;
+  return event;
+}
+
+ExecBuilder bash() {
+  return an_exec().of(shell()).exe("/usr/bin/bash").filename("/bin/bash").argv({"bash", "-c", "ls"}).cwd("/home/u");
+}
+
+std::vector<Event> forks_and_exits() {
+  Who contained = shell();
+  contained.ns_pid = 7;
+  Who inner = a_process(4301, 99'000, "bash").child_of(contained);
+  inner.ns_pid = 8;
+  Who adopted = agent();
+  adopted.parent = {1, 100};
+  adopted.parent_source = ParentSource::current;
+  Who thread = shell();
+  thread.tid = 4310;
+  return {a_fork().of(agent()).child(shell()),
+          a_fork().of(contained).child(inner),
+          a_fork().of(adopted).child(shell()),
+          an_exit().of(shell()).at(2'000'000).code(0),
+          an_exit().of(shell()).at(2'000'000).code(127),
+          an_exit().of(thread).at(2'000'000).killed_by(15),
+          an_exit().of(a_process(9, 9, "old")).at(2'000'000).killed_by(11, true)};
+}
+
+std::vector<Event> execs() {
+  Who odd = shell();
+  odd.comm = "caf\xE9";
+  odd.cgroup = "/odd\xFF";
+  return {bash(),
+          bash().interpreter("/bin/sh").filename("./script.sh").argv({"./script.sh"}),
+          bash().argv({}),
+          bash().argv({"", "a\nb", "tab\t\"quote\" back\\slash", "\x1B[31m\x7F", "na\xC3\xAFve \xF0\x9F\x98\x80"}),
+          bash().argv({"plain", "\xFF\xC0\x80", "cut \xE2\x82"}),
+          bash().argv({"long"}).marked([](ExecBody& body) { body.argv_truncated = true; }),
+          bash().argv({}).marked([](ExecBody& body) { body.argv_unreadable = true; }),
+          bash().exe("memfd:x").marked([](ExecBody& body) { body.memfd = body.deleted = true; }),
+          bash().interpreter("/bin/sh").marked([](ExecBody& body) {
+            body.exe_truncated = body.cwd_truncated = body.cwd_deleted = true;
+            body.filename_truncated = body.interpreter_truncated = true;
+          }),
+          bash().of(odd).exe("/e\xFF").filename("/f\xFF").interpreter("/i\xFF").cwd("/c\xFF"),
+          bash().filename("/bin/nothing").failed_with(ENOENT).exe("/usr/bin/bash")};
+}
+
+std::vector<Event> notices() {
+  AlertBody full{"watched-set-full", Severity::warning, "", "3 processes of claude could not be watched.", {}, {}};
+  AlertBody access{"sensitive-path", Severity::critical, "/etc/shadow", "bash asked for /etc/shadow.", {}, 17};
+  access.ancestry = {{{4300, 98'123}, "/usr/bin/bash", {"bash", "-c", "ls"}}, {{4242, 9'000}, "/o\xFF", {"\xFF", "b"}}};
+  AlertBody lost{"events-lost", Severity::info, "", "2 events were lost.", {}, 18};
+  return {about(shell(), access),
+          plain(full),
+          plain(lost),
+          plain(LossBody{"exec", "ring-full", 2, 4'000'000'000, 4'500'000'000}),
+          plain(GapBody{1'000'000'000, 4'000'000'000, "the daemon was not running"}),
+          about(agent(), TargetBody{TargetChange::added, 3}),
+          about(agent(), TargetBody{TargetChange::adopted, 1}),
+          about(agent(), TargetBody{TargetChange::removed, 0}),
+          about(agent(), TargetBody{TargetChange::exited, 0}),
+          plain(ProbeBody{"exec", "aa_exec", "tp_btf/sched_process_exec", ProbeState::attached, 0, ""}),
+          plain(ProbeBody{"exec", "aa_execve", "tp/sys_enter_execve", ProbeState::standby, 0, "nothing is watched"}),
+          plain(ProbeBody{"exec", "aa_exit", "raw_tp/sched_process_exit", ProbeState::degraded, 0, "raw tracepoint"}),
+          plain(ProbeBody{"exec", "aa_fork", "tp_btf/sched_process_fork", ProbeState::failed, EPERM, "attach refused"}),
+          plain(ProbeBody{"file", "", "", ProbeState::unavailable, ENOSYS, "this kernel has no BTF"})};
+}
+
+std::string rendered() {
+  std::string out;
+  std::uint64_t seq = 0;
+  for (const auto& group : {forks_and_exits(), execs(), notices()}) {
+    for (Event event : group) {
+      event.seq = ++seq;
+      event.wall_ns = kBootWallNs + static_cast<std::int64_t>(event.boot_ns);
+      const bool has_target = event.process || std::holds_alternative<LossBody>(event.body);
+      if (has_target) event.target = kTarget;
+      if (seq == 7) event.target->name = "\xFFname";
+      append_json(out, event);
+      out.push_back('\n');
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string now = rendered();
+  if (argc < 2) {
+    std::cout << now;
+    return 0;
+  }
+  std::ifstream file(argv[1], std::ios::binary);
+  std::stringstream golden;
+  golden << file.rdbuf();
+  std::stringstream got(now);
+  for (int line = 1;; ++line) {
+    std::string want_line, got_line;
+    const bool want = static_cast<bool>(std::getline(golden, want_line));
+    const bool have = static_cast<bool>(std::getline(got, got_line));
+    if (!want && !have) break;
+    if (want == have && want_line == got_line) continue;
+    std::cerr << argv[1] << " line " << line << "\n  wanted: " << want_line << "\n  got:    " << got_line << "\n";
+    return 1;
+  }
+  return golden.str() == now ? 0 : 1;
+}

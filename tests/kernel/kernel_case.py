@@ -1,0 +1,150 @@
+"""What the kernel suite's tests share: a daemon per class, a folder per test, and an account of what was seen.
+
+Comes in: a test program's own words and the events of its target. Goes out: an Account, sound in itself (every process
+of it has one beginning and one end), that a test compares with those words.
+"""
+
+import collections
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from harness import Daemon, PrivateBus, program, watch
+
+QUICK = bool(os.environ.get("AA_QUICK"))
+
+
+class Account:
+    """One target's events, by process id."""
+
+    def __init__(self, events):
+        self.events = events
+        self.forks = {}  # child id → parent id
+        self.execs = collections.defaultdict(list)  # successful ones
+        self.failed_execs = collections.defaultdict(list)
+        self.exits = collections.defaultdict(list)
+        self.adopted = 0
+        for event in events:
+            self._add(event)
+
+    def _add(self, event):
+        kind, who = event["type"], event.get("process", {}).get("id")
+        if kind == "fork":
+            child = event["fork"]["child_id"]
+            assert child not in self.forks, f"{child} was forked twice"
+            self.forks[child] = who
+        elif kind == "exec":
+            (self.execs if event["exec"]["result"] == 0 else self.failed_execs)[who].append(event)
+        elif kind == "exit":
+            self.exits[who].append(event)
+        elif kind == "target":
+            self.adopted += event["target_change"].get("adopted", 0)
+
+    def of_type(self, kind):
+        return [event for event in self.events if event["type"] == kind]
+
+    def id_of(self, pid):
+        """The one process of this account that had `pid`."""
+        ids = {i for i in (*self.forks, *self.exits) if pid_of(i) == pid}
+        assert len(ids) == 1, f"pid {pid} is {ids or 'nobody'} here"
+        return ids.pop()
+
+    def status_of(self, pid):
+        return wait_status(self.exits[self.id_of(pid)][0])
+
+    def parents(self):
+        """{child pid: pid of who forked it}: what programs can say of themselves."""
+        return {pid_of(child): pid_of(parent) for child, parent in self.forks.items()}
+
+
+def pid_of(process_id):
+    return int(process_id.partition("-")[0])
+
+
+def wait_status(exit_event):
+    body = exit_event["exit"]
+    return body["code"] << 8 | body["signal"] | (0x80 if body["core_dumped"] else 0)
+
+
+def words(text):
+    """A program's lines as {first word: [the rest as numbers, …]}."""
+    said = collections.defaultdict(list)
+    for line in text.splitlines():
+        word, *rest = line.split()
+        said[word].append(tuple(int(value) for value in rest))
+    return said
+
+
+class KernelCase(unittest.TestCase):
+    """A private bus and a daemon for all tests of the class; `settings` become its --set options."""
+
+    settings = {}
+    options = ()
+
+    @classmethod
+    def setUpClass(cls):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("loading programs into the kernel needs root")
+        cls.bus = PrivateBus()
+        cls.addClassCleanup(cls.bus.stop)
+        cls.daemon = Daemon(cls.bus, *cls.options, settings=cls.settings)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.daemon.stop()
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="aa-test-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        if self.daemon.process.poll() is not None:
+            self.fail(f"the daemon has ended with {self.daemon.process.returncode}:\n{self.daemon.errors()}")
+
+    def watched(self, name, *args, **options):
+        """Runs a test program watched; returns its Account and what it said. It is `self.last` afterwards."""
+        return self.watched_path(program(name), *args, **options)
+
+    def watched_path(self, path, *args, deadline=20, sound=True, **popen):
+        """The same for any program."""
+        output = self.folder / "said"
+        with output.open("wb") as out:
+            with watch(self.daemon, [str(path), *map(str, args)], stdout=out, stderr=subprocess.STDOUT,
+                       **popen) as self.last:
+                events = self.last.run(deadline)
+        account = Account(events)
+        text = output.read_text(errors="surrogateescape")
+        self.assertNotIn(self.last.status, (120, 121, 122, 123), f"{path} failed: {text}")
+        if sound:
+            self.assert_sound(account, self.last.pid)
+        return account, text
+
+    def assert_sound(self, account, root):
+        """One beginning and one end for every process, the same parent in all its events, in order, and nothing lost."""
+        self.assertEqual([], account.of_type("loss"))
+        numbers = [event["seq"] for event in account.events]
+        self.assertEqual(sorted(set(numbers)), numbers, "seq does not rise")
+        roots = [i for i in account.exits if pid_of(i) == root]
+        self.assertEqual(1, len(roots), f"ends of the root {root}: {roots}")
+        known = {**account.forks, roots[0]: account.exits[roots[0]][0]["process"].get("parent_id")}
+        self.assertEqual(set(known), set(account.exits), "who began and who ended differ")
+        for process, ends in account.exits.items():
+            self.assertEqual(1, len(ends), f"{process} ended {len(ends)} times")
+        for event in account.events:
+            process = event.get("process")
+            if process is None or event["type"] not in ("fork", "exec", "exit"):
+                continue
+            self.assertIn(process["id"], known, f"an event of a process never introduced: {event}")
+            self.assertEqual(known[process["id"]], process.get("parent_id"), f"another parent: {event}")
+            self.assertEqual(process["pid"], pid_of(process["id"]))
+        for execs in account.execs.values():
+            images = [event["process"]["image"] for event in execs]
+            self.assertEqual(list(range(images[0], images[0] + len(images))), images, "images do not count up")
+
+
+def read_lines(path):
+    """The events of a JSON Lines file; a torn last line is an error here."""
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]

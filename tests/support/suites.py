@@ -1,0 +1,196 @@
+#!/usr/bin/python3
+"""Runs suites and adds their results up.
+
+Comes in: build folders and suite names. A suite is the programs that Meson lists under its name, and the test_*.py
+files of tests/NAME. Programs called unit_* are Catch2's and report each test case; any other counts as one test, by its
+exit status (77: skipped). Goes out: a line for each part, the output of what failed, and one last line
+`N passed, N failed, N skipped`. A part that crashes, hangs or reports no test at all counts as failed: silence is not
+success. Exit status 0 only when nothing failed and something passed.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PYTHON_SUITE_TIMEOUT = 1800  # seconds
+EXIT_SKIPPED = 77
+SANITIZER_ENV = {
+    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+}
+
+
+@dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+
+@dataclass
+class Part:
+    name: str
+    command: list
+    report: pathlib.Path  # JUnit; None for a program that has only its exit status
+    log: pathlib.Path
+    timeout: float
+    env: dict
+
+
+def read_junit(report):
+    """What a JUnit file says; None when there is none or a crash cut it short."""
+    try:
+        tree = ElementTree.parse(report)
+    except (OSError, ElementTree.ParseError):
+        return None
+    count = Count()
+    for case in tree.iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            count.failed += 1
+        elif case.find("skipped") is not None:
+            count.skipped += 1
+        else:
+            count.passed += 1
+    return count
+
+
+def run_limited(part):
+    """The exit status; None when the time was up. The part leads its own process group, so that a hang leaves no one."""
+    with part.log.open("wb") as log:
+        child = subprocess.Popen(part.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                                 env={**os.environ, **part.env}, cwd=ROOT, start_new_session=True)
+        try:
+            return child.wait(part.timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            return None
+        except BaseException:
+            os.killpg(child.pid, signal.SIGTERM)
+            raise
+
+
+def judge(part, status):
+    """What to count, and what is wrong beyond failed tests ("" when nothing)."""
+    if status is None:
+        return Count(failed=1), f"not finished after {part.timeout:.0f} s"
+    if part.report is None:
+        failed = status not in (0, EXIT_SKIPPED)
+        count = Count(passed=int(status == 0), failed=int(failed), skipped=int(status == EXIT_SKIPPED))
+        return count, f"exit status {status}" if failed else ""
+    count = read_junit(part.report)
+    trouble = ""
+    if count is None:
+        count, trouble = Count(), f"no results, exit status {status}"
+    elif status not in (0, EXIT_SKIPPED) and count.failed == 0:
+        trouble = f"exit status {status} although no test failed"
+    elif count == Count():
+        trouble = "reported no test"
+    count.failed += bool(trouble)
+    return count, trouble
+
+
+def run_part(part):
+    """Runs it, prints its line; on failure its output too."""
+    if part.report:
+        part.report.unlink(missing_ok=True)
+    begin = time.monotonic()
+    count, trouble = judge(part, run_limited(part))
+    print(f"{part.name:<34} {count} ({time.monotonic() - begin:.1f} s)", flush=True)
+    if count.failed:
+        print(part.log.read_text(errors="replace").rstrip())
+        print(f"---- {part.name}: {trouble or 'failed'}; the output above is kept in {part.log}", flush=True)
+    elif count.skipped:
+        show_skips(part)
+    return count
+
+
+def show_skips(part):
+    if part.report is None:
+        print("    skipped: " + part.log.read_text(errors="replace").strip())
+        return
+    for case in ElementTree.parse(part.report).iter("testcase"):
+        skip = case.find("skipped")
+        if skip is not None:
+            reason = skip.get("message") or (skip.text or "").strip()
+            print(f"    skipped: {case.get('name')}: {reason}")
+
+
+def meson_tests(build):
+    listed = subprocess.run(["meson", "introspect", "--tests", str(build)], check=True, stdout=subprocess.PIPE)
+    return json.loads(listed.stdout)
+
+
+def parts_of(suite, build, tests, sanitized, quick):
+    label = f"{suite} (sanitized)" if sanitized else suite
+    logs = build / "test-logs"
+    logs.mkdir(exist_ok=True)
+    env = {"AA_BUILD": str(build), "AA_QUICK": "1" if quick else "", **(SANITIZER_ENV if sanitized else {})}
+    parts = []
+    for test in tests:
+        # Meson names a suite with its project before it: "aa-ebpfd:unit".
+        if suite not in [name.rpartition(":")[2] for name in test["suite"]]:
+            continue
+        program = pathlib.Path(test["cmd"][0]).name
+        if program.startswith("python"):
+            continue  # a test_*.py of the suite's folder, which runs below
+        report = logs / f"{suite}-{test['name']}.xml" if program.startswith("unit_") else None
+        command = [*test["cmd"], *(["-r", "junit", "-o", str(report)] if report else [])]
+        parts.append(Part(f"{label}: {test['name']}", command, report, logs / f"{suite}-{test['name']}.log",
+                          test["timeout"] * 3, {**test["env"], **env}))
+    folder = ROOT / "tests" / suite
+    if any(folder.glob("test_*.py")):
+        report = logs / f"{suite}.xml"
+        command = ["/usr/bin/python3", str(ROOT / "tests/support/run_suite.py"), "--junit", str(report), str(folder)]
+        parts.append(Part(label, command, report, report.with_suffix(".log"), PYTHON_SUITE_TIMEOUT, env))
+    return parts
+
+
+def run_round(suites, build, sanitized, quick):
+    total = Count()
+    if not suites:
+        return total
+    tests = meson_tests(build)
+    for suite in suites:
+        parts = parts_of(suite, build, tests, sanitized, quick)
+        if not parts:
+            print(f"{suite}: there is nothing in this suite", flush=True)
+            total.failed += 1
+        for part in parts:
+            total.add(run_part(part))
+    return total
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Run suites and add their results up.")
+    parser.add_argument("--quick", action="store_true", help="tests that read AA_QUICK leave out what takes minutes")
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--sanitized-build", type=pathlib.Path)
+    parser.add_argument("--sanitized", nargs="*", default=[], metavar="SUITE", help="run these in --sanitized-build too")
+    parser.add_argument("suites", nargs="+", metavar="SUITE")
+    options = parser.parse_args()
+    total = run_round(options.suites, options.build.resolve(), False, options.quick)
+    if options.sanitized:
+        total.add(run_round(options.sanitized, options.sanitized_build.resolve(), True, options.quick))
+    print(total)
+    return 0 if total.failed == 0 and total.passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
