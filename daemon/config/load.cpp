@@ -123,13 +123,10 @@ class Judge {
   }
 
   void contradictions() {
-    const auto& watched = config_.watched;
-    if (watched.share <= watched.limit) return;
-    const std::string key = places_.contains("watched.share") ? "watched.share" : "watched.limit";
-    const auto [line, column] = places_[key];
-    problems_.push_back({file_, line, column, "watched.share",
-                         "is " + std::to_string(watched.share) + ", more than watched.limit, which is " +
-                             std::to_string(watched.limit) + "; give share at most that"});
+    const auto sentence = contradiction(config_);
+    if (!sentence) return;
+    const auto [line, column] = places_[places_.contains("watched.share") ? "watched.share" : "watched.limit"];
+    problems_.push_back({file_, line, column, "watched.share", *sentence});
   }
 
   void blame(const Given& given, std::string sentence) {
@@ -163,6 +160,13 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 }  // namespace
+
+std::optional<std::string> contradiction(const Config& config) {
+  const auto& watched = config.watched;
+  if (watched.share <= watched.limit) return std::nullopt;
+  return "is " + std::to_string(watched.share) + ", more than watched.limit, which is " +
+         std::to_string(watched.limit) + "; give share at most that";
+}
 
 std::string Problem::text() const {
   std::string out = file;

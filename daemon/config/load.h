@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -33,6 +34,10 @@ Loaded load_config(const std::string& path, Missing missing);
 
 // The same for text that is at hand; `file` names it in problems and decides the format.
 Loaded parse_config(std::string_view text, const std::string& file);
+
+// What is wrong with values that are each fine alone, in a sentence about watched.share; nullopt: nothing. Loading asks
+// it; whoever changes a loaded Config asks again.
+std::optional<std::string> contradiction(const Config& config);
 
 // TOML with every key, its value now and where it came from. Loading it gives the same values.
 std::string print_config(const Config& config);

@@ -31,7 +31,6 @@ std::optional<Caller> read(const std::string& name, const Credentials& credentia
 
 Callers::Callers(sdbus::IConnection& connection)
     : bus_(sdbus::createProxy(connection, bus::service(kBus), sdbus::ObjectPath{"/org/freedesktop/DBus"})) {
-  bus_->finishRegistration();
 }
 
 void Callers::identify(const std::string& name, Then then) {

@@ -103,12 +103,12 @@ Step Monitor::on_time(std::uint64_t now_boot_ns) {
   }
   if (m.any_running() && now_boot_ns >= m.reconcile_due_ns) {
     m.reconcile_due_ns = now_boot_ns + in_ns(m.settings.reconcile_every);
-    step.plans.push_back(ReconcilePlan{});
+    step.plans.emplace_back(ReconcilePlan{});
   }
   if (!m.idle_since_ns) return step;
   if (m.watching && now_boot_ns >= *m.idle_since_ns + in_ns(m.settings.standby_after)) {
     m.watching = false;
-    step.plans.push_back(StandbyPlan{false});
+    step.plans.emplace_back(StandbyPlan{false});
   }
   if (now_boot_ns >= *m.idle_since_ns + in_ns(m.settings.lineage.keep_exited)) m.drop_unverified();
   return step;

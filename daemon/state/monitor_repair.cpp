@@ -48,7 +48,7 @@ void Monitor::Impl::losses(Step& step, const KernelCounts& counts) {
   counts_ns = counts.boot_ns;
   if (!records_lost || !any_running()) return;
   repair_due_ns = counts.boot_ns;
-  step.plans.push_back(ReconcilePlan{});
+  step.plans.emplace_back(ReconcilePlan{});
 }
 
 void Monitor::Impl::alert_loss(Step& step, const LedgerRow& row, std::uint64_t count, std::uint64_t boot_ns) {
@@ -91,7 +91,7 @@ void Monitor::Impl::slot_counts(Step& step, const KernelCounts& counts) {
     if (count.refused <= watch.refused_settled || !has_room || !rested) continue;
     watch.refused_tried = count.refused;
     watch.adopt_tried_ns = counts.boot_ns;
-    step.plans.push_back(AdoptPlan{count.slot});
+    step.plans.emplace_back(AdoptPlan{count.slot});
   }
 }
 

@@ -70,7 +70,7 @@ void Monitor::Impl::start(Step& step, StartMonitoring command) {
     return answer(step, command.token, refusal);
   }
   idle_since_ns.reset();
-  if (!std::exchange(watching, true)) step.plans.push_back(StandbyPlan{true});
+  if (!std::exchange(watching, true)) step.plans.emplace_back(StandbyPlan{true});
   EnrolPlan plan{command.token, *slot, command.pid, command.pidfd, settings.target_share, command.tls, {}};
   const Process* root = lineage.by_pid(command.pid);
   if (root != nullptr && root->alive() && root->watched) {
@@ -186,7 +186,7 @@ void Monitor::Impl::check_exited(Step& step, std::uint32_t key, std::uint64_t bo
   watches.erase(key);
   deliver_target(step, *target, {TargetChange::exited, 0}, boot_ns);
   const std::uint32_t outer_key = target->outer;
-  step.plans.push_back(ReleasePlan{0, target->slot, return_slot(*target)});
+  step.plans.emplace_back(ReleasePlan{0, target->slot, return_slot(*target)});
   releasing[target->slot] = {};
   forget_exited_targets();
   check_exited(step, outer_key, boot_ns);
@@ -220,7 +220,7 @@ void Monitor::Impl::stop(Step& step, const StopMonitoring& command) {
   release.stopped = true;
   release.tokens.push_back(command.token);
   if (under_way) return;
-  step.plans.push_back(ReleasePlan{command.token, target.slot, return_slot(target)});
+  step.plans.emplace_back(ReleasePlan{command.token, target.slot, return_slot(target)});
 }
 
 void Monitor::Impl::released(Step& step, const Released& done) {

@@ -5,16 +5,21 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
+
+#include "base/unique_fd.h"
 
 namespace aa::test {
 
@@ -60,7 +65,7 @@ class PrivateBus {
       ::_exit(127);
     }
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!std::filesystem::exists(socket())) {
+    while (!listens()) {
       if (::waitpid(pid_, nullptr, WNOHANG) != 0) throw std::runtime_error("dbus-daemon did not start: see " + log);
       if (std::chrono::steady_clock::now() > end) throw std::runtime_error("no bus within 10 s");
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -69,6 +74,15 @@ class PrivateBus {
 
  private:
   std::filesystem::path socket() const { return folder_ / "socket"; }
+
+  // The socket's file is there before anybody listens on it: only a connection proves it.
+  bool listens() const {
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    socket().string().copy(name.sun_path, sizeof(name.sun_path) - 1);
+    const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0;
+  }
 
   std::string config(Policy policy) const {
     const std::string include =

@@ -51,7 +51,6 @@ TEST_CASE("control: a caller who leaves before the answer harms nobody") {
     const auto connection = connect_as(f.bus.address(), 0);
     const auto proxy = sdbus::createProxy(*connection, bus::service("org.agentassembly.Ebpfd1"),
                                           sdbus::ObjectPath{"/org/agentassembly/Ebpfd1"});
-    proxy->finishRegistration();
     proxy->callMethodAsync("StartMonitoring")
         .onInterface("org.agentassembly.Ebpfd1.Manager")
         .withArguments(std::uint32_t{200}, Dict{})
@@ -101,7 +100,6 @@ TEST_CASE("control: a wrong signature and an unknown method are the bus's own er
   const auto connection = connect_as(f.bus.address(), 0);
   const auto proxy = sdbus::createProxy(*connection, bus::service("org.agentassembly.Ebpfd1"),
                                         sdbus::ObjectPath{"/org/agentassembly/Ebpfd1"});
-  proxy->finishRegistration();
   const auto call = [&](const char* member) {
     return failure_of([&] {
              proxy->callMethod(member).onInterface("org.agentassembly.Ebpfd1.Manager").withArguments(std::string("x"));

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import dbus
@@ -64,9 +65,10 @@ def process_id(pid):
 
 
 class Daemon:
-    """aa-ebpfd, READY. `options` go to its command line; `settings` become --set KEY=VALUE."""
+    """aa-ebpfd, READY. `options` go to its command line; `settings` become --set KEY=VALUE; when `deaf`, nobody reads what
+    it tells its service manager once it is ready."""
 
-    def __init__(self, bus, *options, settings=None, env=None, ready_within=20):
+    def __init__(self, bus, *options, settings=None, env=None, ready_within=20, deaf=False):
         self.bus = bus
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="aa-daemon-"))
         self.stderr = self.folder / "stderr"
@@ -80,6 +82,9 @@ class Daemon:
         for key, value in (settings or {}).items():
             command += ["--set", f"{key}={value}"]
         self.command = command
+        self._deaf = deaf
+        if not deaf:
+            threading.Thread(target=self._take_notifications, daemon=True).start()
         self.started_at = time.monotonic()
         with self.stderr.open("wb") as err, self.stdout.open("wb") as out:
             self.process = subprocess.Popen(
@@ -101,25 +106,34 @@ class Daemon:
 
     def _wait_until_ready(self, seconds):
         deadline = Deadline(seconds, f"READY=1 from {' '.join(self.command)}")
-        while "READY=1" not in self.notified:
+        while "READY=1" not in self.notified and not self._heard_ready():
             if self.process.poll() is not None:
                 raise RuntimeError(f"the daemon ended with {self.process.returncode} before READY:\n{self.errors()}")
             deadline.check(self.errors())
-            self.read_notifications(0.05)
+            deadline.pause(0.001)
         self.ready_after = time.monotonic() - self.started_at
 
-    def read_notifications(self, timeout=0.0):
-        """Takes in what the daemon told its service manager; returns all STATUS lines so far."""
-        self._notify.settimeout(timeout or 0.001)
-        with contextlib.suppress(TimeoutError):
-            while True:
-                for line in self._notify.recv(65536).decode().splitlines():
-                    if line.startswith("STATUS="):
-                        self.status.append(line.removeprefix("STATUS="))
-                    else:
-                        self.notified.append(line)
-                self._notify.settimeout(0.001)
-        return self.status
+    def _heard_ready(self):
+        if not self._deaf:
+            return False
+        with contextlib.suppress(BlockingIOError):
+            return b"READY=1" in self._notify.recv(65536, socket.MSG_DONTWAIT)
+        return False
+
+    def _take_notifications(self):
+        """A service manager that reads: else the socket is full after a few messages."""
+        while True:
+            try:
+                message = self._notify.recv(65536)
+            except OSError:
+                return
+            if not message:
+                return
+            for line in message.decode().splitlines():
+                if line.startswith("STATUS="):
+                    self.status.append(line.removeprefix("STATUS="))
+                else:
+                    self.notified.append(line)
 
     def errors(self):
         return self.stderr.read_text(errors="replace")[-8000:]
@@ -131,9 +145,9 @@ class Daemon:
         try:
             status = self.process.wait(within)
         except subprocess.TimeoutExpired:
+            errors = self.errors()
             self.kill()
-            raise AssertionError(f"the daemon did not stop within {within} s of SIGTERM:\n{self.errors()}") from None
-        self.read_notifications()
+            raise AssertionError(f"the daemon did not stop within {within} s of SIGTERM:\n{errors}") from None
         errors = self.errors()
         self._clean()
         if status != 0:
@@ -148,6 +162,7 @@ class Daemon:
     def _clean(self):
         for stream in self._streams:
             stream.close()
+        self._notify.shutdown(socket.SHUT_RDWR)  # wakes its reader
         self._notify.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -43,13 +43,17 @@ class PrivateBus:
     def __init__(self, policy=ROOT / "dbus" / "org.agentassembly.Ebpfd1.conf"):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="aa-bus-"))
         self.folder.chmod(0o755)  # other users' test clients connect too
-        config = self.folder / "bus.conf"
-        config.write_text(CONFIG.format(folder=self.folder, policy=policy))
+        self._config = self.folder / "bus.conf"
+        self._config.write_text(CONFIG.format(folder=self.folder, policy=policy))
         self.address = f"unix:path={self.folder}/socket"
         self.log = self.folder / "log"
+        self.start()
+
+    def start(self):
+        """Also after kill(): a new bus at the same address."""
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                ["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile", "--nosyslog"],
+                ["dbus-daemon", f"--config-file={self._config}", "--nofork", "--nopidfile", "--nosyslog"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         end_at_exit(self.process, self.folder)
         try:
@@ -58,8 +62,13 @@ class PrivateBus:
             self.stop()
             raise
 
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        (self.folder / "socket").unlink(missing_ok=True)
+
     def _wait_until_it_listens(self):
-        deadline = Deadline(10, "the private bus listens")
+        deadline = Deadline(30, "the private bus listens")
         while not os.path.exists(self.folder / "socket"):
             if self.process.poll() is not None:
                 raise RuntimeError(f"dbus-daemon ended with {self.process.returncode}: {self.log.read_text()}")

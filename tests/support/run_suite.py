@@ -12,6 +12,7 @@ failure or nothing to run, 77 everything was skipped.
 import argparse
 import importlib.util
 import pathlib
+import signal
 import sys
 import time
 import unittest
@@ -146,6 +147,7 @@ def main():
     parser.add_argument("--name", help="suite's name in the last line (default: the first path's)")
     parser.add_argument("--junit", metavar="FILE", help="also write JUnit XML")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as an exception, so that started children are ended
     sys.path.insert(0, str(SUPPORT))
     name = options.name or pathlib.Path(options.paths[0]).resolve().stem
     result = Result()

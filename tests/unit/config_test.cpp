@@ -1,0 +1,309 @@
+// Files good and bad, and the table of keys against what is shipped and documented.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "abi/event.h"
+#include "config/keys.h"
+#include "config/load.h"
+#include "config/override.h"
+#include "support/catch.h"
+
+using namespace aa;
+
+namespace {
+
+Config good(std::string_view text, const std::string& file = "a.toml") {
+  Loaded loaded = parse_config(text, file);
+  if (const auto* problems = std::get_if<std::vector<Problem>>(&loaded)) FAIL(problems->front().text());
+  return std::get<Config>(std::move(loaded));
+}
+
+std::vector<std::string> texts(const Loaded& loaded) {
+  std::vector<std::string> out;
+  REQUIRE(std::holds_alternative<std::vector<Problem>>(loaded));
+  for (const Problem& problem : std::get<std::vector<Problem>>(loaded)) out.push_back(problem.text());
+  return out;
+}
+
+std::vector<std::string> problems_of(std::string_view text, const std::string& file = "a.toml") {
+  return texts(parse_config(text, file));
+}
+
+std::string only_problem(std::string_view text, const std::string& file = "a.toml") {
+  const auto problems = problems_of(text, file);
+  CHECK(problems.size() == 1);
+  return problems.front();
+}
+
+bool same_values(const Config& a, const Config& b) {
+  return a.lifecycle == b.lifecycle && a.watched == b.watched && a.lineage == b.lineage && a.jsonl == b.jsonl &&
+         a.log == b.log;
+}
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path);
+  REQUIRE(file.good());
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// A directory that is gone after the test.
+class Scratch {
+ public:
+  Scratch() {
+    std::string name = std::filesystem::temp_directory_path() / "aa-config-XXXXXX";
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { std::filesystem::remove_all(path_); }
+  std::string file(const std::string& name) const { return path_ / name; }
+  std::string write(const std::string& name, std::string_view text) const {
+    std::ofstream(file(name)) << text;
+    return file(name);
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace
+
+TEST_CASE("config: an empty file means the defaults") {
+  CHECK(same_values(good(""), Config{}));
+  CHECK(same_values(good("{}", "a.json"), Config{}));
+  CHECK(good("").origin.empty());
+}
+
+TEST_CASE("config: a good file's values arrive, each with its line") {
+  const Config config = good(
+      "[lifecycle]\nring_kib = 16\nargv_bytes = 0\n[watched]\nlimit = 100\nshare = 100\n[lineage]\n"
+      "keep_exited_seconds = 5\nkeep_exited_count = 6\nreconcile_seconds = 7\n[jsonl]\npath = \"/var/log/x\"\n"
+      "[log]\nlevel = \"debug\"\n");
+  CHECK(config.lifecycle == Config::Lifecycle{16, 0});
+  CHECK(config.watched == Config::Watched{100, 100});
+  CHECK(config.lineage == Config::LineageKeys{5, 6, 7});
+  CHECK(config.jsonl.path == "/var/log/x");
+  CHECK(config.log.level == "debug");
+  CHECK(config.origin.at("lifecycle.ring_kib") == "a.toml:2");
+  CHECK(config.origin.size() == all_keys().size());
+}
+
+TEST_CASE("config: the same in JSON") {
+  const Config config = good(R"({"watched": {"limit": 100, "share": 50}, "log": {"level": "error"}})", "a.json");
+  CHECK(config.watched == Config::Watched{100, 50});
+  CHECK(config.log.level == "error");
+  CHECK(config.origin.at("log.level") == "a.json");
+}
+
+TEST_CASE("config: a misspelt key is refused and the nearest one named") {
+  CHECK(only_problem("[watched]\nlimitt = 100\n") ==
+        "a.toml:2:10: watched.limitt is not a key; the nearest is watched.limit");
+  CHECK(only_problem("[watchd]\nlimit = 100\n").find("watchd is not a section; the nearest is watched") !=
+        std::string::npos);
+  CHECK(only_problem("ring_kb = 4\n").find("the nearest key is lifecycle.ring_kib") != std::string::npos);
+  CHECK(only_problem("watched = 4\n").find("is a section") != std::string::npos);
+  CHECK(only_problem(R"({"log": {"levle": "info"}})", "a.json") ==
+        "a.json: log.levle is not a key; the nearest is log.level");
+}
+
+TEST_CASE("config: a value of the wrong type is refused with what is wanted") {
+  CHECK(only_problem("[watched]\nlimit = \"100\"\n") ==
+        "a.toml:2:9: watched.limit wants an integer (16 to 1048576), not a string");
+  CHECK(only_problem("[jsonl]\npath = 1\n").find("wants a string (an absolute path or empty), not an integer") !=
+        std::string::npos);
+  for (const std::string_view value : {"1.5", "true", "[1]", "{a = 1}", "2026-01-01"}) {
+    CAPTURE(value);
+    CHECK(only_problem("[watched]\nlimit = " + std::string(value) + "\n").find("wants an integer") !=
+          std::string::npos);
+  }
+  for (const std::string_view value : {"1.5", "true", "[1]", "{}", "null", "18446744073709551615", "1e3"}) {
+    CAPTURE(value);
+    CHECK(only_problem(R"({"watched": {"limit": )" + std::string(value) + "}}", "a.json").find("wants an integer") !=
+          std::string::npos);
+  }
+}
+
+TEST_CASE("config: every integer is refused below and above its range, and accepted at its ends") {
+  for (const Key& key : all_keys()) {
+    const auto* integer = std::get_if<IntegerKey>(&key.type);
+    if (integer == nullptr) continue;
+    CAPTURE(key.dotted());
+    Config config;
+    const auto low = static_cast<std::int64_t>(integer->low);
+    const auto high = static_cast<std::int64_t>(integer->high);
+    CHECK_FALSE(store(key, low, config));
+    CHECK_FALSE(store(key, high, config));
+    CHECK(store(key, low - 1, config));
+    CHECK(store(key, high + 1, config));
+    CHECK(store(key, INT64_MIN, config));
+    CHECK(store(key, INT64_MAX, config));
+    CHECK(std::get<std::uint64_t>(value_of(key, config)) == integer->high);  // refusals changed nothing
+  }
+}
+
+TEST_CASE("config: a ring's size is a power of two") {
+  CHECK(only_problem("[lifecycle]\nring_kib = 8191\n").find("a power of two; 8191 is not") != std::string::npos);
+}
+
+TEST_CASE("config: argv can be kept as long as a record allows") {
+  for (const Key& key : all_keys()) {
+    if (key.dotted() == "lifecycle.argv_bytes") CHECK(std::get<IntegerKey>(key.type).high == AA_ARGV_LIMIT);
+  }
+}
+
+TEST_CASE("config: a path is absolute and a level one that exists") {
+  CHECK(only_problem("[jsonl]\npath = \"relative\"\n").find("an absolute path or empty") != std::string::npos);
+  CHECK(only_problem("[jsonl]\npath = \"/a\\u0000b\"\n").find("an absolute path") != std::string::npos);
+  CHECK(only_problem("[log]\nlevel = \"loud\"\n").find("must be one of \"debug\", \"info\"") != std::string::npos);
+}
+
+TEST_CASE("config: a share above the limit contradicts it, also when only one of them is given") {
+  CHECK(only_problem("[watched]\nlimit = 100\nshare = 101\n").find("a.toml:3:9: watched.share is 101") == 0);
+  CHECK(only_problem("[watched]\nlimit = 100\n").find("a.toml:2:9: watched.share is 32768") == 0);
+  CHECK(only_problem("[watched]\nshare = 65537\n").find("a.toml:2:9: watched.share is 65537") == 0);
+}
+
+TEST_CASE("config: all problems are told at once, from top to bottom") {
+  const auto problems = problems_of("x = 1\n[watched]\nlimit = 1\nbad = 2\n[log]\nlevel = 3\n[nothing]\n");
+  REQUIRE(problems.size() == 5);
+  CHECK(problems[0].find("a.toml:1:") == 0);
+  CHECK(problems[1].find("a.toml:3:") == 0);
+  CHECK(problems[2].find("a.toml:4:") == 0);
+  CHECK(problems[3].find("a.toml:6:") == 0);
+  CHECK(problems[4].find("a.toml:7:") == 0);
+}
+
+TEST_CASE("config: text that cannot be parsed is refused with its place") {
+  CHECK(only_problem("[watched\n").find("a.toml:1:") == 0);
+  CHECK(only_problem("[log]\nlevel = \"info\"\nlevel = \"info\"\n").find("a.toml:3:") == 0);
+  CHECK(only_problem("[log]\nlevel = \"\xFF\"\n").find("is not TOML") != std::string::npos);
+  CHECK(only_problem("{\n  \"log\": }\n", "a.json").find("a.json:2:10: is not JSON") == 0);
+  CHECK(only_problem("", "a.json").find("a.json:1:1: is not JSON") == 0);
+  CHECK(only_problem("[1]", "a.json").find("wants an object") != std::string::npos);
+  CHECK(only_problem("{\"log\": {\"level\": 1e999}}", "a.json").find("a number no integer can hold") !=
+        std::string::npos);
+  CHECK(only_problem(std::string(100'000, '['), "a.json").find("is not JSON") != std::string::npos);
+  CHECK_FALSE(problems_of(std::string(100'000, '[')).empty());
+}
+
+TEST_CASE("config: a key given twice in JSON is refused, in an array of objects too") {
+  CHECK(only_problem(R"({"log": {"level": "info", "level": "debug"}})", "a.json").find("level is given twice") !=
+        std::string::npos);
+  CHECK(only_problem(R"({"log": {}, "log": {}})", "a.json").find("log is given twice") != std::string::npos);
+}
+
+TEST_CASE("config: a name with control characters cannot disturb the terminal") {
+  CHECK(only_problem("[watched]\n\"a\\u001b[31m\\n\" = 1\n").find('\x1B') == std::string::npos);
+  CHECK(only_problem("[watched]\n\"a\\u001b[31m\\n\" = 1\n").find('\n') == std::string::npos);
+}
+
+TEST_CASE("config: a missing file means the defaults only when nobody asked for it") {
+  const Scratch scratch;
+  const Loaded loaded = load_config(scratch.file("none.toml"), Missing::means_defaults);
+  REQUIRE(std::holds_alternative<Config>(loaded));
+  CHECK(same_values(std::get<Config>(loaded), Config{}));
+  CHECK(texts(load_config(scratch.file("none.toml"), Missing::is_a_problem)).front().find("No such file") !=
+        std::string::npos);
+}
+
+TEST_CASE("config: what is no regular file is refused and never waited for") {
+  const Scratch scratch;
+  CHECK(texts(load_config(scratch.file(""), Missing::means_defaults)).front().find("not a regular file") !=
+        std::string::npos);
+  const std::string fifo = scratch.file("fifo.toml");
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  CHECK(texts(load_config(fifo, Missing::means_defaults)).front().find("not a regular file") != std::string::npos);
+  CHECK(texts(load_config("/dev/null", Missing::means_defaults)).front().find("not a regular file") !=
+        std::string::npos);
+}
+
+TEST_CASE("config: a file that may not be read, or a loop of links, is refused even as the default") {
+  const Scratch scratch;
+  std::filesystem::create_symlink("loop.toml", scratch.file("loop.toml"));
+  CHECK(texts(load_config(scratch.file("loop.toml"), Missing::means_defaults)).front().find("cannot be opened") !=
+        std::string::npos);
+  if (::geteuid() == 0) return;  // root reads everything
+  const std::string closed = scratch.write("closed.toml", "");
+  REQUIRE(::chmod(closed.c_str(), 0) == 0);
+  CHECK(texts(load_config(closed, Missing::means_defaults)).front().find("Permission denied") != std::string::npos);
+}
+
+TEST_CASE("config: a file larger than 1 MiB is refused") {
+  const Scratch scratch;
+  const std::string large = scratch.write("large.toml", std::string(1024 * 1024 + 1, '\n'));
+  CHECK(texts(load_config(large, Missing::means_defaults)).front().find("larger than 1 MiB") != std::string::npos);
+  const std::string fits = scratch.write("fits.toml", std::string(1024 * 1024, '\n'));
+  CHECK(std::holds_alternative<Config>(load_config(fits, Missing::means_defaults)));
+}
+
+TEST_CASE("config: what is printed loads as the same values and says where each came from") {
+  Config config =
+      good("[jsonl]\npath = \"/a \\\"b\\\\\\u0001\\u007f\\n\u00e9\"\n[log]\nlevel = \"error\"\n", "odd\nname.toml");
+  const std::string printed = print_config(config);
+  CHECK(same_values(good(printed), config));
+  CHECK(good(printed).origin.size() == all_keys().size());
+  CHECK(printed.find("level = \"error\"  # odd\\x0aname.toml:4\n") != std::string::npos);
+  CHECK(printed.find("ring_kib = 8192  # default\n") != std::string::npos);
+}
+
+TEST_CASE("config: a value on the command line goes over the file's, or is refused and changes nothing") {
+  Config config;
+  CHECK_FALSE(override_config("watched.limit=40000", config));
+  CHECK(config.watched.limit == 40'000);
+  CHECK_FALSE(override_config("jsonl.path=/a=b", config));
+  CHECK(config.jsonl.path == "/a=b");
+  const Config before = config;
+  for (const std::string_view wrong : {"watched.limit", "watched.limit=", "watched.limit=1", "watched.limit=9x",
+                                       "watched.limit= 99", "nothing=1", "=1", "log.level=loud", "jsonl.path=x"}) {
+    CAPTURE(wrong);
+    CHECK(override_config(wrong, config));
+    CHECK(same_values(config, before));
+  }
+  CHECK_FALSE(contradiction(config));
+  CHECK_FALSE(override_config("watched.share=40001", config));
+  CHECK(contradiction(config));
+}
+
+TEST_CASE("config: the shipped file shows every key, commented, at its default, with its text") {
+  const std::string text = contents(AA_TREE "/config/aa-ebpfd.toml");
+  CHECK(same_values(good(text), Config{}));
+  CHECK(good(text).origin.empty());
+  std::string uncommented;
+  std::stringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const bool key = line.size() > 1 && line[0] == '#' && line[1] != ' ';
+    uncommented += (key ? line.substr(1) : line) + "\n";
+  }
+  const Config config = good(uncommented);
+  CHECK(same_values(config, Config{}));
+  CHECK(config.origin.size() == all_keys().size());
+  for (const Key& key : all_keys()) {
+    const std::string wanted = "# " + std::string(key.text) + "\n# Allowed: " + key.allowed() + ".\n#" +
+                               std::string(key.name) + " = " + toml_text(value_of(key, Config{})) + "\n";
+    CAPTURE(wanted);
+    CHECK(text.find(wanted) != std::string::npos);
+  }
+}
+
+TEST_CASE("config: the page documents every key as the table has it, and none besides") {
+  const std::string page = contents(AA_TREE "/docs/config.md");
+  for (const Key& key : all_keys()) {
+    const std::string row = "| `" + key.dotted() + "` | `" + toml_text(value_of(key, Config{})) + "` | " +
+                            key.allowed() + " | " + std::string(name_of(key.applies)) + " | " + std::string(key.text) +
+                            " |\n";
+    CAPTURE(row);
+    CHECK(page.find(row) != std::string::npos);
+  }
+  std::size_t rows = 0;
+  std::stringstream lines(page);
+  for (std::string line; std::getline(lines, line);) rows += line.starts_with("| `") ? 1 : 0;
+  CHECK(rows == all_keys().size());
+}
