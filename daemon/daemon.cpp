@@ -77,7 +77,7 @@ Status Daemon::open_kernel() {
   if (!ring) return ring.error();
   self_test_ = std::make_unique<SelfTest>(*family_, *kernel_);
   source_ = std::make_unique<BpfSource>(std::move(*ring), cgroups_, [this](Event event) { take_record(std::move(event)); });
-  const Status tested = self_test_->run([this] {
+  Status tested = self_test_->run([this] {
     while (source_->drain(1024)) continue;
     source_->release(source_->position());
   });

@@ -22,7 +22,7 @@
 #include "sink/jsonl.h"
 #include "sink/subscribers.h"
 #include "source/bpf_source.h"
-#include "source/cgroup_names.h"
+#include "base/cgroup_names.h"
 #include "state/monitor.h"
 
 namespace aa {
@@ -48,7 +48,7 @@ class Daemon {
 
   // events → right
   void take_record(Event event);
-  void carry_on(Step step);
+  void carry_on(const Step& step);
   bool turn();  // drains what must be drained now and hands the turn's output to the sinks
   void drain();
   void settle();

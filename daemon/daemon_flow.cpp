@@ -21,6 +21,8 @@ template <class... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;  // clang 14 does not deduce aggregates
 
 }  // namespace
 
@@ -31,7 +33,7 @@ void Daemon::take_record(Event event) {
   carry_on(monitor_->on_event(std::move(event)));
 }
 
-void Daemon::carry_on(Step step) {
+void Daemon::carry_on(const Step& step) {
   for (const Event& event : step.events) fan_out_.deliver(event);
   for (const Answer& answer : step.answers)
     if (control_) control_->answer(answer);
@@ -56,6 +58,7 @@ void Daemon::drain() {
     Completion completion = std::move(pending_.front().completion);
     pending_.pop_front();
     carry_on(monitor_->complete(std::move(completion)));
+    update_status();
   }
   if (source_->position() == before) return;
   quiet_until_ = boot_ns() + kQuietNs;

@@ -111,9 +111,14 @@ LivingProcess KernelState::living(const aa_task_row& row, bool with_text) {
 
 std::vector<LivingProcess> KernelState::members_and_ancestors(const Rows& rows, std::uint32_t slot,
                                                               const ProcessId& root) {
-  std::map<ProcessId, const aa_task_row*> by_id;  // the first row of a process is the latest
-  for (const aa_task_row& row : rows)
-    if ((row.flags & AA_TASK_THREAD) == 0) by_id.emplace(id_of(row), &row);
+  // The first row of a process is the latest; but one that was taken in and has ended since still counts.
+  std::map<ProcessId, const aa_task_row*> by_id;
+  const auto inside = [slot](const aa_task_row& row) { return (row.flags & AA_TASK_WATCHED) != 0 && row.slot == slot; };
+  for (const aa_task_row& row : rows) {
+    if ((row.flags & AA_TASK_THREAD) != 0) continue;
+    const auto [known, added] = by_id.emplace(id_of(row), &row);
+    if (!added && inside(row) && !inside(*known->second)) known->second = &row;
+  }
   std::vector<LivingProcess> processes;
   for (auto at = by_id.find(root); at != by_id.end() && processes.size() < by_id.size();) {
     const aa_task_row& row = *at->second;
@@ -121,7 +126,7 @@ std::vector<LivingProcess> KernelState::members_and_ancestors(const Rows& rows, 
     at = by_id.find({row.parent_tgid, row.parent_start_ns});
   }
   for (const auto& [id, row] : by_id)
-    if ((row->flags & AA_TASK_WATCHED) != 0 && row->slot == slot) processes.push_back(living(*row, true));
+    if (inside(*row)) processes.push_back(living(*row, true));
   return processes;
 }
 

@@ -12,7 +12,7 @@
 
 #include "base/result.h"
 #include "probe/exec_family.h"
-#include "source/cgroup_names.h"
+#include "base/cgroup_names.h"
 #include "state/plan.h"
 
 struct aa_target;

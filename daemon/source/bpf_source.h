@@ -13,7 +13,7 @@
 
 #include "event/event.h"
 #include "event/redact.h"
-#include "source/cgroup_names.h"
+#include "base/cgroup_names.h"
 #include "source/ring_reader.h"
 
 namespace aa {

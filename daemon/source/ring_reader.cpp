@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace aa {
@@ -26,7 +27,7 @@ Result<std::unique_ptr<RingReader>> RingReader::make(int map_fd, std::size_t byt
   void* consumer = ::mmap(nullptr, ring->page_, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
   if (consumer == MAP_FAILED) return Error{"map the ring's consumer page", errno, ""};
   ring->consumer_page_ = static_cast<std::byte*>(consumer);
-  void* producer = ::mmap(nullptr, ring->page_ + 2 * bytes, PROT_READ, MAP_SHARED, map_fd,
+  void* producer = ::mmap(nullptr, ring->page_ + bytes, PROT_READ, MAP_SHARED, map_fd,
                           static_cast<off_t>(ring->page_));
   if (producer == MAP_FAILED) return Error{"map the ring's data", errno, ""};
   ring->producer_page_ = static_cast<std::byte*>(producer);
@@ -36,7 +37,7 @@ Result<std::unique_ptr<RingReader>> RingReader::make(int map_fd, std::size_t byt
 
 RingReader::~RingReader() {
   if (consumer_page_ != nullptr) ::munmap(consumer_page_, page_);
-  if (producer_page_ != nullptr) ::munmap(producer_page_, page_ + 2 * size_);
+  if (producer_page_ != nullptr) ::munmap(producer_page_, page_ + size_);
 }
 
 std::uint64_t RingReader::producer() const { return load<std::uint64_t>(producer_page_); }
@@ -51,10 +52,21 @@ std::size_t RingReader::read(std::uint64_t mark, std::size_t budget, const Take&
     const std::uint64_t bytes = length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
     position_ += (bytes + kHeaderBytes + 7) & ~std::uint64_t{7};
     if ((length & BPF_RINGBUF_DISCARD_BIT) != 0) continue;
-    take({header + kHeaderBytes, bytes});
+    take(whole(header + kHeaderBytes, bytes));
     ++count;
   }
   return count;
+}
+
+// A header never wraps (both are multiples of eight); what follows it may, and is put together then.
+std::span<const std::byte> RingReader::whole(const std::byte* begin, std::size_t bytes) {
+  const std::byte* data = producer_page_ + page_;
+  const auto offset = static_cast<std::size_t>(begin - data) & (size_ - 1);
+  const std::size_t first = std::min(bytes, size_ - offset);
+  if (first == bytes) return {data + offset, bytes};
+  stitched_.assign(data + offset, data + offset + first);
+  stitched_.insert(stitched_.end(), data, data + (bytes - first));
+  return stitched_;
 }
 
 void RingReader::release(std::uint64_t position) {

@@ -2,7 +2,7 @@
 //
 // Comes in: a ring map's descriptor. Goes out: committed records as bytes in place, each with the position after it.
 // libbpf's consumer releases a record as its callback returns; ours releases when told, so that what a durable sink has
-// not written yet survives the reader. Layout: kernel/bpf/ringbuf.c (consumer page, producer page, data mapped twice).
+// not written yet survives the reader. Layout: kernel/bpf/ringbuf.c (consumer page, producer page, data).
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/result.h"
 
@@ -34,18 +35,20 @@ class RingReader {
   std::size_t size() const { return size_; }
 
   // Hands out committed records up to `mark`, at most `budget`; returns how many. Stops early at a record still being
-  // written. Record bytes stay valid until they are released.
+  // written. Bytes are valid during the call of `take`.
   std::size_t read(std::uint64_t mark, std::size_t budget, const Take& take);
 
   void release(std::uint64_t position);
 
  private:
   RingReader() = default;
+  std::span<const std::byte> whole(const std::byte* begin, std::size_t bytes);
 
   std::size_t page_ = 0;
   std::size_t size_ = 0;
   std::byte* consumer_page_ = nullptr;
-  std::byte* producer_page_ = nullptr;  // followed by the data, twice
+  std::byte* producer_page_ = nullptr;  // followed by the data, once: mapped twice it would count twice as resident
+  std::vector<std::byte> stitched_;
   std::uint64_t position_ = 0;
   std::uint64_t released_ = 0;
 };

@@ -106,7 +106,8 @@ struct Monitor::Impl {
 
   // monitor_repair.cpp
   void losses(Step& step, const KernelCounts& counts);
-  void alert_loss(Step& step, const LedgerRow& row, std::uint64_t count, std::uint64_t boot_ns);
+  void alert_loss(Step& step, const LedgerRow& row, std::uint64_t count, const KernelCounts& counts);
+  const SlotTable::Owner* newly_refused(const KernelCounts& counts) const;
   void slot_counts(Step& step, const KernelCounts& counts);
   void adopted(Step& step, const Adopted& done);
   void report_adopted(Step& step, std::uint32_t key, std::uint64_t boot_ns);

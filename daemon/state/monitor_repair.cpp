@@ -41,7 +41,7 @@ void Monitor::Impl::losses(Step& step, const KernelCounts& counts) {
     // What is new happened after the last reading.
     const std::uint64_t first_ns = known == 0 ? row.first_boot_ns : std::min(counts_ns, row.last_boot_ns);
     deliver_loss(step, {row.family, row.cause, row.count - known, first_ns, row.last_boot_ns});
-    alert_loss(step, row, row.count - known, counts.boot_ns);
+    alert_loss(step, row, row.count - known, counts);
     records_lost = records_lost || means_lost_record(row.cause);
   }
   ledger = counts.ledger;
@@ -51,7 +51,19 @@ void Monitor::Impl::losses(Step& step, const KernelCounts& counts) {
   step.plans.emplace_back(ReconcilePlan{});
 }
 
-void Monitor::Impl::alert_loss(Step& step, const LedgerRow& row, std::uint64_t count, std::uint64_t boot_ns) {
+// Whose processes found no room since the last reading; the first, when several.
+const SlotTable::Owner* Monitor::Impl::newly_refused(const KernelCounts& counts) const {
+  for (const SlotCount& count : counts.slots) {
+    const SlotTable::Owner* owner = slots.owner(count.slot);
+    const auto found = owner == nullptr ? targets.end() : targets.find(owner->key);
+    if (found != targets.end() && count.refused > found->second.refused) return owner;
+  }
+  return nullptr;
+}
+
+void Monitor::Impl::alert_loss(Step& step, const LedgerRow& row, std::uint64_t count,
+                              const KernelCounts& counts) {
+  const std::uint64_t boot_ns = counts.boot_ns;
   const auto [last, is_first] = alerted_ns.try_emplace({row.family, row.cause}, boot_ns);
   if (!is_first && boot_ns < last->second + kAlertEvery) return;
   last->second = boot_ns;
@@ -62,29 +74,33 @@ void Monitor::Impl::alert_loss(Step& step, const LedgerRow& row, std::uint64_t c
     alert.severity = Severity::critical;
     alert.summary =
         std::to_string(count) + " processes could not be watched: " +
-        (whole ? "the watched set is full (watched_limit is " + std::to_string(settings.watched_limit)
-               : "a target has used up its share (target_share is " + std::to_string(settings.target_share)) +
-        " live processes); raise " + (whole ? "watched_limit" : "target_share") + " or stop a target";
+        (whole ? "the watched set is full (watched.limit is " + std::to_string(settings.watched_limit)
+               : "a target has used up its share (watched.share is " + std::to_string(settings.target_share)) +
+        " live processes); raise " + (whole ? "watched.limit" : "watched.share") + " or stop a target";
   } else {
     alert.kind = "events-lost";
     alert.summary = std::to_string(count) + " events of family " + row.family + " were lost: " + row.cause;
   }
   alert.rule = row.cause;
+  const SlotTable::Owner* owner = means_no_room(row.cause) ? newly_refused(counts) : nullptr;
   Event event;
   event.boot_ns = boot_ns;
   event.body = std::move(alert);
-  deliver(step, std::move(event), nullptr);
+  deliver(step, std::move(event), owner);
 }
 
 void Monitor::Impl::slot_counts(Step& step, const KernelCounts& counts) {
   std::uint64_t live = 0;
   for (const SlotCount& count : counts.slots) live += count.live;
   for (const SlotCount& count : counts.slots) {
-    Target* target = running_in_slot(count.slot);
-    if (target == nullptr) continue;
-    target->attempts = count.attempts;
+    const SlotTable::Owner* owner = slots.owner(count.slot);
+    const auto found = owner == nullptr ? targets.end() : targets.find(owner->key);
+    if (found == targets.end()) continue;
+    Target* target = &found->second;
+    target->attempts = count.attempts;  // of one that has just ended too: these are its last
     target->lost = count.lost;
     target->refused = count.refused;
+    if (!target->running) continue;
     Watch& watch = watches[target->key];
     const bool has_room = count.live < settings.target_share && live < settings.watched_limit;
     const bool rested = watch.adopt_tried_ns == 0 || counts.boot_ns >= watch.adopt_tried_ns + kAdoptEvery;

@@ -75,8 +75,8 @@ TEST_CASE("counts: a full watched set is critical and says what to raise") {
   REQUIRE(alerts.size() == 2);
   CHECK(alerts[0].kind == "watched-set-full");
   CHECK(alerts[0].severity == Severity::critical);
-  CHECK(alerts[0].summary.find("raise watched_limit") != std::string::npos);
-  CHECK(alerts[1].summary.find("raise target_share") != std::string::npos);
+  CHECK(alerts[0].summary.find("raise watched.limit") != std::string::npos);
+  CHECK(alerts[1].summary.find("raise watched.share") != std::string::npos);
 }
 
 TEST_CASE("counts: a slot's numbers become its target's") {

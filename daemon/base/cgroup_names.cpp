@@ -1,4 +1,4 @@
-#include "source/cgroup_names.h"
+#include "base/cgroup_names.h"
 
 #include <fcntl.h>
 #include <unistd.h>
