@@ -10,11 +10,12 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* ---- fork ---------------------------------------------------------------------------------------------------------- */
+/* ---- fork ----------------------------------------------------------------------------------------------------------
+ */
 
 /* The parent may be handed to another target while its child enters: the child follows. */
-static __always_inline void follow_parent(__u32 child_tgid, struct aa_watched *parent, __u32 slot) {
-  struct aa_watched *child;
+static __always_inline void follow_parent(__u32 child_tgid, struct aa_watched* parent, __u32 slot) {
+  struct aa_watched* child;
   if (parent->slot == slot) return;
   child = bpf_map_lookup_elem(&aa_watched, &child_tgid);
   if (!child || child->slot != slot) return;
@@ -23,11 +24,11 @@ static __always_inline void follow_parent(__u32 child_tgid, struct aa_watched *p
   count_live(child->slot, 1);
 }
 
-static __always_inline int on_fork(struct task_struct *parent, struct task_struct *child) {
+static __always_inline int on_fork(struct task_struct* parent, struct task_struct* child) {
   __u32 parent_tgid = BPF_CORE_READ(parent, tgid);
   __u32 child_tgid = BPF_CORE_READ(child, tgid);
   struct aa_watched entry = {};
-  struct aa_watched *owner;
+  struct aa_watched* owner;
   struct aa_fork record;
   __u64 now;
   if (parent_tgid == child_tgid) return 0; /* a thread */
@@ -57,27 +58,28 @@ static __always_inline int on_fork(struct task_struct *parent, struct task_struc
   return 0;
 }
 
-/* ---- exec ---------------------------------------------------------------------------------------------------------- */
+/* ---- exec ----------------------------------------------------------------------------------------------------------
+ */
 
-static __always_inline void send_exec(struct aa_scratch *s, __u64 off, __u64 now) {
+static __always_inline void send_exec(struct aa_scratch* s, __u64 off, __u64 now) {
   __u64 size = sizeof(s->record) + off;
   AA_BOUND_TEXT(size);
   s->record.header.size = size;
   emit_lifecycle(&s->record, size, s->record.header.slot, now);
 }
 
-static __always_inline void begin_exec(struct aa_scratch *s, struct task_struct *task, struct aa_watched *entry,
+static __always_inline void begin_exec(struct aa_scratch* s, struct task_struct* task, struct aa_watched* entry,
                                        __u16 kind, __u64 now) {
   __builtin_memset(&s->record, 0, sizeof(s->record));
   header_from_task(&s->record.header, task, kind, 0, now);
   header_from_entry(&s->record.header, entry);
 }
 
-static __always_inline int on_exec(struct task_struct *task, struct linux_binprm *bprm) {
-  struct aa_watched *entry = watched_now(task);
-  struct aa_scratch *s;
-  struct mm_struct *mm;
-  struct fs_struct *fs;
+static __always_inline int on_exec(struct task_struct* task, struct linux_binprm* bprm) {
+  struct aa_watched* entry = watched_now(task);
+  struct aa_scratch* s;
+  struct mm_struct* mm;
+  struct fs_struct* fs;
   struct path root = {};
   const char *filename, *interp;
   __u64 now, off;
@@ -118,7 +120,8 @@ static __always_inline int on_exec(struct task_struct *task, struct linux_binprm
   return 0;
 }
 
-/* ---- failed exec ----------------------------------------------------------------------------------------------------- */
+/* ---- failed exec
+ * ----------------------------------------------------------------------------------------------------- */
 
 #define AA_ARGV_STEPS 8192
 #define AA_ARGV_STEPS_UNROLLED 128
@@ -126,13 +129,13 @@ static __always_inline int on_exec(struct task_struct *task, struct linux_binprm
 _Static_assert(AA_ARGV_LIMIT + AA_ARGUMENT_MAX <= AA_TEXT_MAX, "an argument read at the limit stays in the text");
 
 /* Copies one argument; true at the array's end. */
-static __always_inline int argv_step(struct aa_scratch *s) {
-  struct aa_argv_walk *argv = &s->argv;
+static __always_inline int argv_step(struct aa_scratch* s) {
+  struct aa_argv_walk* argv = &s->argv;
   __u64 off = argv->len;
   __u64 argument = 0;
   __u32 width = argv->compat ? 4 : 8;
   long len;
-  if (bpf_probe_read_user(&argument, argv->compat ? 4 : 8, (void *)argv->pointer)) {
+  if (bpf_probe_read_user(&argument, argv->compat ? 4 : 8, (void*)argv->pointer)) {
     s->record.flags |= AA_EXEC_ARGV_CUT;
     return 1;
   }
@@ -143,7 +146,7 @@ static __always_inline int argv_step(struct aa_scratch *s) {
   }
   AA_BOUND_TEXT(off);
   if (off > AA_ARGV_LIMIT) return 1;
-  len = bpf_probe_read_user_str(&s->text[off], AA_ARGUMENT_MAX, (void *)argument);
+  len = bpf_probe_read_user_str(&s->text[off], AA_ARGUMENT_MAX, (void*)argument);
   if (len <= 0) {
     s->record.flags |= AA_EXEC_ARGV_CUT;
     return 1;
@@ -159,15 +162,15 @@ static __always_inline int argv_step(struct aa_scratch *s) {
 }
 
 struct aa_argv_context {
-  struct aa_scratch *scratch;
+  struct aa_scratch* scratch;
 };
 
-static long argv_callback(__u32 index, struct aa_argv_context *context) {
+static long argv_callback(__u32 index, struct aa_argv_context* context) {
   (void)index;
   return argv_step(context->scratch);
 }
 
-static __always_inline __u64 put_requested_argv(struct aa_scratch *s, struct aa_exec_request *request) {
+static __always_inline __u64 put_requested_argv(struct aa_scratch* s, struct aa_exec_request* request) {
   s->argv.pointer = request->argv;
   s->argv.compat = request->compat;
   s->argv.count = 0;
@@ -192,16 +195,16 @@ static __always_inline __u64 put_requested_argv(struct aa_scratch *s, struct aa_
   return s->argv.len;
 }
 
-static __always_inline int on_syscall_exit(struct pt_regs *regs, long result) {
+static __always_inline int on_syscall_exit(struct pt_regs* regs, long result) {
   struct aa_exec_request request = {};
-  struct task_struct *task;
-  struct aa_watched *entry;
-  struct aa_scratch *s;
-  struct fs_struct *fs;
+  struct task_struct* task;
+  struct aa_watched* entry;
+  struct aa_scratch* s;
+  struct fs_struct* fs;
   struct path root = {};
   __u64 now, off;
   if (result >= 0) return 0;
-  task = (struct task_struct *)bpf_get_current_task();
+  task = (struct task_struct*)bpf_get_current_task();
   exec_request_of(regs, task, &request);
   if (!request.is_exec) return 0;
   entry = watched_now(task);
@@ -216,7 +219,7 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long result) {
   begin_exec(s, task, entry, AA_KIND_EXEC_FAILED, now);
   s->record.result = result;
   off = put_requested_argv(s, &request);
-  s->record.filename_len = put_user_string(s, off, (void *)request.filename);
+  s->record.filename_len = put_user_string(s, off, (void*)request.filename);
   if (s->record.filename_len == AA_PATH_MAX - 1) s->record.flags |= AA_EXEC_FILENAME_CUT;
   off += s->record.filename_len;
   fs = BPF_CORE_READ(task, fs);
@@ -227,11 +230,12 @@ static __always_inline int on_syscall_exit(struct pt_regs *regs, long result) {
   return 0;
 }
 
-/* ---- exit ------------------------------------------------------------------------------------------------------------ */
+/* ---- exit
+ * ------------------------------------------------------------------------------------------------------------ */
 
 /* As wait(2) reports it: the group's code once somebody ended the group, else the leader's own. */
-static __always_inline __u32 wait_status(struct task_struct *task) {
-  struct signal_struct *signal = BPF_CORE_READ(task, signal);
+static __always_inline __u32 wait_status(struct task_struct* task) {
+  struct signal_struct* signal = BPF_CORE_READ(task, signal);
   if (BPF_CORE_READ(signal, flags) & AA_SIGNAL_GROUP_EXIT) return BPF_CORE_READ(signal, group_exit_code);
   return BPF_CORE_READ(task, group_leader, exit_code);
 }
@@ -239,25 +243,25 @@ static __always_inline __u32 wait_status(struct task_struct *task) {
 /* A process that leaves while its tree is being enrolled, before any pass saw its children: after it they are the
  * reaper's and nothing would lead to them. */
 #define AA_ORPHANS_MAX 128
-static __noinline int adopt_orphans(struct task_struct *task, __u32 slot) {
-  char *head = (char *)task + bpf_core_field_offset(struct task_struct, children);
-  struct task_struct *leader = leader_of(task);
-  char *at = (char *)BPF_CORE_READ(task, children.next);
+static __noinline int adopt_orphans(struct task_struct* task, __u32 slot) {
+  char* head = (char*)task + bpf_core_field_offset(struct task_struct, children);
+  struct task_struct* leader = leader_of(task);
+  char* at = (char*)BPF_CORE_READ(task, children.next);
   int i;
   for (i = 0; i < AA_ORPHANS_MAX; i++) {
-    struct task_struct *child;
+    struct task_struct* child;
     if (!at || at == head) return 0;
-    child = (struct task_struct *)(at - bpf_core_field_offset(struct task_struct, sibling));
+    child = (struct task_struct*)(at - bpf_core_field_offset(struct task_struct, sibling));
     if (!group_dead(child)) adopt(child, leader, slot, 1);
-    at = (char *)BPF_CORE_READ(child, sibling.next);
+    at = (char*)BPF_CORE_READ(child, sibling.next);
   }
   if (at != head) ledger_count(AA_FAMILY_EXEC, AA_CAUSE_ADOPT_CUT, bpf_ktime_get_boot_ns());
   return 0;
 }
 
-static __always_inline int on_exit(struct task_struct *task) {
+static __always_inline int on_exit(struct task_struct* task) {
   __u32 tgid = BPF_CORE_READ(task, tgid);
-  struct aa_watched *entry;
+  struct aa_watched* entry;
   struct aa_watched last;
   struct aa_exit record = {};
   __u64 now;
@@ -279,30 +283,45 @@ static __always_inline int on_exit(struct task_struct *task) {
   return 0;
 }
 
-/* ---- attach points --------------------------------------------------------------------------------------------------- */
+/* ---- attach points
+ * --------------------------------------------------------------------------------------------------- */
 
 SEC("tp_btf/sched_process_fork")
-int BPF_PROG(aa_fork, struct task_struct *parent, struct task_struct *child) { return on_fork(parent, child); }
+int BPF_PROG(aa_fork, struct task_struct* parent, struct task_struct* child) {
+  return on_fork(parent, child);
+}
 
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(aa_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm) { return on_exec(task, bprm); }
+int BPF_PROG(aa_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
+  return on_exec(task, bprm);
+}
 
 SEC("tp_btf/sched_process_exit")
-int BPF_PROG(aa_exit, struct task_struct *task) { return on_exit(task); }
+int BPF_PROG(aa_exit, struct task_struct* task) {
+  return on_exit(task);
+}
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(aa_failed_exec, struct pt_regs *regs, long result) { return on_syscall_exit(regs, result); }
+int BPF_PROG(aa_failed_exec, struct pt_regs* regs, long result) {
+  return on_syscall_exit(regs, result);
+}
 
 SEC("raw_tp/sched_process_fork")
-int BPF_PROG(aa_fork_raw, struct task_struct *parent, struct task_struct *child) { return on_fork(parent, child); }
+int BPF_PROG(aa_fork_raw, struct task_struct* parent, struct task_struct* child) {
+  return on_fork(parent, child);
+}
 
 SEC("raw_tp/sched_process_exec")
-int BPF_PROG(aa_exec_raw, struct task_struct *task, int old_pid, struct linux_binprm *bprm) {
+int BPF_PROG(aa_exec_raw, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
   return on_exec(task, bprm);
 }
 
 SEC("raw_tp/sched_process_exit")
-int BPF_PROG(aa_exit_raw, struct task_struct *task) { return on_exit(task); }
+int BPF_PROG(aa_exit_raw, struct task_struct* task) {
+  return on_exit(task);
+}
 
 SEC("raw_tp/sys_exit")
-int BPF_PROG(aa_failed_raw, struct pt_regs *regs, long result) { return on_syscall_exit(regs, result); }
+int BPF_PROG(aa_failed_raw, struct pt_regs* regs, long result) {
+  return on_syscall_exit(regs, result);
+}

@@ -9,8 +9,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 
 #include "base/clock.h"
@@ -76,7 +76,8 @@ Status Daemon::open_kernel() {
   auto ring = RingReader::make(family_->ring_fd(), settings.ring_bytes);
   if (!ring) return ring.error();
   self_test_ = std::make_unique<SelfTest>(*family_, *kernel_);
-  source_ = std::make_unique<BpfSource>(std::move(*ring), cgroups_, [this](Event event) { take_record(std::move(event)); });
+  source_ =
+      std::make_unique<BpfSource>(std::move(*ring), cgroups_, [this](Event event) { take_record(std::move(event)); });
   Status tested = self_test_->run([this] {
     while (source_->drain(1024)) continue;
     source_->release(source_->position());
@@ -93,7 +94,8 @@ Status Daemon::open_sinks() {
     if (control_) control_->signal(event);
   });
   if (!config_.jsonl.path.empty() || options_.foreground) {
-    auto sink = options_.foreground ? JsonlSink::over(UniqueFd(::dup(STDOUT_FILENO))) : JsonlSink::open(config_.jsonl.path);
+    auto sink =
+        options_.foreground ? JsonlSink::over(UniqueFd(::dup(STDOUT_FILENO))) : JsonlSink::open(config_.jsonl.path);
     if (!sink) return sink.error();
     jsonl_ = std::move(*sink);
     fan_out_.add(*jsonl_);
@@ -120,12 +122,12 @@ Status Daemon::wire_loop() {
   if (Status added = loop_->add(family_->ring_fd(), EPOLLIN, [this](std::uint32_t) { drain_now_ = true; }); !added)
     return added;
   if (jsonl_) {
-    if (Status added = loop_->add(jsonl_->ack_fd(), EPOLLIN, [this](std::uint32_t) { acknowledge(); }); !added) return added;
+    if (Status added = loop_->add(jsonl_->ack_fd(), EPOLLIN, [this](std::uint32_t) { acknowledge(); }); !added)
+      return added;
   }
   loop_->add_deadline([this] { return ring_armed_ ? std::nullopt : std::optional(quiet_until_); },
                       [this] { drain_now_ = true; });
-  loop_->add_deadline([this] { return monitor_->next_deadline(); },
-                      [this] { carry_on(monitor_->on_time(boot_ns())); });
+  loop_->add_deadline([this] { return monitor_->next_deadline(); }, [this] { carry_on(monitor_->on_time(boot_ns())); });
   loop_->add_deadline([this] { return next_counts_ == 0 ? std::nullopt : std::optional(next_counts_); },
                       [this] {
                         refresh_counts();
@@ -171,7 +173,8 @@ void Daemon::on_signal() {
   }
 }
 
-// ---- the bus ---------------------------------------------------------------------------------------------------------
+// ---- the bus
+// ---------------------------------------------------------------------------------------------------------
 
 Control::House Daemon::house() {
   Control::House house;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "base/cgroup_names.h"
 #include "base/event_loop.h"
 #include "base/result.h"
 #include "config/config.h"
@@ -22,7 +23,6 @@
 #include "sink/jsonl.h"
 #include "sink/subscribers.h"
 #include "source/bpf_source.h"
-#include "base/cgroup_names.h"
 #include "state/monitor.h"
 
 namespace aa {
@@ -95,7 +95,7 @@ class Daemon {
   std::deque<Pending> pending_;
   bool ring_armed_ = true;
   bool drain_now_ = false;
-  std::uint64_t quiet_until_ = 0;        // the ring is not listened to before this boot time
+  std::uint64_t quiet_until_ = 0;  // the ring is not listened to before this boot time
   std::uint64_t unacknowledged_since_ = 0;
   std::uint64_t next_counts_ = 0;
   Control::Poll polled_;

@@ -26,7 +26,8 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;  // clang 14 does not deduce
 
 }  // namespace
 
-// ---- events → --------------------------------------------------------------------------------------------------------
+// ---- events →
+// --------------------------------------------------------------------------------------------------------
 
 void Daemon::take_record(Event event) {
   if (self_test_->saw(event)) return;
@@ -100,7 +101,8 @@ void Daemon::give_up_on_disk() {
   unacknowledged_since_ = 0;
 }
 
-// ---- ← commands ------------------------------------------------------------------------------------------------------
+// ---- ← commands
+// ------------------------------------------------------------------------------------------------------
 
 void Daemon::carry_out(const Plan& plan) {
   std::visit(Overloaded{
@@ -129,7 +131,8 @@ void Daemon::refresh_counts() {
   KernelCounts counts = kernel_->counts();
   const BpfSource::Counts& source = source_->counts();
   counts.ledger.push_back({"exec", "bad-record", source.bad, source.bad_first_ns, source.bad_last_ns});
-  if (jsonl_) counts.ledger.push_back({"exec", "sink-stalled", jsonl_->counts().stalled, stalled_first_ns_, stalled_last_ns_});
+  if (jsonl_)
+    counts.ledger.push_back({"exec", "sink-stalled", jsonl_->counts().stalled, stalled_first_ns_, stalled_last_ns_});
   const bool watching = std::any_of(counts.slots.begin(), counts.slots.end(), [](const SlotCount&) { return true; });
   next_counts_ = watching ? boot_ns() + kCountsEveryNs : 0;
   carry_on(monitor_->on_counts(counts));

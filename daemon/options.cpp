@@ -11,17 +11,20 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       "It is usually started by systemd (systemctl enable --now aa-ebpfd) and needs root.\n"
       "Talk to it with aactl, for example: aactl run -- git status"};
   app.set_version_flag("--version", std::string("aa-ebpfd " AA_VERSION));
-  app.add_option("--config", options.config_file, "configuration file (default /etc/aa-ebpfd/config.toml, if it exists)");
+  app.add_option("--config", options.config_file,
+                 "configuration file (default /etc/aa-ebpfd/config.toml, if it exists)");
   app.add_option("--set", options.set, "one value over the file's, for example watched.limit=1024; may be repeated")
       ->take_all();
   app.add_option("--bus", options.bus, "D-Bus address instead of the system bus, for example unix:path=/run/x/bus");
-  app.add_flag("--check-config", options.check_config, "check the configuration, say everything that is wrong, and exit");
-  app.add_flag("--print-config", options.print_config, "print the effective configuration and where it came from, and exit");
+  app.add_flag("--check-config", options.check_config,
+               "check the configuration, say everything that is wrong, and exit");
+  app.add_flag("--print-config", options.print_config,
+               "print the effective configuration and where it came from, and exit");
   app.add_flag("--list-probes", options.list_probes, "load and attach every program, print its state, and exit");
   app.add_flag("--foreground", options.foreground, "write every event to standard output as well");
-  app.add_option("--output", options.output, "form of --foreground's output: jsonl")
-      ->check(CLI::IsMember({"jsonl"}));
-  app.add_option("--ready-fd", options.ready_fd, "write READY and a newline to this descriptor once everything is in place")
+  app.add_option("--output", options.output, "form of --foreground's output: jsonl")->check(CLI::IsMember({"jsonl"}));
+  app.add_option("--ready-fd", options.ready_fd,
+                 "write READY and a newline to this descriptor once everything is in place")
       ->check(CLI::Range(3, 1 << 20));
   app.footer("Exit status: 0 stopped as asked, 1 failed (one sentence says why), 2 wrong usage or configuration.");
   try {

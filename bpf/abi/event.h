@@ -20,19 +20,19 @@
 #define AA_KIND_EXIT 3
 #define AA_KIND_EXEC_FAILED 4 /* same layout as EXEC, result < 0, text read from the caller's memory */
 #define AA_KIND_REFUSED 5     /* a process that found no room in the watched set; layout of FORK */
-#define AA_KIND_ADOPTED 6     /* a process that entered the watched set while a tree was being enrolled; layout of FORK */
+#define AA_KIND_ADOPTED 6 /* a process that entered the watched set while a tree was being enrolled; layout of FORK */
 
 #define AA_COMM_LEN 16
-#define AA_PATH_MAX 4096         /* longest path the walker writes, terminating NUL not counted */
-#define AA_INTERP_MAX 256        /* longest "#!" interpreter kept */
+#define AA_PATH_MAX 4096          /* longest path the walker writes, terminating NUL not counted */
+#define AA_INTERP_MAX 256         /* longest "#!" interpreter kept */
 #define AA_ARGV_LIMIT (96 * 1024) /* upper bound of the configurable argv limit, bytes */
 
 /* Who: the thread group's identity as the kernel knows it, never /proc's. 96 bytes. */
 struct aa_header {
-  __u16 version; /* AA_RECORD_VERSION */
-  __u16 kind;    /* AA_KIND_* */
-  __u32 size;    /* of the whole record, header included, bytes */
-  __u64 boot_ns; /* CLOCK_BOOTTIME when it happened */
+  __u16 version;         /* AA_RECORD_VERSION */
+  __u16 kind;            /* AA_KIND_* */
+  __u32 size;            /* of the whole record, header included, bytes */
+  __u64 boot_ns;         /* CLOCK_BOOTTIME when it happened */
   __u64 start_ns;        /* thread group's start, CLOCK_BOOTTIME (task->start_boottime of the leader) */
   __u64 parent_start_ns; /* the same of its birth parent, 0 when unknown */
   __u64 cgroup_id;       /* cgroup v2 id (kernfs node id), 0 when unknown */
@@ -76,10 +76,10 @@ struct aa_exec {
 };
 
 #define AA_EXEC_ARGV_CUT 1u
-#define AA_EXEC_ARGV_FAULT 2u  /* argv's memory could not be read: nothing of it is here */
+#define AA_EXEC_ARGV_FAULT 2u /* argv's memory could not be read: nothing of it is here */
 #define AA_EXEC_MEMFD 4u
-#define AA_EXEC_DELETED 8u     /* the executable has no name any more */
-#define AA_EXEC_EXE_CUT 16u    /* exe is a tail: too long or its mount is detached */
+#define AA_EXEC_DELETED 8u  /* the executable has no name any more */
+#define AA_EXEC_EXE_CUT 16u /* exe is a tail: too long or its mount is detached */
 #define AA_EXEC_CWD_CUT 32u
 #define AA_EXEC_FILENAME_CUT 64u
 #define AA_EXEC_INTERP_CUT 128u
@@ -109,13 +109,13 @@ struct aa_task_row {
 };
 
 #define AA_TASK_WATCHED 1u
-#define AA_TASK_ADOPTED 2u /* entered the watched set with this enrolment (the root too) */
-#define AA_TASK_KERNEL 4u  /* a kernel thread */
-#define AA_TASK_THREAD 8u  /* asked for by the id of a thread that is not its leader; tgid names its process */
+#define AA_TASK_ADOPTED 2u  /* entered the watched set with this enrolment (the root too) */
+#define AA_TASK_KERNEL 4u   /* a kernel thread */
+#define AA_TASK_THREAD 8u   /* asked for by the id of a thread that is not its leader; tgid names its process */
 #define AA_TASK_REFUSED 16u /* belongs inside, but there was no room */
-#define AA_TASK_BIRTH 32u  /* parent_* is the birth parent */
-#define AA_TASK_SELF 64u   /* the daemon */
-#define AA_TASK_DEAD 128u  /* every thread has left; only its parent has not asked yet */
+#define AA_TASK_BIRTH 32u   /* parent_* is the birth parent */
+#define AA_TASK_SELF 64u    /* the daemon */
+#define AA_TASK_DEAD 128u   /* every thread has left; only its parent has not asked yet */
 
 #pragma GCC diagnostic pop
 

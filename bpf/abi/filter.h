@@ -26,7 +26,8 @@ struct aa_watched {
 
 #define AA_WATCHED_ROOT 1u           /* the root of its target */
 #define AA_WATCHED_PARENT_CURRENT 2u /* adopted: the parent is the one it had then */
-#define AA_WATCHED_SERIAL(serial) ((serial) << 16) /* adopted: for which enrolment, so that a row read twice says the same */
+#define AA_WATCHED_SERIAL(serial) \
+  ((serial) << 16) /* adopted: for which enrolment, so that a row read twice says the same */
 
 /* targets: one row a slot. The kernel counts in it, user space writes the rest through a shared mapping. */
 struct aa_target {
@@ -44,7 +45,7 @@ struct aa_target {
 #define AA_FAMILY_EXEC 0u
 #define AA_FAMILIES 3u
 
-#define AA_CAUSE_ATTEMPT 0u      /* not a loss: every record asked for */
+#define AA_CAUSE_ATTEMPT 0u /* not a loss: every record asked for */
 #define AA_CAUSE_RING_FULL 1u
 #define AA_CAUSE_SCRATCH 2u      /* no working memory free */
 #define AA_CAUSE_WATCHED_FULL 3u /* a process could not be watched: not a record, but an insert */
@@ -66,12 +67,12 @@ struct aa_move {
 };
 
 /* What one pass of the task iterator shall do, besides listing every process. In .bss: one scan at a time. */
-#define AA_SCAN_INSERT 1u   /* take `tgid` into the watched set as the root of `slot` */
-#define AA_SCAN_ADOPT 2u    /* take in every process whose parent is watched */
-#define AA_SCAN_MOVE 4u     /* entries of slot `from` named in moves, or whose parent has `slot`, go to `slot` */
-#define AA_SCAN_RETURN 8u   /* every entry of slot `from` goes to `slot` */
-#define AA_SCAN_SWEEP 16u   /* every entry of slot `from` leaves the watched set */
-#define AA_SCAN_COUNT 32u   /* count what finds no room (set in one pass only: the next meets the same again) */
+#define AA_SCAN_INSERT 1u /* take `tgid` into the watched set as the root of `slot` */
+#define AA_SCAN_ADOPT 2u  /* take in every process whose parent is watched */
+#define AA_SCAN_MOVE 4u   /* entries of slot `from` named in moves, or whose parent has `slot`, go to `slot` */
+#define AA_SCAN_RETURN 8u /* every entry of slot `from` goes to `slot` */
+#define AA_SCAN_SWEEP 16u /* every entry of slot `from` leaves the watched set */
+#define AA_SCAN_COUNT 32u /* count what finds no room (set in one pass only: the next meets the same again) */
 
 struct aa_scan {
   __u32 mode; /* AA_SCAN_* */

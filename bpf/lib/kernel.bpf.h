@@ -1,17 +1,16 @@
 /* The kernel's structures, as far as we use them. CO-RE relocates every access; nothing here is a layout.
  *
- * Source of each field: the BTF of 5.10, 6.1, 6.12, 6.18 and 7.2. No vmlinux.h: this page is the list of what we depend on.
+ * Source of each field: the BTF of 5.10, 6.1, 6.12, 6.18 and 7.2. No vmlinux.h: this page is the list of what we depend
+ * on.
  */
 #ifndef AA_KERNEL_BPF_H
 #define AA_KERNEL_BPF_H
 
-#include <linux/types.h>
-
-#include <linux/bpf.h>
-
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+#include <linux/bpf.h>
+#include <linux/types.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -28,7 +27,7 @@ typedef struct {
 } kgid_t;
 
 struct list_head {
-  struct list_head *next;
+  struct list_head* next;
 };
 
 struct upid {
@@ -50,41 +49,41 @@ struct kernfs_node {
 };
 
 struct cgroup {
-  struct kernfs_node *kn;
+  struct kernfs_node* kn;
 };
 
 struct css_set {
-  struct cgroup *dfl_cgrp;
+  struct cgroup* dfl_cgrp;
 };
 
 struct qstr {
   __u32 len;
-  const unsigned char *name;
+  const unsigned char* name;
 };
 
 struct hlist_bl_node {
-  struct hlist_bl_node **pprev;
+  struct hlist_bl_node** pprev;
 };
 
 struct dentry {
   struct hlist_bl_node d_hash;
-  struct dentry *d_parent;
+  struct dentry* d_parent;
   struct qstr d_name;
 };
 
 struct vfsmount {
-  struct dentry *mnt_root;
+  struct dentry* mnt_root;
 };
 
 struct mount {
-  struct mount *mnt_parent;
-  struct dentry *mnt_mountpoint;
+  struct mount* mnt_parent;
+  struct dentry* mnt_mountpoint;
   struct vfsmount mnt;
 };
 
 struct path {
-  struct vfsmount *mnt;
-  struct dentry *dentry;
+  struct vfsmount* mnt;
+  struct dentry* dentry;
 };
 
 struct file {
@@ -99,7 +98,7 @@ struct fs_struct {
 struct mm_struct {
   unsigned long arg_start;
   unsigned long arg_end;
-  struct file *exe_file;
+  struct file* exe_file;
 };
 
 struct signal_struct {
@@ -119,23 +118,23 @@ struct task_struct {
   int tgid;
   int exit_code;
   __u64 start_boottime;
-  struct task_struct *real_parent;
-  struct task_struct *group_leader;
+  struct task_struct* real_parent;
+  struct task_struct* group_leader;
   struct list_head children;
   struct list_head sibling;
-  struct signal_struct *signal;
-  const struct cred *cred;
-  struct fs_struct *fs;
-  struct mm_struct *mm;
-  struct css_set *cgroups;
-  struct pid *thread_pid;
+  struct signal_struct* signal;
+  const struct cred* cred;
+  struct fs_struct* fs;
+  struct mm_struct* mm;
+  struct css_set* cgroups;
+  struct pid* thread_pid;
   char comm[16];
 };
 
 struct linux_binprm {
   int argc;
-  const char *filename;
-  const char *interp;
+  const char* filename;
+  const char* interp;
 };
 
 #if defined(__TARGET_ARCH_x86)
@@ -158,12 +157,12 @@ struct pt_regs {
 struct seq_file;
 
 struct bpf_iter_meta {
-  struct seq_file *seq;
+  struct seq_file* seq;
 };
 
 struct bpf_iter__task {
-  struct bpf_iter_meta *meta;
-  struct task_struct *task;
+  struct bpf_iter_meta* meta;
+  struct task_struct* task;
 };
 
 #pragma clang attribute pop

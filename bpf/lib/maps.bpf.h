@@ -15,7 +15,7 @@ struct {
 /* One row per (family, cause), per CPU. */
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, AA_FAMILIES * AA_CAUSES);
+  __uint(max_entries, AA_FAMILIES* AA_CAUSES);
   __type(key, __u32);
   __type(value, struct aa_ledger_row);
 } aa_ledger SEC(".maps");
@@ -44,7 +44,8 @@ struct {
   __type(value, struct aa_move);
 } aa_moves SEC(".maps");
 
-/* Longest text a record carries: argv, filename, interpreter, exe, cwd. A power of two, so that a mask proves the bound. */
+/* Longest text a record carries: argv, filename, interpreter, exe, cwd. A power of two, so that a mask proves the
+ * bound. */
 #define AA_TEXT_MAX (128 * 1024)
 #define AA_TEXT_SLACK 4096
 _Static_assert(AA_ARGV_LIMIT + 3 * AA_PATH_MAX + AA_INTERP_MAX < AA_TEXT_MAX, "the longest record fits its scratch");
@@ -52,7 +53,8 @@ _Static_assert(AA_ARGV_LIMIT + 3 * AA_PATH_MAX + AA_INTERP_MAX < AA_TEXT_MAX, "t
 #define AA_WALK_BUFFER AA_PATH_MAX
 #define AA_NAME_MAX 255
 
-/* State of a path walk. It lives in a map: a walk seeded from constants is miscompiled by 6.1's verifier in bpf_loop. */
+/* State of a path walk. It lives in a map: a walk seeded from constants is miscompiled by 6.1's verifier in bpf_loop.
+ */
 struct aa_walk {
   __u64 dentry;
   __u64 mount;
@@ -92,7 +94,7 @@ struct {
   __type(value, struct aa_scratch);
 } aa_scratch SEC(".maps");
 
-static __always_inline struct aa_scratch *scratch_of(__u32 kind) {
+static __always_inline struct aa_scratch* scratch_of(__u32 kind) {
   __u32 row = bpf_get_smp_processor_id() * AA_SCRATCH_KINDS + kind;
   return bpf_map_lookup_elem(&aa_scratch, &row);
 }

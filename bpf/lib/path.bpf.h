@@ -1,4 +1,5 @@
-/* A path from kernel objects: dentries up, through mounts, to the process's root. No string of the caller is believed. */
+/* A path from kernel objects: dentries up, through mounts, to the process's root. No string of the caller is believed.
+ */
 #ifndef AA_PATH_BPF_H
 #define AA_PATH_BPF_H
 
@@ -15,12 +16,12 @@
 /* 5.10 has no bpf_loop; a bounded loop of this many steps loads quickly there. */
 #define AA_WALK_STEPS_UNROLLED 256
 
-static __always_inline struct mount *mount_of(struct vfsmount *mnt) {
-  return (struct mount *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
+static __always_inline struct mount* mount_of(struct vfsmount* mnt) {
+  return (struct mount*)((char*)mnt - bpf_core_field_offset(struct mount, mnt));
 }
 
-static __always_inline int walk_up_mount(struct aa_walk *walk, struct mount *mount) {
-  struct mount *parent = BPF_CORE_READ(mount, mnt_parent);
+static __always_inline int walk_up_mount(struct aa_walk* walk, struct mount* mount) {
+  struct mount* parent = BPF_CORE_READ(mount, mnt_parent);
   if (parent == mount) {
     walk->end = AA_WALK_OUTSIDE;
     return 1;
@@ -31,7 +32,7 @@ static __always_inline int walk_up_mount(struct aa_walk *walk, struct mount *mou
 }
 
 /* Puts "/name" before what is there. */
-static __always_inline int walk_prepend(struct aa_walk *walk, struct dentry *dentry) {
+static __always_inline int walk_prepend(struct aa_walk* walk, struct dentry* dentry) {
   __u64 len = BPF_CORE_READ(dentry, d_name.len);
   __u64 off = walk->off;
   if (len > AA_NAME_MAX || off < len + 1 || off > AA_WALK_BUFFER) {
@@ -51,10 +52,10 @@ static __always_inline int walk_prepend(struct aa_walk *walk, struct dentry *den
 }
 
 /* One step; true when the walk has ended. */
-static __always_inline int walk_step(struct aa_walk *walk) {
-  struct dentry *dentry = (struct dentry *)walk->dentry;
-  struct mount *mount = (struct mount *)walk->mount;
-  struct dentry *parent;
+static __always_inline int walk_step(struct aa_walk* walk) {
+  struct dentry* dentry = (struct dentry*)walk->dentry;
+  struct mount* mount = (struct mount*)walk->mount;
+  struct dentry* parent;
   if (walk->dentry == walk->root_dentry && walk->mount == walk->root_mount) {
     walk->end = AA_WALK_ROOT;
     return 1;
@@ -71,17 +72,17 @@ static __always_inline int walk_step(struct aa_walk *walk) {
 }
 
 struct aa_walk_context {
-  struct aa_walk *walk;
+  struct aa_walk* walk;
 };
 
-static long walk_callback(__u32 index, struct aa_walk_context *context) {
+static long walk_callback(__u32 index, struct aa_walk_context* context) {
   (void)index;
   return walk_step(context->walk);
 }
 
 /* Walks from `path` to `root` (both copied out of the kernel). Afterwards walk->end tells how it ended and
  * walk->buffer[walk->off ..) holds the path, empty for the root itself. */
-static __noinline int walk_path(struct aa_walk *walk, struct path *path, struct path *root) {
+static __noinline int walk_path(struct aa_walk* walk, struct path* path, struct path* root) {
   if (!walk || !path || !root) return 0;
   walk->dentry = (__u64)path->dentry;
   walk->mount = (__u64)mount_of(path->mnt);
@@ -100,7 +101,7 @@ static __noinline int walk_path(struct aa_walk *walk, struct path *path, struct 
   return 0;
 }
 
-static __always_inline int unhashed(struct dentry *dentry) {
+static __always_inline int unhashed(struct dentry* dentry) {
   return BPF_CORE_READ(dentry, d_hash.pprev) == 0;
 }
 

@@ -11,9 +11,9 @@ const volatile __u32 aa_argv_limit = 64 * 1024;
 #define AA_BOUND_TEXT(value) asm volatile("%0 &= 0x1ffff" : "+r"(value))
 #define AA_BOUND_PATH(value) asm volatile("%0 &= 0x1fff" : "+r"(value))
 
-/* argv as it lies in the new program's memory. It was written an instant ago, so it is resident; should a page have been
- * swapped out the record says so instead of guessing. */
-static __always_inline __u64 put_argv(struct aa_scratch *s, struct mm_struct *mm) {
+/* argv as it lies in the new program's memory. It was written an instant ago, so it is resident; should a page have
+ * been swapped out the record says so instead of guessing. */
+static __always_inline __u64 put_argv(struct aa_scratch* s, struct mm_struct* mm) {
   __u64 start = BPF_CORE_READ(mm, arg_start);
   __u64 len = BPF_CORE_READ(mm, arg_end) - start;
   s->record.argv_total = len;
@@ -22,7 +22,7 @@ static __always_inline __u64 put_argv(struct aa_scratch *s, struct mm_struct *mm
     s->record.flags |= AA_EXEC_ARGV_CUT;
   }
   AA_BOUND_TEXT(len);
-  if (len && bpf_probe_read_user(s->text, len, (void *)start)) {
+  if (len && bpf_probe_read_user(s->text, len, (void*)start)) {
     s->record.flags |= AA_EXEC_ARGV_FAULT;
     len = 0;
   }
@@ -31,14 +31,14 @@ static __always_inline __u64 put_argv(struct aa_scratch *s, struct mm_struct *mm
 }
 
 /* A kernel string, at most `AA_PATH_MAX` bytes with its NUL; returns its length. */
-static __always_inline __u32 put_kernel_string(struct aa_scratch *s, __u64 off, const char *string) {
+static __always_inline __u32 put_kernel_string(struct aa_scratch* s, __u64 off, const char* string) {
   long len;
   AA_BOUND_TEXT(off);
   len = bpf_probe_read_kernel_str(&s->text[off], AA_PATH_MAX, string);
   return len > 0 ? len - 1 : 0;
 }
 
-static __always_inline __u32 put_user_string(struct aa_scratch *s, __u64 off, const void *string) {
+static __always_inline __u32 put_user_string(struct aa_scratch* s, __u64 off, const void* string) {
   long len;
   AA_BOUND_TEXT(off);
   len = bpf_probe_read_user_str(&s->text[off], AA_PATH_MAX, string);
@@ -46,7 +46,7 @@ static __always_inline __u32 put_user_string(struct aa_scratch *s, __u64 off, co
 }
 
 /* What the walk found, "/" for the root itself; returns its length. */
-static __always_inline __u32 put_walked(struct aa_scratch *s, __u64 off) {
+static __always_inline __u32 put_walked(struct aa_scratch* s, __u64 off) {
   __u64 from = s->walk.off;
   __u64 len = AA_WALK_BUFFER - from;
   AA_BOUND_TEXT(off);
@@ -63,7 +63,7 @@ static __always_inline __u32 put_walked(struct aa_scratch *s, __u64 off) {
 }
 
 /* An object without a place in any tree is named by its dentry alone: "memfd:NAME". */
-static __always_inline __u32 put_dentry_name(struct aa_scratch *s, __u64 off, struct dentry *dentry) {
+static __always_inline __u32 put_dentry_name(struct aa_scratch* s, __u64 off, struct dentry* dentry) {
   __u64 len = BPF_CORE_READ(dentry, d_name.len);
   if (len > AA_NAME_MAX) len = AA_NAME_MAX;
   asm volatile("%0 &= 255" : "+r"(len));
@@ -73,15 +73,15 @@ static __always_inline __u32 put_dentry_name(struct aa_scratch *s, __u64 off, st
 }
 
 #define AA_MEMFD_PREFIX 6
-static __always_inline int is_memfd(struct dentry *dentry) {
+static __always_inline int is_memfd(struct dentry* dentry) {
   char name[AA_MEMFD_PREFIX] = {};
   bpf_probe_read_kernel(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
   return name[0] == 'm' && name[1] == 'e' && name[2] == 'm' && name[3] == 'f' && name[4] == 'd' && name[5] == ':';
 }
 
-static __always_inline __u32 put_exe(struct aa_scratch *s, __u64 off, struct mm_struct *mm, struct path *root) {
+static __always_inline __u32 put_exe(struct aa_scratch* s, __u64 off, struct mm_struct* mm, struct path* root) {
   struct path path = {};
-  struct file *file = BPF_CORE_READ(mm, exe_file);
+  struct file* file = BPF_CORE_READ(mm, exe_file);
   if (!file) return 0;
   BPF_CORE_READ_INTO(&path, file, f_path);
   walk_path(&s->walk, &path, root);
@@ -94,7 +94,7 @@ static __always_inline __u32 put_exe(struct aa_scratch *s, __u64 off, struct mm_
   return put_walked(s, off);
 }
 
-static __always_inline __u32 put_cwd(struct aa_scratch *s, __u64 off, struct fs_struct *fs, struct path *root) {
+static __always_inline __u32 put_cwd(struct aa_scratch* s, __u64 off, struct fs_struct* fs, struct path* root) {
   struct path path = {};
   BPF_CORE_READ_INTO(&path, fs, pwd);
   if (!path.mnt || !path.dentry) return 0;

@@ -5,15 +5,15 @@
 
 #include "lib/watched.bpf.h"
 
-static __always_inline void move_to(struct aa_watched *entry, __u32 slot) {
+static __always_inline void move_to(struct aa_watched* entry, __u32 slot) {
   count_live(entry->slot, -1);
   count_live(slot, 1);
   entry->slot = slot;
   aa_scan_state.changed++;
 }
 
-static __always_inline void scan_insert_root(struct task_struct *leader, __u32 tgid, struct aa_task_row *row) {
-  struct aa_watched *entry = watched_entry(tgid, row->start_ns);
+static __always_inline void scan_insert_root(struct task_struct* leader, __u32 tgid, struct aa_task_row* row) {
+  struct aa_watched* entry = watched_entry(tgid, row->start_ns);
   if (entry && slot_active(entry->slot)) {
     if (entry->flags & AA_WATCHED_ROOT) {
       aa_scan_state.root_of = entry->slot;
@@ -33,9 +33,9 @@ static __always_inline void scan_insert_root(struct task_struct *leader, __u32 t
   aa_scan_state.changed++;
 }
 
-static __always_inline void scan_adopt(struct task_struct *leader, __u32 tgid, struct aa_task_row *row) {
-  struct task_struct *parent = leader_of(BPF_CORE_READ(leader, real_parent));
-  struct aa_watched *parent_entry;
+static __always_inline void scan_adopt(struct task_struct* leader, __u32 tgid, struct aa_task_row* row) {
+  struct task_struct* parent = leader_of(BPF_CORE_READ(leader, real_parent));
+  struct aa_watched* parent_entry;
   if (watched_entry(tgid, row->start_ns)) return;
   parent_entry = watched_entry(BPF_CORE_READ(parent, tgid), BPF_CORE_READ(parent, start_boottime));
   if (!parent_entry || !slot_active(parent_entry->slot)) return;
@@ -46,9 +46,9 @@ static __always_inline void scan_adopt(struct task_struct *leader, __u32 tgid, s
   aa_scan_state.changed++;
 }
 
-static __always_inline void scan_move(struct aa_watched *entry, __u32 tgid) {
-  struct aa_move *move;
-  struct aa_watched *parent;
+static __always_inline void scan_move(struct aa_watched* entry, __u32 tgid) {
+  struct aa_move* move;
+  struct aa_watched* parent;
   if (entry->slot != aa_scan_state.from || entry->flags & AA_WATCHED_ROOT) return;
   move = bpf_map_lookup_elem(&aa_moves, &tgid);
   parent = watched_entry(entry->parent_tgid, entry->parent_start_ns);
@@ -56,9 +56,9 @@ static __always_inline void scan_move(struct aa_watched *entry, __u32 tgid) {
     move_to(entry, aa_scan_state.slot);
 }
 
-static __always_inline void scan_entry(struct task_struct *leader, __u32 tgid, struct aa_task_row *row) {
+static __always_inline void scan_entry(struct task_struct* leader, __u32 tgid, struct aa_task_row* row) {
   __u32 mode = aa_scan_state.mode;
-  struct aa_watched *entry;
+  struct aa_watched* entry;
   if (mode & AA_SCAN_INSERT && tgid == aa_scan_state.tgid) scan_insert_root(leader, tgid, row);
   if (mode & AA_SCAN_ADOPT) scan_adopt(leader, tgid, row);
   entry = watched_entry(tgid, row->start_ns);
@@ -72,8 +72,8 @@ static __always_inline void scan_entry(struct task_struct *leader, __u32 tgid, s
   if (mode & AA_SCAN_SWEEP && watched_delete(tgid, entry->slot)) aa_scan_state.changed++;
 }
 
-static __always_inline void row_from_task(struct aa_task_row *row, struct task_struct *leader) {
-  struct task_struct *parent = leader_of(BPF_CORE_READ(leader, real_parent));
+static __always_inline void row_from_task(struct aa_task_row* row, struct task_struct* leader) {
+  struct task_struct* parent = leader_of(BPF_CORE_READ(leader, real_parent));
   row->start_ns = BPF_CORE_READ(leader, start_boottime);
   row->parent_start_ns = BPF_CORE_READ(parent, start_boottime);
   row->cgroup_id = cgroup_of(leader);
@@ -87,7 +87,7 @@ static __always_inline void row_from_task(struct aa_task_row *row, struct task_s
   if (row->tgid == aa_scan_state.self) row->flags |= AA_TASK_SELF;
 }
 
-static __always_inline void row_from_entry(struct aa_task_row *row, struct aa_watched *entry) {
+static __always_inline void row_from_entry(struct aa_task_row* row, struct aa_watched* entry) {
   row->flags |= AA_TASK_WATCHED;
   if (!(entry->flags & AA_WATCHED_PARENT_CURRENT))
     row->flags |= AA_TASK_BIRTH;
@@ -100,11 +100,11 @@ static __always_inline void row_from_entry(struct aa_task_row *row, struct aa_wa
 }
 
 SEC("iter/task")
-int aa_scan(struct bpf_iter__task *context) {
-  struct seq_file *seq = context->meta->seq;
-  struct task_struct *task = context->task;
+int aa_scan(struct bpf_iter__task* context) {
+  struct seq_file* seq = context->meta->seq;
+  struct task_struct* task = context->task;
   struct aa_task_row row = {};
-  struct aa_watched *entry;
+  struct aa_watched* entry;
   __u32 tgid;
   if (!task) return 0;
   if (!aa_scan_state.self) aa_scan_state.self = bpf_get_current_pid_tgid() >> 32; /* the reader is the daemon */

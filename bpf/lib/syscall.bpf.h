@@ -16,8 +16,8 @@ struct aa_exec_request {
 
 #define AA_TS_COMPAT 0x0002 /* arch/x86/include/asm/thread_info.h */
 
-static __always_inline void exec_request_of(struct pt_regs *regs, struct task_struct *task,
-                                            struct aa_exec_request *request) {
+static __always_inline void exec_request_of(struct pt_regs* regs, struct task_struct* task,
+                                            struct aa_exec_request* request) {
   long nr = BPF_CORE_READ(regs, orig_ax);
   request->compat = !!(BPF_CORE_READ(task, thread_info.status) & AA_TS_COMPAT);
   request->is_exec = 1;
@@ -40,8 +40,8 @@ static __always_inline void exec_request_of(struct pt_regs *regs, struct task_st
 
 #elif defined(__TARGET_ARCH_arm64)
 
-static __always_inline void exec_request_of(struct pt_regs *regs, struct task_struct *task,
-                                            struct aa_exec_request *request) {
+static __always_inline void exec_request_of(struct pt_regs* regs, struct task_struct* task,
+                                            struct aa_exec_request* request) {
   int nr = BPF_CORE_READ(regs, syscallno);
   (void)task;
   request->compat = 0; /* 32-bit callers are not told apart here: their numbers differ, so they are not mistaken */

@@ -13,32 +13,32 @@ __u32 aa_enrolling = 0;
 struct aa_scan aa_scan_state = {};
 
 static __always_inline int slot_active(__u32 slot) {
-  struct aa_target *target = target_row(slot);
+  struct aa_target* target = target_row(slot);
   return target && target->active && target->slot == slot;
 }
 
 /* The entry of a process, nullptr when it is not watched now. An entry with another start is a dead process's. */
-static __always_inline struct aa_watched *watched_entry(__u32 tgid, __u64 start_ns) {
-  struct aa_watched *entry = bpf_map_lookup_elem(&aa_watched, &tgid);
+static __always_inline struct aa_watched* watched_entry(__u32 tgid, __u64 start_ns) {
+  struct aa_watched* entry = bpf_map_lookup_elem(&aa_watched, &tgid);
   if (!entry || entry->start_ns != start_ns) return 0;
   return entry;
 }
 
 static __always_inline void count_live(__u32 slot, long delta) {
-  struct aa_target *target = target_row(slot);
+  struct aa_target* target = target_row(slot);
   if (target) __sync_fetch_and_add(&target->live, delta);
 }
 
 static __always_inline void refuse(__u32 slot, __u32 cause) {
-  struct aa_target *target = target_row(slot);
+  struct aa_target* target = target_row(slot);
   if (target) __sync_fetch_and_add(&target->refused, 1);
   ledger_count(AA_FAMILY_EXEC, cause, bpf_ktime_get_boot_ns());
 }
 
 /* Takes a process in, within its target's share. 0, or the cause it was refused for (counted here when `count`). */
-static __always_inline __u32 watched_insert(__u32 tgid, struct aa_watched *entry, int count) {
-  struct aa_target *target = target_row(entry->slot);
-  struct aa_watched *stale = bpf_map_lookup_elem(&aa_watched, &tgid);
+static __always_inline __u32 watched_insert(__u32 tgid, struct aa_watched* entry, int count) {
+  struct aa_target* target = target_row(entry->slot);
+  struct aa_watched* stale = bpf_map_lookup_elem(&aa_watched, &tgid);
   if (!target) return AA_CAUSE_WATCHED_FULL;
   if (stale) { /* never seen to happen: an exit that deleted nothing. The pid is the newcomer's now. */
     __u32 slot = stale->slot;
@@ -65,7 +65,7 @@ static __always_inline int watched_delete(__u32 tgid, __u32 slot) {
   return 1;
 }
 
-static __always_inline void header_from_entry(struct aa_header *header, struct aa_watched *entry) {
+static __always_inline void header_from_entry(struct aa_header* header, struct aa_watched* entry) {
   header->parent_start_ns = entry->parent_start_ns;
   header->parent_tgid = entry->parent_tgid;
   header->image = entry->image;
@@ -75,7 +75,7 @@ static __always_inline void header_from_entry(struct aa_header *header, struct a
 
 /* Takes a living process in whose present parent is `parent` (a leader), and says so in a record when asked.
  * The parent is the current one: who forked it happened before we looked. */
-static __noinline int adopt(struct task_struct *leader, struct task_struct *parent, __u32 slot, int announce) {
+static __noinline int adopt(struct task_struct* leader, struct task_struct* parent, __u32 slot, int announce) {
   __u32 tgid = BPF_CORE_READ(leader, tgid);
   struct aa_watched entry = {};
   if (BPF_CORE_READ(leader, flags) & AA_PF_KTHREAD || tgid == aa_scan_state.self) return 0;
@@ -99,11 +99,11 @@ static __noinline int adopt(struct task_struct *leader, struct task_struct *pare
 
 /* The slot of the nearest watched ancestor, 0 when there is none within reach. */
 #define AA_ANCESTOR_REACH 64
-static __noinline __u32 slot_of_ancestor(struct task_struct *task) {
-  struct task_struct *at = leader_of(task);
+static __noinline __u32 slot_of_ancestor(struct task_struct* task) {
+  struct task_struct* at = leader_of(task);
   for (int i = 0; i < AA_ANCESTOR_REACH; i++) {
-    struct task_struct *up = leader_of(BPF_CORE_READ(at, real_parent));
-    struct aa_watched *entry;
+    struct task_struct* up = leader_of(BPF_CORE_READ(at, real_parent));
+    struct aa_watched* entry;
     if (!up || up == at) return 0;
     entry = watched_entry(BPF_CORE_READ(up, tgid), BPF_CORE_READ(up, start_boottime));
     if (entry) return slot_active(entry->slot) ? entry->slot : 0;
@@ -114,11 +114,11 @@ static __noinline __u32 slot_of_ancestor(struct task_struct *task) {
 
 /* The entry of the task's process when its target is active. While a tree is being enrolled, a process that belongs to
  * it but was not reached yet takes itself in: what it does next happens inside. */
-static __always_inline struct aa_watched *watched_now(struct task_struct *task) {
-  struct task_struct *leader = leader_of(task);
+static __always_inline struct aa_watched* watched_now(struct task_struct* task) {
+  struct task_struct* leader = leader_of(task);
   __u32 tgid = BPF_CORE_READ(task, tgid);
   __u64 start_ns = BPF_CORE_READ(leader, start_boottime);
-  struct aa_watched *entry = watched_entry(tgid, start_ns);
+  struct aa_watched* entry = watched_entry(tgid, start_ns);
   if (!entry && aa_enrolling) {
     __u32 slot = slot_of_ancestor(task);
     if (slot) {

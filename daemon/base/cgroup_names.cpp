@@ -14,7 +14,6 @@ namespace {
 // linux/exportfs.h: FILEID_KERNFS; the handle is the 64-bit node id.
 constexpr int kFileidKernfs = 0xfe;
 
-
 // The mount point of the first cgroup2 file system, "" when there is none. proc(5): mountinfo.
 std::string cgroup2_mount_point() {
   std::ifstream mounts("/proc/self/mountinfo");

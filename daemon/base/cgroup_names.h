@@ -1,7 +1,8 @@
 // base/cgroup_names.h: cgroup ids, as records carry them, → paths below the cgroup v2 root.
 //
-// An id is the kernfs node's and thus the cgroup's file handle (kernfs, 5.5+): open_by_handle_at answers exactly, without
-// a search. Needs CAP_DAC_READ_SEARCH. A cgroup that is gone before its first record was read has no path any more: "".
+// An id is the kernfs node's and thus the cgroup's file handle (kernfs, 5.5+): open_by_handle_at answers exactly,
+// without a search. Needs CAP_DAC_READ_SEARCH. A cgroup that is gone before its first record was read has no path any
+// more: "".
 #pragma once
 
 #include <cstdint>

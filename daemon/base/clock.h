@@ -14,7 +14,9 @@ inline std::uint64_t clock_ns(clockid_t id) {
 }
 
 // CLOCK_BOOTTIME, what bpf_ktime_get_boot_ns() and task->start_boottime count.
-inline std::uint64_t boot_ns() { return clock_ns(CLOCK_BOOTTIME); }
+inline std::uint64_t boot_ns() {
+  return clock_ns(CLOCK_BOOTTIME);
+}
 
 // CLOCK_REALTIME − CLOCK_BOOTTIME, read between two readings of the other so that a preemption is not taken for time.
 std::int64_t realtime_offset_ns();

@@ -40,7 +40,9 @@ void EventLoop::add_deadline(std::function<std::optional<std::uint64_t>()> when,
   deadlines_.push_back({std::move(when), std::move(fire)});
 }
 
-void EventLoop::add_turn(std::function<bool()> turn) { turns_.push_back(std::move(turn)); }
+void EventLoop::add_turn(std::function<bool()> turn) {
+  turns_.push_back(std::move(turn));
+}
 
 int EventLoop::wait_ms() {
   std::optional<std::uint64_t> first;

@@ -22,7 +22,8 @@ class EventLoop {
 
   static Result<std::unique_ptr<EventLoop>> make(std::function<std::uint64_t()> boot_clock);
 
-  // `events` are EPOLL* bits; 0 keeps the descriptor registered but quiet. A descriptor may be removed from its handler.
+  // `events` are EPOLL* bits; 0 keeps the descriptor registered but quiet. A descriptor may be removed from its
+  // handler.
   Status add(int fd, std::uint32_t events, Handler handler);
   void modify(int fd, std::uint32_t events);
   void remove(int fd);

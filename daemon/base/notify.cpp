@@ -31,8 +31,14 @@ void send_or_drop(std::string_view message) {
 
 }  // namespace
 
-void ready(const std::string& status) { sd_notify(0, ("READY=1\nSTATUS=" + status).c_str()); }
-void status(const std::string& status) { send_or_drop("STATUS=" + status); }
-void stopping() { send_or_drop("STOPPING=1"); }
+void ready(const std::string& status) {
+  sd_notify(0, ("READY=1\nSTATUS=" + status).c_str());
+}
+void status(const std::string& status) {
+  send_or_drop("STATUS=" + status);
+}
+void stopping() {
+  send_or_drop("STOPPING=1");
+}
 
 }  // namespace aa::notify

@@ -32,9 +32,18 @@ class [[nodiscard]] Result {
   const T& operator*() const { return value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
-  T& value() { assert(has_value()); return *std::get_if<0>(&held_); }
-  const T& value() const { assert(has_value()); return *std::get_if<0>(&held_); }
-  const Error& error() const { assert(!has_value()); return *std::get_if<1>(&held_); }
+  T& value() {
+    assert(has_value());
+    return *std::get_if<0>(&held_);
+  }
+  const T& value() const {
+    assert(has_value());
+    return *std::get_if<0>(&held_);
+  }
+  const Error& error() const {
+    assert(!has_value());
+    return *std::get_if<1>(&held_);
+  }
 
  private:
   std::variant<T, Error> held_;

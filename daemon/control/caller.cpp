@@ -30,8 +30,7 @@ std::optional<Caller> read(const std::string& name, const Credentials& credentia
 }  // namespace
 
 Callers::Callers(sdbus::IConnection& connection)
-    : bus_(sdbus::createProxy(connection, bus::service(kBus), sdbus::ObjectPath{"/org/freedesktop/DBus"})) {
-}
+    : bus_(sdbus::createProxy(connection, bus::service(kBus), sdbus::ObjectPath{"/org/freedesktop/DBus"})) {}
 
 void Callers::identify(const std::string& name, Then then) {
   if (const auto entry = known_.find(name); entry != known_.end()) {

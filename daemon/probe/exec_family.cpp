@@ -179,13 +179,29 @@ std::uint64_t ExecFamily::recursion_misses() const {
   return misses;
 }
 
-int ExecFamily::ring_fd() const { return bpf_map__fd(skeleton_->maps.aa_lifecycle); }
-int ExecFamily::watched_fd() const { return bpf_map__fd(skeleton_->maps.aa_watched); }
-int ExecFamily::targets_fd() const { return bpf_map__fd(skeleton_->maps.aa_targets); }
-int ExecFamily::moves_fd() const { return bpf_map__fd(skeleton_->maps.aa_moves); }
-int ExecFamily::ledger_fd() const { return bpf_map__fd(skeleton_->maps.aa_ledger); }
-int ExecFamily::scan_link_fd() const { return bpf_link__fd(scan_link_.get()); }
-volatile aa_scan& ExecFamily::scan() const { return *reinterpret_cast<aa_scan*>(&skeleton_->bss->aa_scan_state); }
-void ExecFamily::set_enrolling(bool on) { __atomic_store_n(&skeleton_->bss->aa_enrolling, on ? 1u : 0u, __ATOMIC_SEQ_CST); }
+int ExecFamily::ring_fd() const {
+  return bpf_map__fd(skeleton_->maps.aa_lifecycle);
+}
+int ExecFamily::watched_fd() const {
+  return bpf_map__fd(skeleton_->maps.aa_watched);
+}
+int ExecFamily::targets_fd() const {
+  return bpf_map__fd(skeleton_->maps.aa_targets);
+}
+int ExecFamily::moves_fd() const {
+  return bpf_map__fd(skeleton_->maps.aa_moves);
+}
+int ExecFamily::ledger_fd() const {
+  return bpf_map__fd(skeleton_->maps.aa_ledger);
+}
+int ExecFamily::scan_link_fd() const {
+  return bpf_link__fd(scan_link_.get());
+}
+volatile aa_scan& ExecFamily::scan() const {
+  return *reinterpret_cast<aa_scan*>(&skeleton_->bss->aa_scan_state);
+}
+void ExecFamily::set_enrolling(bool on) {
+  __atomic_store_n(&skeleton_->bss->aa_enrolling, on ? 1u : 0u, __ATOMIC_SEQ_CST);
+}
 
 }  // namespace aa

@@ -1,7 +1,7 @@
 // probe/exec_family.h: the exec family's programs: loaded, attached, put to rest, and what each one's state is.
 //
-// Comes in: sizes and limits before load. Goes out: map descriptors for the source and for kernel_state, one ProbeBody a
-// program. Each event has a tp_btf program and, where the kernel refuses that, a raw_tp one with the same body.
+// Comes in: sizes and limits before load. Goes out: map descriptors for the source and for kernel_state, one ProbeBody
+// a program. Each event has a tp_btf program and, where the kernel refuses that, a raw_tp one with the same body.
 #pragma once
 
 #include <array>
@@ -28,8 +28,8 @@ struct ExecFamilySettings {
 
 class ExecFamily {
  public:
-  // Loads and attaches. A program the kernel refuses is a state with errno and reason, shown by states(). Error: nothing
-  // of the family can run (no BTF, no permission); the hint says what to do.
+  // Loads and attaches. A program the kernel refuses is a state with errno and reason, shown by states(). Error:
+  // nothing of the family can run (no BTF, no permission); the hint says what to do.
   static Result<std::unique_ptr<ExecFamily>> make(const ExecFamilySettings& settings);
   ~ExecFamily();
 

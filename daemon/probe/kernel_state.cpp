@@ -31,9 +31,13 @@ bool has_exited(const UniqueFd& pidfd) {
   return ::poll(&poll, 1, 0) > 0;
 }
 
-std::string pid_text(std::uint32_t pid) { return "process " + std::to_string(pid); }
+std::string pid_text(std::uint32_t pid) {
+  return "process " + std::to_string(pid);
+}
 
-ProcessId id_of(const aa_task_row& row) { return {row.tgid, row.start_ns}; }
+ProcessId id_of(const aa_task_row& row) {
+  return {row.tgid, row.start_ns};
+}
 
 }  // namespace
 
@@ -51,9 +55,12 @@ KernelState::~KernelState() {
   if (targets_ != nullptr) ::munmap(targets_, page_rounded(kTargetsBytes));
 }
 
-std::uint32_t KernelState::self() const { return family_.scan().self; }
+std::uint32_t KernelState::self() const {
+  return family_.scan().self;
+}
 
-// ---- scanning --------------------------------------------------------------------------------------------------------
+// ---- scanning
+// --------------------------------------------------------------------------------------------------------
 
 Result<KernelState::Rows> KernelState::scan(const Request& request) {
   volatile aa_scan& state = family_.scan();
@@ -130,7 +137,8 @@ std::vector<LivingProcess> KernelState::members_and_ancestors(const Rows& rows, 
   return processes;
 }
 
-// ---- slots -----------------------------------------------------------------------------------------------------------
+// ---- slots
+// -----------------------------------------------------------------------------------------------------------
 
 void KernelState::open_slot(const EnrolPlan& plan) {
   aa_target& row = targets_[AA_SLOT_ROW(plan.slot)];
@@ -157,17 +165,18 @@ void KernelState::clear_moves(const std::vector<ProcessId>& members) {
   for (const ProcessId& member : members) bpf_map_delete_elem(family_.moves_fd(), &member.pid);
 }
 
-// ---- enrolment -------------------------------------------------------------------------------------------------------
+// ---- enrolment
+// -------------------------------------------------------------------------------------------------------
 
 std::optional<Refusal> KernelState::check_root(const Rows& rows, const EnrolPlan& plan) const {
   const auto found = std::find_if(rows.begin(), rows.end(), [&](const aa_task_row& row) {
     return row.tgid == plan.pid && (row.flags & AA_TASK_THREAD) == 0;
   });
-  const auto thread = std::find_if(rows.begin(), rows.end(),
-                                   [](const aa_task_row& row) { return (row.flags & AA_TASK_THREAD) != 0; });
+  const auto thread =
+      std::find_if(rows.begin(), rows.end(), [](const aa_task_row& row) { return (row.flags & AA_TASK_THREAD) != 0; });
   if (thread != rows.end())
-    return Refusal{Fault::invalid_argument, std::to_string(plan.pid) + " is a thread of " + pid_text(thread->tgid) +
-                                                ": give the process's id"};
+    return Refusal{Fault::invalid_argument,
+                   std::to_string(plan.pid) + " is a thread of " + pid_text(thread->tgid) + ": give the process's id"};
   if (found == rows.end())
     return Refusal{Fault::no_such_process, "there is no " + pid_text(plan.pid) + ": give the id of a living process"};
   if ((found->flags & AA_TASK_SELF) != 0)
@@ -212,13 +221,14 @@ Enrolled KernelState::enrol(const EnrolPlan& plan) {
   if (!inserted) return failed(inserted.error());
   Enrolled done;
   if (state.root_of != 0) done.already = state.root_of;
-  const auto root = std::find_if(inserted->begin(), inserted->end(),
-                                 [&](const aa_task_row& row) { return row.tgid == plan.pid; });
+  const auto root =
+      std::find_if(inserted->begin(), inserted->end(), [&](const aa_task_row& row) { return row.tgid == plan.pid; });
   const bool taken = root != inserted->end() && (root->flags & AA_TASK_WATCHED) != 0 && root->slot == plan.slot;
   if (!taken && !done.already) {
     const bool full = root != inserted->end() && (root->flags & AA_TASK_REFUSED) != 0;
-    return give_up(plan, full ? Refusal{Fault::limit_reached, "the watched set is full: release a target, or raise "
-                                                              "watched.limit in the configuration"}
+    return give_up(plan, full ? Refusal{Fault::limit_reached,
+                                        "the watched set is full: release a target, or raise "
+                                        "watched.limit in the configuration"}
                               : Refusal{Fault::no_such_process, pid_text(plan.pid) + " ended while it was enrolled"});
   }
   if (plan.pidfd && has_exited(*plan.pidfd))
@@ -274,11 +284,12 @@ Reconciled KernelState::reconcile() {
   return done;
 }
 
-// ---- counts ----------------------------------------------------------------------------------------------------------
+// ---- counts
+// ----------------------------------------------------------------------------------------------------------
 
 KernelCounts KernelState::counts() const {
-  constexpr std::array<const char*, AA_CAUSES> kCauses = {"attempt",    "ring-full",  "scratch",   "watched-full",
-                                                          "share-full", "adopt-cut", nullptr, nullptr};
+  constexpr std::array<const char*, AA_CAUSES> kCauses = {"attempt",    "ring-full", "scratch", "watched-full",
+                                                          "share-full", "adopt-cut", nullptr,   nullptr};
   KernelCounts counts;
   counts.boot_ns = boot_ns();
   static const int cpus = libbpf_num_possible_cpus();
@@ -290,7 +301,8 @@ KernelCounts KernelState::counts() const {
     for (const aa_ledger_row& row : per_cpu) {
       sum.count += row.count;
       if (row.count == 0) continue;
-      sum.first_boot_ns = sum.first_boot_ns == 0 ? row.first_ns : std::min<std::uint64_t>(sum.first_boot_ns, row.first_ns);
+      sum.first_boot_ns =
+          sum.first_boot_ns == 0 ? row.first_ns : std::min<std::uint64_t>(sum.first_boot_ns, row.first_ns);
       sum.last_boot_ns = std::max<std::uint64_t>(sum.last_boot_ns, row.last_ns);
     }
     counts.ledger.push_back(sum);
@@ -300,13 +312,14 @@ KernelCounts KernelState::counts() const {
     const aa_target& target = targets_[row];
     if (__atomic_load_n(&target.active, __ATOMIC_RELAXED) == 0) continue;
     const auto load = [](const __u64& word) { return __atomic_load_n(&word, __ATOMIC_RELAXED); };
-    counts.slots.push_back({target.slot, load(target.live), load(target.attempts), load(target.lost),
-                            load(target.refused)});
+    counts.slots.push_back(
+        {target.slot, load(target.live), load(target.attempts), load(target.lost), load(target.refused)});
   }
   return counts;
 }
 
-// ---- self-test -------------------------------------------------------------------------------------------------------
+// ---- self-test
+// -------------------------------------------------------------------------------------------------------
 
 Status KernelState::open_self_test() {
   EnrolPlan plan;
@@ -319,11 +332,12 @@ Status KernelState::open_self_test() {
 bool KernelState::enrol_self_test(std::uint32_t pid) {
   Result<Rows> rows = scan({AA_SCAN_INSERT, pid, AA_SLOT_SELF_TEST, 0});
   if (!rows) return false;
-  return std::any_of(rows->begin(), rows->end(), [&](const aa_task_row& row) {
-    return row.tgid == pid && (row.flags & AA_TASK_WATCHED) != 0;
-  });
+  return std::any_of(rows->begin(), rows->end(),
+                     [&](const aa_task_row& row) { return row.tgid == pid && (row.flags & AA_TASK_WATCHED) != 0; });
 }
 
-void KernelState::close_self_test() { close_slot(AA_SLOT_SELF_TEST); }
+void KernelState::close_self_test() {
+  close_slot(AA_SLOT_SELF_TEST);
+}
 
 }  // namespace aa

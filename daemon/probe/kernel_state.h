@@ -1,7 +1,7 @@
 // probe/kernel_state.h: carries out the Monitor's plans in the kernel's maps, and reads what the kernel counted.
 //
-// Comes in: Plans. Goes out: Completions. It owns the mapping of the targets table and the task iterator's use; it decides
-// nothing: who is a target is the Monitor's business.
+// Comes in: Plans. Goes out: Completions. It owns the mapping of the targets table and the task iterator's use; it
+// decides nothing: who is a target is the Monitor's business.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@
 #include <set>
 #include <vector>
 
+#include "base/cgroup_names.h"
 #include "base/result.h"
 #include "probe/exec_family.h"
-#include "base/cgroup_names.h"
 #include "state/plan.h"
 
 struct aa_target;

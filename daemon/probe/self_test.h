@@ -1,7 +1,7 @@
 // probe/self_test.h: attached is not firing: one child does each thing once, and what does not arrive is said.
 //
-// Comes in: the records of slot 0. Goes out: programs that were attached but stayed silent. Runs once, at boot, before any
-// other thread exists. Cost: one fork, one fork+exec of our own binary.
+// Comes in: the records of slot 0. Goes out: programs that were attached but stayed silent. Runs once, at boot, before
+// any other thread exists. Cost: one fork, one fork+exec of our own binary.
 #pragma once
 
 #include <functional>
@@ -22,7 +22,8 @@ class SelfTest {
   // True when the event was the self-test's own: it goes no further.
   bool saw(const Event& event);
 
-  // Does the things; `drain` must hand every waiting record to saw(). Error: the child could not be started or enrolled.
+  // Does the things; `drain` must hand every waiting record to saw(). Error: the child could not be started or
+  // enrolled.
   Status run(const std::function<void()>& drain);
 
  private:

@@ -1,7 +1,7 @@
 // sink/fan_out.h: one finished event → every sink.
 //
-// Comes in: events in order. Goes out: each sink gets the event and its JSON line, rendered once. A sink that cannot take it
-// now drops and counts; none may block. Knows nothing of who listens.
+// Comes in: events in order. Goes out: each sink gets the event and its JSON line, rendered once. A sink that cannot
+// take it now drops and counts; none may block. Knows nothing of who listens.
 #pragma once
 
 #include <functional>

@@ -1,8 +1,8 @@
 // sink/jsonl.h: the durable sink: JSON Lines to a file, written by its own thread.
 //
-// Comes in: lines, and after each turn the ring position they reach up to. Goes out: what is written is acknowledged, so
-// that the ring is released only up to there. Nothing waits on the disk in the loop: when it stalls, what is queued is
-// dropped and counted by whoever owns the ring.
+// Comes in: lines, and after each turn the ring position they reach up to. Goes out: what is written is acknowledged,
+// so that the ring is released only up to there. Nothing waits on the disk in the loop: when it stalls, what is queued
+// is dropped and counted by whoever owns the ring.
 #pragma once
 
 #include <atomic>

@@ -1,7 +1,7 @@
 // sink/subscribers.h: pipes that carry events as JSON Lines to whoever asked.
 //
-// Comes in: events and a filter each. Goes out: whole lines, or a `loss` line that says how many are missing. A slow reader
-// has a queue of kQueueBytes and slows nobody; a reader that left is forgotten.
+// Comes in: events and a filter each. Goes out: whole lines, or a `loss` line that says how many are missing. A slow
+// reader has a queue of kQueueBytes and slows nobody; a reader that left is forgotten.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@
 namespace aa {
 
 struct StreamFilter {
-  std::string target;              // id; "" all
-  std::vector<std::string> types;  // event type names; empty all
+  std::string target;                    // id; "" all
+  std::vector<std::string> types;        // event type names; empty all
   std::optional<Severity> min_severity;  // alerts below are left out
 
   bool passes(const Event& event) const;

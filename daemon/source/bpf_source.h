@@ -11,9 +11,9 @@
 #include <optional>
 #include <string>
 
+#include "base/cgroup_names.h"
 #include "event/event.h"
 #include "event/redact.h"
-#include "base/cgroup_names.h"
 #include "source/ring_reader.h"
 
 namespace aa {

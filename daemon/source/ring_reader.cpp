@@ -27,8 +27,7 @@ Result<std::unique_ptr<RingReader>> RingReader::make(int map_fd, std::size_t byt
   void* consumer = ::mmap(nullptr, ring->page_, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
   if (consumer == MAP_FAILED) return Error{"map the ring's consumer page", errno, ""};
   ring->consumer_page_ = static_cast<std::byte*>(consumer);
-  void* producer = ::mmap(nullptr, ring->page_ + bytes, PROT_READ, MAP_SHARED, map_fd,
-                          static_cast<off_t>(ring->page_));
+  void* producer = ::mmap(nullptr, ring->page_ + bytes, PROT_READ, MAP_SHARED, map_fd, static_cast<off_t>(ring->page_));
   if (producer == MAP_FAILED) return Error{"map the ring's data", errno, ""};
   ring->producer_page_ = static_cast<std::byte*>(producer);
   ring->position_ = ring->released_ = load<std::uint64_t>(ring->consumer_page_);
@@ -40,7 +39,9 @@ RingReader::~RingReader() {
   if (producer_page_ != nullptr) ::munmap(producer_page_, page_ + size_);
 }
 
-std::uint64_t RingReader::producer() const { return load<std::uint64_t>(producer_page_); }
+std::uint64_t RingReader::producer() const {
+  return load<std::uint64_t>(producer_page_);
+}
 
 std::size_t RingReader::read(std::uint64_t mark, std::size_t budget, const Take& take) {
   const std::byte* data = producer_page_ + page_;

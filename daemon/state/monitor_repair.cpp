@@ -61,8 +61,7 @@ const SlotTable::Owner* Monitor::Impl::newly_refused(const KernelCounts& counts)
   return nullptr;
 }
 
-void Monitor::Impl::alert_loss(Step& step, const LedgerRow& row, std::uint64_t count,
-                              const KernelCounts& counts) {
+void Monitor::Impl::alert_loss(Step& step, const LedgerRow& row, std::uint64_t count, const KernelCounts& counts) {
   const std::uint64_t boot_ns = counts.boot_ns;
   const auto [last, is_first] = alerted_ns.try_emplace({row.family, row.cause}, boot_ns);
   if (!is_first && boot_ns < last->second + kAlertEvery) return;

@@ -2,6 +2,7 @@
 """The real daemon on a private bus, spoken to by programs that are not ours: busctl, dbus-send, python3-dbus."""
 
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -109,12 +110,10 @@ class ErrorNames(WithDaemon):
 
     def test_names(self):
         """dbus-send: refusals carry the names of the contract"""
-        none = "dict:string:variant:"
-        self.assertEqual(self.error("StartMonitoring", "uint32:0", none), ERROR + "InvalidArgument")
-        self.assertEqual(self.error("StartMonitoring", "uint32:4194304", none), ERROR + "NoSuchProcess")
         self.assertEqual(self.error("StopMonitoring", "string:nobody"), ERROR + "NoSuchTarget")
         self.assertEqual(self.error("Reload"), ERROR + "NotSupported")
         self.assertEqual(self.error("GetProcess", "uint32:4194304", interface=LINEAGE), ERROR + "NoSuchProcess")
+        self.assertEqual(self.error("GetProcess", "uint32:0", interface=LINEAGE), ERROR + "InvalidArgument")
 
     def test_signature(self):
         """dbus-send: a wrong signature and an unknown member are the bus's own errors"""
@@ -129,10 +128,22 @@ class ErrorNames(WithDaemon):
             f"--dest={NAME}", PATH, "org.freedesktop.DBus.Properties.Get", f"string:{MANAGER}", "string:Version")
         self.assertEqual(done.returncode, 0, done.stderr)
 
-    def test_daemon_itself(self):
-        """python3-dbus: the daemon does not watch itself"""
-        name, _ = error_of(self.daemon.start, self.daemon.pid)
+    def test_pids_that_are_no_processes(self):
+        """python3-dbus: pid 0, the daemon itself, a kernel thread and a pid nobody has are refused by name"""
+        self.assertEqual(error_of(self.daemon.start, 0)[0], "InvalidArgument")
+        self.assertEqual(error_of(self.daemon.start, self.daemon.pid)[0], "InvalidArgument")
+        self.assertEqual(error_of(self.daemon.start, 4194304)[0], "NoSuchProcess")
+        if pathlib.Path("/proc/2/comm").exists():
+            self.assertEqual(error_of(self.daemon.start, 2)[0], "InvalidArgument")
+        self.assertEqual(self.daemon.targets(), {})
+
+    def test_options(self):
+        """python3-dbus: an unknown option and a name like a number are refused, and the sentence names the key"""
+        pid = self.sleeper()
+        name, sentence = error_of(self.daemon.start, pid, nmae="x")
         self.assertEqual(name, "InvalidArgument")
+        self.assertIn("'nmae'", sentence)
+        self.assertEqual(error_of(self.daemon.start, pid, name="123")[0], "InvalidArgument")
 
     def test_thread(self):
         """python3-dbus: a thread id is refused, and the sentence names its process"""

@@ -194,6 +194,14 @@ TEST_CASE("config: text that cannot be parsed is refused with its place") {
   CHECK_FALSE(problems_of(std::string(100'000, '[')).empty());
 }
 
+TEST_CASE("config: a section's name that cannot begin so is refused, not asserted upon") {
+  // toml++ 3.3 built header-only with assertions aborts here; the packaged library answers.
+  for (const std::string_view text : {"[.a]", "[=]", "[#]", "[\n", "[[[a]]]", "[[.a]]", "[!]", "a.[=1", "a..b=1"}) {
+    CAPTURE(text);
+    CHECK(only_problem(text).find("is not TOML") != std::string::npos);
+  }
+}
+
 TEST_CASE("config: a key given twice in JSON is refused, in an array of objects too") {
   CHECK(only_problem(R"({"log": {"level": "info", "level": "debug"}})", "a.json").find("level is given twice") !=
         std::string::npos);

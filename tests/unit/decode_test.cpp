@@ -113,6 +113,17 @@ TEST_CASE("decode: a record one byte too long is refused") {
   }
 }
 
+TEST_CASE("decode: a header whose size is not the record's own is refused") {
+  for (const Bytes& whole : one_of_each()) {
+    for (const std::uint32_t lie :
+         {0u, 96u, static_cast<unsigned>(whole.size()) - 1, static_cast<unsigned>(whole.size()) + 1, 0xFFFF'FFFFu}) {
+      Bytes record = whole;
+      patch(record, offsetof(aa_header, size), lie);
+      CHECK(refusal(record).find("claims a size of " + std::to_string(lie)) != std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("decode: another version, an unknown kind and a header of nobody are refused by name") {
   for (Bytes record : one_of_each()) {
     patch(record, offsetof(aa_header, version), std::uint16_t{2});
