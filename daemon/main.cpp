@@ -33,6 +33,10 @@ std::variant<Config, int> load(Options& options) {
       return kExitUsage;
     }
   }
+  if (const auto problem = contradiction(config)) {
+    std::cerr << "aa-ebpfd: " << *problem << "\n";
+    return kExitUsage;
+  }
   return config;
 }
 

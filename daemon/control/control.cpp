@@ -18,7 +18,7 @@ Error connect_error(const sdbus::Error& error, const std::string& address) {
 }
 
 Error name_error(const sdbus::Error& error) {
-  const std::string name(error.getName());
+  const std::string& name = error.getName();
   Error out{std::string("own the bus name ") + kName + ": " + std::string(error.getMessage()), 0, ""};
   if (name == "org.freedesktop.DBus.Error.AccessDenied") {
     out.hint = "install dbus/org.agentassembly.Ebpfd1.conf into /usr/share/dbus-1/system.d and reload the bus";

@@ -39,9 +39,9 @@ Bytes bytes_of(std::string_view text) {
 
 // The member as text and, where the text is not exact, `<key>_bytes`.
 void put_text(Dict& dict, const std::string& key, const std::string& exact) {
-  std::string shown = to_bus_string(exact);
+  const std::string shown = to_bus_string(exact);
   if (shown != exact) dict[key + "_bytes"] = sdbus::Variant{bytes_of(exact)};
-  dict[key] = sdbus::Variant{std::move(shown)};
+  dict[key] = sdbus::Variant{shown};
 }
 
 void put_argv(Dict& dict, const ProcessText& text) {

@@ -116,6 +116,14 @@ LivingProcess KernelState::living(const aa_task_row& row, bool with_text) {
   return process;
 }
 
+LivingProcess KernelState::unlisted(const ProcessId& id) {
+  LivingProcess process;
+  process.id = id;
+  process.ns_pid = id.pid;
+  read_proc_text(process);
+  return process;
+}
+
 std::vector<LivingProcess> KernelState::members_and_ancestors(const Rows& rows, std::uint32_t slot,
                                                               const ProcessId& root) {
   // The first row of a process is the latest; but one that was taken in and has ended since still counts.
@@ -127,11 +135,14 @@ std::vector<LivingProcess> KernelState::members_and_ancestors(const Rows& rows, 
     if (!added && inside(row) && !inside(*known->second)) known->second = &row;
   }
   std::vector<LivingProcess> processes;
-  for (auto at = by_id.find(root); at != by_id.end() && processes.size() < by_id.size();) {
+  ProcessId parent = root;
+  for (auto at = by_id.find(root); at != by_id.end() && processes.size() < by_id.size(); at = by_id.find(parent)) {
     const aa_task_row& row = *at->second;
     if (row.slot != slot) processes.push_back(living(row, true));
-    at = by_id.find({row.parent_tgid, row.parent_start_ns});
+    parent = {row.parent_tgid, row.parent_start_ns};
   }
+  // The build host's 6.18 was seen to leave process 1 out of the iterator: its child still names it exactly.
+  if (parent.pid != 0 && !by_id.contains(parent)) processes.push_back(unlisted(parent));
   for (const auto& [id, row] : by_id)
     if (inside(*row)) processes.push_back(living(*row, true));
   return processes;

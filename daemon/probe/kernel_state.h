@@ -63,6 +63,7 @@ class KernelState {
   void clear_moves(const std::vector<ProcessId>& members);
   Enrolled give_up(const EnrolPlan& plan, Refusal refusal);
   LivingProcess living(const aa_task_row& row, bool with_text);
+  static LivingProcess unlisted(const ProcessId& id);
   std::vector<LivingProcess> members_and_ancestors(const Rows& rows, std::uint32_t slot, const ProcessId& root);
 
   ExecFamily& family_;
