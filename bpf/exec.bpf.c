@@ -61,6 +61,15 @@ static __always_inline int on_fork(struct task_struct* parent, struct task_struc
 /* ---- exec ----------------------------------------------------------------------------------------------------------
  */
 
+/* Working memory for a record; without it the record is an attempt that was lost. */
+static __always_inline struct aa_scratch* scratch_or_count(__u32 kind, __u32 slot, __u64 now) {
+  struct aa_scratch* s = scratch_of(kind);
+  if (s) return s;
+  attempt(AA_FAMILY_EXEC, slot, now);
+  lost(AA_FAMILY_EXEC, AA_CAUSE_SCRATCH, slot, now);
+  return 0;
+}
+
 static __always_inline void send_exec(struct aa_scratch* s, __u64 off, __u64 now) {
   __u64 size = sizeof(s->record) + off;
   AA_BOUND_TEXT(size);
@@ -86,12 +95,8 @@ static __always_inline int on_exec(struct task_struct* task, struct linux_binprm
   if (!entry) return 0;
   now = bpf_ktime_get_boot_ns();
   __sync_fetch_and_add(&entry->image, 1); /* counted even when the record is lost: the next one says how many */
-  s = scratch_of(AA_SCRATCH_EXEC);
-  if (!s) {
-    attempt(AA_FAMILY_EXEC, entry->slot, now);
-    lost(AA_FAMILY_EXEC, AA_CAUSE_SCRATCH, entry->slot, now);
-    return 0;
-  }
+  s = scratch_or_count(AA_SCRATCH_EXEC, entry->slot, now);
+  if (!s) return 0;
   begin_exec(s, task, entry, AA_KIND_EXEC, now);
   mm = BPF_CORE_READ(task, mm);
   fs = BPF_CORE_READ(task, fs);
@@ -210,12 +215,8 @@ static __always_inline int on_syscall_exit(struct pt_regs* regs, long result) {
   entry = watched_now(task);
   if (!entry) return 0;
   now = bpf_ktime_get_boot_ns();
-  s = scratch_of(AA_SCRATCH_FAILED);
-  if (!s) {
-    attempt(AA_FAMILY_EXEC, entry->slot, now);
-    lost(AA_FAMILY_EXEC, AA_CAUSE_SCRATCH, entry->slot, now);
-    return 0;
-  }
+  s = scratch_or_count(AA_SCRATCH_FAILED, entry->slot, now);
+  if (!s) return 0;
   begin_exec(s, task, entry, AA_KIND_EXEC_FAILED, now);
   s->record.result = result;
   off = put_requested_argv(s, &request);

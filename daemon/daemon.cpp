@@ -183,9 +183,7 @@ Control::House Daemon::house() {
     drain_now_ = true;
   };
   house.monitor = monitor_.get();
-  house.subscribe = [this](const SubscribeFilter& filter) {
-    return subscribers_->add({filter.target, filter.types, filter.min_severity});
-  };
+  house.subscribe = [this](const StreamFilter& filter) { return subscribers_->add(filter); };
   house.counters = [this] { return counters(); };
   house.version = AA_VERSION;
   house.config_file = options_.config_file;

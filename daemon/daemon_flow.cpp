@@ -2,8 +2,6 @@
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 
-#include <algorithm>
-
 #include "base/clock.h"
 #include "daemon.h"
 
@@ -133,8 +131,7 @@ void Daemon::refresh_counts() {
   counts.ledger.push_back({"exec", "bad-record", source.bad, source.bad_first_ns, source.bad_last_ns});
   if (jsonl_)
     counts.ledger.push_back({"exec", "sink-stalled", jsonl_->counts().stalled, stalled_first_ns_, stalled_last_ns_});
-  const bool watching = std::any_of(counts.slots.begin(), counts.slots.end(), [](const SlotCount&) { return true; });
-  next_counts_ = watching ? boot_ns() + kCountsEveryNs : 0;
+  next_counts_ = !counts.slots.empty() ? boot_ns() + kCountsEveryNs : 0;
   carry_on(monitor_->on_counts(counts));
 }
 

@@ -13,15 +13,10 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "event/stream_filter.h"
 #include "state/monitor.h"
 
 namespace aa {
-
-struct SubscribeFilter {
-  std::string target;                    // id; "" all
-  std::vector<std::string> types;        // event type names; empty all
-  std::optional<Severity> min_severity;  // alerts below it are left out; other types are not affected
-};
 
 class Control {
  public:
@@ -29,7 +24,7 @@ class Control {
   struct House {
     std::function<void(Command)> command;  // answered through Control::answer, perhaps before it returns
     const Monitor* monitor = nullptr;      // queries only
-    std::function<Result<UniqueFd>(const SubscribeFilter&)> subscribe;  // read end of a new subscriber's pipe
+    std::function<Result<UniqueFd>(const StreamFilter&)> subscribe;  // read end of a new subscriber's pipe
     std::function<std::vector<std::pair<std::string, std::uint64_t>>()> counters;  // property Counters, sorted
     std::string version;
     std::string config_file;

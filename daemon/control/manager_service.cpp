@@ -124,7 +124,7 @@ std::vector<TargetRow> ManagerService::list_targets() const {
 
 UniqueFd ManagerService::subscribe(const Dict& dict) const {
   const Options options(dict, "filter key", {"target", "types", "min_severity"});
-  SubscribeFilter filter;
+  StreamFilter filter;
   filter.types = read_types(options);
   filter.min_severity = read_severity(options);
   if (const auto text = options.text("target")) {

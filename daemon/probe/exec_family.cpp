@@ -182,9 +182,6 @@ std::uint64_t ExecFamily::recursion_misses() const {
 int ExecFamily::ring_fd() const {
   return bpf_map__fd(skeleton_->maps.aa_lifecycle);
 }
-int ExecFamily::watched_fd() const {
-  return bpf_map__fd(skeleton_->maps.aa_watched);
-}
 int ExecFamily::targets_fd() const {
   return bpf_map__fd(skeleton_->maps.aa_targets);
 }

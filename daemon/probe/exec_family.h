@@ -34,7 +34,6 @@ class ExecFamily {
   ~ExecFamily();
 
   int ring_fd() const;
-  int watched_fd() const;
   int targets_fd() const;
   int moves_fd() const;
   int ledger_fd() const;

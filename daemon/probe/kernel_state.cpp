@@ -332,12 +332,11 @@ KernelCounts KernelState::counts() const {
 // ---- self-test
 // -------------------------------------------------------------------------------------------------------
 
-Status KernelState::open_self_test() {
+void KernelState::open_self_test() {
   EnrolPlan plan;
   plan.slot = AA_SLOT_SELF_TEST;
   plan.limit = 16;
   open_slot(plan);
-  return Done{};
 }
 
 bool KernelState::enrol_self_test(std::uint32_t pid) {

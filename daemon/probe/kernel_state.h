@@ -39,7 +39,7 @@ class KernelState {
   std::uint32_t self() const;
 
   // Row 0, the self-test's: on for one process, then off.
-  Status open_self_test();
+  void open_self_test();
   bool enrol_self_test(std::uint32_t pid);
   void close_self_test();
 

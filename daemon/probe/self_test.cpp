@@ -52,7 +52,7 @@ Status SelfTest::run(const std::function<void()>& drain) {
     act(ends[0]);
   }
   running_ = true;
-  (void)kernel_.open_self_test();
+  kernel_.open_self_test();
   const bool enrolled = kernel_.enrol_self_test(static_cast<std::uint32_t>(child));
   if (enrolled) (void)!::write(write_end.get(), "!", 1);
   write_end.reset();

@@ -19,13 +19,6 @@ constexpr std::size_t kLinesPerWrite = 64;
 
 }  // namespace
 
-bool StreamFilter::passes(const Event& event) const {
-  if (!target.empty() && (!event.target || event.target->id != target)) return false;
-  if (!types.empty() && std::find(types.begin(), types.end(), type_name(event.body)) == types.end()) return false;
-  const auto* alert = std::get_if<AlertBody>(&event.body);
-  return alert == nullptr || !min_severity || alert->severity >= *min_severity;
-}
-
 Subscribers::~Subscribers() {
   for (const auto& [fd, reader] : readers_) loop_.remove(fd);
 }

@@ -16,17 +16,10 @@
 #include "base/event_loop.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "event/stream_filter.h"
 #include "sink/fan_out.h"
 
 namespace aa {
-
-struct StreamFilter {
-  std::string target;                    // id; "" all
-  std::vector<std::string> types;        // event type names; empty all
-  std::optional<Severity> min_severity;  // alerts below are left out
-
-  bool passes(const Event& event) const;
-};
 
 class Subscribers : public Sink {
  public:

@@ -103,7 +103,7 @@ class FakeHouse {
 
   // Set before the call they are for; read on the loop.
   std::atomic<bool> hold_commands{false};  // keeps commands unanswered until release_commands()
-  std::function<Result<UniqueFd>(const SubscribeFilter&)> subscribe;
+  std::function<Result<UniqueFd>(const StreamFilter&)> subscribe;
   std::vector<Command> commands;       // every command taken in
   std::optional<Refusal> enrol_error;  // answers the next enrolment
   std::uint32_t slot = 0;              // of the last enrolment
@@ -133,7 +133,7 @@ class FakeHouse {
       }
     };
     house.monitor = &monitor_;
-    house.subscribe = [this](const SubscribeFilter& filter) -> Result<UniqueFd> {
+    house.subscribe = [this](const StreamFilter& filter) -> Result<UniqueFd> {
       if (subscribe) return subscribe(filter);
       return Error{"no stream in this test", 0, ""};
     };

@@ -188,9 +188,9 @@ TEST_CASE("control: StopMonitoring refuses an unknown target and a name that two
 TEST_CASE("control: Subscribe hands out the house's stream and passes the filter on, the target resolved to its id") {
   Fixture f;
   const std::string id = f.watch_agent({{"name", sdbus::Variant{std::string("claude")}}});
-  SubscribeFilter seen;
+  StreamFilter seen;
   f.house.on_loop([&] {
-    f.house.subscribe = [&](const SubscribeFilter& filter) -> Result<UniqueFd> {
+    f.house.subscribe = [&](const StreamFilter& filter) -> Result<UniqueFd> {
       seen = filter;
       int ends[2];
       if (::pipe2(ends, O_CLOEXEC) != 0) return Error{"pipe", errno, ""};
@@ -229,7 +229,7 @@ TEST_CASE("control: Subscribe says LimitReached when the house has no descriptor
   Fixture f;
   const auto with = [&](int err) {
     f.house.on_loop([&] {
-      f.house.subscribe = [err](const SubscribeFilter&) { return Result<UniqueFd>(Error{"open a pipe", err, ""}); };
+      f.house.subscribe = [err](const StreamFilter&) { return Result<UniqueFd>(Error{"open a pipe", err, ""}); };
     });
     return failure_of([&] { f.client->Subscribe({}); });
   };

@@ -25,9 +25,8 @@ std::size_t commands_seen(FakeHouse& house) {
 
 TEST_CASE("control: a handler that throws answers Failed and the service lives") {
   Fixture f;
-  f.house.on_loop([&] {
-    f.house.subscribe = [](const SubscribeFilter&) -> Result<UniqueFd> { throw std::runtime_error("a slip"); };
-  });
+  f.house.on_loop(
+      [&] { f.house.subscribe = [](const StreamFilter&) -> Result<UniqueFd> { throw std::runtime_error("a slip"); }; });
   const auto failure = failure_of([&] { f.client->Subscribe({}); });
   CHECK(failure.name == "Failed");
   CHECK(failure.sentence.find("a slip") != std::string::npos);

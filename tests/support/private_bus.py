@@ -4,9 +4,9 @@ Goes out: an address. Nothing of the host's bus is used; the bus and its folder 
 the interpreter ends.
 """
 
-import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import tempfile
 
@@ -69,10 +69,15 @@ class PrivateBus:
 
     def _wait_until_it_listens(self):
         deadline = Deadline(30, "the private bus listens")
-        while not os.path.exists(self.folder / "socket"):
+        while not self._accepts():
             if self.process.poll() is not None:
                 raise RuntimeError(f"dbus-daemon ended with {self.process.returncode}: {self.log.read_text()}")
             deadline.pause()
+
+    def _accepts(self):
+        """The socket's file is there before anybody listens on it: only a connection proves it."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.folder / "socket")) == 0
 
     def stop(self):
         if self.process.poll() is None:
