@@ -50,7 +50,10 @@ std::string Account::add(const json& event, std::uint64_t now_ms) {
   const std::string type = text_of(event, "type");
   if (type == "loss") {
     const json& loss = member_of(event, "loss");
-    (text_of(loss, "family") == "subscriber" ? totals_.lost_here : totals_.lost_before) += number_of(loss, "count");
+    const std::string family = text_of(loss, "family");
+    // "lineage" says what an event counted elsewhere already has left behind.
+    if (family == "subscriber") totals_.lost_here += number_of(loss, "count");
+    if (family != "subscriber" && family != "lineage") totals_.lost_before += number_of(loss, "count");
     note("! " + loss_text(loss), Ink::red);
     return release(now_ms);
   }

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -27,6 +28,7 @@ using nlohmann::json;
 constexpr std::uint64_t kDrainMs = 5000;  // for the command's own exit event, after it has ended
 constexpr std::uint64_t kLingerMs = 200;  // for what ends together with the command
 constexpr std::uint64_t kNever = UINT64_MAX;
+constexpr std::size_t kShortName = 36;  // a UUID's length: such names are ids
 
 std::uint64_t now_ms() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -66,6 +68,15 @@ UniqueFd open_output(const std::string& path, const std::optional<User>& user) {
   return file;
 }
 
+// The command's own name; "" when it may not be a target's, which the daemon then names itself.
+std::string default_name(const std::string& command) {
+  const std::string name = command.substr(command.rfind('/') + 1);
+  const bool has_letter = std::any_of(name.begin(), name.end(), [](unsigned char c) { return std::isalpha(c) != 0; });
+  const bool printable =
+      is_utf8(name) && std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 32; });
+  return has_letter && printable && name.size() < kShortName ? name : "";
+}
+
 class Session {
  public:
   Session(const Globals& globals, const RunOptions& options)
@@ -80,7 +91,8 @@ class Session {
   int go(const RunOptions& options) {
     root_pid_ = static_cast<std::uint64_t>(child_.pid());
     Client::Options wishes;
-    if (!options.name.empty()) wishes.emplace("name", options.name);
+    const std::string name = options.name.empty() ? default_name(options.command.front()) : options.name;
+    if (!name.empty()) wishes.emplace("name", name);
     target_ = client_.start_pidfd(child_.pidfd(), wishes);
     stream_ = client_.subscribe({target_, {}, ""});
     child_.release();
@@ -184,7 +196,7 @@ class Session {
     ending.lost = totals.lost_before + totals.lost_here;
     try {
       const json target = client_.target(target_);
-      ending.lost = std::max(number_of(target, "lost"), totals.lost_before) + totals.lost_here;
+      ending.lost = number_of(target, "lost") + totals.lost_here;  // the loss lines may be other targets' too
       ending.refused = number_of(target, "refused");
       ending.target_name = text_of(target, "name");
       if (text_of(target, "state") == "running") ending.running = number_of(target, "live");

@@ -79,7 +79,7 @@ Status Daemon::open_kernel() {
   source_ =
       std::make_unique<BpfSource>(std::move(*ring), cgroups_, [this](Event event) { take_record(std::move(event)); });
   Status tested = self_test_->run([this] {
-    while (source_->drain(1024)) continue;
+    while (source_->drain(source_->mark(), 1024)) continue;
     source_->release(source_->position());
   });
   family_->set_watching(false);

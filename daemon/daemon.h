@@ -97,6 +97,7 @@ class Daemon {
   bool drain_now_ = false;
   std::uint64_t quiet_until_ = 0;  // the ring is not listened to before this boot time
   std::uint64_t unacknowledged_since_ = 0;
+  std::uint64_t lost_known_ = 0;  // records, at the last reading of the counts
   std::uint64_t next_counts_ = 0;
   Control::Poll polled_;
   std::uint64_t bus_deadline_ = 0;

@@ -52,7 +52,10 @@ bool Daemon::turn() {
 
 void Daemon::drain() {
   const std::uint64_t before = source_->position();
-  source_->drain(kRecordsPerTurn);
+  const std::uint64_t mark = source_->mark();
+  // Before the records: an exit below the mark must not end a target while a fork below it is among the lost.
+  if (mark != before && kernel_->lost() != lost_known_) refresh_counts();
+  source_->drain(mark, kRecordsPerTurn);
   while (!pending_.empty() && pending_.front().position <= source_->position()) {
     Completion completion = std::move(pending_.front().completion);
     pending_.pop_front();
@@ -126,6 +129,7 @@ void Daemon::complete_later(Completion completion) {
 }
 
 void Daemon::refresh_counts() {
+  lost_known_ = kernel_->lost();
   KernelCounts counts = kernel_->counts();
   const BpfSource::Counts& source = source_->counts();
   counts.ledger.push_back({"exec", "bad-record", source.bad, source.bad_first_ns, source.bad_last_ns});

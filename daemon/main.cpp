@@ -14,7 +14,7 @@
 namespace aa {
 namespace {
 
-constexpr const char* kDefaultConfig = "/etc/aa-ebpfd/config.toml";
+constexpr const char* kDefaultConfig = AA_SYSCONFDIR "/aa-ebpfd/config.toml";
 
 int say_problems(const std::vector<Problem>& problems) {
   for (const Problem& problem : problems) std::cerr << "aa-ebpfd: " << problem.text() << "\n";
@@ -70,7 +70,7 @@ int run(int argc, char** argv) {
   auto daemon = Daemon::make(options, config);
   if (!daemon) {
     std::cerr << "aa-ebpfd: " << daemon.error().text() << "\n";
-    return kExitFailed;
+    return daemon.error().lasting ? kExitUnable : kExitFailed;
   }
   if (options.list_probes) {
     print_probes(**daemon);

@@ -12,7 +12,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       "Talk to it with aactl, for example: aactl run -- git status"};
   app.set_version_flag("--version", std::string("aa-ebpfd " AA_VERSION));
   app.add_option("--config", options.config_file,
-                 "configuration file (default /etc/aa-ebpfd/config.toml, if it exists)");
+                 "configuration file (default " AA_SYSCONFDIR "/aa-ebpfd/config.toml, if it exists)");
   app.add_option("--set", options.set, "one value over the file's, for example watched.limit=1024; may be repeated")
       ->take_all();
   app.add_option("--bus", options.bus, "D-Bus address instead of the system bus, for example unix:path=/run/x/bus");
@@ -26,7 +26,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   app.add_option("--ready-fd", options.ready_fd,
                  "write READY and a newline to this descriptor once everything is in place")
       ->check(CLI::Range(3, 1 << 20));
-  app.footer("Exit status: 0 stopped as asked, 1 failed (one sentence says why), 2 wrong usage or configuration.");
+  app.footer(
+      "Exit status: 0 stopped as asked, 1 failed (one sentence says why), 2 wrong usage or configuration,\n"
+      "3 this kernel or these privileges cannot run it.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -11,6 +11,7 @@ namespace aa {
 
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
+inline constexpr int kExitUnable = 3;  // this kernel, or these privileges: starting again cannot help
 
 struct Options {
   std::string config_file;  // "" : the default file, which may be missing

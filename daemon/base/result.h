@@ -12,9 +12,10 @@
 namespace aa {
 
 struct Error {
-  std::string doing;    // "attach sched_process_exec"
-  int errno_value = 0;  // 0 when no system call was involved
-  std::string hint;     // what to try; may be empty
+  std::string doing;     // "attach sched_process_exec"
+  int errno_value = 0;   // 0 when no system call was involved
+  std::string hint;      // what to try; may be empty
+  bool lasting = false;  // trying again cannot help until somebody changes this system
 
   // "doing: strerror (hint)": one line, no newline.
   std::string text() const;

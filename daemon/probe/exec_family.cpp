@@ -47,6 +47,12 @@ std::string hint_for(int error) {
   return "see the last lines of the log at level debug";
 }
 
+// Refusals; the rest (ENOMEM, EAGAIN, EINTR, EBUSY) may pass.
+bool is_lasting(int error) {
+  return error == EPERM || error == EACCES || error == ENOENT || error == ESRCH || error == EINVAL || error == ENOSYS ||
+         error == EOPNOTSUPP;
+}
+
 std::string last_line(const std::string& log) {
   const auto end = log.find_last_not_of('\n');
   if (end == std::string::npos) return "";
@@ -66,7 +72,7 @@ ExecFamily::~ExecFamily() {
 Result<std::unique_ptr<ExecFamily>> ExecFamily::make(const ExecFamilySettings& settings) {
   if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0)
     return Error{"load the exec family: this kernel shows no BTF at /sys/kernel/btf/vmlinux", errno,
-                 "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (all Debian kernels from 11 on are)"};
+                 "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (all Debian kernels from 11 on are)", true};
   libbpf_set_print(keep_log);
   std::unique_ptr<ExecFamily> family(new ExecFamily);
   Status opened = family->open(settings, /*raw=*/false);
@@ -94,7 +100,7 @@ Status ExecFamily::open(const ExecFamilySettings& settings, bool raw) {
   for (bpf_program* program : {progs.aa_fork_raw, progs.aa_exec_raw, progs.aa_exit_raw, progs.aa_failed_raw})
     bpf_program__set_autoload(program, raw);
   if (const int error = exec_bpf__load(skeleton_.get()); error != 0)
-    return Error{"load the exec family: " + last_line(libbpf_log()), -error, hint_for(-error)};
+    return Error{"load the exec family: " + last_line(libbpf_log()), -error, hint_for(-error), is_lasting(-error)};
   return Done{};
 }
 

@@ -298,25 +298,37 @@ Reconciled KernelState::reconcile() {
 // ---- counts
 // ----------------------------------------------------------------------------------------------------------
 
+std::uint64_t KernelState::lost() const {
+  std::uint64_t lost = family_.recursion_misses();
+  for (const std::uint32_t cause : {AA_CAUSE_RING_FULL, AA_CAUSE_SCRATCH}) lost += ledger_row(cause).count;
+  return lost;
+}
+
+// Summed over the CPUs.
+aa_ledger_row KernelState::ledger_row(std::uint32_t cause) const {
+  static const int cpus = libbpf_num_possible_cpus();
+  std::vector<aa_ledger_row> per_cpu(static_cast<std::size_t>(cpus));
+  const std::uint32_t key = AA_FAMILY_EXEC * AA_CAUSES + cause;
+  aa_ledger_row sum{};
+  if (bpf_map_lookup_elem(family_.ledger_fd(), &key, per_cpu.data()) != 0) return sum;
+  for (const aa_ledger_row& row : per_cpu) {
+    sum.count += row.count;
+    if (row.count == 0) continue;
+    sum.first_ns = sum.first_ns == 0 ? row.first_ns : std::min<std::uint64_t>(sum.first_ns, row.first_ns);
+    sum.last_ns = std::max<std::uint64_t>(sum.last_ns, row.last_ns);
+  }
+  return sum;
+}
+
 KernelCounts KernelState::counts() const {
   constexpr std::array<const char*, AA_CAUSES> kCauses = {"attempt",    "ring-full", "scratch", "watched-full",
                                                           "share-full", "adopt-cut", nullptr,   nullptr};
   KernelCounts counts;
   counts.boot_ns = boot_ns();
-  static const int cpus = libbpf_num_possible_cpus();
-  std::vector<aa_ledger_row> per_cpu(static_cast<std::size_t>(cpus));
   for (std::uint32_t cause = 0; cause < AA_CAUSES; ++cause) {
-    const std::uint32_t key = AA_FAMILY_EXEC * AA_CAUSES + cause;
-    if (kCauses[cause] == nullptr || bpf_map_lookup_elem(family_.ledger_fd(), &key, per_cpu.data()) != 0) continue;
-    LedgerRow sum{"exec", kCauses[cause], 0, 0, 0};
-    for (const aa_ledger_row& row : per_cpu) {
-      sum.count += row.count;
-      if (row.count == 0) continue;
-      sum.first_boot_ns =
-          sum.first_boot_ns == 0 ? row.first_ns : std::min<std::uint64_t>(sum.first_boot_ns, row.first_ns);
-      sum.last_boot_ns = std::max<std::uint64_t>(sum.last_boot_ns, row.last_ns);
-    }
-    counts.ledger.push_back(sum);
+    if (kCauses[cause] == nullptr) continue;
+    const aa_ledger_row row = ledger_row(cause);
+    counts.ledger.push_back({"exec", kCauses[cause], row.count, row.first_ns, row.last_ns});
   }
   counts.ledger.push_back({"exec", "recursion", family_.recursion_misses(), 0, 0});
   for (std::uint32_t row = 1; row < AA_SLOTS; ++row) {

@@ -15,6 +15,7 @@
 #include "probe/exec_family.h"
 #include "state/plan.h"
 
+struct aa_ledger_row;
 struct aa_target;
 struct aa_task_row;
 
@@ -34,6 +35,8 @@ class KernelState {
 
   // Reads ledger and targets. Cost: one map read a row and CPU.
   KernelCounts counts() const;
+  // Records that never reached the ring, so far. Cost: six system calls.
+  std::uint64_t lost() const;
 
   // The daemon's own thread group, in the initial pid namespace.
   std::uint32_t self() const;
@@ -61,6 +64,7 @@ class KernelState {
   void close_slot(std::uint32_t slot);
   void set_moves(const std::vector<ProcessId>& members, std::uint32_t slot);
   void clear_moves(const std::vector<ProcessId>& members);
+  aa_ledger_row ledger_row(std::uint32_t cause) const;
   Enrolled give_up(const EnrolPlan& plan, Refusal refusal);
   LivingProcess living(const aa_task_row& row, bool with_text);
   static LivingProcess unlisted(const ProcessId& id);

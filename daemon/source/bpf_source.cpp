@@ -8,8 +8,7 @@ namespace aa {
 BpfSource::BpfSource(std::unique_ptr<RingReader> ring, CgroupNames& cgroups, Take take)
     : ring_(std::move(ring)), cgroups_(cgroups), take_(std::move(take)) {}
 
-bool BpfSource::drain(std::size_t budget) {
-  const std::uint64_t mark = ring_->producer();
+bool BpfSource::drain(std::uint64_t mark, std::size_t budget) {
   ring_->read(mark, budget, [this](std::span<const std::byte> record) { take(record); });
   return ring_->position() < ring_->producer();
 }

@@ -32,8 +32,8 @@ class BpfSource {
 
   BpfSource(std::unique_ptr<RingReader> ring, CgroupNames& cgroups, Take take);
 
-  // One turn: everything committed before it began, at most `budget` records. True when more is waiting.
-  bool drain(std::size_t budget);
+  // One turn: everything committed below `mark`, at most `budget` records. True when more is waiting.
+  bool drain(std::uint64_t mark, std::size_t budget);
 
   // A position such that everything written to the ring before this call lies below it.
   std::uint64_t mark() const { return ring_->producer(); }

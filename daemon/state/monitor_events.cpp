@@ -155,7 +155,7 @@ Process& Monitor::Impl::introduce(Step& step, Process process, std::uint32_t key
     const ProcessId gone = holder->id;
     bereft = holder->watched ? holder->target : 0;
     ended(gone, kExitLost, process.id.start_ns);
-    if (bereft != 0) deliver_loss(step, {"exec", "exit-lost", 1, gone.start_ns, process.id.start_ns});
+    if (bereft != 0) deliver_loss(step, {"lineage", "exit-lost", 1, gone.start_ns, process.id.start_ns});
   }
   process.watched = false;
   Process& here = lineage.insert(std::move(process));

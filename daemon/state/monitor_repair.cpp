@@ -170,7 +170,7 @@ void Monitor::Impl::mark_gone(Step& step, const Reconciled& done) {
   for (const ProcessId& id : gone) ended(id, kExitLost, done.snapshot_boot_ns);
   repairs.reconciled_lost_exits += watched;
   const std::uint64_t at_ns = done.snapshot_boot_ns;
-  if (watched > 0) deliver_loss(step, {"exec", "exit-lost", watched, std::min(reconciled_ns, at_ns), at_ns});
+  if (watched > 0) deliver_loss(step, {"lineage", "exit-lost", watched, std::min(reconciled_ns, at_ns), at_ns});
 }
 
 void Monitor::Impl::take_found(Step& step, const Reconciled& done) {
@@ -189,7 +189,7 @@ void Monitor::Impl::take_found(Step& step, const Reconciled& done) {
     introduce(step, process_of(living), target == nullptr ? 0 : target->key, at_ns);
   }
   repairs.reconciled_found += unknown;
-  if (unknown > 0) deliver_loss(step, {"exec", "fork-lost", unknown, std::min(reconciled_ns, at_ns), at_ns});
+  if (unknown > 0) deliver_loss(step, {"lineage", "fork-lost", unknown, std::min(reconciled_ns, at_ns), at_ns});
   reconciled_ns = at_ns;
 }
 
