@@ -57,7 +57,8 @@ void Daemon::open_monitor() {
   settings.target_share = static_cast<std::uint32_t>(config_.watched.share);
   settings.lineage.keep_exited = std::chrono::seconds(config_.lineage.keep_exited_seconds);
   settings.lineage.keep_exited_count = config_.lineage.keep_exited_count;
-  settings.lineage.argv_bytes = config_.lifecycle.argv_bytes;
+  settings.texts.argv_bytes = config_.lifecycle.argv_bytes;
+  settings.texts.total_bytes = config_.lineage.text_mib << 20;
   settings.reconcile_every = std::chrono::seconds(config_.lineage.reconcile_seconds);
   monitor_ = std::make_unique<Monitor>(std::move(settings));
 }

@@ -25,6 +25,7 @@ struct Config {
   struct LineageKeys {
     std::uint64_t keep_exited_seconds = 3600;
     std::uint64_t keep_exited_count = 50'000;
+    std::uint64_t text_mib = 64;
     std::uint64_t reconcile_seconds = 60;
     bool operator==(const LineageKeys&) const = default;
   } lineage;

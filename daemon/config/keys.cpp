@@ -27,6 +27,10 @@ constexpr std::array kKeys = {
     Key{"lineage", "keep_exited_count",
         IntegerKey{[](Config& c) -> std::uint64_t& { return c.lineage.keep_exited_count; }, 0, 1'000'000},
         Applies::restart, "How many exited processes are remembered at most."},
+    Key{"lineage", "text_mib", IntegerKey{[](Config& c) -> std::uint64_t& { return c.lineage.text_mib; }, 1, 65'536},
+        Applies::restart,
+        "Memory for paths and arguments of all remembered processes, in MiB; beyond it the oldest exited are "
+        "forgotten."},
     Key{"lineage", "reconcile_seconds",
         IntegerKey{[](Config& c) -> std::uint64_t& { return c.lineage.reconcile_seconds; }, 1, 3600}, Applies::restart,
         "How often what is remembered is compared with the kernel's living processes, in seconds."},

@@ -144,6 +144,12 @@ std::size_t Lineage::expire(std::uint64_t now_boot_ns) {
   return forgotten;
 }
 
+bool Lineage::forget_oldest() {
+  if (impl_->free_first == nullptr) return false;
+  impl_->forget(*impl_->free_first);
+  return true;
+}
+
 std::optional<std::uint64_t> Lineage::next_expiry() const {
   if (impl_->free_first == nullptr) return std::nullopt;
   return impl_->free_first->free_since_ns + static_cast<std::uint64_t>(impl_->limits.keep_exited.count());

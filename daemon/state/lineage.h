@@ -14,16 +14,9 @@
 #include <vector>
 
 #include "event/event.h"
+#include "state/process_text.h"
 
 namespace aa {
-
-// What a process says about itself: one per exec, shared by forks that have not execed. Exact bytes.
-struct ProcessText {
-  std::string exe;
-  std::string cwd;
-  std::vector<std::string> argv;  // capped by Limits::argv_bytes in all
-  bool argv_truncated = false;
-};
 
 inline constexpr std::int32_t kAlive = -1;
 inline constexpr std::int32_t kExitLost = -2;
@@ -54,7 +47,6 @@ class Lineage {
   struct Limits {
     std::chrono::nanoseconds keep_exited = std::chrono::hours(1);  // …after exit, once no descendant lives
     std::size_t keep_exited_count = 50'000;                        // …whichever is less
-    std::size_t argv_bytes = 64 * 1024;
   };
 
   explicit Lineage(Limits limits);
@@ -90,6 +82,9 @@ class Lineage {
 
   // Forgets what Limits allow to forget. Returns how many. Amortised O(forgotten).
   std::size_t expire(std::uint64_t now_boot_ns);
+
+  // Forgets the one that has waited longest for it; false when there is none. O(1).
+  bool forget_oldest();
 
   // Boot time when the next process may be forgotten for its age; nullopt when none waits for that.
   std::optional<std::uint64_t> next_expiry() const;

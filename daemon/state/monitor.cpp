@@ -27,6 +27,7 @@ Step Monitor::on_event(Event event) {
   if (is_record(event.body)) ++impl_->consumed;
   impl_->take(step, std::move(event));
   if (impl_->lineage.over_count()) impl_->lineage.expire(boot_ns);
+  while (impl_->texts.over() && impl_->lineage.forget_oldest()) continue;
   return step;
 }
 

@@ -31,6 +31,7 @@ class Monitor {
     std::uint32_t watched_limit = 65'536;
     std::uint32_t target_share = 32'768;  // live processes a target may hold
     Lineage::Limits lineage;
+    TextBudget::Limits texts;
     std::size_t keep_exited_targets = 256;
     std::chrono::nanoseconds reconcile_every = std::chrono::seconds(60);
     std::chrono::nanoseconds standby_after = std::chrono::seconds(5);

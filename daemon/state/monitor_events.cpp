@@ -39,22 +39,6 @@ std::shared_ptr<const std::string> share_cgroup(const std::string& path, const P
   return std::make_shared<const std::string>(path);
 }
 
-std::shared_ptr<const ProcessText> make_text(std::string exe, std::string cwd, std::vector<std::string> argv,
-                                             bool truncated, std::size_t argv_limit) {
-  std::size_t room = argv_limit;
-  for (std::size_t i = 0; i < argv.size(); ++i) {
-    if (argv[i].size() < room) {
-      room -= argv[i].size() + 1;  // with its NUL, so that empty elements cannot be endless
-      continue;
-    }
-    argv[i].resize(std::min(argv[i].size(), room));
-    argv[i].shrink_to_fit();
-    argv.resize(i + 1);
-    truncated = true;
-  }
-  return std::make_shared<const ProcessText>(ProcessText{std::move(exe), std::move(cwd), std::move(argv), truncated});
-}
-
 void Monitor::Impl::take(Step& step, Event event) {
   if (!is_record(event.body) || !event.process) return deliver(step, std::move(event), nullptr);
   if (SlotTable::row_of(event.slot) == 0) return;  // the self-test's own
@@ -184,7 +168,7 @@ void Monitor::Impl::on_fork(Step& step, const Event& event, const ProcessId& chi
 void Monitor::Impl::on_exec(Step& step, const Event& event, const ExecBody& exec, std::uint32_t key) {
   Process& process = observe(step, event, key);
   if (exec.result < 0 || event.process->image < process.image) return;
-  process.text = make_text(event.process->exe, exec.cwd, exec.argv, exec.argv_truncated, settings.lineage.argv_bytes);
+  process.text = texts.make(event.process->exe, exec.cwd, exec.argv, exec.argv_truncated);
   process.exec_ns = event.boot_ns;
 }
 

@@ -17,7 +17,7 @@
 namespace aa {
 
 struct Monitor::Impl {
-  explicit Impl(Settings s) : settings(std::move(s)), lineage(settings.lineage) {}
+  explicit Impl(Settings s) : settings(std::move(s)), texts(settings.texts), lineage(settings.lineage) {}
 
   // A plan under way: the kernel may already send records of the new slot, which wait for their target.
   struct Enrolment {
@@ -39,6 +39,7 @@ struct Monitor::Impl {
   };
 
   Settings settings;
+  TextBudget texts;
   Lineage lineage;
   SlotTable slots;
   std::map<std::uint32_t, Target> targets;       // by key
@@ -114,7 +115,7 @@ struct Monitor::Impl {
   void reconciled(Step& step, const Reconciled& done);
   void mark_gone(Step& step, const Reconciled& done);
   void take_found(Step& step, const Reconciled& done);
-  Process process_of(const LivingProcess& living) const;
+  Process process_of(const LivingProcess& living);
 };
 
 // Kernel records, as against events made by this daemon.
@@ -122,8 +123,5 @@ bool is_record(const EventBody& body);
 
 // The string another process has already, where it is the same; null for "".
 std::shared_ptr<const std::string> share_cgroup(const std::string& path, const Process* known, const Process* parent);
-
-std::shared_ptr<const ProcessText> make_text(std::string exe, std::string cwd, std::vector<std::string> argv,
-                                             bool truncated, std::size_t argv_limit);
 
 }  // namespace aa

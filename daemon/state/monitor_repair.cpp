@@ -193,7 +193,7 @@ void Monitor::Impl::take_found(Step& step, const Reconciled& done) {
   reconciled_ns = at_ns;
 }
 
-Process Monitor::Impl::process_of(const LivingProcess& living) const {
+Process Monitor::Impl::process_of(const LivingProcess& living) {
   Process process;
   process.id = living.id;
   process.parent = living.parent;
@@ -205,7 +205,7 @@ Process Monitor::Impl::process_of(const LivingProcess& living) const {
   living.comm.copy(process.comm, sizeof(process.comm) - 1);
   process.cgroup = share_cgroup(living.cgroup, lineage.get(living.id), lineage.get(living.parent));
   if (living.has_text) {
-    process.text = make_text(living.exe, living.cwd, living.argv, false, settings.lineage.argv_bytes);
+    process.text = texts.make(living.exe, living.cwd, living.argv, false);
   }
   return process;
 }

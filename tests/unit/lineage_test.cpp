@@ -157,7 +157,7 @@ TEST_CASE("lineage: text of an older image never replaces text of a newer one") 
 }
 
 TEST_CASE("lineage: an exited process stays while any descendant lives, however deep") {
-  Lineage lineage = a_family({std::chrono::nanoseconds(100), 50'000, 1024});
+  Lineage lineage = a_family({std::chrono::nanoseconds(100), 50'000});
   lineage.exited(kAgent, 0, 5000);
   lineage.exited(kShell, 0, 5000);
   CHECK(lineage.expire(1'000'000) == 0);
@@ -170,7 +170,7 @@ TEST_CASE("lineage: an exited process stays while any descendant lives, however 
 }
 
 TEST_CASE("lineage: a late child of an exited process holds it again") {
-  Lineage lineage = a_family({std::chrono::nanoseconds(100), 50'000, 1024});
+  Lineage lineage = a_family({std::chrono::nanoseconds(100), 50'000});
   lineage.exited(kTool, 0, 5000);
   lineage.insert(a_process({500, 4900}, kTool));
   CHECK(lineage.expire(1'000'000) == 0);
@@ -179,7 +179,7 @@ TEST_CASE("lineage: a late child of an exited process holds it again") {
 }
 
 TEST_CASE("lineage: of too many exited processes the oldest are forgotten first, whatever their age") {
-  Lineage lineage({std::chrono::hours(1), 3, 1024});
+  Lineage lineage({std::chrono::hours(1), 3});
   for (std::uint32_t n = 1; n <= 5; ++n) {
     lineage.insert(a_process({n, n}));
     lineage.exited({n, n}, 0, 100 + n);
@@ -192,7 +192,7 @@ TEST_CASE("lineage: of too many exited processes the oldest are forgotten first,
 }
 
 TEST_CASE("lineage: an exit that was only concluded can be taken back") {
-  Lineage lineage = a_family({std::chrono::nanoseconds(100), 50'000, 1024});
+  Lineage lineage = a_family({std::chrono::nanoseconds(100), 50'000});
   lineage.exited(kTool, kExitLost, 5000);
   lineage.exited(kShell, kExitLost, 5000);
   REQUIRE(lineage.revive(kTool));
@@ -239,7 +239,7 @@ TEST_CASE("lineage: a remembered process costs at most 512 bytes, text apart") {
 }
 
 TEST_CASE("lineage: a long chain of exited parents costs no more than its length") {
-  Lineage lineage({std::chrono::nanoseconds(1), 50'000, 1024});
+  Lineage lineage({std::chrono::nanoseconds(1), 50'000});
   constexpr std::uint32_t kDepth = 200'000;
   for (std::uint32_t n = 1; n <= kDepth; ++n) {
     lineage.insert(a_process({n, n}, n == 1 ? ProcessId{} : ProcessId{n - 1, n - 1}));
@@ -305,7 +305,7 @@ TEST_CASE("lineage: random lives agree with a naive model in ancestry, descendan
   constexpr std::uint64_t kKeep = 40;
   for (std::uint32_t seed = 1; seed <= 25; ++seed) {
     std::mt19937 random(seed);
-    Lineage lineage({std::chrono::nanoseconds(kKeep), 50'000, 1024});
+    Lineage lineage({std::chrono::nanoseconds(kKeep), 50'000});
     Model model;
     std::uint64_t now = 1;
     const auto any = [&](bool alive) -> ProcessId {

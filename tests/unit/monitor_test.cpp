@@ -102,7 +102,7 @@ TEST_CASE("monitor: a failed exec is an event and changes nothing in lineage") {
 
 TEST_CASE("monitor: remembered argv is capped, the event's is not") {
   Monitor::Settings settings = Monitored::settings();
-  settings.lineage.argv_bytes = 10;
+  settings.texts.argv_bytes = 10;
   Monitored house(settings);
   const std::uint32_t slot = house.watch(kAgent);
   const Step step = house(an_exec().of(kAgent.with_image(1)).argv({"abcd", "efghijkl", "m"}).in_slot(slot));
@@ -215,6 +215,34 @@ TEST_CASE("monitor: too many exited processes are forgotten as the next record c
     house(an_exit().of(child).in_slot(slot));
   }
   CHECK(house.monitor.lineage().size() == 3);
+}
+
+TEST_CASE("monitor: memory for text is bounded: the oldest exited go first, then new argv is kept short") {
+  Monitor::Settings settings = Monitored::settings();
+  settings.texts.total_bytes = 300'000;
+  Monitored house(settings);
+  const std::uint32_t slot = house.watch(kAgent);
+  const std::string big(60'000, 'x');
+  for (std::uint32_t n = 0; n < 20; ++n) {
+    const Who child = a_process(500 + n, 5'000 + n).child_of(kAgent);
+    house(a_fork().of(kAgent).child(child).in_slot(slot));
+    house(an_exec().of(child).argv({"child", big}).in_slot(slot));
+    house(an_exit().of(child).in_slot(slot));
+  }
+  const Lineage& lineage = house.monitor.lineage();
+  CHECK(lineage.by_pid(519) != nullptr);
+  CHECK(lineage.by_pid(500) == nullptr);
+  CHECK(lineage.size() < 8);
+  Who living;
+  for (std::uint32_t n = 0; n < 20; ++n) {
+    living = a_process(600 + n, 6'000 + n).child_of(kAgent);
+    house(a_fork().of(kAgent).child(living).in_slot(slot));
+    const Step step = house(an_exec().of(living).argv({"child", big}).in_slot(slot));
+    CHECK(bodies_of<ExecBody>(step)[0].argv[1] == big);
+  }
+  const ProcessText& text = *lineage.get(living.id)->text;
+  CHECK(text.argv[1].size() < TextBudget::kShortBytes);
+  CHECK(text.argv_truncated);
 }
 
 TEST_CASE("monitor: an event made by the daemon itself passes, numbered, without a target") {
