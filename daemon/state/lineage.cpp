@@ -26,11 +26,7 @@ void append_children(const LineageNode& node, std::vector<const LineageNode*>& o
 // What a later sighting tells about a process already known: never older text over newer.
 void complete(Process& known, Process&& seen) {
   if (seen.image < known.image) return;
-  if (seen.image > known.image) {
-    known.text = std::move(seen.text);
-  } else if (known.text == nullptr) {
-    known.text = std::move(seen.text);
-  }
+  if (seen.image > known.image || known.text == nullptr) known.text = std::move(seen.text);
   known.image = seen.image;
   known.uid = seen.uid;
   known.gid = seen.gid;

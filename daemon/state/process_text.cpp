@@ -8,9 +8,10 @@ namespace {
 
 // A short string lives inside its object; a longer one has an allocation of its own.
 std::size_t cost_of(const std::string& text) {
+  constexpr std::size_t kObject = sizeof(std::string);
   constexpr std::size_t kInside = 15;
   constexpr std::size_t kAllocation = 16;
-  return sizeof(text) + (text.size() > kInside ? text.capacity() + kAllocation : 0);
+  return kObject + (text.size() > kInside ? text.capacity() + kAllocation : 0);
 }
 
 std::size_t cost_of(const ProcessText& text) {

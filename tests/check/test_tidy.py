@@ -21,8 +21,6 @@ class Tidy(unittest.TestCase):
 
     def test_clang_tidy_finds_nothing(self):
         """tidy: clang-tidy finds nothing in daemon/ and cli/"""
-        if os.environ.get("AA_QUICK"):
-            self.skipTest("takes minutes: run ./dev test --full check")
         found = tree.clang_version("clang-tidy")
         if found != tree.REFERENCE_CLANG:
             self.skipTest(f"clang-tidy {found} is here, the checks are chosen for {tree.REFERENCE_CLANG}")
