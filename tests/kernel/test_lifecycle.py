@@ -196,6 +196,25 @@ class Alone(unittest.TestCase):
         self.assertEqual(3, status)
         self.assertRegex(self.assert_one_sentence(said), "root|CAP_BPF")
 
+    def run_wrapped(self, *wrapper):
+        command = [*wrapper, str(daemon_path()), "--bus", self.bus.address]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=30, text=True)
+        return done.returncode, self.assert_one_sentence(done.stderr)
+
+    def test_no_btf(self):
+        """lifecycle: a kernel that shows no BTF ends it with 3 and the name of what the kernel lacks"""
+        hide = 'mount -t tmpfs none /sys/kernel/btf && exec "$@"'
+        status, said = self.run_wrapped("unshare", "--mount", "sh", "-c", hide, "sh")
+        self.assertEqual(3, status)
+        self.assertIn("CONFIG_DEBUG_INFO_BTF", said)
+
+    def test_no_bpf_permission(self):
+        """lifecycle: root without the capabilities for BPF ends it with 3 and says which it needs"""
+        status, said = self.run_wrapped("setpriv", "--bounding-set", "-bpf,-sys_admin", "--inh-caps", "-all")
+        self.assertEqual(3, status)
+        self.assertIn("CAP_BPF", said)
+
     def test_name_refused(self):
         """lifecycle: a bus whose policy does not let it have its name is said, with what to install"""
         policy = self.bus.folder / "empty.conf"
