@@ -57,7 +57,7 @@ void Subscribers::push(Reader& reader, const Event& event, const Line& line) {
     return;
   }
   tell_loss(reader);
-  reader.queue.push_back(line);
+  reader.queue.push_back({line});
   reader.queued_bytes += line->size();
 }
 
@@ -71,7 +71,7 @@ void Subscribers::tell_loss(Reader& reader) {
   auto text = std::make_shared<std::string>(to_json(event));
   text->push_back('\n');
   reader.queued_bytes += text->size();
-  reader.queue.push_back(std::move(text));
+  reader.queue.push_back({std::move(text), false});
   reader.loss.count = 0;
 }
 
@@ -82,21 +82,21 @@ bool Subscribers::write_some(Reader& reader) {
     const std::size_t count = std::min(reader.queue.size(), kLinesPerWrite);
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t skip = i == 0 ? reader.written_of_first : 0;
-      parts[i] = {const_cast<char*>(reader.queue[i]->data()) + skip, reader.queue[i]->size() - skip};
+      parts[i] = {const_cast<char*>(reader.queue[i].line->data()) + skip, reader.queue[i].line->size() - skip};
     }
     ssize_t length = ::writev(reader.pipe.get(), parts.data(), static_cast<int>(count));
     if (length < 0) return errno == EAGAIN || errno == EINTR;
     while (length > 0) {
-      const std::size_t left = reader.queue.front()->size() - reader.written_of_first;
+      const std::size_t left = reader.queue.front().line->size() - reader.written_of_first;
       if (static_cast<std::size_t>(length) < left) {
         reader.written_of_first += static_cast<std::size_t>(length);
         break;
       }
       length -= static_cast<ssize_t>(left);
-      reader.queued_bytes -= reader.queue.front()->size();
+      reader.queued_bytes -= reader.queue.front().line->size();
+      if (reader.queue.front().is_event) ++counts_.delivered;
       reader.queue.pop_front();
       reader.written_of_first = 0;
-      ++counts_.delivered;
     }
   }
   return true;

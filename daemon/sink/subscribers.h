@@ -48,7 +48,11 @@ class Subscribers : public Sink {
   struct Reader {
     StreamFilter filter;
     UniqueFd pipe;
-    std::deque<Line> queue;
+    struct Waiting {
+      Line line;
+      bool is_event = true;  // a word about losses is not one
+    };
+    std::deque<Waiting> queue;
     std::size_t queued_bytes = 0;
     std::size_t written_of_first = 0;
     bool waits_for_room = false;
