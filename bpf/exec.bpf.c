@@ -89,7 +89,7 @@ static __always_inline int on_exec(struct task_struct* task, struct linux_binprm
   struct aa_scratch* s;
   struct mm_struct* mm;
   struct fs_struct* fs;
-  struct path root = {};
+  struct path root = {}; /* none: to the mount namespace's, for a chroot must not rename a program */
   const char *filename, *interp;
   __u64 now, off;
   if (!entry) return 0;
@@ -100,7 +100,6 @@ static __always_inline int on_exec(struct task_struct* task, struct linux_binprm
   begin_exec(s, task, entry, AA_KIND_EXEC, now);
   mm = BPF_CORE_READ(task, mm);
   fs = BPF_CORE_READ(task, fs);
-  BPF_CORE_READ_INTO(&root, fs, root);
   s->record.argc = BPF_CORE_READ(bprm, argc);
 
   off = put_argv(s, mm);
@@ -206,7 +205,7 @@ static __always_inline int on_syscall_exit(struct pt_regs* regs, long result) {
   struct aa_watched* entry;
   struct aa_scratch* s;
   struct fs_struct* fs;
-  struct path root = {};
+  struct path root = {}; /* none, as above */
   __u64 now, off;
   if (result >= 0) return 0;
   task = (struct task_struct*)bpf_get_current_task();
@@ -224,7 +223,6 @@ static __always_inline int on_syscall_exit(struct pt_regs* regs, long result) {
   if (s->record.filename_len == AA_PATH_MAX - 1) s->record.flags |= AA_EXEC_FILENAME_CUT;
   off += s->record.filename_len;
   fs = BPF_CORE_READ(task, fs);
-  BPF_CORE_READ_INTO(&root, fs, root);
   s->record.cwd_len = put_cwd(s, off, fs, &root);
   off += s->record.cwd_len;
   send_exec(s, off, now);

@@ -51,9 +51,10 @@ std::string Account::add(const json& event, std::uint64_t now_ms) {
   if (type == "loss") {
     const json& loss = member_of(event, "loss");
     const std::string family = text_of(loss, "family");
-    // "lineage" says what an event counted elsewhere already has left behind.
+    // "lineage" says what an event counted elsewhere has left behind, "jsonl" what the daemon's file misses.
     if (family == "subscriber") totals_.lost_here += number_of(loss, "count");
-    if (family != "subscriber" && family != "lineage") totals_.lost_before += number_of(loss, "count");
+    if (family != "subscriber" && family != "lineage" && family != "jsonl")
+      totals_.lost_before += number_of(loss, "count");
     note("! " + loss_text(loss), Ink::red);
     return release(now_ms);
   }
@@ -102,7 +103,10 @@ void Account::on_exec(const json& event, std::uint64_t now_ms) {
   const auto argv = list_of(exec, "argv");
   self.name = for_terminal(base_name(argv.empty() || argv.front().empty() ? exe : argv.front()));
   json shown = exec;
-  if (argv.empty()) shown["exe"] = exe;
+  if (argv.empty()) {
+    shown["exe"] = exe;
+    shown.erase("argv_truncated");  // the whole is missing, and the program is named instead
+  }
   hold({.id = id, .text = arrow + command_line(shown)}, now_ms);
 }
 

@@ -97,8 +97,8 @@ struct Ending {
   std::uint64_t lost = 0;     // of this target: counted by the kernel, and by the stream
   std::uint64_t refused = 0;  // processes that found no room in the watched set
   std::uint64_t running = 0;
-  std::string target_name;  // "" when the target is gone
-  std::string incomplete;   // why the account may lack something; "" when it is whole
+  std::string target;      // its id
+  std::string incomplete;  // why the account may lack something; "" when it is whole
 };
 
 // A few sentences, each a line, with a newline at the end.

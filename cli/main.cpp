@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "verbs.h"
 
 namespace {
@@ -29,6 +30,10 @@ constexpr const char* kExamples =
     "\n"
     "Exit status: 0 done, 1 refused, 2 wrong usage, 3 daemon not reachable;\n"
     "`run` passes on the command's own (127 not found, 126 cannot be run, 128+N killed by signal N).";
+
+// The bus carries nothing else.
+const CLI::Validator kUtf8(
+    [](std::string& text) { return aa::is_utf8(text) ? std::string() : std::string("is not UTF-8"); }, "", "");
 
 struct Arguments {
   aa::Globals globals;
@@ -62,7 +67,9 @@ std::vector<std::string> split_command(int argc, char** argv, bool& dashes, std:
 void add_run(CLI::App& app, Arguments& in, Verb& verb) {
   CLI::App* sub =
       app.add_subcommand("run", "Run a command watched from its first instruction, as the user who called sudo");
-  sub->add_option("--name", in.run.name, "What to call the target (default: the command's name)")->type_name("NAME");
+  sub->add_option("--name", in.run.name, "What to call the target (default: the command's name)")
+      ->check(kUtf8)
+      ->type_name("NAME");
   sub->add_flag("--as-root", in.run.as_root, "Run the command as root, not as the user who called sudo");
   sub->add_option("--output", in.run.output, "Write the account to FILE, leaving the terminal to the command")
       ->type_name("FILE");
@@ -79,7 +86,9 @@ void add_targets(CLI::App& app, Arguments& in, Verb& verb) {
   watch->add_option("--unit", in.watch.unit, "Watch every process of a systemd unit")
       ->excludes(pids)
       ->type_name("UNIT");
-  watch->add_option("--name", in.name, "What to call the target (default: the program's name)")->type_name("NAME");
+  watch->add_option("--name", in.name, "What to call the target (default: the program's name)")
+      ->check(kUtf8)
+      ->type_name("NAME");
   watch->add_option("--tls", in.tls, "How much of TLS traffic to record: off, metadata, redacted or full")
       ->type_name("LEVEL");
   watch->footer("Example: sudo aactl watch 4242 --name agent");

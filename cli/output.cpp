@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 #include "base/text.h"
+#include "client.h"
 
 namespace aa {
 namespace {
@@ -42,7 +44,8 @@ bool write_all(int fd, std::string_view text) {
 
 }  // namespace
 
-Output::Output(int fd, const Globals& globals) : fd_(fd), terminal_(::isatty(fd) == 1) {
+Output::Output(int fd, const Globals& globals, OnFailure on_failure)
+    : fd_(fd), terminal_(::isatty(fd) == 1), on_failure_(on_failure) {
   winsize size{};
   if (terminal_) style_.width = ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
   style_.color =
@@ -50,8 +53,14 @@ Output::Output(int fd, const Globals& globals) : fd_(fd), terminal_(::isatty(fd)
 }
 
 bool Output::write(std::string_view text) {
-  if (!broken_ && !write_all(fd_, text)) broken_ = true;
-  return !broken_;
+  if (broken_ || write_all(fd_, text)) return !broken_;
+  broken_ = true;
+  failed_ = errno != EPIPE;
+  if (!failed_) return false;
+  const std::string sentence = std::string("the output cannot be written: ") + std::strerror(errno);
+  if (on_failure_ == OnFailure::end) throw Failure(kRefused, sentence);
+  complain(sentence + "; the rest of it is missing");
+  return false;
 }
 
 void complain(std::string_view sentence) {

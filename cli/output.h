@@ -20,19 +20,26 @@ struct Globals {
 
 class Output {
  public:
+  // What to do when the text cannot be written (disk full): end the verb with a Failure, or say so once and go on.
+  enum class OnFailure { end, complain };
+
   // Writes to `fd`, which stays the caller's. Colours: as asked; "auto" means on a terminal, unless NO_COLOR is set.
-  Output(int fd, const Globals& globals);
+  Output(int fd, const Globals& globals, OnFailure on_failure = OnFailure::end);
 
   const Style& style() const { return style_; }
   bool terminal() const { return terminal_; }
 
-  // False when nobody takes it any more (disk full, reader gone); everything after that is discarded.
+  // False when nobody takes it any more; everything after that is discarded. A reader that has gone has seen enough;
+  // anything else is a failure.
   bool write(std::string_view text);
+  bool failed() const { return failed_; }
 
  private:
   int fd_;
   bool terminal_;
+  OnFailure on_failure_;
   bool broken_ = false;
+  bool failed_ = false;
   Style style_;
 };
 

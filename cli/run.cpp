@@ -84,7 +84,7 @@ class Session {
         client_(globals.bus),
         user_(options.as_root ? std::nullopt : sudo_user()),
         file_(open_output(options.output, user_)),
-        out_(file_ ? file_.get() : STDOUT_FILENO, globals),
+        out_(file_ ? file_.get() : STDOUT_FILENO, globals, Output::OnFailure::complain),
         account_(out_.style(), options.verbose),
         child_(options.command, user_, signals_.before) {}
 
@@ -198,13 +198,14 @@ class Session {
       const json target = client_.target(target_);
       ending.lost = number_of(target, "lost") + totals.lost_here;  // the loss lines may be other targets' too
       ending.refused = number_of(target, "refused");
-      ending.target_name = text_of(target, "name");
+      ending.target = target_;
       if (text_of(target, "state") == "running") ending.running = number_of(target, "live");
     } catch (const Failure& failure) {
       if (ending.incomplete.empty()) ending.incomplete = failure.what();
     }
-    Output errors(STDERR_FILENO, globals_);
-    Output& out = globals_.json ? errors : out_;
+    if (out_.failed() && ending.incomplete.empty()) ending.incomplete = "its output could not be written";
+    Output errors(STDERR_FILENO, globals_, Output::OnFailure::complain);
+    Output& out = globals_.json || out_.failed() ? errors : out_;
     out.write(summary_text(totals, ending, out.style()));
     return WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_);
   }

@@ -25,13 +25,14 @@ std::string summary_text(const Account::Totals& totals, const Ending& ending, co
   if (ending.refused > 0) {
     text += paint(style, Ink::red,
                   counted(ending.refused, "process was", "processes were") +
-                      " refused: the table of watched processes was full") +
+                      " refused: the target's share, or the whole table of watched processes, was full; what they did "
+                      "was not seen") +
             '\n';
   }
   if (ending.running > 0) {
     text += ending.running == 1 ? "1 process is still running and watched"
                                 : std::to_string(ending.running) + " processes are still running and watched";
-    text += ": aactl events -f --target " + shell_quote(ending.target_name) + '\n';
+    text += ": aactl events -f --target " + shell_quote(ending.target) + '\n';
   }
   if (!ending.incomplete.empty()) {
     text += paint(style, Ink::red, "this account is incomplete: " + for_terminal(ending.incomplete)) + '\n';

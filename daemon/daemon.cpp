@@ -238,8 +238,8 @@ std::vector<std::pair<std::string, std::uint64_t>> Daemon::counters() {
   if (jsonl_) {
     const JsonlSink::Counts counts = jsonl_->counts();
     counters.emplace_back("jsonl.written", counts.written);
-    counters.emplace_back("jsonl.write-error", counts.write_errors);
-    counters.emplace_back("jsonl.sink-stalled", counts.stalled);
+    counters.emplace_back("jsonl.write-error", counts.write_errors.count);
+    counters.emplace_back("jsonl.sink-stalled", counts.stalled.count);
   }
   counters.emplace_back("lineage.living", monitor_->lineage().living());
   counters.emplace_back("lineage.remembered", monitor_->lineage().size());

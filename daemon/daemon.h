@@ -102,8 +102,6 @@ class Daemon {
   Control::Poll polled_;
   std::uint64_t bus_deadline_ = 0;
   std::uint64_t bus_retry_ = 0;
-  std::uint64_t stalled_first_ns_ = 0;
-  std::uint64_t stalled_last_ns_ = 0;
   std::string status_;
 };
 

@@ -94,10 +94,7 @@ void Daemon::give_up_on_disk() {
   const std::uint64_t now = boot_ns();
   if (unacknowledged_since_ == 0) unacknowledged_since_ = now;
   if (source_->fill() < kRingNearlyFull && now - unacknowledged_since_ < kDiskPatienceNs) return;
-  if (jsonl_->drop_waiting() > 0) {
-    if (stalled_first_ns_ == 0) stalled_first_ns_ = now;
-    stalled_last_ns_ = now;
-  }
+  jsonl_->drop_waiting();
   source_->release(jsonl_->acknowledged());
   unacknowledged_since_ = 0;
 }
@@ -133,8 +130,11 @@ void Daemon::refresh_counts() {
   KernelCounts counts = kernel_->counts();
   const BpfSource::Counts& source = source_->counts();
   counts.ledger.push_back({"exec", "bad-record", source.bad, source.bad_first_ns, source.bad_last_ns});
-  if (jsonl_)
-    counts.ledger.push_back({"exec", "sink-stalled", jsonl_->counts().stalled, stalled_first_ns_, stalled_last_ns_});
+  if (jsonl_) {
+    const JsonlSink::Counts sink = jsonl_->counts();
+    for (const LossBody& loss : {sink.write_errors, sink.stalled})
+      counts.ledger.push_back({loss.family, loss.cause, loss.count, loss.first_boot_ns, loss.last_boot_ns});
+  }
   next_counts_ = !counts.slots.empty() ? boot_ns() + kCountsEveryNs : 0;
   carry_on(monitor_->on_counts(counts));
 }

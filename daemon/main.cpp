@@ -27,16 +27,17 @@ std::variant<Config, int> load(Options& options) {
   Loaded loaded = load_config(options.config_file, named ? Missing::is_a_problem : Missing::means_defaults);
   if (const auto* problems = std::get_if<std::vector<Problem>>(&loaded)) return say_problems(*problems);
   Config config = std::get<Config>(std::move(loaded));
-  for (const std::string& assignment : options.set) {
-    if (const auto problem = override_config(assignment, config)) {
-      std::cerr << "aa-ebpfd: --set " << assignment << ": " << *problem << "\n";
-      return kExitUsage;
-    }
-  }
-  if (const auto problem = contradiction(config)) {
-    std::cerr << "aa-ebpfd: " << *problem << "\n";
-    return kExitUsage;
-  }
+  if (!named && ::access(options.config_file.c_str(), F_OK) != 0) options.config_file.clear();
+  bool good = true;
+  const auto blame = [&good](const std::string& what, const std::optional<std::string>& problem) {
+    if (problem) std::cerr << "aa-ebpfd: " << what << *problem << "\n";
+    good = good && !problem;
+  };
+  for (const std::string& assignment : options.set)
+    blame("--set " + assignment + ": ", override_config(assignment, config));
+  if (good) blame("watched.share ", contradiction(config));
+  lower_default_share(config);
+  if (!good) return kExitUsage;
   return config;
 }
 

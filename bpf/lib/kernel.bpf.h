@@ -79,6 +79,7 @@ struct mount {
   struct mount* mnt_parent;
   struct dentry* mnt_mountpoint;
   struct vfsmount mnt;
+  struct mnt_namespace* mnt_ns;
 };
 
 struct path {

@@ -1,14 +1,14 @@
-/* A path from kernel objects: dentries up, through mounts, to the process's root. No string of the caller is believed.
- */
+/* A path from kernel objects: dentries up, through mounts, to a root or to the mount namespace's. No string of the
+ * caller is believed. */
 #ifndef AA_PATH_BPF_H
 #define AA_PATH_BPF_H
 
 #include "lib/maps.bpf.h"
 
 #define AA_WALK_RUNNING 0u
-#define AA_WALK_ROOT 1u     /* reached the process's root: the path is whole */
-#define AA_WALK_OUTSIDE 2u  /* reached the namespace's root without meeting the process's */
-#define AA_WALK_DETACHED 3u /* an object outside every tree: memfd, unmounted */
+#define AA_WALK_ROOT 1u     /* reached the root asked for */
+#define AA_WALK_OUTSIDE 2u  /* reached the namespace's root without meeting the one asked for */
+#define AA_WALK_DETACHED 3u /* an object outside every tree: memfd, lazily unmounted */
 #define AA_WALK_TOO_LONG 4u /* a tail */
 
 /* "/" and 2,047 one-letter components fill a path; mounts crossed come on top. */
@@ -23,7 +23,7 @@ static __always_inline struct mount* mount_of(struct vfsmount* mnt) {
 static __always_inline int walk_up_mount(struct aa_walk* walk, struct mount* mount) {
   struct mount* parent = BPF_CORE_READ(mount, mnt_parent);
   if (parent == mount) {
-    walk->end = AA_WALK_OUTSIDE;
+    walk->end = BPF_CORE_READ(mount, mnt_ns) ? AA_WALK_OUTSIDE : AA_WALK_DETACHED;
     return 1;
   }
   walk->dentry = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);

@@ -100,7 +100,8 @@ class Judge {
   }
 
   Loaded verdict() {
-    if (problems_.empty()) contradictions();
+    const bool both_good = places_.contains("watched.share") && places_.contains("watched.limit");
+    if (problems_.empty() || both_good) contradictions();
     if (problems_.empty()) return std::move(config_);
     return std::move(problems_);
   }
@@ -163,9 +164,14 @@ Result<std::string> read_file(const std::string& path) {
 
 std::optional<std::string> contradiction(const Config& config) {
   const auto& watched = config.watched;
-  if (watched.share <= watched.limit) return std::nullopt;
+  if (watched.share <= watched.limit || !config.origin.contains("watched.share")) return std::nullopt;
   return "is " + std::to_string(watched.share) + ", more than watched.limit, which is " +
          std::to_string(watched.limit) + "; give share at most that";
+}
+
+void lower_default_share(Config& config) {
+  if (!config.origin.contains("watched.share"))
+    config.watched.share = std::min(config.watched.share, config.watched.limit);
 }
 
 std::string Problem::text() const {

@@ -39,6 +39,9 @@ Loaded parse_config(std::string_view text, const std::string& file);
 // it; whoever changes a loaded Config asks again.
 std::optional<std::string> contradiction(const Config& config);
 
+// A share that nobody gave is never more than the limit.
+void lower_default_share(Config& config);
+
 // TOML with every key, its value now and where it came from. Loading it gives the same values.
 std::string print_config(const Config& config);
 

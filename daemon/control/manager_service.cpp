@@ -77,7 +77,9 @@ std::optional<Severity> read_severity(const Options& options) {
 }
 
 Fault fault_of(const Error& error) {
-  return error.errno_value == EMFILE || error.errno_value == ENFILE ? Fault::limit_reached : Fault::failed;
+  return error.errno_value == EMFILE || error.errno_value == ENFILE || error.errno_value == EUSERS
+             ? Fault::limit_reached
+             : Fault::failed;
 }
 
 }  // namespace

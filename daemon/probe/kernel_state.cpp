@@ -188,6 +188,9 @@ std::optional<Refusal> KernelState::check_root(const Rows& rows, const EnrolPlan
   if (thread != rows.end())
     return Refusal{Fault::invalid_argument,
                    std::to_string(plan.pid) + " is a thread of " + pid_text(thread->tgid) + ": give the process's id"};
+  if (found == rows.end() && plan.pid == 1)
+    return Refusal{Fault::not_supported,
+                   "this kernel's list of processes leaves process 1 out, so it cannot be watched: watch its children"};
   if (found == rows.end())
     return Refusal{Fault::no_such_process, "there is no " + pid_text(plan.pid) + ": give the id of a living process"};
   if ((found->flags & AA_TASK_SELF) != 0)

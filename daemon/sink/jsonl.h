@@ -2,7 +2,8 @@
 //
 // Comes in: lines, and after each turn the ring position they reach up to. Goes out: what is written is acknowledged,
 // so that the ring is released only up to there. Nothing waits on the disk in the loop: when it stalls, what is queued
-// is dropped and counted by whoever owns the ring.
+// is dropped and counted. What the file misses is said in it, by a line of type loss, as soon as it takes lines again;
+// it holds whole lines only.
 #pragma once
 
 #include <atomic>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "base/result.h"
@@ -23,9 +25,9 @@ namespace aa {
 class JsonlSink : public Sink {
  public:
   struct Counts {
-    std::uint64_t written = 0;
-    std::uint64_t write_errors = 0;  // events of batches the file refused (disk full)
-    std::uint64_t stalled = 0;       // events dropped by drop_waiting()
+    std::uint64_t written = 0;  // events; the sink's own words about losses are not counted
+    LossBody write_errors{"jsonl", "write-error", 0, 0, 0};  // the file refused (disk full)
+    LossBody stalled{"jsonl", "sink-stalled", 0, 0, 0};      // dropped by drop_waiting()
   };
 
   // A file that is appended to, created with mode 0600; must be a regular file when it exists.
@@ -44,8 +46,8 @@ class JsonlSink : public Sink {
   int ack_fd() const { return ack_.get(); }
   void clear_ack();
 
-  // The disk does not follow: forget what the writer has not begun. Returns how many events that were.
-  std::uint64_t drop_waiting();
+  // The disk does not follow: forget what the writer has not begun.
+  void drop_waiting();
   Counts counts() const;
 
  private:
@@ -53,12 +55,27 @@ class JsonlSink : public Sink {
     std::string text;
     std::uint64_t events = 0;
     std::uint64_t position = 0;
+    std::uint64_t first_boot_ns = 0;
+    std::uint64_t last_boot_ns = 0;
+    std::uint64_t last_seq = 0;
+    std::int64_t last_wall_ns = 0;
+  };
+  // What the file does not know yet that it misses.
+  struct Untold {
+    LossBody loss;
+    std::uint64_t seq = 0;
+    std::int64_t wall_ns = 0;
   };
   explicit JsonlSink(UniqueFd file) : file_(std::move(file)) {}
   Status start();
   void write_batches();
   bool wait_for_room() const;
-  bool write_whole(const std::string& text);
+  // How many bytes the file took. Less than all: it refused, and of a line that was begun nothing stays.
+  std::size_t write_out(const std::string& text);
+  void take_back_half_line(std::string_view written);
+  std::string words_about_losses() const;
+  void settle(const Batch& batch, std::size_t preface, std::size_t written, std::uint64_t told_dropped);
+  static void lose(LossBody& total, Untold& untold, const Batch& batch, std::uint64_t events);
 
   UniqueFd file_;
   UniqueFd ack_;
@@ -70,7 +87,9 @@ class JsonlSink : public Sink {
   bool busy_ = false;
   std::atomic<bool> ending_ = false;
   bool regular_ = false;
-  bool torn_ = false;  // a failed write left half a line: the next begins on a line of its own
+  bool torn_ = false;  // half a line is there that could not be taken back: the next begins on a line of its own
+  Untold unwritten_{{"jsonl", "write-error", 0, 0, 0}, 0, 0};
+  Untold dropped_{{"jsonl", "sink-stalled", 0, 0, 0}, 0, 0};
   std::uint64_t acknowledged_ = 0;
   Counts counts_;
   std::thread writer_;

@@ -25,7 +25,7 @@ Subscribers::~Subscribers() {
 
 Result<UniqueFd> Subscribers::add(StreamFilter filter) {
   if (readers_.size() >= kMax)
-    return Error{"subscribe", 0, "there are " + std::to_string(kMax) + " subscribers already: close one"};
+    return Error{"subscribe", EUSERS, "there are " + std::to_string(kMax) + " subscribers already: close one"};
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error{"make a subscriber's pipe", errno, ""};
   UniqueFd read_end(ends[0]);

@@ -141,6 +141,12 @@ Process& Monitor::Impl::introduce(Step& step, Process process, std::uint32_t key
     ended(gone, kExitLost, process.id.start_ns);
     if (bereft != 0) deliver_loss(step, {"lineage", "exit-lost", 1, gone.start_ns, process.id.start_ns});
   }
+  if (Process* known = lineage.find(process.id); known != nullptr && known->alive() && !known->watched && key != 0) {
+    // The kernel counts images anew, and what it ran while nobody looked is not known.
+    known->image = process.image;
+    known->text = process.text;
+    known->exec_ns = 0;
+  }
   process.watched = false;
   Process& here = lineage.insert(std::move(process));
   if (key != 0 && !here.watched) move_to(here, key);
@@ -158,6 +164,10 @@ void Monitor::Impl::on_fork(Step& step, const Event& event, const ProcessId& chi
   born.ns_pid = ns_pid;
   born.image = event.process->image;
   if (parent.image != event.process->image) born.text = nullptr;
+  if (child_key == 0) {  // found no room: what it runs next is not seen
+    born.text = nullptr;
+    born.image = 0;
+  }
   born.exit = kAlive;
   born.exit_ns = 0;
   born.exec_ns = 0;

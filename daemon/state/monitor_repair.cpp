@@ -17,9 +17,9 @@ bool means_no_room(std::string_view cause) {
   return cause == "watched-full" || cause == "share-full";
 }
 
-// A record that never came; the other causes lose no record, or one the Monitor has seen already.
-bool means_lost_record(std::string_view cause) {
-  return !means_no_room(cause) && cause != "adopt-cut" && cause != "sink-stalled";
+// A record that never came; the other causes lose no record, and a sink loses what the Monitor has seen already.
+bool means_lost_record(const LedgerRow& row) {
+  return row.family != "jsonl" && !means_no_room(row.cause) && row.cause != "adopt-cut";
 }
 
 const LedgerRow* find_row(const std::vector<LedgerRow>& rows, const LedgerRow& like) {
@@ -42,7 +42,7 @@ void Monitor::Impl::losses(Step& step, const KernelCounts& counts) {
     const std::uint64_t first_ns = known == 0 ? row.first_boot_ns : std::min(counts_ns, row.last_boot_ns);
     deliver_loss(step, {row.family, row.cause, row.count - known, first_ns, row.last_boot_ns});
     alert_loss(step, row, row.count - known, counts);
-    records_lost = records_lost || means_lost_record(row.cause);
+    records_lost = records_lost || means_lost_record(row);
   }
   ledger = counts.ledger;
   counts_ns = counts.boot_ns;

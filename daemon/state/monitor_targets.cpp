@@ -92,10 +92,12 @@ void Monitor::Impl::enrolled(Step& step, Enrolled done) {
   std::set<ProcessId> taken_in;
   for (const LivingProcess& living : done.processes) {
     const bool inside = living.watched && (living.slot == done.slot || living.slot == 0);
-    Process& process = introduce(step, process_of(living), 0, done.boot_ns);
+    const Process* known = lineage.get(living.id);
+    const bool from_another = known != nullptr && known->watched && known->target != key;
+    Process& process = introduce(step, process_of(living), inside ? key : 0, done.boot_ns);
     if (!inside) continue;
-    move_to(process, key);
-    if (living.adopted && living.id != done.root) taken_in.insert(living.id);
+    move_to(process, key);  // also from the outer target
+    if ((living.adopted || from_another) && living.id != done.root) taken_in.insert(living.id);
   }
   for (const Event& event : enrolment.held) {
     const ProcessId& id = event.process->id;

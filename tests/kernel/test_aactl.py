@@ -139,13 +139,13 @@ class Aactl(unittest.TestCase):
         self.assertIn("run it with sudo", process.stderr)
 
     def test_run_leaves_what_lives_on_watched(self):
-        """aactl run: a process that outlives the command is counted, stays watched, and is named in the last line"""
+        """aactl run: a process that outlives the command is counted, stays watched, and its target is named in the last line"""
         script = "sleep 600 >/dev/null 2>&1 & echo $!"
         status, out, _ = self.aactl("run", "--name", "outlived", "--", "sh", "-c", script)
         sleeper = int(re.search(r"(?m)^(\d+)$", out).group(1))
         self.addCleanup(os.kill, sleeper, signal.SIGKILL)
         self.assertEqual(status, 0)
-        self.assertIn("1 process is still running and watched: aactl events -f --target outlived\n", out)
+        self.assertRegex(out, "1 process is still running and watched: aactl events -f --target [0-9a-f-]{36}\n")
         self.assertIn("running", {t["state"] for t in self.daemon.targets().values() if t["name"] == "outlived"})
 
     def test_run_signals(self):
@@ -171,6 +171,19 @@ class Aactl(unittest.TestCase):
             process.communicate(timeout=WITHIN)
             self.assertEqual(process.returncode, 0)
             self.assertTrue(done.exists())
+
+    def test_output_that_cannot_be_written(self):
+        """aactl: what cannot be written is said and ends with 1; a command that runs keeps its own exit status"""
+        for verb in (["targets"], ["status", "--json"]):
+            with open("/dev/full", "w") as full:
+                status, _, err = self.aactl(*verb, stdout=full)
+            self.assertEqual(1, status)
+            self.assertIn("No space left", err)
+        with open("/dev/full", "w") as full:
+            status, _, err = self.aactl("run", "--", "sh", "-c", "exit 7", stdout=full)
+        self.assertEqual(7, status)
+        self.assertIn("the output cannot be written", err)
+        self.assertIn("this account is incomplete", err)
 
     def test_run_shows_no_raw_bytes(self):
         """aactl run: control, bidirectional and invalid bytes of a command reach a terminal only as \\xNN"""

@@ -205,6 +205,31 @@ class BadInput(KernelCase):
                 self.assertIn(word, self.refused("InvalidArgument", self.daemon.subscribe, **selector))
         self.refused("NoSuchTarget", self.daemon.subscribe, target="6f0c0000-0000-5000-8000-000000000000")
 
+    def test_too_many_readers(self):
+        """bad input: a reader beyond the 256th is LimitReached, and there is room again when one goes"""
+        streams = [self.stream() for _ in range(256)]
+        self.addCleanup(lambda: [os.close(fd) for fd in streams])
+        self.refused("LimitReached", self.stream)
+        os.close(streams.pop())
+        streams.append(self.stream_when_there_is_room())
+
+    def stream(self):
+        return self.daemon.manager.Subscribe(dbus.Dictionary({}, signature="sv")).take()
+
+    def stream_when_there_is_room(self):
+        """A reader's end shows at the latest with the next event; here the daemon hears of it at once."""
+        found = []
+
+        def try_it():
+            try:
+                found.append(self.stream())
+            except dbus.DBusException:
+                return False
+            return True
+
+        wait_until(try_it, "room for one more")
+        return found[0]
+
     def test_members_of_later(self):
         """bad input: a member that is not there yet is NotSupported"""
         manager = self.daemon.manager

@@ -159,13 +159,13 @@ class Exec(KernelCase):
         self.assertEqual(6 << 8, account.status_of(self.last.pid))
 
     def test_chroot(self):
-        """exec: in a chroot, paths are as the process's root shows them"""
+        """exec: in a chroot exe and cwd begin at the mount namespace's root: it does not rename a program"""
         shutil.copy(program(TINY), self.folder / "inner")
         account, _ = self.watched("chroot_exec", self.folder, "/inner")
         event = self.last_exec(account)
         self.assertEqual("/inner", event["exec"]["filename"])
-        self.assertEqual("/", event["exec"]["cwd"])
-        self.assertTrue(event["process"]["exe"].endswith("/inner"), event["process"]["exe"])
+        self.assertEqual(str(self.folder), event["exec"]["cwd"])
+        self.assertEqual(f"{self.folder}/inner", event["process"]["exe"])
 
     def test_removed_folder(self):
         """exec: a working directory that was removed is marked"""

@@ -210,13 +210,15 @@ TEST_CASE("summary: failures, alerts, refusals and what still runs have lines of
   totals.processes = 1, totals.failed_execs = 2, totals.alerts = 1, totals.delivered = 1;
   Ending ending;
   ending.lost = 1, ending.refused = 2, ending.running = 1;
-  ending.target_name = "my agent";
+  ending.target = "my agent";
   ending.incomplete = "why\x1b";
   CHECK(summary_text(totals, ending, {}) ==
         "1 process, 0 distinct programs, deepest level 0; 1 event delivered, 1 event lost\n"
         "2 attempts to run a program failed\n"
         "1 alert\n"
-        "2 processes were refused: the table of watched processes was full\n"
+        "2 processes were refused: the target's share, or the whole table of watched processes, was full; what they "
+        "did was "
+        "not seen\n"
         "1 process is still running and watched: aactl events -f --target 'my agent'\n"
         "this account is incomplete: why\\x1b\n");
 }

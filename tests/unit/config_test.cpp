@@ -166,9 +166,8 @@ TEST_CASE("config: a path is absolute and a level one that exists") {
   CHECK(only_problem("[log]\nlevel = \"loud\"\n").find("must be one of \"debug\", \"info\"") != std::string::npos);
 }
 
-TEST_CASE("config: a share above the limit contradicts it, also when only one of them is given") {
+TEST_CASE("config: a share above the limit contradicts it, also when only the share is given") {
   CHECK(only_problem("[watched]\nlimit = 100\nshare = 101\n").find("a.toml:3:9: watched.share is 101") == 0);
-  CHECK(only_problem("[watched]\nlimit = 100\n").find("a.toml:2:9: watched.share is 32768") == 0);
   CHECK(only_problem("[watched]\nshare = 65537\n").find("a.toml:2:9: watched.share is 65537") == 0);
 }
 
@@ -279,6 +278,14 @@ TEST_CASE("config: a value on the command line goes over the file's, or is refus
   CHECK_FALSE(contradiction(config));
   CHECK_FALSE(override_config("watched.share=40001", config));
   CHECK(contradiction(config));
+}
+
+TEST_CASE("config: a share that nobody gave follows a lower limit") {
+  Config config;
+  CHECK_FALSE(override_config("watched.limit=1024", config));
+  CHECK_FALSE(contradiction(config));
+  lower_default_share(config);
+  CHECK(config.watched.share == 1024);
 }
 
 TEST_CASE("config: the shipped file shows every key, commented, at its default, with its text") {

@@ -1,0 +1,33 @@
+"""`./dev run` as a person at a terminal uses it."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class DevRun(unittest.TestCase):
+    def setUp(self):
+        if os.geteuid() != 0 or not shutil.which("ninja"):
+            self.skipTest("needs root and what a build needs")
+
+    def test_interrupt_key(self):
+        """dev run: the interrupt key is the command's affair: what it does afterwards is seen too"""
+        # SIGINT for the whole process group, as the terminal sends it.
+        script = "trap 'echo going on' INT; kill -INT 0; /bin/echo AFTER; exit 3"
+        env = {key: value for key, value in os.environ.items() if not key.startswith("SUDO_")}
+        done = subprocess.run([ROOT / "dev", "run", "--", "bash", "-c", script], stdin=subprocess.DEVNULL, env=env,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                              timeout=120)
+        self.assertEqual(3, done.returncode, done.stderr)
+        self.assertIn("going on\nAFTER\n", done.stdout)
+        self.assertRegex(done.stdout, r"\d+ /bin/echo AFTER")
+        self.assertIn("0 events lost", done.stdout)
+        self.assertNotIn("incomplete", done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
