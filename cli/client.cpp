@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "control/bus_compat.h"
+#include "state/rules_text.h"
 
 namespace aa {
 namespace {
@@ -214,6 +215,38 @@ std::vector<json> Client::tree_of_target(const std::string& target) {
 
 std::vector<json> Client::tree_of_process(std::uint32_t pid) {
   return bus_->pages({{"pid", sdbus::Variant{pid}}});
+}
+
+json Client::path_rules() {
+  using Rule = sdbus::Struct<std::string, std::string, std::string, Variants>;
+  auto [generation, rows] = bus_->call<std::uint64_t, std::vector<Rule>>(kManager, "GetPathFilter");
+  json rules = json::array();
+  for (const Rule& row : rows) {
+    json rule = object_of(std::get<3>(row));
+    rule.update({{"pattern", std::get<0>(row)}, {"verdict", std::get<1>(row)}, {"layer", std::get<2>(row)}});
+    rules.push_back(std::move(rule));
+  }
+  return {{"generation", generation}, {"rules", std::move(rules)}};
+}
+
+std::uint64_t Client::set_path_rules(const std::vector<PathRule>& rules) {
+  using Rule = sdbus::Struct<std::string, std::string, Variants>;
+  std::vector<Rule> rows;
+  for (const PathRule& rule : rules) {
+    Variants options;
+    if (rule.ops != kAllOps) options.emplace("ops", sdbus::Variant{op_names(rule.ops)});
+    if (rule.severity) options.emplace("severity", sdbus::Variant{std::string(name_of(*rule.severity))});
+    if (!rule.category.empty()) options.emplace("category", sdbus::Variant{rule.category});
+    if (!rule.target.empty()) options.emplace("target", sdbus::Variant{rule.target});
+    rows.emplace_back(rule.pattern, std::string(name_of(rule.verdict)), std::move(options));
+  }
+  auto [generation] = bus_->call<std::uint64_t>(kManager, "SetPathRules", rows);
+  return generation;
+}
+
+json Client::test_path(const std::string& path) {
+  auto [verdict, rule] = bus_->call<std::string, std::string>(kManager, "TestPath", path);
+  return {{"verdict", verdict}, {"rule", rule}};
 }
 
 json Client::status() {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "state/path_rules.h"
 
 namespace aa {
 
@@ -55,6 +56,9 @@ class Client {
   // Every process of a target, or a process and its descendants; in order of start. Whole, page after page.
   std::vector<nlohmann::json> tree_of_target(const std::string& target);
   std::vector<nlohmann::json> tree_of_process(std::uint32_t pid);
+  nlohmann::json path_rules();  // {generation, rules: [{pattern, verdict, layer, ops, severity, category, target}]}
+  std::uint64_t set_path_rules(const std::vector<PathRule>& rules);  // the running layer, whole; its generation
+  nlohmann::json test_path(const std::string& path);                 // {verdict, rule}
   nlohmann::json status();  // {version, config_file, boot_time_ns, probes: […], counters: {…}}
 
  private:

@@ -26,6 +26,7 @@ constexpr const char* kExamples =
     "  sudo aactl events --type exec,exit   follow events; piped, they are JSON Lines\n"
     "  sudo aactl tree                      who started whom, ended processes included\n"
     "  sudo aactl ancestry 4300             how a process came to be, from pid 1 down\n"
+    "  sudo aactl paths                     which paths are nobody's business\n"
     "  sudo aactl status                    is the observer well, and what did it miss\n"
     "\n"
     "Exit status: 0 done, 1 refused, 2 wrong usage, 3 daemon not reachable;\n"
@@ -43,6 +44,7 @@ struct Arguments {
   std::string tls;
   std::vector<std::string> unwatch;
   Client::Filter filter;
+  std::vector<std::string> paths_words;  // "set" FILE, "test" PATH
   std::string tree;
   std::uint32_t ancestry = 0;
   bool follow = true;
@@ -133,6 +135,24 @@ void add_lineage(CLI::App& app, Arguments& in, Verb& verb) {
   ancestry->callback([&in, &verb] { verb = [&in] { return aa::ancestry(in.globals, in.ancestry); }; });
 }
 
+void add_paths(CLI::App& app, Arguments& in, Verb& verb) {
+  CLI::App* sub = app.add_subcommand("paths", "Show, replace or try the rules about paths");
+  sub->add_option("set FILE|test PATH", in.paths_words,
+                  "Replace the running layer by the rules in FILE (- standard input), or say which rule would decide "
+                  "about PATH, touching nothing");
+  sub->footer("Example: sudo aactl paths test /etc/shadow");
+  sub->callback([&in, &verb] {
+    const std::string word = in.paths_words.empty() ? "" : in.paths_words.front();
+    if (!word.empty() && (in.paths_words.size() != 2 || (word != "set" && word != "test")))
+      throw CLI::ValidationError("paths", "takes nothing, set FILE or test PATH");
+    verb = [&in, word] {
+      if (word == "set") return aa::paths_set(in.globals, in.paths_words.back());
+      if (word == "test") return aa::paths_test(in.globals, in.paths_words.back());
+      return aa::paths(in.globals);
+    };
+  });
+}
+
 void add_status(CLI::App& app, Arguments& in, Verb& verb) {
   CLI::App* sub = app.add_subcommand("status", "Show version, probes, counters, losses and targets");
   sub->footer("Example: sudo aactl status");
@@ -167,6 +187,7 @@ int main_checked(int argc, char** argv) {
   add_targets(app, in, verb);
   add_events(app, in, verb);
   add_lineage(app, in, verb);
+  add_paths(app, in, verb);
   add_status(app, in, verb);
 
   bool dashes = false;

@@ -69,6 +69,20 @@ std::string alert_detail(const json& alert, const Style& style) {
   return paint(style, ink, for_terminal(severity + ": " + bytes_of(alert, "summary")));
 }
 
+std::string file_detail(const json& body, const Style& style) {
+  std::string text = text_of(body, "op") + ' ' + shell_quote(bytes_of(body, "path"));
+  if (body.contains("path2")) text += " -> " + shell_quote(bytes_of(body, "path2"));
+  const std::int64_t result = signed_of(body, "result");
+  if (result < 0) text += std::string(": ") + std::strerror(static_cast<int>(-result));
+  if (body.contains("bytes")) {
+    text += "  " + std::to_string(number_of(body, "bytes")) + " bytes";
+    if (const std::uint64_t count = number_of(body, "count"); count > 1)
+      text += " in " + std::to_string(count) + " calls";
+  }
+  if (text_of(body, "verdict") != "deny") return text;
+  return paint(style, Ink::red, text + "  denied by " + for_terminal(text_of(body, "rule")));
+}
+
 std::string target_detail(const json& body) {
   const std::uint64_t adopted = number_of(body, "adopted");
   std::string line = for_terminal(text_of(body, "change"));
@@ -87,6 +101,7 @@ std::string detail(const json& event, const std::string& type, const Style& styl
   if (type == "fork") return "started " + std::to_string(number_of(body, "child_pid"));
   if (type == "exec") return exec_detail(body, style);
   if (type == "exit") return exit_detail(body, style);
+  if (type == "file") return file_detail(body, style);
   if (type == "alert") return alert_detail(body, style);
   if (type == "loss") return paint(style, Ink::red, loss_text(body));
   if (type == "gap") return paint(style, Ink::red, "not observed: " + for_terminal(text_of(body, "reason")));

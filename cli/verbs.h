@@ -37,6 +37,10 @@ int events(const Globals& globals, const Client::Filter& filter);
 int tree(const Globals& globals, const std::string& pid_or_target);
 int ancestry(const Globals& globals, std::uint32_t pid);
 
+int paths(const Globals& globals);
+int paths_set(const Globals& globals, const std::string& file);  // "-": standard input
+int paths_test(const Globals& globals, const std::string& path);
+
 int status(const Globals& globals);
 
 }  // namespace aa

@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <set>
 
 #include "base/clock.h"
 #include "base/notify.h"
@@ -29,6 +31,21 @@ std::string read_boot_id() {
   return id;
 }
 
+// What ~ stands for in path rules: the homes of root and of people, as the user database has them.
+std::vector<std::string> user_homes() {
+  constexpr uid_t kFirstPerson = 1000;
+  constexpr uid_t kNobody = 65'534;
+  std::set<std::string> homes;
+  ::setpwent();
+  while (const passwd* user = ::getpwent()) {
+    const std::string home = user->pw_dir == nullptr ? "" : user->pw_dir;
+    const bool person = user->pw_uid == 0 || (user->pw_uid >= kFirstPerson && user->pw_uid != kNobody);
+    if (person && home.size() > 1 && home.front() == '/') homes.insert(lexically_normal(home));
+  }
+  ::endpwent();
+  return {homes.begin(), homes.end()};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Config& config) {
@@ -37,12 +54,15 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   if (!loop) return loop.error();
   daemon->loop_ = std::move(*loop);
   daemon->open_monitor();
+  if (!options.list_probes)
+    if (Status sinks = daemon->open_sinks(); !sinks) return sinks.error();
   if (Status kernel = daemon->open_kernel(); !kernel) return kernel.error();
   if (options.list_probes) return daemon;
-  if (Status sinks = daemon->open_sinks(); !sinks) return sinks.error();
+  daemon->publish_probes();
+  daemon->open_rules();  // the kernel takes them in while the bus is opened
   if (Status control = daemon->open_control(); !control) return control.error();
   if (Status wired = daemon->wire_loop(); !wired) return wired.error();
-  daemon->publish_probes();
+  daemon->await_rules();
   ::malloc_trim(0);  // loading parsed the kernel's whole BTF: tens of megabytes that are free again
   return daemon;
 }
@@ -59,6 +79,8 @@ void Daemon::open_monitor() {
   settings.lineage.keep_exited_count = config_.lineage.keep_exited_count;
   settings.texts.argv_bytes = config_.lifecycle.argv_bytes;
   settings.texts.total_bytes = config_.lineage.text_mib << 20;
+  settings.sums_every = std::chrono::milliseconds(config_.file.interval_ms);
+  settings.homes = user_homes();
   settings.reconcile_every = std::chrono::seconds(config_.lineage.reconcile_seconds);
   monitor_ = std::make_unique<Monitor>(std::move(settings));
 }
@@ -71,20 +93,84 @@ Status Daemon::open_kernel() {
   auto family = ExecFamily::make(settings);
   if (!family) return family.error();
   family_ = std::move(*family);
-  auto kernel = KernelState::make(*family_, cgroups_);
+  if (Status files = open_files(); !files) return files;
+  auto kernel = KernelState::make(*family_, *files_, cgroups_);
   if (!kernel) return kernel.error();
   kernel_ = std::move(*kernel);
-  auto ring = RingReader::make(family_->ring_fd(), settings.ring_bytes);
-  if (!ring) return ring.error();
-  self_test_ = std::make_unique<SelfTest>(*family_, *kernel_);
-  source_ =
-      std::make_unique<BpfSource>(std::move(*ring), cgroups_, [this](Event event) { take_record(std::move(event)); });
+  if (Status rings = open_rings(settings.ring_bytes, static_cast<std::uint32_t>(config_.file.ring_kib * 1024)); !rings)
+    return rings;
+  self_test_ = std::make_unique<SelfTest>(*family_, *files_, *kernel_);
   Status tested = self_test_->run([this] {
     while (source_->drain(source_->mark(), 1024)) continue;
-    source_->release(source_->position());
+    source_->release(source_->stamp());
   });
   family_->set_watching(false);
-  return tested;
+  files_->set_watching(false);
+  (void)source_->set_watching(false);
+  if (!tested || !files_->runs() || options_.list_probes) return tested;
+  auto rules = FileRules::make(*files_);
+  if (!rules) return rules.error();
+  file_rules_ = std::move(*rules);
+  auto sums = FileSums::make(*files_);
+  if (!sums) return sums.error();
+  file_sums_ = std::move(*sums);
+  return Done{};
+}
+
+Status Daemon::open_files() {
+  FileFamilySettings settings;
+  settings.ring_bytes = static_cast<std::uint32_t>(config_.file.ring_kib * 1024);
+  settings.sums = static_cast<std::uint32_t>(config_.file.sums);
+  settings.each = config_.file.reads == "each";
+  files_ = FileFamily::make(settings, *family_);
+  return Done{};
+}
+
+Status Daemon::open_rings(std::uint32_t lifecycle_bytes, std::uint32_t file_bytes) {
+  std::vector<std::unique_ptr<RingReader>> rings;
+  const auto open = [&](int fd, std::uint32_t bytes) -> Status {
+    auto ring = RingReader::make(fd, bytes);
+    if (!ring) return ring.error();
+    rings.push_back(std::move(*ring));
+    ring_fds_.push_back(fd);
+    return Done{};
+  };
+  if (Status opened = open(family_->ring_fd(), lifecycle_bytes); !opened) return opened;
+  if (files_->runs())
+    if (Status opened = open(files_->ring_fd(), file_bytes); !opened) return opened;
+  source_ =
+      std::make_unique<BpfSource>(std::move(rings), cgroups_, [this](Event event) { take_record(std::move(event)); });
+  return Done{};
+}
+
+// The file layer of the path rules: what is shipped, and what the administrator wrote.
+void Daemon::open_rules() {
+  SetPathRules command;
+  command.layer = RuleLayer::file;
+  command.rules = config_.paths.rules;
+  carry_on(monitor_->apply(std::move(command)));
+}
+
+// Ready means judged: nothing shall be watched before the rules are in force. A path that cannot be opened in that time
+// (a dead network mount) is waited for no longer: the set comes into force when it can.
+void Daemon::await_rules() {
+  if (!file_rules_) return;
+  constexpr int kPatienceMs = 10'000;
+  pollfd poll{file_rules_->done_fd(), POLLIN, 0};
+  if (::poll(&poll, 1, kPatienceMs) <= 0) {
+    spdlog::warn("the path rules are not in force yet: opening one of their paths takes long");
+    return;
+  }
+  for (const RulesInForce& done : file_rules_->take()) {
+    if (done.refusal) spdlog::error("the path rules are not in force: {}", done.refusal->sentence);
+    carry_on(monitor_->complete(done));
+  }
+}
+
+std::vector<ProbeBody> Daemon::probes() const {
+  std::vector<ProbeBody> probes = family_->states();
+  for (ProbeBody& probe : files_->states()) probes.push_back(std::move(probe));
+  return probes;
 }
 
 Status Daemon::open_sinks() {
@@ -120,8 +206,16 @@ Status Daemon::wire_loop() {
   signals_.reset(::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_) return Error{"receive signals", errno, ""};
   if (Status added = loop_->add(signals_.get(), EPOLLIN, [this](std::uint32_t) { on_signal(); }); !added) return added;
-  if (Status added = loop_->add(family_->ring_fd(), EPOLLIN, [this](std::uint32_t) { drain_now_ = true; }); !added)
-    return added;
+  for (const int fd : ring_fds_)
+    if (Status added = loop_->add(fd, EPOLLIN, [this](std::uint32_t) { drain_now_ = true; }); !added) return added;
+  if (file_rules_) {
+    const auto rules_done = [this](std::uint32_t) {
+      for (RulesInForce& done : file_rules_->take()) complete_later(std::move(done));
+    };
+    if (Status added = loop_->add(file_rules_->done_fd(), EPOLLIN, rules_done); !added) return added;
+    const auto sums_done = [this](std::uint32_t) { complete_later(SumsFlipped{boot_ns(), file_sums_->take()}); };
+    if (Status added = loop_->add(file_sums_->done_fd(), EPOLLIN, sums_done); !added) return added;
+  }
   if (jsonl_) {
     if (Status added = loop_->add(jsonl_->ack_fd(), EPOLLIN, [this](std::uint32_t) { acknowledge(); }); !added)
       return added;
@@ -233,7 +327,9 @@ std::vector<std::pair<std::string, std::uint64_t>> Daemon::counters() {
   refresh_counts();
   std::vector<std::pair<std::string, std::uint64_t>> counters;
   for (const LedgerRow& row : monitor_->ledger()) counters.emplace_back(row.family + "." + row.cause, row.count);
-  counters.emplace_back("exec.delivered", source_->counts().records);
+  counters.emplace_back("exec.delivered", source_->counts().exec_records);
+  counters.emplace_back("file.delivered", source_->counts().file_records);
+  counters.emplace_back("file.allowed", monitor_->allowed());
   counters.emplace_back("events.delivered", monitor_->delivered());
   if (jsonl_) {
     const JsonlSink::Counts counts = jsonl_->counts();

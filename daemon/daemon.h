@@ -17,6 +17,9 @@
 #include "control/control.h"
 #include "options.h"
 #include "probe/exec_family.h"
+#include "probe/file_family.h"
+#include "probe/file_rules.h"
+#include "probe/file_sums.h"
 #include "probe/kernel_state.h"
 #include "probe/self_test.h"
 #include "sink/fan_out.h"
@@ -35,12 +38,16 @@ class Daemon {
 
   Status run();  // until SIGTERM or SIGINT
 
-  std::vector<ProbeBody> probes() const { return family_->states(); }
+  std::vector<ProbeBody> probes() const;
 
  private:
   Daemon(Options options, Config config) : options_(std::move(options)), config_(std::move(config)) {}
 
   Status open_kernel();
+  Status open_files();
+  Status open_rings(std::uint32_t lifecycle_bytes, std::uint32_t file_bytes);
+  void open_rules();
+  void await_rules();
   Status open_sinks();
   Status open_control();
   void open_monitor();
@@ -72,7 +79,7 @@ class Daemon {
   void update_status();
 
   struct Pending {
-    std::uint64_t position;  // due once the ring is read up to here
+    BpfSource::Positions mark;  // due once the rings are read up to here
     Completion completion;
   };
 
@@ -82,6 +89,9 @@ class Daemon {
   CgroupNames cgroups_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<ExecFamily> family_;
+  std::unique_ptr<FileFamily> files_;
+  std::unique_ptr<FileRules> file_rules_;  // null where the file family does not run
+  std::unique_ptr<FileSums> file_sums_;
   std::unique_ptr<KernelState> kernel_;
   std::unique_ptr<SelfTest> self_test_;
   std::unique_ptr<BpfSource> source_;
@@ -93,6 +103,7 @@ class Daemon {
   UniqueFd signals_;
 
   std::deque<Pending> pending_;
+  std::vector<int> ring_fds_;
   bool ring_armed_ = true;
   bool drain_now_ = false;
   std::uint64_t quiet_until_ = 0;  // the ring is not listened to before this boot time

@@ -44,25 +44,27 @@ bool Daemon::turn() {
   if (drain_now_ || !pending_.empty()) {
     drain_now_ = false;
     drain();
-    more = source_->position() < source_->mark();
+    more = source_->waiting();
   }
   settle();
-  return more || drain_now_ || (!pending_.empty() && pending_.front().position <= source_->position());
+  return more || drain_now_ || (!pending_.empty() && source_->reached(pending_.front().mark));
 }
 
 void Daemon::drain() {
-  const std::uint64_t before = source_->position();
-  const std::uint64_t mark = source_->mark();
+  const std::uint64_t before = source_->bytes_read();
+  const BpfSource::Positions mark = source_->mark();
   // Before the records: an exit below the mark must not end a target while a fork below it is among the lost.
-  if (mark != before && kernel_->lost() != lost_known_) refresh_counts();
+  if (source_->waiting() && kernel_->lost() != lost_known_) refresh_counts();
   source_->drain(mark, kRecordsPerTurn);
-  while (!pending_.empty() && pending_.front().position <= source_->position()) {
+  bool completed = false;
+  while (!pending_.empty() && source_->reached(pending_.front().mark)) {
     Completion completion = std::move(pending_.front().completion);
     pending_.pop_front();
     carry_on(monitor_->complete(std::move(completion)));
-    update_status();
+    completed = true;
   }
-  if (source_->position() == before) return;
+  if (completed) update_status();
+  if (source_->bytes_read() == before) return;
   quiet_until_ = boot_ns() + kQuietNs;
   if (next_counts_ == 0) next_counts_ = quiet_until_ + kCountsEveryNs;
 }
@@ -71,16 +73,20 @@ void Daemon::drain() {
 void Daemon::settle() {
   if (subscribers_) subscribers_->flush();
   if (jsonl_) {
-    jsonl_->seal(source_->position());
+    jsonl_->seal(source_->stamp());
     if (source_->unreleased()) give_up_on_disk();
   } else {
-    source_->release(source_->position());
+    source_->release(source_->stamp());
   }
   const bool listen = boot_ns() >= quiet_until_ && !source_->unreleased();
   if (!listen && boot_ns() >= quiet_until_) quiet_until_ = boot_ns() + kQuietNs;
+  if (listen) {
+    files_->set_reader_idle();
+    if (source_->waiting()) drain_now_ = true;  // came before the programs could know
+  }
   if (listen == ring_armed_) return;
   ring_armed_ = listen;
-  loop_->modify(family_->ring_fd(), listen ? std::uint32_t{EPOLLIN} : 0u);
+  for (const int fd : ring_fds_) loop_->modify(fd, listen ? std::uint32_t{EPOLLIN} : 0u);
 }
 
 void Daemon::acknowledge() {
@@ -113,8 +119,19 @@ void Daemon::carry_out(const Plan& plan) {
                  [this](const ReconcilePlan&) { complete_later(kernel_->reconcile()); },
                  [this](const StandbyPlan& standby) {
                    family_->set_watching(standby.watching);
+                   if (const Status ring = source_->set_watching(standby.watching); !ring)
+                     spdlog::error("file operations are not read: {}", ring.error().text());
+                   else
+                     files_->set_watching(standby.watching);
                    publish_probes();
                  },
+                 [this](const RulesPlan& rules) { file_rules_->put(rules); },
+                 [this](const LearnPlan& learn) { file_rules_->learn(learn); },
+                 [this](const SettlePlan& settle) { complete_later(Settled{settle.process}); },
+                 [this](const CollectSumsPlan& collect) {
+                   complete_later(SumsCollected{collect.process, file_sums_->collect(collect.keys)});
+                 },
+                 [this](const FlipSumsPlan&) { file_sums_->flip(); },
              },
              plan);
 }
@@ -140,7 +157,7 @@ void Daemon::refresh_counts() {
 }
 
 void Daemon::publish_probes() {
-  for (ProbeBody& probe : family_->states()) carry_on(monitor_->on_probe(std::move(probe)));
+  for (ProbeBody& probe : probes()) carry_on(monitor_->on_probe(std::move(probe)));
 }
 
 }  // namespace aa

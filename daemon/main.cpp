@@ -8,6 +8,7 @@
 
 #include "config/load.h"
 #include "config/override.h"
+#include "config/path_rules_file.h"
 #include "daemon.h"
 #include "options.h"
 
@@ -38,6 +39,9 @@ std::variant<Config, int> load(Options& options) {
   if (good) blame("watched.share ", contradiction(config));
   lower_default_share(config);
   if (!good) return kExitUsage;
+  auto rules = load_path_rules(config);
+  if (const auto* problems = std::get_if<std::vector<Problem>>(&rules)) return say_problems(*problems);
+  config.paths.rules = std::get<std::vector<PathRule>>(std::move(rules));
   return config;
 }
 

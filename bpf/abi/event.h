@@ -22,6 +22,9 @@
 #define AA_KIND_REFUSED 5     /* a process that found no room in the watched set; layout of FORK */
 #define AA_KIND_ADOPTED 6 /* a process that entered the watched set while a tree was being enrolled; layout of FORK */
 
+#define AA_KIND_FILE 7     /* a file operation */
+#define AA_KIND_FILE_SUM 8 /* reads and writes of one process on one file, summed */
+
 #define AA_COMM_LEN 16
 #define AA_PATH_MAX 4096          /* longest path the walker writes, terminating NUL not counted */
 #define AA_INTERP_MAX 256         /* longest "#!" interpreter kept */
@@ -92,6 +95,109 @@ struct aa_exit {
   __u32 reserved;
 };
 
+/* File operations, in the order of the events' names. */
+#define AA_OP_OPEN 0
+#define AA_OP_READ 1
+#define AA_OP_WRITE 2
+#define AA_OP_CREATE 3
+#define AA_OP_UNLINK 4
+#define AA_OP_RMDIR 5
+#define AA_OP_MKDIR 6
+#define AA_OP_MKNOD 7
+#define AA_OP_RENAME 8
+#define AA_OP_LINK 9
+#define AA_OP_SYMLINK 10
+#define AA_OP_TRUNCATE 11
+#define AA_OP_CHMOD 12
+#define AA_OP_CHOWN 13
+#define AA_OP_MMAP 14
+#define AA_OP_MPROTECT 15
+#define AA_OPS 16
+
+#define AA_HOOK_TRACEPOINT 0
+#define AA_HOOK_KPROBE 1
+#define AA_HOOK_FENTRY 2
+#define AA_HOOK_LSM 3
+
+#define AA_VIA_SYSCALL 0
+#define AA_VIA_IO_URING 1
+
+/* One path of a file operation. `path` is from the mount namespace's root, "" for that root itself; `root` is where in
+ * it the process's root was met. */
+struct aa_file_path {
+  __u16 path_len;
+  __u16 root; /* bytes before the part below the process's root; AA_ROOT_UNMET: never met */
+  __u16 requested_len;
+  __u16 flags; /* AA_PATH_* */
+};
+
+#define AA_ROOT_UNMET 0xffffu
+
+#define AA_PATH_GIVEN 1u       /* there is such a path */
+#define AA_PATH_BASE 2u        /* path is the folder that `requested` starts from, nothing was resolved */
+#define AA_PATH_DELETED 4u     /* has no name any more */
+#define AA_PATH_DETACHED 8u    /* in no tree of this mount namespace; path is a name for people */
+#define AA_PATH_TOO_LONG 16u   /* path is a tail */
+#define AA_PATH_CHANGED 32u    /* requested differed between the call's beginning and its end */
+#define AA_PATH_UNREADABLE 64u /* requested could not be read */
+
+#define AA_FILE_OBJECTS 8
+
+/* file: then, back to back: at's path, at's requested, to's path, to's requested. */
+struct aa_file {
+  struct aa_header header;
+  __u64 ino;        /* the kernel's own pair, 0 when no object was seen */
+  __u64 bytes;      /* read, write: moved by this call */
+  __u64 file;       /* names the open file: the sum this record opened; 0 none */
+  __u64 generation; /* of the path rules it was judged by */
+  __s64 result;     /* descriptor, bytes, or a negative errno */
+  __u32 dev;
+  __u32 inode_generation;
+  __u32 open_flags; /* open: O_*; mmap, mprotect: PROT_* */
+  __u32 mode;
+  __u32 flags; /* AA_FILE_* */
+  __u8 op;
+  __u8 hook;
+  __u8 via;
+  __u8 objects; /* of `object`, used */
+  struct aa_file_path at;
+  struct aa_file_path to;
+  __u32 object[AA_FILE_OBJECTS]; /* rule objects met: the file's and its folders' */
+};
+
+#define AA_FILE_FLAGS 1u  /* open_flags is meant */
+#define AA_FILE_MODE 2u   /* mode is meant */
+#define AA_FILE_DENIED 4u /* a rule that denies names one of the objects */
+#define AA_FILE_OBJECTS_CUT 8u
+
+/* Names a sum: one process's use of one open file. */
+struct aa_sum_key {
+  __u64 file;
+  __u64 ino;
+  __u64 start_ns;
+  __u32 dev;
+  __u32 inode_generation;
+  __u32 tgid;
+  __u32 reserved;
+};
+
+struct aa_sum {
+  __u64 read_bytes;
+  __u64 write_bytes;
+  __u64 reads;
+  __u64 writes;
+  __u64 generation; /* of the rules it was judged by */
+  __u64 last_ns;
+  __u32 told; /* 1 << AA_OP_READ, 1 << AA_OP_WRITE: its first call was reported */
+  __u32 slot;
+};
+
+struct aa_file_sum {
+  struct aa_header header;
+  struct aa_sum_key key;
+  struct aa_sum sum;
+};
+
 /* One row of the task iterator's output: a living process, watched or not. */
 struct aa_task_row {
   __u64 start_ns;
@@ -128,6 +234,8 @@ AA_ASSERT_SIZE(struct aa_header, 96);
 AA_ASSERT_SIZE(struct aa_fork, 112);
 AA_ASSERT_SIZE(struct aa_exec, 136);
 AA_ASSERT_SIZE(struct aa_exit, 104);
+AA_ASSERT_SIZE(struct aa_file, 208);
+AA_ASSERT_SIZE(struct aa_file_sum, 192);
 AA_ASSERT_SIZE(struct aa_task_row, 72);
 
 #endif

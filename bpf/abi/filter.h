@@ -43,6 +43,7 @@ struct aa_target {
 
 /* Families and causes of the ledger: one row for each pair, per CPU. */
 #define AA_FAMILY_EXEC 0u
+#define AA_FAMILY_FILE 1u
 #define AA_FAMILIES 3u
 
 #define AA_CAUSE_ATTEMPT 0u /* not a loss: every record asked for */
@@ -51,12 +52,58 @@ struct aa_target {
 #define AA_CAUSE_WATCHED_FULL 3u /* a process could not be watched: not a record, but an insert */
 #define AA_CAUSE_SHARE_FULL 4u   /* the same, because its target's share was used up */
 #define AA_CAUSE_ADOPT_CUT 5u    /* an exiting process had more children than one pass adopts: not a record */
+#define AA_CAUSE_SUM_FULL 6u     /* not a loss: a call that found no room among the sums became an event of its own */
+#define AA_CAUSE_UNSEEN 7u       /* an io_uring operation whose completion shows neither file nor result */
 #define AA_CAUSES 8u
 
 struct aa_ledger_row {
   __u64 count;
   __u64 first_ns; /* CLOCK_BOOTTIME of the first and the last, 0 when none */
   __u64 last_ns;
+};
+
+/* What the kernel recognises of the path rules. A set of rules has one map of objects and one of names; the generation
+ * selects both. */
+#define AA_OBJECT_FILE 1u
+#define AA_OBJECT_DIRECTORY 2u
+struct aa_object_key {
+  __u64 ino;
+  __u32 dev;
+  __u32 kind; /* AA_OBJECT_* */
+};
+
+/* A name in a folder. Longer names are cut: user space judges again. */
+#define AA_RULE_NAME 48
+struct aa_name_key {
+  __u64 ino; /* the folder's */
+  __u32 dev;
+  __u32 length;
+  __u8 name[AA_RULE_NAME];
+};
+
+#define AA_OBJECT_IDS 4
+struct aa_object {
+  __u32 id[AA_OBJECT_IDS]; /* 0: no more */
+  __u32 denies;            /* a rule that denies names it */
+  __u32 inode_generation;  /* of a file; another one is another file under a used number */
+};
+
+/* Told by user space through the mapping of .data.file. */
+struct aa_file_settings {
+  __u64 generation; /* of the path rules in force; 0 none */
+  __u32 each;       /* every read and write is an event of its own */
+  __u32 idle;       /* the reader waits: wake it once */
+};
+
+/* What a file descriptor of the caller refers to, asked of the kernel by running a program on it. */
+#define AA_LEARN_MAX 256u
+struct aa_learned {
+  __u64 ino;
+  __u64 parent_ino;
+  __u32 dev;
+  __u32 inode_generation;
+  __u32 fd;       /* in */
+  __u32 is_known; /* out: 1 when the rest is filled */
 };
 
 /* moves: key __u32 tgid. Processes the next scan shall give to another slot. */

@@ -65,11 +65,25 @@ struct hlist_bl_node {
   struct hlist_bl_node** pprev;
 };
 
+struct super_block {
+  __u32 s_dev;
+};
+
+struct inode {
+  __u16 i_mode;
+  struct super_block* i_sb;
+  unsigned long i_ino;
+  __u32 i_generation;
+};
+
 struct dentry {
   struct hlist_bl_node d_hash;
   struct dentry* d_parent;
   struct qstr d_name;
+  struct inode* d_inode;
 };
+
+struct mnt_namespace;
 
 struct vfsmount {
   struct dentry* mnt_root;
@@ -87,8 +101,41 @@ struct path {
   struct dentry* dentry;
 };
 
+typedef struct {
+  long counter;
+} atomic_long_t;
+
+typedef struct {
+  atomic_long_t refcnt;
+} file_ref_t;
+
 struct file {
   struct path f_path;
+  struct inode* f_inode;
+  unsigned int f_flags;
+  unsigned int f_mode;
+  file_ref_t f_ref; /* 6.13 and later */
+};
+
+struct file___counted {
+  atomic_long_t f_count; /* before */
+};
+
+struct fdtable {
+  unsigned int max_fds;
+  struct file** fd;
+};
+
+struct files_struct {
+  struct fdtable* fdt;
+};
+
+struct nsproxy {
+  struct mnt_namespace* mnt_ns;
+};
+
+struct vm_area_struct {
+  struct file* vm_file;
 };
 
 struct fs_struct {
@@ -126,6 +173,8 @@ struct task_struct {
   struct signal_struct* signal;
   const struct cred* cred;
   struct fs_struct* fs;
+  struct files_struct* files;
+  struct nsproxy* nsproxy;
   struct mm_struct* mm;
   struct css_set* cgroups;
   struct pid* thread_pid;
@@ -140,7 +189,11 @@ struct linux_binprm {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+  unsigned long bp;
   unsigned long bx;
+  unsigned long r10;
+  unsigned long r9;
+  unsigned long r8;
   unsigned long cx;
   unsigned long dx;
   unsigned long si;
@@ -154,6 +207,69 @@ struct pt_regs {
   int syscallno;
 };
 #endif
+
+/* io_uring: 6.18 and 7.2 keep the owner in tctx, before that it is req->task. */
+struct filename {
+  const char* name;
+};
+
+struct io_uring_task {
+  struct task_struct* task;
+};
+
+struct io_cqe {
+  __s32 res;
+};
+
+struct io_kiocb {
+  struct file* file;
+  __u8 opcode;
+  __u64 flags; /* four bytes before 6.10: its low bits are those of the request's own flags */
+  struct io_cqe cqe;
+  struct io_uring_task* tctx;
+};
+
+struct io_kiocb___owned {
+  struct task_struct* task;
+};
+
+struct open_how {
+  __u64 flags;
+  __u64 mode;
+};
+
+struct io_open {
+  int dfd;
+  __u32 file_slot; /* not 0: a direct descriptor, known to the ring alone */
+  struct filename* filename;
+  struct open_how how;
+};
+
+struct io_unlink {
+  int dfd;
+  int flags;
+  struct filename* filename;
+};
+
+struct io_rename {
+  int old_dfd;
+  int new_dfd;
+  struct filename* oldpath;
+  struct filename* newpath;
+};
+
+struct io_mkdir {
+  int dfd;
+  __u16 mode;
+  struct filename* filename;
+};
+
+struct io_link {
+  int old_dfd;
+  int new_dfd;
+  struct filename* oldpath;
+  struct filename* newpath;
+};
 
 struct seq_file;
 
@@ -172,8 +288,16 @@ struct bpf_iter__task {
 #define AA_PF_KTHREAD 0x00200000
 #define AA_SIGNAL_GROUP_EXIT 0x00000004
 
-/* BPF_FUNC_loop came with 5.17: asked of the running kernel's BTF, so that the branch is dead where it is missing. */
-enum bpf_func_id___probe { BPF_FUNC_loop___probe = 181 };
-#define AA_HAS_BPF_LOOP bpf_core_enum_value_exists(enum bpf_func_id___probe, BPF_FUNC_loop___probe)
+/* include/linux/fs.h */
+#define AA_FMODE_EXEC 0x20
+#define AA_FMODE_CREATED 0x100000
+
+/* bpf_loop and bpf_find_vma came with 5.17. Their callbacks are code that an older kernel cannot even skip, so every
+ * object is built twice; which of the two is loaded is found by trying. */
+#ifdef AA_NO_LOOP
+#define AA_HAS_BPF_LOOP 0
+#else
+#define AA_HAS_BPF_LOOP 1
+#endif
 
 #endif

@@ -4,6 +4,56 @@
 
 #include "lib/path.bpf.h"
 
+/* One step; true when the walk has ended. */
+static __always_inline int walk_step(struct aa_walk* walk) {
+  struct dentry* dentry = (struct dentry*)walk->dentry;
+  struct mount* mount = (struct mount*)walk->mount;
+  struct dentry* parent;
+  if (walk->dentry == walk->root_dentry && walk->mount == walk->root_mount) {
+    walk->end = AA_WALK_ROOT;
+    return 1;
+  }
+  if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) return walk_up_mount(walk, mount);
+  parent = BPF_CORE_READ(dentry, d_parent);
+  if (parent == dentry || !parent) {
+    walk->end = AA_WALK_DETACHED;
+    return 1;
+  }
+  if (walk_prepend(walk, dentry)) return 1;
+  walk->dentry = (__u64)parent;
+  return 0;
+}
+
+struct aa_walk_context {
+  struct aa_walk* walk;
+};
+
+static long walk_callback(__u32 index, struct aa_walk_context* context) {
+  (void)index;
+  return walk_step(context->walk);
+}
+
+/* Walks from `path` to `root` (both copied out of the kernel). Afterwards walk->end tells how it ended and
+ * walk->buffer[walk->off ..) holds the path, empty for the root itself. */
+static __noinline int walk_path(struct aa_walk* walk, struct path* path, struct path* root) {
+  if (!walk || !path || !root) return 0;
+  walk->dentry = (__u64)path->dentry;
+  walk->mount = (__u64)mount_of(path->mnt);
+  walk->root_dentry = (__u64)root->dentry;
+  walk->root_mount = (__u64)mount_of(root->mnt);
+  walk->off = AA_WALK_BUFFER;
+  walk->end = AA_WALK_RUNNING;
+  if (AA_HAS_BPF_LOOP) {
+    struct aa_walk_context context = {walk};
+    bpf_loop(AA_WALK_STEPS, walk_callback, &context, 0);
+  } else {
+    for (int i = 0; i < AA_WALK_STEPS_UNROLLED; i++)
+      if (walk_step(walk)) break;
+  }
+  if (walk->end == AA_WALK_RUNNING) walk->end = AA_WALK_TOO_LONG;
+  return 0;
+}
+
 /* How much of argv a record may carry, bytes. Set before load, at most AA_ARGV_LIMIT. */
 const volatile __u32 aa_argv_limit = 64 * 1024;
 

@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
+
+#include "state/path_rules.h"
 
 namespace aa {
 
@@ -29,6 +32,21 @@ struct Config {
     std::uint64_t reconcile_seconds = 60;
     bool operator==(const LineageKeys&) const = default;
   } lineage;
+
+  struct File {
+    std::uint64_t ring_kib = 4096;  // counts as resident memory, whole
+    std::string reads = "sum";
+    std::uint64_t interval_ms = 1000;
+    std::uint64_t sums = 16'384;
+    bool operator==(const File&) const = default;
+  } file;
+
+  struct Paths {
+    std::string shipped = "on";
+    std::string file;             // "" none
+    std::vector<PathRule> rules;  // what both say together, made when the configuration is loaded
+    bool operator==(const Paths&) const = default;
+  } paths;
 
   struct Jsonl {
     std::string path;  // "" = off

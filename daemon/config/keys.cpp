@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
 
+constexpr std::array<std::string_view, 2> kReads = {"sum", "each"};
+constexpr std::array<std::string_view, 2> kOnOff = {"on", "off"};
+
 constexpr std::array kKeys = {
     Key{"lifecycle", "ring_kib",
         IntegerKey{[](Config& c) -> std::uint64_t& { return c.lifecycle.ring_kib; }, 4, 1'048'576, true},
@@ -34,6 +37,20 @@ constexpr std::array kKeys = {
     Key{"lineage", "reconcile_seconds",
         IntegerKey{[](Config& c) -> std::uint64_t& { return c.lineage.reconcile_seconds; }, 1, 3600}, Applies::restart,
         "How often what is remembered is compared with the kernel's living processes, in seconds."},
+    Key{"file", "ring_kib", IntegerKey{[](Config& c) -> std::uint64_t& { return c.file.ring_kib; }, 4, 1'048'576, true},
+        Applies::restart, "Size of the ring buffer for file operations, in KiB."},
+    Key{"file", "reads", TextKey{[](Config& c) -> std::string& { return c.file.reads; }, kReads}, Applies::restart,
+        "Whether reads and writes of one process on one file are summed, or each is an event of its own."},
+    Key{"file", "interval_ms",
+        IntegerKey{[](Config& c) -> std::uint64_t& { return c.file.interval_ms; }, 10, 3'600'000}, Applies::restart,
+        "How often sums of reads and writes are told while their file stays open, in milliseconds."},
+    Key{"file", "sums", IntegerKey{[](Config& c) -> std::uint64_t& { return c.file.sums; }, 16, 1'048'576},
+        Applies::restart,
+        "How many open files can have their reads and writes summed at once; more are told one by one."},
+    Key{"paths", "shipped", TextKey{[](Config& c) -> std::string& { return c.paths.shipped; }, kOnOff},
+        Applies::restart, "Whether the shipped list of secrets is among the path rules."},
+    Key{"paths", "file", TextKey{[](Config& c) -> std::string& { return c.paths.file; }, {}}, Applies::restart,
+        "File with more path rules, one a line, in the form that aactl paths set reads; empty: there is none."},
     Key{"jsonl", "path", TextKey{[](Config& c) -> std::string& { return c.jsonl.path; }, {}}, Applies::restart,
         "File that every event is appended to as JSON Lines; empty: no such file is written."},
     Key{"log", "level", TextKey{[](Config& c) -> std::string& { return c.log.level; }, kLogLevels}, Applies::restart,

@@ -2,10 +2,6 @@
 // whole.
 #include "config/load.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -13,9 +9,9 @@
 
 #include "base/result.h"
 #include "base/text.h"
-#include "base/unique_fd.h"
 #include "config/given.h"
 #include "config/keys.h"
+#include "config/read_file.h"
 
 namespace aa {
 namespace {
@@ -141,25 +137,6 @@ class Judge {
   std::vector<Problem> problems_;
 };
 
-// The file's bytes, or what is wrong with it; errno_value 0 where no system call refused.
-Result<std::string> read_file(const std::string& path) {
-  // O_NONBLOCK: opening a FIFO must not wait for its writer.
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!fd) return Error{"cannot be opened", errno, {}};
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) return Error{"cannot be examined", errno, {}};
-  if (!S_ISREG(status.st_mode)) return Error{"is not a regular file", 0, {}};
-  std::string text;
-  for (char buffer[16 * 1024];;) {
-    const ssize_t got = ::read(fd.get(), buffer, sizeof(buffer));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Error{"cannot be read", errno, {}};
-    if (got == 0) return text;
-    text.append(buffer, static_cast<std::size_t>(got));
-    if (text.size() > kMostBytes) return Error{"is larger than 1 MiB: hardly a configuration", 0, {}};
-  }
-}
-
 }  // namespace
 
 std::optional<std::string> contradiction(const Config& config) {
@@ -194,7 +171,7 @@ Loaded parse_config(std::string_view text, const std::string& file) {
 }
 
 Loaded load_config(const std::string& path, Missing missing) {
-  const auto text = read_file(path);
+  const auto text = read_file(path, kMostBytes);
   if (text) return parse_config(*text, path);
   const Error& error = text.error();
   if (error.errno_value == ENOENT && missing == Missing::means_defaults) return Config{};

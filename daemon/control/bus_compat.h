@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace aa::bus {
 
@@ -29,6 +30,9 @@ inline bool process(sdbus::IConnection& connection) {
 inline int wake_fd(const sdbus::IConnection::PollData& data) {
   return data.eventFd;
 }
+inline void tell_changed(sdbus::IObject& object, const char* interface, const char* property) {
+  object.emitPropertiesChangedSignal(sdbus::InterfaceName{interface}, {sdbus::PropertyName{property}});
+}
 
 #else  // 1.x
 
@@ -46,6 +50,9 @@ inline bool process(sdbus::IConnection& connection) {
 }
 inline int wake_fd(const sdbus::IConnection::PollData&) {
   return -1;
+}
+inline void tell_changed(sdbus::IObject& object, const char* interface, const char* property) {
+  object.emitPropertiesChangedSignal(interface, std::vector<std::string>{property});
 }
 
 #endif

@@ -10,6 +10,7 @@ namespace aa {
 namespace {
 
 constexpr const char* kPath = "/org/agentassembly/Ebpfd1";
+constexpr const char* kManagerInterface = "org.agentassembly.Ebpfd1.Manager";
 
 using Adaptors =
     sdbus::AdaptorInterfaces<org::agentassembly::Ebpfd1::Manager_adaptor, org::agentassembly::Ebpfd1::Lineage_adaptor>;
@@ -92,6 +93,15 @@ class Exported final : public BusObject, private Adaptors {
     };
   }
 
+  // The set is in force: whoever asked learns its generation, and so does everybody who listens.
+  ManagerService::Then answer_with_generation(const Pending<std::uint64_t>& pending) {
+    return [this, pending](const Answer& answer) {
+      if (const auto* refusal = std::get_if<Refusal>(&answer.outcome)) return pending->refuse(*refusal);
+      pending->values(std::stoull(std::get<std::string>(answer.outcome)));
+      bus::tell_changed(getObject(), kManagerInterface, "PathFilterGeneration");
+    };
+  }
+
   // ---- Manager ----
 
   void StartMonitoring(sdbus::Result<std::string>&& result, std::uint32_t pid, Dict options) override {
@@ -132,21 +142,30 @@ class Exported final : public BusObject, private Adaptors {
   void StartMonitoringUnit(sdbus::Result<std::string>&& result, std::string, Dict) override {
     later("StartMonitoringUnit", std::move(result));
   }
-  void UpdatePathFilter(sdbus::Result<std::uint64_t>&& result,
-                        std::vector<sdbus::Struct<std::string, std::string>>) override {
-    later("UpdatePathFilter", std::move(result));
+  void UpdatePathFilter(sdbus::Result<std::uint64_t>&& result, std::vector<PatternRow> patterns) override {
+    enter("UpdatePathFilter", std::move(result),
+          [this, patterns](const Caller&, const Pending<std::uint64_t>& pending) {
+            std::vector<NewRuleRow> rules;
+            for (const PatternRow& row : patterns) rules.emplace_back(std::get<0>(row), std::get<1>(row), Dict{});
+            manager_.set_path_rules(rules, answer_with_generation(pending));
+          });
   }
-  void SetPathRules(sdbus::Result<std::uint64_t>&& result,
-                    std::vector<sdbus::Struct<std::string, std::string, Dict>>) override {
-    later("SetPathRules", std::move(result));
+  void SetPathRules(sdbus::Result<std::uint64_t>&& result, std::vector<NewRuleRow> rules) override {
+    enter("SetPathRules", std::move(result), [this, rules](const Caller&, const Pending<std::uint64_t>& pending) {
+      manager_.set_path_rules(rules, answer_with_generation(pending));
+    });
   }
-  void GetPathFilter(
-      sdbus::Result<std::uint64_t, std::vector<sdbus::Struct<std::string, std::string, std::string, Dict>>>&& result)
-      override {
-    later("GetPathFilter", std::move(result));
+  void GetPathFilter(sdbus::Result<std::uint64_t, std::vector<RuleRow>>&& result) override {
+    using Rules = Pending<std::uint64_t, std::vector<RuleRow>>;
+    enter("GetPathFilter", std::move(result), [this](const Caller&, const Rules& pending) {
+      pending->values(manager_.path_generation(), manager_.path_rules());
+    });
   }
-  void TestPath(sdbus::Result<std::string, std::string>&& result, std::string) override {
-    later("TestPath", std::move(result));
+  void TestPath(sdbus::Result<std::string, std::string>&& result, std::string path) override {
+    enter("TestPath", std::move(result), [this, path](const Caller&, const Pending<std::string, std::string>& pending) {
+      const auto verdict = manager_.test_path(path);
+      pending->values(verdict.verdict, verdict.rule);
+    });
   }
   void TestCommand(sdbus::Result<std::string, std::string, std::string>&& result, std::vector<std::string>) override {
     later("TestCommand", std::move(result));
@@ -161,7 +180,7 @@ class Exported final : public BusObject, private Adaptors {
   std::map<std::string, std::uint64_t> Counters() override {
     return property([this] { return manager_.counters(); });
   }
-  std::uint64_t PathFilterGeneration() override { return 0; }
+  std::uint64_t PathFilterGeneration() override { return manager_.path_generation(); }
   std::string ConfigFile() override { return to_bus_string(house_.config_file); }
   std::uint64_t BootTime() override { return house_.boot_time_ns; }
 

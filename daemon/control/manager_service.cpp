@@ -6,17 +6,19 @@
 #include <utility>
 #include <variant>
 
+#include "base/text.h"
 #include "control/convert.h"
 #include "control/options.h"
 #include "control/pidfd.h"
 #include "control/refuse.h"
+#include "state/rules_text.h"
 
 namespace aa {
 
 namespace {
 
 // The types an event line can have in this version.
-constexpr std::array<std::string_view, 8> kEventTypes = {"fork", "exec", "exit",   "alert",
+constexpr std::array<std::string_view, 9> kEventTypes = {"fork", "exec", "exit",   "file", "alert",
                                                          "loss", "gap",  "target", "probe"};
 
 // Never repeats in the daemon's life: an answer meant for a Control that has been replaced must find nobody.
@@ -76,6 +78,43 @@ std::optional<Severity> read_severity(const Options& options) {
   return severity;
 }
 
+// One rule of SetPathRules; what is wrong names its place.
+PathRule read_rule(const NewRuleRow& row, std::size_t number) {
+  PathRule rule;
+  rule.pattern = std::get<0>(row);
+  const std::string where = "rule " + std::to_string(number) + ": ";
+  const auto verdict = parse_verdict(std::get<1>(row));
+  if (!verdict)
+    throw Refused(Fault::invalid_pattern, where + "the verdict of \"" + rule.pattern.substr(0, 200) +
+                                              "\" must be deny or allow, not \"" + std::get<1>(row).substr(0, 40) +
+                                              "\"");
+  rule.verdict = *verdict;
+  const Options options(std::get<2>(row), "rule option", {"ops", "severity", "category", "target"});
+  if (const auto names = options.texts("ops")) {
+    const auto ops = parse_ops(*names);
+    if (const auto* wrong = std::get_if<std::string>(&ops)) refuse_value(where + *wrong);
+    rule.ops = std::get<OpSet>(ops);
+  }
+  if (const auto severity = options.text("severity")) {
+    rule.severity = parse_severity(*severity);
+    if (!rule.severity) refuse_value(where + "the option 'severity' must be one of info, warning, critical");
+  }
+  rule.category = options.text("category").value_or("");
+  rule.target = options.text("target").value_or("");
+  if (const auto wrong = check_rule(rule)) throw Refused(Fault::invalid_pattern, where + *wrong);
+  return rule;
+}
+
+RuleRow rule_row(const PathRule& rule) {
+  Dict options;
+  if (rule.ops != kAllOps) options["ops"] = sdbus::Variant{op_names(rule.ops)};
+  if (rule.severity) options["severity"] = sdbus::Variant{std::string(name_of(*rule.severity))};
+  if (!rule.category.empty()) options["category"] = sdbus::Variant{to_bus_string(rule.category)};
+  if (!rule.target.empty()) options["target"] = sdbus::Variant{to_bus_string(rule.target)};
+  return RuleRow{to_bus_string(rule.pattern), std::string(name_of(rule.verdict)), std::string(name_of(rule.layer)),
+                 std::move(options)};
+}
+
 Fault fault_of(const Error& error) {
   return error.errno_value == EMFILE || error.errno_value == ENFILE || error.errno_value == EUSERS
              ? Fault::limit_reached
@@ -101,6 +140,36 @@ void ManagerService::start_monitoring_pidfd(const Caller& caller, int pidfd, con
 void ManagerService::stop_monitoring(const std::string& target, Then then) {
   const Token token = next_token();
   send(StopMonitoring{token, target}, token, std::move(then));
+}
+
+void ManagerService::set_path_rules(const std::vector<NewRuleRow>& rows, Then then) {
+  SetPathRules command;
+  command.token = next_token();
+  for (const NewRuleRow& row : rows) command.rules.push_back(read_rule(row, command.rules.size() + 1));
+  const Token token = command.token;
+  send(std::move(command), token, std::move(then));
+}
+
+std::vector<RuleRow> ManagerService::path_rules() const {
+  if (!house_.monitor->sees_files())
+    throw Refused(Fault::not_supported,
+                  "no program that sees file operations runs on this kernel, so no path rules are in force; "
+                  "aactl status says why");
+  std::vector<RuleRow> out;
+  for (const PathRule& rule : house_.monitor->path_rules().rules()) out.push_back(rule_row(rule));
+  return out;
+}
+
+ManagerService::PathVerdict ManagerService::test_path(const std::string& path) const {
+  if (path.empty() || path.front() != '/')
+    refuse_value("give an absolute path: it is judged as text, nothing is opened");
+  PathQuery query;
+  const std::string normal = lexically_normal(path);
+  query.path = normal;
+  query.any_op = true;
+  const Judgement judgement = house_.monitor->path_rules().judge(query);
+  return {std::string(name_of(judgement.verdict)),
+          judgement.rule == nullptr ? "" : to_bus_string(judgement.rule->pattern)};
 }
 
 void ManagerService::send(Command command, Token token, Then then) {

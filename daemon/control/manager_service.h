@@ -26,9 +26,18 @@ class ManagerService {
   void start_monitoring(const Caller& caller, std::uint32_t pid, const Dict& options, Then then);
   void start_monitoring_pidfd(const Caller& caller, int pidfd, const Dict& options, Then then);
   void stop_monitoring(const std::string& target, Then then);
+  void set_path_rules(const std::vector<NewRuleRow>& rows, Then then);
 
   std::vector<TargetRow> list_targets() const;
   UniqueFd subscribe(const Dict& filter) const;
+
+  std::vector<RuleRow> path_rules() const;
+  std::uint64_t path_generation() const { return house_.monitor->path_rules().generation(); }
+  struct PathVerdict {
+    std::string verdict;
+    std::string rule;
+  };
+  PathVerdict test_path(const std::string& path) const;
 
   std::vector<ProbeRow> probe_states() const;
   std::map<std::string, std::uint64_t> counters() const;

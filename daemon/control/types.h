@@ -22,4 +22,9 @@ using TargetRow = sdbus::Struct<std::string, std::string, std::uint32_t, std::st
 // (sssis): family, program, state, errno, reason
 using ProbeRow = sdbus::Struct<std::string, std::string, std::string, std::int32_t, std::string>;
 
+// (ss), (ssa{sv}): pattern, verdict, options; (sssa{sv}): pattern, verdict, layer, options
+using PatternRow = sdbus::Struct<std::string, std::string>;
+using NewRuleRow = sdbus::Struct<std::string, std::string, Dict>;
+using RuleRow = sdbus::Struct<std::string, std::string, std::string, Dict>;
+
 }  // namespace aa

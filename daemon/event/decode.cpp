@@ -1,4 +1,5 @@
-// event/decode.cpp: the only reader of bpf/abi/event.h. Nothing in a record is believed before it is checked.
+// event/decode.cpp: with decode_file.cpp the only reader of bpf/abi/event.h. Nothing in a record is believed before it
+// is checked.
 #include "event/decode.h"
 
 #include <cstring>
@@ -7,6 +8,7 @@
 #include <type_traits>
 
 #include "abi/event.h"
+#include "event/decode_file.h"
 
 namespace aa {
 namespace {
@@ -173,6 +175,10 @@ Result<Event> decode(std::span<const std::byte> record) {
       return decode_exec(header, record);
     case AA_KIND_EXIT:
       return decode_exit(header, record);
+    case AA_KIND_FILE:
+      return decode_file(event_of(header), record);
+    case AA_KIND_FILE_SUM:
+      return decode_file_sum(event_of(header), record);
     default:
       return bad("unknown kind " + std::to_string(header.kind));
   }

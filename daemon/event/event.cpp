@@ -17,11 +17,18 @@ bool parse_decimal(std::string_view text, Number& value) {
 
 // In the order of EventBody's alternatives.
 constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kTypes = {
-    "fork", "exec", "exit", "alert", "loss", "gap", "target", "probe", "refused", "adopted"};
+    "fork", "exec", "exit", "file", "alert", "loss", "gap", "target", "probe", "refused", "adopted", "sum"};
 
 constexpr std::array<std::string_view, 3> kSeverities = {"info", "warning", "critical"};
 constexpr std::array<std::string_view, 5> kProbeStates = {"attached", "standby", "degraded", "failed", "unavailable"};
 constexpr std::array<std::string_view, 4> kTargetChanges = {"added", "removed", "exited", "adopted"};
+constexpr std::array<std::string_view, kFileOps> kFileOpNames = {
+    "open",   "read", "write",   "create",   "unlink", "rmdir", "mkdir", "mknod",
+    "rename", "link", "symlink", "truncate", "chmod",  "chown", "mmap",  "mprotect"};
+constexpr std::array<std::string_view, 3> kVerdicts = {"none", "allow", "deny"};
+constexpr std::array<std::string_view, 3> kResolutions = {"kernel", "user", "unresolved"};
+constexpr std::array<std::string_view, 4> kFileHooks = {"tracepoint", "kprobe", "fentry", "lsm"};
+constexpr std::array<std::string_view, 2> kFileVias = {"syscall", "io_uring"};
 
 }  // namespace
 
@@ -60,6 +67,33 @@ std::optional<Severity> parse_severity(std::string_view name) {
     if (kSeverities[at] == name) return static_cast<Severity>(at);
   }
   return std::nullopt;
+}
+
+std::string_view name_of(FileOp op) {
+  return kFileOpNames[static_cast<std::size_t>(op)];
+}
+
+std::optional<FileOp> parse_file_op(std::string_view name) {
+  for (std::size_t at = 0; at < kFileOpNames.size(); ++at) {
+    if (kFileOpNames[at] == name) return static_cast<FileOp>(at);
+  }
+  return std::nullopt;
+}
+
+std::string_view name_of(Verdict verdict) {
+  return kVerdicts[static_cast<std::size_t>(verdict)];
+}
+
+std::string_view name_of(Resolution resolution) {
+  return kResolutions[static_cast<std::size_t>(resolution)];
+}
+
+std::string_view name_of(FileHook hook) {
+  return kFileHooks[static_cast<std::size_t>(hook)];
+}
+
+std::string_view name_of(FileVia via) {
+  return kFileVias[static_cast<std::size_t>(via)];
 }
 
 }  // namespace aa

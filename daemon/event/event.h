@@ -5,6 +5,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -83,7 +84,94 @@ struct RefusedBody {  // the header's process forked a child that found no room 
   ProcessId child;
   std::uint32_t child_ns_pid = 0;
 };
+// Names reads and writes summed by the kernel: one process's use of one open file.
+struct SumKey {
+  ProcessId process;
+  std::uint64_t file = 0;
+  std::uint64_t ino = 0;
+  std::uint32_t dev = 0;
+  std::uint32_t inode_generation = 0;
+
+  auto operator<=>(const SumKey&) const = default;
+};
+struct FileSum {
+  SumKey key;
+  std::uint32_t slot = 0;
+  std::uint64_t last_boot_ns = 0;
+  std::uint64_t generation = 0;
+  std::uint64_t read_bytes = 0;
+  std::uint64_t reads = 0;
+  std::uint64_t write_bytes = 0;
+  std::uint64_t writes = 0;
+};
+struct FileSumBody {  // a sum ended with its file's last descriptor
+  FileSum sum;
+};
 struct AdoptedBody {};  // the header's process entered the watched set while its tree was being enrolled
+
+enum class FileOp : std::uint8_t {
+  open,
+  read,
+  write,
+  create,
+  unlink,
+  rmdir,
+  mkdir,
+  mknod,
+  rename,
+  link,
+  symlink,
+  truncate,
+  chmod,
+  chown,
+  mmap,
+  mprotect,
+};
+inline constexpr std::size_t kFileOps = 16;
+
+enum class Verdict : std::uint8_t { none, allow, deny };
+enum class Resolution : std::uint8_t { kernel, user, unresolved };
+enum class FileHook : std::uint8_t { tracepoint, kprobe, fentry, lsm };
+enum class FileVia : std::uint8_t { syscall, io_uring };
+
+// Where a path leads, and how sure that is. Paths are exact bytes.
+struct FilePath {
+  std::string path;       // as the process's root shows it; "" unknown
+  std::string ns_path;    // from the mount namespace's root, "" when it is the same
+  std::string requested;  // what the program passed, "" when it passed none or the very path
+  bool deleted = false;
+  bool outside_root = false;  // the process's root was not met on the way up
+  bool detached = false;      // no place in this mount namespace's tree: memfd, pipe, unmounted, another namespace
+  bool too_long = false;      // a tail
+  bool changed = false;       // the string was another one when the call returned
+
+  const std::string& from_namespace() const { return ns_path.empty() ? path : ns_path; }
+  // Resolved to the end: may be matched as a path.
+  bool whole() const { return !path.empty() && !detached && !too_long; }
+};
+
+struct FileBody {
+  FileOp op = FileOp::open;
+  FilePath at;
+  std::optional<FilePath> to;          // the second path of rename, link and symlink
+  std::optional<std::uint32_t> flags;  // open's, as the kernel took them; prot of mmap and mprotect
+  std::optional<std::uint32_t> mode;   // open with O_CREAT, mkdir, mknod, chmod
+  std::int64_t result = 0;             // descriptor, bytes, or a negative errno
+  std::optional<std::uint64_t> bytes;  // read, write: moved
+  std::uint64_t count = 1;             // calls this event stands for
+  std::uint32_t dev = 0;               // the kernel's own pair, 0 when no object was seen
+  std::uint64_t ino = 0;
+  std::uint32_t inode_generation = 0;
+  Verdict verdict = Verdict::none;  // set by the Monitor, with rule and sensitive
+  std::string rule;
+  std::uint64_t generation = 0;  // of the rules it was judged by
+  bool sensitive = false;
+  Resolution resolution = Resolution::unresolved;
+  FileHook hook = FileHook::tracepoint;
+  FileVia via = FileVia::syscall;
+  std::vector<std::uint32_t> objects;  // rule objects the kernel met; never shown
+  std::uint64_t sum_key = 0;           // names the kernel's sum this opened, 0 none; never shown
+};
 
 enum class Severity : std::uint8_t { info, warning, critical };
 
@@ -94,7 +182,7 @@ struct AncestryItem {
 };
 
 struct AlertBody {
-  std::string kind;  // "watched-set-full", "events-lost", "probe-lost"
+  std::string kind;  // "sensitive-path", "watched-set-full", "events-lost", "probe-lost"
   Severity severity = Severity::warning;
   std::string rule;
   std::string summary;  // one plain sentence
@@ -136,8 +224,8 @@ struct ProbeBody {
   bool operator==(const ProbeBody&) const = default;
 };
 
-using EventBody = std::variant<ForkBody, ExecBody, ExitBody, AlertBody, LossBody, GapBody, TargetBody, ProbeBody,
-                               RefusedBody, AdoptedBody>;
+using EventBody = std::variant<ForkBody, ExecBody, ExitBody, FileBody, AlertBody, LossBody, GapBody, TargetBody,
+                               ProbeBody, RefusedBody, AdoptedBody, FileSumBody>;
 
 struct Event {
   std::uint64_t seq = 0;      // order of delivery; set by the Monitor
@@ -149,11 +237,18 @@ struct Event {
   EventBody body;
 };
 
-// The `type` member: "fork" "exec" "exit" "alert" "loss" "gap" "target" "probe" ("refused"/"adopted" never shown).
+// The `type` member: "fork" "exec" "exit" "file" "alert" "loss" "gap" "target" "probe" ("refused"/"adopted" never
+// shown).
 std::string_view type_name(const EventBody& body);
 std::string_view name_of(Severity severity);    // "info" "warning" "critical"
 std::string_view name_of(ProbeState state);     // "attached" …
 std::string_view name_of(TargetChange change);  // "added" …
 std::optional<Severity> parse_severity(std::string_view name);
+std::string_view name_of(FileOp op);  // "open" …
+std::optional<FileOp> parse_file_op(std::string_view name);
+std::string_view name_of(Verdict verdict);        // "none" "allow" "deny"
+std::string_view name_of(Resolution resolution);  // "kernel" "user" "unresolved"
+std::string_view name_of(FileHook hook);          // "tracepoint" …
+std::string_view name_of(FileVia via);            // "syscall" "io_uring"
 
 }  // namespace aa

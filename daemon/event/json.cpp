@@ -2,139 +2,12 @@
 #include "event/json.h"
 
 #include <array>
-#include <charconv>
 #include <chrono>
-#include <concepts>
 
-#include "base/text.h"
+#include "event/json_object.h"
 
 namespace aa {
 namespace {
-
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
-
-// What a byte needs inside a JSON string: 0 nothing, 1 look closer (a multi-byte sequence), else an escape.
-constexpr char kUnicodeEscape = 'u';
-constexpr std::array<char, 256> kEscapes = [] {
-  std::array<char, 256> table{};
-  for (std::size_t byte = 0; byte < 0x20; ++byte) table[byte] = kUnicodeEscape;
-  for (std::size_t byte = 0x80; byte < 0x100; ++byte) table[byte] = 1;
-  table['\b'] = 'b';
-  table['\t'] = 't';
-  table['\n'] = 'n';
-  table['\f'] = 'f';
-  table['\r'] = 'r';
-  table['"'] = '"';
-  table['\\'] = '\\';
-  return table;
-}();
-
-void append_escape(std::string& out, char character, char escape) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  out.push_back('\\');
-  out.push_back(escape);
-  if (escape != kUnicodeEscape) return;
-  out.append("00");
-  out.push_back(kDigits[static_cast<unsigned char>(character) >> 4]);
-  out.push_back(kDigits[character & 0xF]);
-}
-
-// Appends a quoted string; clean runs are copied whole. False when U+FFFD stands for something that was no UTF-8.
-bool append_string(std::string& out, std::string_view bytes) {
-  bool exact = true;
-  std::size_t run = 0;
-  out.push_back('"');
-  for (std::size_t at = 0; at < bytes.size();) {
-    const char escape = kEscapes[static_cast<unsigned char>(bytes[at])];
-    if (escape == 0) {
-      ++at;
-      continue;
-    }
-    const Utf8Sequence sequence = utf8_sequence(bytes, at);
-    if (escape == 1 && sequence.valid) {
-      at += sequence.length;
-      continue;
-    }
-    out.append(bytes, run, at - run);
-    if (escape == 1) {
-      out.append(kReplacement);
-      exact = false;
-    } else {
-      append_escape(out, bytes[at], escape);
-    }
-    at += sequence.length;
-    run = at;
-  }
-  out.append(bytes, run, bytes.size() - run);
-  out.push_back('"');
-  return exact;
-}
-
-void append_number(std::string& out, std::integral auto value) {
-  std::array<char, 24> digits;
-  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
-  out.append(digits.data(), end);
-}
-
-// One JSON object being written: opened by the constructor, closed by close(). Keys are ours and need no escaping.
-class Object {
- public:
-  explicit Object(std::string& out) : out_(out) { out_.push_back('{'); }
-
-  std::string& key(std::string_view name, std::string_view suffix = {}) {
-    if (!first_) out_.push_back(',');
-    first_ = false;
-    out_.append("\"").append(name).append(suffix).append("\":");
-    return out_;
-  }
-  void number(std::string_view name, std::integral auto value) { append_number(key(name), value); }
-  void boolean(std::string_view name, bool value) { key(name).append(value ? "true" : "false"); }
-  void only_true(std::string_view name, bool value) {
-    if (value) boolean(name, value);
-  }
-  // Our own words.
-  void words(std::string_view name, std::string_view value) { append_string(key(name), value); }
-  void id(std::string_view name, const ProcessId& value) {
-    key(name).push_back('"');
-    append_number(out_, value.pid);
-    out_.push_back('-');
-    append_number(out_, value.start_ns);
-    out_.push_back('"');
-  }
-  // Bytes a program chose: what is not UTF-8 has its exact sibling.
-  void bytes(std::string_view name, std::string_view value) {
-    if (append_string(key(name), value)) return;
-    key(name, "_base64").append("\"").append(base64(value)).append("\"");
-  }
-  void list(std::string_view name, const std::vector<std::string>& values);
-  void close() { out_.push_back('}'); }
-
- private:
-  std::string& out_;
-  bool first_ = true;
-};
-
-// The sibling has the same length, null where the text is exact.
-void Object::list(std::string_view name, const std::vector<std::string>& values) {
-  bool exact = true;
-  key(name).push_back('[');
-  for (const std::string& value : values) {
-    if (&value != &values.front()) out_.push_back(',');
-    if (!append_string(out_, value)) exact = false;
-  }
-  out_.push_back(']');
-  if (exact) return;
-  key(name, "_base64").push_back('[');
-  for (const std::string& value : values) {
-    if (&value != &values.front()) out_.push_back(',');
-    if (is_utf8(value)) {
-      out_.append("null");
-    } else {
-      out_.append("\"").append(base64(value)).append("\"");
-    }
-  }
-  out_.push_back(']');
-}
 
 void append_padded(std::string& out, unsigned value, int width) {
   std::array<char, 9> digits;
@@ -170,14 +43,14 @@ void append_time(std::string& out, std::int64_t wall_ns) {
 }
 
 void append_target(std::string& out, const TargetRef& target) {
-  Object object(out);
+  JsonObject object(out);
   object.words("id", target.id);
   object.bytes("name", target.name);
   object.close();
 }
 
 void append_process(std::string& out, const ProcessRef& process) {
-  Object object(out);
+  JsonObject object(out);
   object.id("id", process.id);
   object.number("pid", process.id.pid);
   object.number("tid", process.tid);
@@ -195,18 +68,18 @@ void append_process(std::string& out, const ProcessRef& process) {
 }
 
 // One overload a body: the event's own member.
-void append_body(Object& event, std::string& out, const ForkBody& body) {
+void append_body(JsonObject& event, std::string& out, const ForkBody& body) {
   event.key("fork");
-  Object object(out);
+  JsonObject object(out);
   object.id("child_id", body.child);
   object.number("child_pid", body.child.pid);
   if (body.child_ns_pid != 0 && body.child_ns_pid != body.child.pid) object.number("child_ns_pid", body.child_ns_pid);
   object.close();
 }
 
-void append_body(Object& event, std::string& out, const ExecBody& body) {
+void append_body(JsonObject& event, std::string& out, const ExecBody& body) {
   event.key("exec");
-  Object object(out);
+  JsonObject object(out);
   object.bytes("filename", body.filename);
   object.list("argv", body.argv);
   object.boolean("argv_truncated", body.argv_truncated);
@@ -224,9 +97,9 @@ void append_body(Object& event, std::string& out, const ExecBody& body) {
   object.close();
 }
 
-void append_body(Object& event, std::string& out, const ExitBody& body) {
+void append_body(JsonObject& event, std::string& out, const ExitBody& body) {
   event.key("exit");
-  Object object(out);
+  JsonObject object(out);
   object.number("code", body.status >> 8 & 0xFF);
   object.number("signal", body.status & 0x7F);
   object.boolean("core_dumped", (body.status & 0x80) != 0);
@@ -234,9 +107,9 @@ void append_body(Object& event, std::string& out, const ExitBody& body) {
   object.close();
 }
 
-void append_body(Object& event, std::string& out, const AlertBody& body) {
+void append_body(JsonObject& event, std::string& out, const AlertBody& body) {
   event.key("alert");
-  Object object(out);
+  JsonObject object(out);
   object.words("kind", body.kind);
   object.words("severity", name_of(body.severity));
   if (!body.rule.empty()) object.words("rule", body.rule);
@@ -244,7 +117,7 @@ void append_body(Object& event, std::string& out, const AlertBody& body) {
   object.key("ancestry").push_back('[');
   for (const AncestryItem& item : body.ancestry) {
     if (&item != &body.ancestry.front()) out.push_back(',');
-    Object entry(out);
+    JsonObject entry(out);
     entry.id("id", item.id);
     entry.bytes("exe", item.exe);
     entry.list("argv", item.argv);
@@ -255,9 +128,9 @@ void append_body(Object& event, std::string& out, const AlertBody& body) {
   object.close();
 }
 
-void append_body(Object& event, std::string& out, const LossBody& body) {
+void append_body(JsonObject& event, std::string& out, const LossBody& body) {
   event.key("loss");
-  Object object(out);
+  JsonObject object(out);
   object.words("family", body.family);
   object.words("cause", body.cause);
   object.number("count", body.count);
@@ -266,18 +139,18 @@ void append_body(Object& event, std::string& out, const LossBody& body) {
   object.close();
 }
 
-void append_body(Object& event, std::string& out, const GapBody& body) {
+void append_body(JsonObject& event, std::string& out, const GapBody& body) {
   event.key("gap");
-  Object object(out);
+  JsonObject object(out);
   object.number("from_boot_ns", body.from_boot_ns);
   object.number("to_boot_ns", body.to_boot_ns);
   object.words("reason", body.reason);
   object.close();
 }
 
-void append_body(Object& event, std::string& out, const TargetBody& body) {
+void append_body(JsonObject& event, std::string& out, const TargetBody& body) {
   event.key("target_change");
-  Object object(out);
+  JsonObject object(out);
   object.words("change", name_of(body.change));
   if (body.change == TargetChange::added || body.change == TargetChange::adopted) {
     object.number("adopted", body.adopted);
@@ -285,9 +158,9 @@ void append_body(Object& event, std::string& out, const TargetBody& body) {
   object.close();
 }
 
-void append_body(Object& event, std::string& out, const ProbeBody& body) {
+void append_body(JsonObject& event, std::string& out, const ProbeBody& body) {
   event.key("probe");
-  Object object(out);
+  JsonObject object(out);
   object.words("family", body.family);
   object.words("program", body.program);
   object.words("hook", body.hook);
@@ -298,13 +171,14 @@ void append_body(Object& event, std::string& out, const ProbeBody& body) {
 }
 
 // Kernel-only: they end in the Monitor.
-void append_body(Object&, std::string&, const RefusedBody&) {}
-void append_body(Object&, std::string&, const AdoptedBody&) {}
+void append_body(JsonObject&, std::string&, const RefusedBody&) {}
+void append_body(JsonObject&, std::string&, const AdoptedBody&) {}
+void append_body(JsonObject&, std::string&, const FileSumBody&) {}
 
 }  // namespace
 
 void append_json(std::string& out, const Event& event) {
-  Object object(out);
+  JsonObject object(out);
   object.number("v", 1);
   object.number("seq", event.seq);
   append_time(object.key("time"), event.wall_ns);

@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdarg>
-#include <cstdio>
 
 #include "abi/filter.h"
 #include "exec.skel.h"
+#include "exec_old.skel.h"
+#include "probe/kernel_age.h"
+#include "probe/libbpf_log.h"
 
 namespace aa {
 
@@ -21,23 +22,6 @@ struct ExecFamily::Program {
 };
 
 namespace {
-
-// libbpf's own words, kept for the error text: the verifier's last lines are what a developer needs.
-std::string& libbpf_log() {
-  static std::string log;
-  return log;
-}
-
-int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
-  if (level == LIBBPF_DEBUG) return 0;
-  std::array<char, 4096> line{};
-  const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
-  constexpr std::size_t kKeep = 8192;
-  std::string& log = libbpf_log();
-  if (length > 0) log.append(line.data());
-  if (log.size() > kKeep) log.erase(0, log.size() - kKeep);
-  return length;
-}
 
 std::string hint_for(int error) {
   if (error == EPERM || error == EACCES)
@@ -53,13 +37,6 @@ bool is_lasting(int error) {
          error == EOPNOTSUPP;
 }
 
-std::string last_line(const std::string& log) {
-  const auto end = log.find_last_not_of('\n');
-  if (end == std::string::npos) return "";
-  const auto begin = log.find_last_of('\n', end);
-  return log.substr(begin == std::string::npos ? 0 : begin + 1, end - (begin == std::string::npos ? 0 : begin + 1) + 1);
-}
-
 }  // namespace
 
 ExecFamily::ExecFamily() : skeleton_(nullptr, &exec_bpf__destroy) {}
@@ -73,7 +50,7 @@ Result<std::unique_ptr<ExecFamily>> ExecFamily::make(const ExecFamilySettings& s
   if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0)
     return Error{"load the exec family: this kernel shows no BTF at /sys/kernel/btf/vmlinux", errno,
                  "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (all Debian kernels from 11 on are)", true};
-  libbpf_set_print(keep_log);
+  LibbpfLog::capture();
   std::unique_ptr<ExecFamily> family(new ExecFamily);
   Status opened = family->open(settings, /*raw=*/false);
   if (!opened) opened = family->open(settings, /*raw=*/true);
@@ -84,9 +61,9 @@ Result<std::unique_ptr<ExecFamily>> ExecFamily::make(const ExecFamilySettings& s
 
 Status ExecFamily::open(const ExecFamilySettings& settings, bool raw) {
   programs_.clear();
-  libbpf_log().clear();
+  LibbpfLog::clear();
   raw_ = raw;
-  skeleton_.reset(exec_bpf__open());
+  skeleton_.reset(open_for_kernel<exec_bpf>(&exec_bpf__create_skeleton, &exec_old_bpf::elf_bytes));
   if (!skeleton_) return Error{"open the exec family", errno, hint_for(errno)};
   auto& maps = skeleton_->maps;
   bpf_map__set_max_entries(maps.aa_lifecycle, settings.ring_bytes);
@@ -100,7 +77,7 @@ Status ExecFamily::open(const ExecFamilySettings& settings, bool raw) {
   for (bpf_program* program : {progs.aa_fork_raw, progs.aa_exec_raw, progs.aa_exit_raw, progs.aa_failed_raw})
     bpf_program__set_autoload(program, raw);
   if (const int error = exec_bpf__load(skeleton_.get()); error != 0)
-    return Error{"load the exec family: " + last_line(libbpf_log()), -error, hint_for(-error), is_lasting(-error)};
+    return Error{"load the exec family: " + LibbpfLog::last_line(), -error, hint_for(-error), is_lasting(-error)};
   return Done{};
 }
 
@@ -197,14 +174,20 @@ int ExecFamily::moves_fd() const {
 int ExecFamily::ledger_fd() const {
   return bpf_map__fd(skeleton_->maps.aa_ledger);
 }
+int ExecFamily::watched_fd() const {
+  return bpf_map__fd(skeleton_->maps.aa_watched);
+}
+int ExecFamily::watch_data_fd() const {
+  return bpf_map__fd(skeleton_->maps.data_watch);
+}
 int ExecFamily::scan_link_fd() const {
   return bpf_link__fd(scan_link_.get());
 }
 volatile aa_scan& ExecFamily::scan() const {
-  return *reinterpret_cast<aa_scan*>(&skeleton_->bss->aa_scan_state);
+  return *reinterpret_cast<aa_scan*>(&skeleton_->data_watch->aa_scan_state);
 }
 void ExecFamily::set_enrolling(bool on) {
-  __atomic_store_n(&skeleton_->bss->aa_enrolling, on ? 1u : 0u, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&skeleton_->data_watch->aa_enrolling, on ? 1u : 0u, __ATOMIC_SEQ_CST);
 }
 
 }  // namespace aa

@@ -37,6 +37,8 @@ class ExecFamily {
   int targets_fd() const;
   int moves_fd() const;
   int ledger_fd() const;
+  int watched_fd() const;
+  int watch_data_fd() const;
   int scan_link_fd() const;
   volatile aa_scan& scan() const;
   void set_enrolling(bool on);

@@ -41,8 +41,9 @@ ProcessId id_of(const aa_task_row& row) {
 
 }  // namespace
 
-Result<std::unique_ptr<KernelState>> KernelState::make(ExecFamily& family, CgroupNames& cgroups) {
-  std::unique_ptr<KernelState> state(new KernelState(family, cgroups));
+Result<std::unique_ptr<KernelState>> KernelState::make(ExecFamily& family, const FileFamily& files,
+                                                       CgroupNames& cgroups) {
+  std::unique_ptr<KernelState> state(new KernelState(family, files, cgroups));
   void* targets =
       ::mmap(nullptr, page_rounded(kTargetsBytes), PROT_READ | PROT_WRITE, MAP_SHARED, family.targets_fd(), 0);
   if (targets == MAP_FAILED) return Error{"map the targets table", errno, ""};
@@ -303,15 +304,16 @@ Reconciled KernelState::reconcile() {
 
 std::uint64_t KernelState::lost() const {
   std::uint64_t lost = family_.recursion_misses();
-  for (const std::uint32_t cause : {AA_CAUSE_RING_FULL, AA_CAUSE_SCRATCH}) lost += ledger_row(cause).count;
+  for (const std::uint32_t cause : {AA_CAUSE_RING_FULL, AA_CAUSE_SCRATCH})
+    lost += ledger_row(AA_FAMILY_EXEC, cause).count;
   return lost;
 }
 
 // Summed over the CPUs.
-aa_ledger_row KernelState::ledger_row(std::uint32_t cause) const {
+aa_ledger_row KernelState::ledger_row(std::uint32_t family, std::uint32_t cause) const {
   static const int cpus = libbpf_num_possible_cpus();
   std::vector<aa_ledger_row> per_cpu(static_cast<std::size_t>(cpus));
-  const std::uint32_t key = AA_FAMILY_EXEC * AA_CAUSES + cause;
+  const std::uint32_t key = family * AA_CAUSES + cause;
   aa_ledger_row sum{};
   if (bpf_map_lookup_elem(family_.ledger_fd(), &key, per_cpu.data()) != 0) return sum;
   for (const aa_ledger_row& row : per_cpu) {
@@ -324,16 +326,20 @@ aa_ledger_row KernelState::ledger_row(std::uint32_t cause) const {
 }
 
 KernelCounts KernelState::counts() const {
-  constexpr std::array<const char*, AA_CAUSES> kCauses = {"attempt",    "ring-full", "scratch", "watched-full",
-                                                          "share-full", "adopt-cut", nullptr,   nullptr};
+  constexpr std::array<const char*, AA_CAUSES> kCauses = {"attempt",    "ring-full", "scratch",  "watched-full",
+                                                          "share-full", "adopt-cut", "sum-full", "unseen"};
+  constexpr std::array<std::pair<std::uint32_t, const char*>, 2> kFamilies = {
+      {{AA_FAMILY_EXEC, "exec"}, {AA_FAMILY_FILE, "file"}}};
   KernelCounts counts;
   counts.boot_ns = boot_ns();
-  for (std::uint32_t cause = 0; cause < AA_CAUSES; ++cause) {
-    if (kCauses[cause] == nullptr) continue;
-    const aa_ledger_row row = ledger_row(cause);
-    counts.ledger.push_back({"exec", kCauses[cause], row.count, row.first_ns, row.last_ns});
+  for (const auto& [family, name] : kFamilies) {
+    for (std::uint32_t cause = 0; cause < AA_CAUSES; ++cause) {
+      const aa_ledger_row row = ledger_row(family, cause);
+      counts.ledger.push_back({name, kCauses[cause], row.count, row.first_ns, row.last_ns});
+    }
   }
   counts.ledger.push_back({"exec", "recursion", family_.recursion_misses(), 0, 0});
+  counts.ledger.push_back({"file", "recursion", files_.recursion_misses(), 0, 0});
   for (std::uint32_t row = 1; row < AA_SLOTS; ++row) {
     const aa_target& target = targets_[row];
     if (__atomic_load_n(&target.active, __ATOMIC_RELAXED) == 0) continue;

@@ -13,6 +13,7 @@
 #include "base/cgroup_names.h"
 #include "base/result.h"
 #include "probe/exec_family.h"
+#include "probe/file_family.h"
 #include "state/plan.h"
 
 struct aa_ledger_row;
@@ -23,7 +24,7 @@ namespace aa {
 
 class KernelState {
  public:
-  static Result<std::unique_ptr<KernelState>> make(ExecFamily& family, CgroupNames& cgroups);
+  static Result<std::unique_ptr<KernelState>> make(ExecFamily& family, const FileFamily& files, CgroupNames& cgroups);
   ~KernelState();
 
   // Root first, then descendants until a pass over every process finds none new. Cost: about 10 µs a process of the
@@ -47,7 +48,8 @@ class KernelState {
   void close_self_test();
 
  private:
-  KernelState(ExecFamily& family, CgroupNames& cgroups) : family_(family), cgroups_(cgroups) {}
+  KernelState(ExecFamily& family, const FileFamily& files, CgroupNames& cgroups)
+      : family_(family), files_(files), cgroups_(cgroups) {}
   using Rows = std::vector<aa_task_row>;
 
   struct Request {
@@ -64,13 +66,14 @@ class KernelState {
   void close_slot(std::uint32_t slot);
   void set_moves(const std::vector<ProcessId>& members, std::uint32_t slot);
   void clear_moves(const std::vector<ProcessId>& members);
-  aa_ledger_row ledger_row(std::uint32_t cause) const;
+  aa_ledger_row ledger_row(std::uint32_t family, std::uint32_t cause) const;
   Enrolled give_up(const EnrolPlan& plan, Refusal refusal);
   LivingProcess living(const aa_task_row& row, bool with_text);
   static LivingProcess unlisted(const ProcessId& id);
   std::vector<LivingProcess> members_and_ancestors(const Rows& rows, std::uint32_t slot, const ProcessId& root);
 
   ExecFamily& family_;
+  const FileFamily& files_;
   CgroupNames& cgroups_;
   aa_target* targets_ = nullptr;
   std::uint32_t serial_ = 0;

@@ -41,6 +41,7 @@ bool SelfTest::saw(const Event& event) {
   if (const auto* exec = std::get_if<ExecBody>(&event.body)) (exec->result < 0 ? seen_.failed_exec : seen_.exec) = true;
   if (std::holds_alternative<ForkBody>(event.body)) seen_.fork = true;
   if (std::holds_alternative<ExitBody>(event.body)) seen_.exit = true;
+  if (const auto* file = std::get_if<FileBody>(&event.body)) seen_.file = seen_.file || file->at.path == "/dev/null";
   return true;
 }
 
@@ -70,6 +71,7 @@ Status SelfTest::run(const std::function<void()>& drain) {
   if (!seen_.fork) family_.mark_not_firing("aa_fork", silent);
   if (!seen_.exec) family_.mark_not_firing("aa_exec", silent);
   if (!seen_.exit) family_.mark_not_firing("aa_exit", silent);
+  if (!seen_.file) files_.mark_not_firing("aa_file_exit", silent);
   if (!seen_.failed_exec) family_.mark_not_firing("aa_failed_exec", silent);
   return Done{};
 }

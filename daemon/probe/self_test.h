@@ -11,13 +11,15 @@
 #include "base/result.h"
 #include "event/event.h"
 #include "probe/exec_family.h"
+#include "probe/file_family.h"
 #include "probe/kernel_state.h"
 
 namespace aa {
 
 class SelfTest {
  public:
-  SelfTest(ExecFamily& family, KernelState& kernel) : family_(family), kernel_(kernel) {}
+  SelfTest(ExecFamily& family, FileFamily& files, KernelState& kernel)
+      : family_(family), files_(files), kernel_(kernel) {}
 
   // True when the event was the self-test's own: it goes no further.
   bool saw(const Event& event);
@@ -32,8 +34,10 @@ class SelfTest {
     bool exec = false;
     bool failed_exec = false;
     bool exit = false;
+    bool file = false;  // a descriptor's path
   };
   ExecFamily& family_;
+  FileFamily& files_;
   KernelState& kernel_;
   bool running_ = false;
   Seen seen_;

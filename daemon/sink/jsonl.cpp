@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "base/quiet_thread.h"
 #include "event/json.h"
 
 namespace aa {
@@ -44,11 +44,7 @@ Status JsonlSink::start() {
   regular_ = ::fstat(file_.get(), &status) == 0 && S_ISREG(status.st_mode);
   ack_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!ack_) return Error{"make an event descriptor", errno, ""};
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the loop's
-  writer_ = std::thread([this] { write_batches(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  writer_ = quiet_thread([this] { write_batches(); });
   return Done{};
 }
 

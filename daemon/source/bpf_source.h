@@ -1,15 +1,18 @@
 // source/bpf_source.h: kernel records → finished inputs for the Monitor.
 //
-// Comes in: the lifecycle ring. Goes out: events, decoded, named and redacted, in ring order. A turn reads at most a
-// budget. What was read is released once the durable sink has it (or at once when there is none). Bulk rings of later
-// families join here: their marks are noted first, the lifecycle ring is read to its mark first.
+// Comes in: the lifecycle ring, and rings of bulk. Goes out: events, decoded, named and redacted. A turn notes the bulk
+// rings' ends first and the lifecycle ring's after, then reads the lifecycle ring to its mark before any bulk: whoever
+// did something in bulk has been introduced. What was read is released once the durable sink has it (or at once when
+// there is none).
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/cgroup_names.h"
 #include "event/event.h"
@@ -21,38 +24,54 @@ namespace aa {
 class BpfSource {
  public:
   struct Counts {
-    std::uint64_t records = 0;  // decoded and handed on
-    std::uint64_t bad = 0;      // refused by decode
+    std::uint64_t exec_records = 0;  // decoded and handed on
+    std::uint64_t file_records = 0;
+    std::uint64_t bad = 0;  // refused by decode
     std::uint64_t bad_first_ns = 0;
     std::uint64_t bad_last_ns = 0;
     std::string bad_reason;  // of the last one; lengths and kinds, never content
   };
 
   using Take = std::function<void(Event)>;
+  using Positions = std::vector<std::uint64_t>;  // one a ring
 
-  BpfSource(std::unique_ptr<RingReader> ring, CgroupNames& cgroups, Take take);
+  // The first ring is the lifecycle ring.
+  BpfSource(std::vector<std::unique_ptr<RingReader>> rings, CgroupNames& cgroups, Take take);
 
   // One turn: everything committed below `mark`, at most `budget` records. True when more is waiting.
-  bool drain(std::uint64_t mark, std::size_t budget);
+  bool drain(const Positions& mark, std::size_t budget);
 
-  // A position such that everything written to the ring before this call lies below it.
-  std::uint64_t mark() const { return ring_->producer(); }
-  std::uint64_t position() const { return ring_->position(); }
-  bool unreleased() const { return ring_->position() != ring_->released(); }
-  // The part of the ring not released yet, 0 to 1.
+  // Positions such that everything written to the rings before this call lies below them.
+  Positions mark() const;
+  bool reached(const Positions& mark) const;
+  bool waiting() const;  // something is there to be read
+  std::uint64_t bytes_read() const;
+  bool unreleased() const;
+  // The part of the fullest ring not released yet, 0 to 1.
   double fill() const;
 
-  void release(std::uint64_t position) { ring_->release(position); }
+  // A number for "everything read so far", rising; release(stamp) lets the kernel overwrite what was read before it.
+  std::uint64_t stamp();
+  void release(std::uint64_t stamp);
+  // Bulk rings are mapped only while something is watched.
+  Status set_watching(bool on);
   const Counts& counts() const { return counts_; }
 
  private:
+  struct Stamp {
+    std::uint64_t number;
+    Positions positions;
+  };
   void take(std::span<const std::byte> record);
+  Positions positions() const;
 
-  std::unique_ptr<RingReader> ring_;
+  std::vector<std::unique_ptr<RingReader>> rings_;
   CgroupNames& cgroups_;
   Redactor redactor_;
   Take take_;
   Counts counts_;
+  std::deque<Stamp> stamps_;
+  std::uint64_t last_stamp_ = 0;
 };
 
 }  // namespace aa

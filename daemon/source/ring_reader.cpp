@@ -24,19 +24,36 @@ Result<std::unique_ptr<RingReader>> RingReader::make(int map_fd, std::size_t byt
   std::unique_ptr<RingReader> ring(new RingReader);
   ring->page_ = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   ring->size_ = bytes;
+  ring->map_fd_ = map_fd;
   void* consumer = ::mmap(nullptr, ring->page_, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
   if (consumer == MAP_FAILED) return Error{"map the ring's consumer page", errno, ""};
   ring->consumer_page_ = static_cast<std::byte*>(consumer);
-  void* producer = ::mmap(nullptr, ring->page_ + bytes, PROT_READ, MAP_SHARED, map_fd, static_cast<off_t>(ring->page_));
-  if (producer == MAP_FAILED) return Error{"map the ring's data", errno, ""};
-  ring->producer_page_ = static_cast<std::byte*>(producer);
+  if (Status woken = ring->wake(); !woken) return woken.error();
   ring->position_ = ring->released_ = load<std::uint64_t>(ring->consumer_page_);
   return ring;
 }
 
 RingReader::~RingReader() {
   if (consumer_page_ != nullptr) ::munmap(consumer_page_, page_);
-  if (producer_page_ != nullptr) ::munmap(producer_page_, page_ + size_);
+  if (producer_page_ != nullptr) ::munmap(producer_page_, mapped_);
+}
+
+Status RingReader::wake() {
+  if (mapped_ > page_) return Done{};
+  void* whole = ::mmap(nullptr, page_ + size_, PROT_READ, MAP_SHARED, map_fd_, static_cast<off_t>(page_));
+  if (whole == MAP_FAILED) return Error{"map the ring's data", errno, ""};
+  if (producer_page_ != nullptr) ::munmap(producer_page_, mapped_);
+  producer_page_ = static_cast<std::byte*>(whole);
+  mapped_ = page_ + size_;
+  return Done{};
+}
+
+bool RingReader::rest() {
+  if (mapped_ == page_) return true;
+  if (position_ != producer() || released_ != position_) return false;
+  ::munmap(producer_page_ + page_, size_);
+  mapped_ = page_;
+  return true;
 }
 
 std::uint64_t RingReader::producer() const {
@@ -44,8 +61,9 @@ std::uint64_t RingReader::producer() const {
 }
 
 std::size_t RingReader::read(std::uint64_t mark, std::size_t budget, const Take& take) {
-  const std::byte* data = producer_page_ + page_;
   std::size_t count = 0;
+  if (position_ < mark && !wake()) return 0;  // a last record came while it rested
+  const std::byte* data = producer_page_ + page_;
   while (position_ < mark && count < budget) {
     const std::byte* header = data + (position_ & (size_ - 1));
     const auto length = load<std::uint32_t>(header);

@@ -20,7 +20,7 @@ class RingReader {
  public:
   using Take = std::function<void(std::span<const std::byte> record)>;
 
-  // `map_fd` is borrowed for the call; `bytes` is the ring's size (its max_entries).
+  // `map_fd` is borrowed for the reader's life; `bytes` is the ring's size (its max_entries).
   static Result<std::unique_ptr<RingReader>> make(int map_fd, std::size_t bytes);
   ~RingReader();
   RingReader(const RingReader&) = delete;
@@ -40,13 +40,20 @@ class RingReader {
 
   void release(std::uint64_t position);
 
+  // While nothing is written a ring need not be mapped: all of it counts as this process's memory. Refuses while
+  // something is unread or unreleased. Waking maps it again; without that nothing may be read.
+  bool rest();
+  Status wake();
+
  private:
   RingReader() = default;
   std::span<const std::byte> whole(const std::byte* begin, std::size_t bytes);
 
+  int map_fd_ = -1;  // borrowed
   std::size_t page_ = 0;
   std::size_t size_ = 0;
   std::byte* consumer_page_ = nullptr;
+  std::size_t mapped_ = 0;              // bytes at producer_page_: one page while it rests
   std::byte* producer_page_ = nullptr;  // followed by the data, once: mapped twice it would count twice as resident
   std::vector<std::byte> stitched_;
   std::uint64_t position_ = 0;

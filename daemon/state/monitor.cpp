@@ -35,6 +35,8 @@ Step Monitor::apply(Command command) {
   Step step;
   if (auto* start = std::get_if<StartMonitoring>(&command)) {
     impl_->start(step, std::move(*start));
+  } else if (auto* rules = std::get_if<SetPathRules>(&command)) {
+    impl_->set_rules(step, std::move(*rules));
   } else {
     impl_->stop(step, std::get<StopMonitoring>(command));
   }
@@ -48,10 +50,20 @@ Step Monitor::complete(Completion completion) {
     impl_->enrolled(step, std::move(*enrolled));
   } else if (const auto* released = std::get_if<Released>(&completion)) {
     impl_->saw_time(released->boot_ns);
-    impl_->released(step, *released);
+    impl_->on_released(step, *released);
   } else if (const auto* adopted = std::get_if<Adopted>(&completion)) {
     impl_->saw_time(adopted->boot_ns);
     impl_->adopted(step, *adopted);
+  } else if (const auto* rules = std::get_if<RulesInForce>(&completion)) {
+    impl_->saw_time(rules->boot_ns);
+    impl_->rules_done(step, *rules);
+  } else if (const auto* settled = std::get_if<Settled>(&completion)) {
+    impl_->settled(step, *settled);
+  } else if (const auto* collected = std::get_if<SumsCollected>(&completion)) {
+    impl_->collected(step, *collected);
+  } else if (const auto* flipped = std::get_if<SumsFlipped>(&completion)) {
+    impl_->saw_time(flipped->boot_ns);
+    impl_->flipped(step, *flipped);
   } else {
     const auto& reconciled = std::get<Reconciled>(completion);
     impl_->saw_time(reconciled.snapshot_boot_ns);
@@ -106,6 +118,7 @@ Step Monitor::on_time(std::uint64_t now_boot_ns) {
     m.reconcile_due_ns = now_boot_ns + in_ns(m.settings.reconcile_every);
     step.plans.emplace_back(ReconcilePlan{});
   }
+  m.flip_when_due(step, now_boot_ns);
   if (!m.idle_since_ns) return step;
   if (m.watching && now_boot_ns >= *m.idle_since_ns + in_ns(m.settings.standby_after)) {
     m.watching = false;
@@ -120,6 +133,7 @@ std::optional<std::uint64_t> Monitor::next_deadline() const {
   std::optional<std::uint64_t> next = m.expiry_deadline();
   const auto also = [&next](std::uint64_t at_ns) { next = next ? std::min(*next, at_ns) : at_ns; };
   if (m.any_running()) also(m.reconcile_due_ns);
+  if (const auto flip = m.flip_deadline()) also(*flip);
   if (m.idle_since_ns && m.watching) also(*m.idle_since_ns + in_ns(m.settings.standby_after));
   if (m.idle_since_ns && m.lineage.living() > 0) also(*m.idle_since_ns + in_ns(m.settings.lineage.keep_exited));
   return next;
@@ -188,6 +202,15 @@ std::uint64_t Monitor::delivered() const {
 }
 RepairCounts Monitor::repairs() const {
   return impl_->repairs;
+}
+const PathRules& Monitor::path_rules() const {
+  return *impl_->rules_in_force;
+}
+bool Monitor::sees_files() const {
+  return impl_->sees_files();
+}
+std::uint64_t Monitor::allowed() const {
+  return impl_->allowed_count;
 }
 std::uint64_t Monitor::consumed_records() const {
   return impl_->consumed;

@@ -35,6 +35,8 @@ class Monitor {
     std::size_t keep_exited_targets = 256;
     std::chrono::nanoseconds reconcile_every = std::chrono::seconds(60);
     std::chrono::nanoseconds standby_after = std::chrono::seconds(5);
+    std::chrono::nanoseconds sums_every = std::chrono::seconds(1);  // reads and writes are told as sums this often
+    std::vector<std::string> homes;                                 // what ~ stands for in path rules
   };
 
   explicit Monitor(Settings settings);
@@ -63,6 +65,10 @@ class Monitor {
   const std::vector<LedgerRow>& ledger() const;  // as of the last on_counts
   std::uint64_t delivered() const;               // events numbered so far
   RepairCounts repairs() const;
+  // The path rules in force; never null, generation 0 with no rules before the first set.
+  const PathRules& path_rules() const;
+  bool sees_files() const;                 // a program of the file family is attached or waits to be
+  std::uint64_t allowed() const;           // file records not delivered because a rule allows them
   std::uint64_t consumed_records() const;  // kernel records taken in by on_event: attempts = consumed + lost
 
  private:

@@ -27,7 +27,8 @@ Process seen_process(const ProcessRef& ref, const Lineage& lineage) {
 
 bool is_record(const EventBody& body) {
   return std::holds_alternative<ForkBody>(body) || std::holds_alternative<ExecBody>(body) ||
-         std::holds_alternative<ExitBody>(body) || std::holds_alternative<RefusedBody>(body) ||
+         std::holds_alternative<ExitBody>(body) || std::holds_alternative<FileBody>(body) ||
+         std::holds_alternative<FileSumBody>(body) || std::holds_alternative<RefusedBody>(body) ||
          std::holds_alternative<AdoptedBody>(body);
 }
 
@@ -52,7 +53,9 @@ void Monitor::Impl::take(Step& step, Event event) {
 void Monitor::Impl::handle_record(Step& step, Event event) {
   const SlotTable::Owner* owner = slots.owner(event.slot);
   const std::uint32_t key = key_of(owner);
-  std::uint32_t ended_in = 0;
+  if (std::holds_alternative<FileBody>(event.body)) return on_file(step, std::move(event), owner);
+  if (const auto* sum = std::get_if<FileSumBody>(&event.body)) return tell_sums(step, {sum->sum});
+  if (std::holds_alternative<ExitBody>(event.body)) return on_exit(step, std::move(event));
   if (const auto* fork = std::get_if<ForkBody>(&event.body)) {
     on_fork(step, event, fork->child, fork->child_ns_pid, key, key);
   } else if (const auto* refused = std::get_if<RefusedBody>(&event.body)) {
@@ -61,15 +64,21 @@ void Monitor::Impl::handle_record(Step& step, Event event) {
     event.body = as_fork;
   } else if (const auto* exec = std::get_if<ExecBody>(&event.body)) {
     on_exec(step, event, *exec, key);
-  } else if (auto* exit = std::get_if<ExitBody>(&event.body)) {
-    const std::uint64_t start_ns = event.process->id.start_ns;
-    if (exit->runtime_ns == 0 && event.boot_ns > start_ns) exit->runtime_ns = event.boot_ns - start_ns;
-    ended_in = observe(step, event, key).target;
-    ended(event.process->id, static_cast<std::int32_t>(exit->status), event.boot_ns);
   } else {
     return on_adopted(step, event, key);
   }
+  deliver(step, std::move(event), owner);
+}
+
+void Monitor::Impl::ended_now(Step& step, Event event) {
+  const SlotTable::Owner* owner = slots.owner(event.slot);
+  auto& exit = std::get<ExitBody>(event.body);
   const std::uint64_t boot_ns = event.boot_ns;
+  const std::uint64_t start_ns = event.process->id.start_ns;
+  if (exit.runtime_ns == 0 && boot_ns > start_ns) exit.runtime_ns = boot_ns - start_ns;
+  const std::uint32_t ended_in = observe(step, event, key_of(owner)).target;
+  ended(event.process->id, static_cast<std::int32_t>(exit.status), boot_ns);
+  forget_path_alerts(event.process->id);
   deliver(step, std::move(event), owner);
   check_exited(step, ended_in, boot_ns);
 }
@@ -137,6 +146,10 @@ Process& Monitor::Impl::introduce(Step& step, Process process, std::uint32_t key
   const Process* holder = lineage.by_pid(process.id.pid);
   if (holder != nullptr && holder->alive() && holder->id.start_ns < process.id.start_ns) {
     const ProcessId gone = holder->id;
+    if (ending.contains(gone)) {
+      finish_exit(step, gone);
+      return introduce(step, std::move(process), key, boot_ns);
+    }
     bereft = holder->watched ? holder->target : 0;
     ended(gone, kExitLost, process.id.start_ns);
     if (bereft != 0) deliver_loss(step, {"lineage", "exit-lost", 1, gone.start_ns, process.id.start_ns});

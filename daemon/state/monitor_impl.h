@@ -1,5 +1,6 @@
 // state/monitor_impl.h: the Monitor's state, shared by monitor.cpp (face, time), monitor_events.cpp (records),
-// monitor_targets.cpp (commands, enrolment, release) and monitor_repair.cpp (losses, adoption, reconcile). Private.
+// monitor_files.cpp (path rules), monitor_sums.cpp (reads and writes), monitor_targets.cpp (commands, enrolment,
+// release) and monitor_repair.cpp (losses, adoption, reconcile). Private.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -62,6 +64,29 @@ struct Monitor::Impl {
   std::optional<std::uint64_t> idle_since_ns;  // nothing is watched since
   bool watching = false;                       // programs that rest otherwise are awake
 
+  // Path rules. `wanted` is what the newest set was made of: another may be on its way when the next is asked for.
+  using RuleSet = std::shared_ptr<const PathRules>;
+  RuleSet rules_in_force = std::make_shared<PathRules>();
+  std::map<std::uint64_t, RuleSet> rule_sets;  // by generation: in force, on their way, and the one before
+  std::vector<PathRule> wanted_rules;
+  std::uint64_t last_generation = 0;
+  std::uint64_t allowed_count = 0;
+  std::set<std::tuple<ProcessId, std::string, std::string>> path_alerts;  // process, rule, path: told once each
+
+  // Sums of reads and writes the kernel keeps. The first call of each came as an event, which says what file it is.
+  struct SummedFile {
+    ProcessRef process;
+    FileBody body;
+    std::uint64_t flip = 0;  // how many flips had been asked for when it came
+  };
+  std::map<SumKey, SummedFile> summed;
+  std::map<ProcessId, Event> ending;       // exits that wait for what their process did before
+  std::vector<Released> releases_waiting;  // for the flip under way, and
+  std::vector<Released> releases_asked;    // for the one after it
+  std::uint64_t flips = 0;
+  bool flipping = false;
+  std::uint64_t flip_due_ns = 0;
+
   // monitor.cpp
   void saw_time(std::uint64_t boot_ns) { now_ns = std::max(now_ns, boot_ns); }
   bool is_idle() const;
@@ -72,6 +97,7 @@ struct Monitor::Impl {
   // monitor_events.cpp
   void take(Step& step, Event event);
   void handle_record(Step& step, Event event);
+  void ended_now(Step& step, Event event);  // an exit, once nothing of its process is left to tell
   void deliver(Step& step, Event event, const SlotTable::Owner* owner);
   void deliver_target(Step& step, const Target& target, TargetBody body, std::uint64_t boot_ns);
   void deliver_loss(Step& step, LossBody loss);
@@ -85,6 +111,29 @@ struct Monitor::Impl {
                std::uint32_t child_key);
   void on_exec(Step& step, const Event& event, const ExecBody& exec, std::uint32_t key);
   void on_adopted(Step& step, const Event& event, std::uint32_t key);
+
+  // monitor_files.cpp
+  bool sees_files() const;
+  void set_rules(Step& step, SetPathRules command);
+  void rules_done(Step& step, const RulesInForce& done);
+  void on_file(Step& step, Event event, const SlotTable::Owner* owner);
+  Judgement judge(Event& event, const SlotTable::Owner* owner) const;
+  void alert_path(Step& step, const Event& event, const PathRule& rule, const SlotTable::Owner* owner);
+  void forget_path_alerts(const ProcessId& id);
+
+  // monitor_sums.cpp
+  void note_summed(const Event& event);
+  void tell_sums(Step& step, const std::vector<FileSum>& sums);
+  void tell_sum(Step& step, const FileSum& sum, FileOp op, std::uint64_t bytes, std::uint64_t count);
+  void on_exit(Step& step, Event event);  // waits until the process's files are told
+  void settled(Step& step, const Settled& done);
+  void collected(Step& step, const SumsCollected& done);
+  void flipped(Step& step, const SumsFlipped& done);
+  void finish_exit(Step& step, const ProcessId& id);
+  void flip_when_due(Step& step, std::uint64_t now_boot_ns);
+  void flip(Step& step);
+  void on_released(Step& step, const Released& done);  // after all that its processes did with files is told
+  std::optional<std::uint64_t> flip_deadline() const;
 
   // monitor_targets.cpp
   void start(Step& step, StartMonitoring command);

@@ -17,9 +17,10 @@ bool means_no_room(std::string_view cause) {
   return cause == "watched-full" || cause == "share-full";
 }
 
-// A record that never came; the other causes lose no record, and a sink loses what the Monitor has seen already.
+// A record of lineage that never came; the other causes lose no record, a sink loses what the Monitor has seen already,
+// and files say nothing of who lives.
 bool means_lost_record(const LedgerRow& row) {
-  return row.family != "jsonl" && !means_no_room(row.cause) && row.cause != "adopt-cut";
+  return row.family == "exec" && !means_no_room(row.cause) && row.cause != "adopt-cut";
 }
 
 const LedgerRow* find_row(const std::vector<LedgerRow>& rows, const LedgerRow& like) {
@@ -34,7 +35,7 @@ const LedgerRow* find_row(const std::vector<LedgerRow>& rows, const LedgerRow& l
 void Monitor::Impl::losses(Step& step, const KernelCounts& counts) {
   bool records_lost = false;
   for (const LedgerRow& row : counts.ledger) {
-    if (row.cause == "attempt") continue;
+    if (row.cause == "attempt" || row.cause == "sum-full") continue;
     const LedgerRow* before = find_row(ledger, row);
     const std::uint64_t known = before == nullptr ? 0 : before->count;
     if (row.count <= known) continue;
@@ -159,6 +160,7 @@ void Monitor::Impl::mark_gone(Step& step, const Reconciled& done) {
   for (const auto& [slot, enrolment] : enrolling) {
     for (const Event& event : enrolment.held) not_gone.insert(event.process->id);
   }
+  for (const auto& [id, event] : ending) not_gone.insert(id);
   std::vector<ProcessId> gone;
   std::uint64_t watched = 0;
   lineage.for_each([&](const Process& process) {

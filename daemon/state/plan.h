@@ -12,6 +12,7 @@
 
 #include "base/unique_fd.h"
 #include "event/event.h"
+#include "state/path_rules.h"
 
 namespace aa {
 
@@ -58,7 +59,14 @@ struct StopMonitoring {
   std::string target;  // id, a name that one target alone has, or root pid in digits
 };
 
-using Command = std::variant<StartMonitoring, StopMonitoring>;
+// Replaces one layer of the path rules, all or nothing. Answered with the generation events will carry.
+struct SetPathRules {
+  Token token = 0;
+  RuleLayer layer = RuleLayer::runtime;
+  std::vector<PathRule> rules;
+};
+
+using Command = std::variant<StartMonitoring, StopMonitoring, SetPathRules>;
 
 // ---- plans: what the kernel is to be told
 // ------------------------------------------------------------------------------
@@ -94,7 +102,37 @@ struct StandbyPlan {
   bool watching = false;
 };
 
-using Plan = std::variant<EnrolPlan, ReleasePlan, AdoptPlan, ReconcilePlan, StandbyPlan>;
+// Put a set of path rules in force. Sets come in the order of their generations.
+struct RulesPlan {
+  Token token = 0;
+  std::shared_ptr<const PathRules> rules;
+};
+
+// The file that a rule was found to deny shall be recognised by its inode from now on, while that generation lasts.
+struct LearnPlan {
+  std::uint64_t generation = 0;
+  std::uint32_t object = 0;
+  std::uint32_t dev = 0;
+  std::uint64_t ino = 0;
+  std::uint32_t inode_generation = 0;
+};
+
+// A process has ended: say when every record of it has been read. Bulk comes later than its end.
+struct SettlePlan {
+  ProcessId process;
+};
+
+// Take these sums out of the kernel: their process has ended, nobody adds to them.
+struct CollectSumsPlan {
+  ProcessId process;
+  std::vector<SumKey> keys;
+};
+
+// Take every sum out of the kernel.
+struct FlipSumsPlan {};
+
+using Plan = std::variant<EnrolPlan, ReleasePlan, AdoptPlan, ReconcilePlan, StandbyPlan, RulesPlan, LearnPlan,
+                          SettlePlan, CollectSumsPlan, FlipSumsPlan>;
 
 // ---- completions
 // -------------------------------------------------------------------------------------------------------
@@ -149,7 +187,30 @@ struct Reconciled {
   std::vector<LivingProcess> processes;  // every living process, watched or not; text only where has_text
 };
 
-using Completion = std::variant<Enrolled, Released, Adopted, Reconciled>;
+// Arrives after every record written before the set was in force.
+struct RulesInForce {
+  Token token = 0;
+  std::uint64_t boot_ns = 0;
+  std::uint64_t generation = 0;
+  std::optional<Refusal> refusal;  // set: the kernel still has the generation before
+};
+
+struct Settled {
+  ProcessId process;
+};
+
+struct SumsCollected {
+  ProcessId process;
+  std::vector<FileSum> sums;
+};
+
+struct SumsFlipped {
+  std::uint64_t boot_ns = 0;
+  std::vector<FileSum> sums;
+};
+
+using Completion =
+    std::variant<Enrolled, Released, Adopted, Reconciled, RulesInForce, Settled, SumsCollected, SumsFlipped>;
 
 // ---- what the kernel counted
 // --------------------------------------------------------------------------------------------
@@ -183,7 +244,8 @@ struct KernelCounts {
 
 struct Answer {
   Token token = 0;
-  std::variant<std::string, Refusal> outcome;  // string: the target id (StartMonitoring) or "" (done)
+  std::variant<std::string, Refusal>
+      outcome;  // string: the target id (StartMonitoring), the generation (SetPathRules), "" (done)
 };
 
 // What one input produced. Events are in order and numbered.

@@ -147,6 +147,8 @@ class FakeHouse {
 
   void carry_out(const Plan& plan) {
     if (const auto* enrol = std::get_if<EnrolPlan>(&plan)) take(monitor_.complete(enrolled(*enrol)));
+    if (const auto* rules = std::get_if<RulesPlan>(&plan))
+      take(monitor_.complete(RulesInForce{rules->token, 60'000, rules->rules->generation(), std::nullopt}));
     if (const auto* release = std::get_if<ReleasePlan>(&plan)) {
       take(monitor_.complete(Released{release->token, release->slot, 50'000, release->return_to}));
     }

@@ -241,10 +241,6 @@ TEST_CASE("control: members of later versions answer NotSupported") {
   Fixture f;
   const auto name_of_failure = [](auto&& call) { return failure_of(call).name; };
   CHECK(name_of_failure([&] { f.client->StartMonitoringUnit("ssh.service", {}); }) == "NotSupported");
-  CHECK(name_of_failure([&] { f.client->UpdatePathFilter({}); }) == "NotSupported");
-  CHECK(name_of_failure([&] { f.client->SetPathRules({}); }) == "NotSupported");
-  CHECK(name_of_failure([&] { f.client->GetPathFilter(); }) == "NotSupported");
-  CHECK(name_of_failure([&] { f.client->TestPath("/etc/shadow"); }) == "NotSupported");
   CHECK(name_of_failure([&] { f.client->TestCommand({"ls"}); }) == "NotSupported");
   CHECK(name_of_failure([&] { f.client->Reload(); }) == "NotSupported");
   CHECK(name_of_failure([&] { f.client->Explain(200); }) == "NotSupported");

@@ -226,7 +226,7 @@ class Queries(WithDaemon):
         self.assertEqual({str(name) for name in values}, {"Version", "ProbeStates", "Counters", "PathFilterGeneration",
                                                           "ConfigFile", "BootTime"})
         self.assertRegex(str(values["Version"]), r"^\d+\.\d+\.\d+")
-        self.assertEqual(int(values["PathFilterGeneration"]), 0)
+        self.assertEqual(int(values["PathFilterGeneration"]), 1)  # the configured layer is in force
         self.assertTrue(values["ProbeStates"])
         self.assertGreater(int(values["BootTime"]), 1_500_000_000 * 10**9)
 

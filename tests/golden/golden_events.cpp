@@ -87,6 +87,54 @@ std::vector<Event> execs() {
           bash().filename("/bin/nothing").failed_with(ENOENT).exe("/usr/bin/bash")};
 }
 
+FileBody a_file(FileOp op) {
+  FileBody body;
+  body.op = op;
+  body.at.path = "/home/u/notes";
+  body.dev = 266'338'304;
+  body.ino = 4711;
+  body.generation = 3;
+  body.resolution = Resolution::kernel;
+  return body;
+}
+
+std::vector<Event> files() {
+  std::vector<Event> out;
+  for (std::size_t op = 0; op < kFileOps; ++op) out.push_back(about(shell(), a_file(static_cast<FileOp>(op))));
+  FileBody open = a_file(FileOp::open);
+  open.at = {"/etc/shadow", "/srv/jail/etc/shadow", "../link", true, true, true, true, true};
+  open.flags = 02000100u | 2u;
+  open.mode = 0640;
+  open.result = 5;
+  open.verdict = Verdict::deny;
+  open.rule = "/srv/jail/etc/shadow";
+  open.sensitive = true;
+  open.hook = FileHook::lsm;
+  FileBody write = a_file(FileOp::write);
+  write.bytes = 1'234'567;
+  write.count = 89;
+  write.result = 1'234'567;
+  write.verdict = Verdict::allow;
+  write.rule = "/home/u/\xFF/";
+  write.hook = FileHook::fentry;
+  write.via = FileVia::io_uring;
+  FileBody rename = a_file(FileOp::rename);
+  rename.at = {"/a\xFF", "/n/a\xFF", "a\xFF"};
+  rename.to = {"/b\xFF", "/n/b\xFF", "b\xFF", true};
+  rename.result = -ENOENT;
+  rename.ino = 0;
+  rename.resolution = Resolution::user;
+  rename.hook = FileHook::kprobe;
+  FileBody map = a_file(FileOp::mmap);
+  map.flags = 7;
+  FileBody lost = a_file(FileOp::read);
+  lost.at = {};
+  lost.resolution = Resolution::unresolved;
+  for (const FileBody& body : std::vector<FileBody>{open, write, rename, map, lost})
+    out.push_back(about(shell(), body));
+  return out;
+}
+
 std::vector<Event> notices() {
   AlertBody full{"watched-set-full", Severity::warning, "", "3 processes of claude could not be watched.", {}, {}};
   AlertBody access{"sensitive-path", Severity::critical, "/etc/shadow", "bash asked for /etc/shadow.", {}, 17};
@@ -111,7 +159,7 @@ std::vector<Event> notices() {
 std::string rendered() {
   std::string out;
   std::uint64_t seq = 0;
-  for (const auto& group : {forks_and_exits(), execs(), notices()}) {
+  for (const auto& group : {forks_and_exits(), execs(), files(), notices()}) {
     for (Event event : group) {
       event.seq = ++seq;
       event.wall_ns = kBootWallNs + static_cast<std::int64_t>(event.boot_ns);

@@ -134,7 +134,8 @@ class Schema(unittest.TestCase):
                 node = resolved(resolved(node)["properties"][name])
             return set(node["enum"])
 
-        for path in (["type"], ["alert", "severity"], ["target_change", "change"], ["probe", "state"]):
+        for path in (["type"], ["alert", "severity"], ["target_change", "change"], ["probe", "state"],
+                     ["file", "op"], ["file", "verdict"], ["file", "resolution"], ["file", "hook"], ["file", "via"]):
             self.assertEqual(allowed(path), seen(path), path)
 
 

@@ -84,6 +84,8 @@ class KernelCase(unittest.TestCase):
 
     settings = {}
     options = ()
+    # What most tests look at: without the flood of files, of which a reader in Python could be too slow.
+    types = ("fork", "exec", "exit", "target", "alert", "loss", "gap", "probe")
 
     @classmethod
     def setUpClass(cls):
@@ -110,6 +112,7 @@ class KernelCase(unittest.TestCase):
     def watched_path(self, path, *args, deadline=20, sound=True, **popen):
         """The same for any program."""
         output = self.folder / "said"
+        popen.setdefault("selector", {"types": list(self.types)} if self.types else None)
         with output.open("wb") as out:
             with watch(self.daemon, [str(path), *map(str, args)], stdout=out, stderr=subprocess.STDOUT,
                        **popen) as self.last:

@@ -233,8 +233,6 @@ class BadInput(KernelCase):
     def test_members_of_later(self):
         """bad input: a member that is not there yet is NotSupported"""
         manager = self.daemon.manager
-        self.refused("NotSupported", manager.UpdatePathFilter, dbus.Array([], signature="(ss)"))
-        self.refused("NotSupported", manager.TestPath, "/etc/shadow")
         self.refused("NotSupported", manager.StartMonitoringUnit, "x.service", dbus.Dictionary({}, signature="sv"))
 
     def test_nobody(self):

@@ -66,7 +66,7 @@ class Enrolment(KernelCase):
     def enrol_under_fire(self, seed):
         log = self.folder / f"tree-{seed}"
         count = 6000
-        stream = self.daemon.subscribe()
+        stream = self.daemon.subscribe(types=list(self.types))
         root = self.started("forking_tree", count, 150, log, seed)
         wait_until(lambda: log.exists() and log.stat().st_size > 20_000, "the tree is growing")
         target = self.daemon.start(root.pid)

@@ -11,6 +11,7 @@
 #include "config/keys.h"
 #include "config/load.h"
 #include "config/override.h"
+#include "config/path_rules_file.h"
 #include "support/catch.h"
 
 using namespace aa;
@@ -42,7 +43,7 @@ std::string only_problem(std::string_view text, const std::string& file = "a.tom
 
 bool same_values(const Config& a, const Config& b) {
   return a.lifecycle == b.lifecycle && a.watched == b.watched && a.lineage == b.lineage && a.jsonl == b.jsonl &&
-         a.log == b.log;
+         a.log == b.log && a.file == b.file && a.paths == b.paths;
 }
 
 std::string contents(const std::string& path) {
@@ -87,14 +88,45 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
       "[lifecycle]\nring_kib = 16\nargv_bytes = 0\n[watched]\nlimit = 100\nshare = 100\n[lineage]\n"
       "keep_exited_seconds = 5\nkeep_exited_count = 6\ntext_mib = 8\nreconcile_seconds = 7\n[jsonl]\npath = "
       "\"/var/log/x\"\n"
-      "[log]\nlevel = \"debug\"\n");
+      "[log]\nlevel = \"debug\"\n[file]\nring_kib = 8\nreads = \"each\"\ninterval_ms = 20\nsums = 32\n"
+      "[paths]\nshipped = \"off\"\nfile = \"/etc/rules\"\n");
   CHECK(config.lifecycle == Config::Lifecycle{16, 0});
   CHECK(config.watched == Config::Watched{100, 100});
   CHECK(config.lineage == Config::LineageKeys{5, 6, 8, 7});
   CHECK(config.jsonl.path == "/var/log/x");
   CHECK(config.log.level == "debug");
+  CHECK(config.file == Config::File{8, "each", 20, 32});
+  CHECK(config.paths == Config::Paths{"off", "/etc/rules", {}});
   CHECK(config.origin.at("lifecycle.ring_kib") == "a.toml:2");
   CHECK(config.origin.size() == all_keys().size());
+}
+
+TEST_CASE("config: the file layer of path rules is the shipped list and the administrator's file") {
+  Scratch scratch;
+  Config config;
+  const auto rules = [&] { return load_path_rules(config); };
+  const std::size_t shipped = std::get<std::vector<PathRule>>(rules()).size();
+  CHECK(shipped > 50);
+  config.paths.file = scratch.write("rules", "deny /srv/x\n# no rule\nallow /srv/x/y\n");
+  CHECK(std::get<std::vector<PathRule>>(rules()).size() == shipped + 2);
+  config.paths.shipped = "off";
+  const auto own = std::get<std::vector<PathRule>>(rules());
+  REQUIRE(own.size() == 2);
+  CHECK(own[1].pattern == "/srv/x/y");
+  CHECK(own[1].layer == RuleLayer::file);
+}
+
+TEST_CASE("config: every wrong line of a rules file is told with its place") {
+  Scratch scratch;
+  Config config;
+  config.paths.file = scratch.write("rules", "deny /ok\ndeny relative\nforbid /x\n");
+  const auto rules = load_path_rules(config);
+  REQUIRE(std::holds_alternative<std::vector<Problem>>(rules));
+  const auto& problems = std::get<std::vector<Problem>>(rules);
+  REQUIRE(problems.size() == 2);
+  CHECK(problems[0].text().find(config.paths.file + ":2:1: ") == 0);
+  config.paths.file = "/nonexistent/rules";
+  CHECK(std::holds_alternative<std::vector<Problem>>(load_path_rules(config)));
 }
 
 TEST_CASE("config: the same in JSON") {

@@ -1,0 +1,535 @@
+/* The file family where neither LSM, fentry nor kprobe is to be had: the system call tracepoints.
+ *
+ * Comes in: every system call's beginning and end. Goes out: file records of the watched ones. An open file's path
+ * comes from the file behind the descriptor; a call that only has names keeps them as the caller gave them, with the
+ * folder they start from. One body per kind of call; which call is which is a table.
+ */
+#include "lib/file_call.bpf.h"
+#include "lib/sums.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* ---- names ---- */
+
+/* The folder that a name starts from, and the name. */
+__noinline __u64 put_name(__u32 kind, __u64 address) {
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  struct task_struct* task = (struct task_struct*)address;
+  struct aa_file_path* at;
+  __u64 folder = 0, len, off;
+  char first = 0;
+  if (!s) return 0;
+  at = s->request.which == AA_TO ? &s->record.to : &s->record.at;
+  at->flags |= AA_PATH_BASE;
+  off = s->request.off;
+  len = put_requested(kind, off + AA_PATH_MAX);
+  AA_BOUND_FILE_TEXT(off);
+  first = s->text[off + AA_PATH_MAX];
+  if (len && first == '/') {
+    s->path = s->root;
+  } else if ((__s32)s->request.dirfd == AA_AT_FDCWD) {
+    s->path = s->pwd;
+  } else {
+    struct file* file = file_of(task, s->request.dirfd);
+    __builtin_memset(&s->path, 0, sizeof(s->path));
+    if (file) BPF_CORE_READ_INTO(&s->path, file, f_path);
+  }
+  folder = put_path(kind, s->request.which, off);
+  /* The name was put a path's length further on: bring it behind the folder. */
+  len = at->requested_len;
+  AA_BOUND_FILE_TEXT(off);
+  asm volatile("%0 &= 0x1fff" : "+r"(folder));
+  asm volatile("%0 &= 0xfff" : "+r"(len));
+  if (off + folder + len < AA_FILE_TEXT_MAX && off + AA_PATH_MAX < AA_FILE_TEXT_MAX) {
+    __u64 to = off + folder;
+    AA_BOUND_FILE_TEXT(to);
+    bpf_probe_read_kernel(&s->text[to], len, &s->text[off + AA_PATH_MAX]);
+  }
+  return folder + len;
+}
+
+#define AA_AT_REMOVEDIR 0x200
+
+static __always_inline void request_name(struct aa_file_scratch* s, __u64 dirfd, __u64 pointer, __u64 off,
+                                         __u32 which) {
+  s->request.dirfd = dirfd;
+  s->request.pointer = pointer;
+  s->request.off = off;
+  s->request.which = which;
+}
+
+__noinline int on_name(__u32 kind, __u64 address, __u32 row) {
+  const volatile struct aa_call* call = &aa_calls[row & (AA_CALLS - 1)];
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  struct task_struct* task = (struct task_struct*)address;
+  struct aa_file* record;
+  struct file* file = 0;
+  __u64 text;
+  if (!s) return 0;
+  record = &s->record;
+  record->op = call->op;
+  if (call->mode != AA_ARG_NONE) {
+    record->mode = AA_ARG(s, call->mode) & 07777;
+    record->flags |= AA_FILE_MODE;
+  }
+  if (call->op == AA_OP_UNLINK && AA_ARG(s, call->flags) & AA_AT_REMOVEDIR) record->op = AA_OP_RMDIR;
+  request_name(s, AA_ARG(s, call->dirfd), AA_ARG(s, call->path), 0, 0);
+  text = put_name(kind, address);
+  if (!record->at.requested_len && (__s32)AA_ARG(s, call->dirfd) >= 0) file = file_of(task, AA_ARG(s, call->dirfd));
+  if (file) { /* "" with AT_EMPTY_PATH: the descriptor's own file */
+    record->at.flags &= ~AA_PATH_BASE;
+    put_inode(s, BPF_CORE_READ(file, f_inode));
+  }
+  if (call->shape == AA_SHAPE_NAMES) {
+    AA_BOUND_FILE_TEXT(text);
+    request_name(s, AA_ARG(s, call->dirfd2), AA_ARG(s, call->path2), text, 1);
+    text += put_name(kind, address);
+  }
+  emit_file(s, text);
+  return 0;
+}
+
+/* ---- descriptors ---- */
+
+__noinline int on_open(__u32 kind, __u64 address, __u32 row, long result) {
+  const volatile struct aa_call* call = &aa_calls[row & (AA_CALLS - 1)];
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  struct task_struct* task = (struct task_struct*)address;
+  struct aa_file* record;
+  struct open_how how = {};
+  struct file* file;
+  __u64 text;
+  if (!s) return 0;
+  record = &s->record;
+  record->op = AA_OP_OPEN;
+  record->flags |= AA_FILE_FLAGS;
+  if (call->shape == AA_SHAPE_OPEN_HOW) {
+    bpf_probe_read_user(&how, 16, (void*)AA_ARG(s, call->flags));
+    record->open_flags = how.flags;
+    record->mode = how.mode;
+  } else {
+    record->open_flags = row == AA_CALL_CREAT ? 01101 : AA_ARG(s, call->flags); /* O_CREAT | O_WRONLY | O_TRUNC */
+    record->mode = AA_ARG(s, call->mode) & 07777;
+  }
+  if (record->open_flags & 0100) record->flags |= AA_FILE_MODE;
+  request_name(s, AA_ARG(s, call->dirfd), AA_ARG(s, call->path), 0, 0);
+  file = result < 0 || s->request.nameless ? 0 : file_of(task, result);
+  if (!file) { /* it failed, or another thread has closed it already */
+    text = put_name(kind, address);
+    emit_file(s, text);
+    return 0;
+  }
+  if (BPF_CORE_READ(file, f_mode) & AA_FMODE_CREATED) record->op = AA_OP_CREATE;
+  text = put_file(s, kind, file, 0);
+  if (AA_ARG(s, call->path)) text += put_requested(kind, text);
+  emit_file(s, text);
+  return 0;
+}
+
+static __always_inline int tries_again(long result) {
+  return result == -11 || result == -4 || (result <= -512 && result >= -516); /* EAGAIN, EINTR, ERESTART* */
+}
+
+__noinline int on_object(__u64 address, __u32 row) {
+  struct aa_file_scratch* s = file_scratch_of(AA_FILE_SCRATCH_EXIT);
+  struct task_struct* task = (struct task_struct*)address;
+  const volatile struct aa_call* call = &aa_calls[row & (AA_CALLS - 1)];
+  struct file* file;
+  if (!s) return 0;
+  file = file_of(task, AA_ARG(s, call->fd));
+  if (!file) return 0;
+  s->record.op = call->op;
+  if (call->mode != AA_ARG_NONE) {
+    s->record.mode = AA_ARG(s, call->mode) & 07777;
+    s->record.flags |= AA_FILE_MODE;
+  }
+  emit_file(s, put_file(s, AA_FILE_SCRATCH_EXIT, file, 0));
+  return 0;
+}
+
+#define AA_MAP_ANONYMOUS 0x20
+
+__noinline int on_map(__u64 address, __u32 row) {
+  struct aa_file_scratch* s = file_scratch_of(AA_FILE_SCRATCH_EXIT);
+  struct task_struct* task = (struct task_struct*)address;
+  const volatile struct aa_call* call = &aa_calls[row & (AA_CALLS - 1)];
+  __u32 protection, flags;
+  struct file* file;
+  __s32 fd;
+  if (!s) return 0;
+  protection = AA_ARG(s, call->flags);
+  flags = AA_ARG(s, call->mode);
+  fd = AA_ARG(s, call->fd);
+  if (call->shape == AA_SHAPE_MAP_OLD) {
+    __u32 argument[6] = {};
+    bpf_probe_read_user(argument, sizeof(argument), (void*)AA_ARG(s, call->fd));
+    protection = argument[2];
+    flags = argument[3];
+    fd = argument[4];
+  }
+  if (flags & AA_MAP_ANONYMOUS || fd < 0) return 0;
+  file = file_of(task, fd);
+  if (!file) return 0;
+  s->record.op = AA_OP_MMAP;
+  s->record.open_flags = protection;
+  s->record.flags |= AA_FILE_FLAGS;
+  emit_file(s, put_file(s, AA_FILE_SCRATCH_EXIT, file, 0));
+  return 0;
+}
+
+struct aa_vma_context {
+  __u64 file;
+};
+
+static long vma_callback(struct task_struct* task, struct vm_area_struct* vma, struct aa_vma_context* context) {
+  (void)task;
+  context->file = (__u64)BPF_CORE_READ(vma, vm_file);
+  return 0;
+}
+
+#define AA_PROT_WRITE 2
+
+/* Only what makes a file's pages writable: everything else was told by its mmap. */
+__noinline int on_protect(void) {
+  struct aa_file_scratch* s = file_scratch_of(AA_FILE_SCRATCH_EXIT);
+  struct aa_vma_context context = {};
+  __u32 protection;
+  if (!s) return 0;
+  protection = s->args[2];
+  if (!(protection & AA_PROT_WRITE) || !AA_HAS_BPF_LOOP) return 0;
+  bpf_find_vma(bpf_get_current_task_btf(), s->args[0], vma_callback, &context, 0);
+  if (!context.file) return 0;
+  s->record.op = AA_OP_MPROTECT;
+  s->record.open_flags = protection;
+  s->record.flags |= AA_FILE_FLAGS;
+  emit_file(s, put_file(s, AA_FILE_SCRATCH_EXIT, (struct file*)context.file, 0));
+  return 0;
+}
+
+/* ---- the pair ---- */
+
+struct aa_actor {
+  struct task_struct* task;
+  struct aa_watched* entry;
+  __u32 row;
+  __u32 tgid;
+};
+
+static __always_inline int file_actor(struct pt_regs* regs, struct aa_actor* actor) {
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  actor->task = task;
+  actor->row = call_of(regs, task);
+  if (!actor->row) return 0;
+  actor->entry = watched_now(task);
+  actor->tgid = bpf_get_current_pid_tgid() >> 32;
+  return actor->entry != 0;
+}
+
+static __always_inline void move_one(struct aa_file_scratch* s, struct aa_actor* actor, __u32 op, __u64 fd, long result,
+                                     __u64 now) {
+  struct file* file = file_of(actor->task, fd);
+  if (!file) return;
+  name_sum(s, file, actor->tgid, actor->entry->start_ns);
+  if (summed(s, op, result, now)) return;
+  begin_file(s, actor->task, actor->entry, AA_VIA_SYSCALL, now);
+  on_moved(AA_FILE_SCRATCH_EXIT, (__u64)file, op, result);
+}
+
+static __always_inline int on_enter(struct pt_regs* regs) {
+  struct aa_actor actor = {};
+  struct aa_file_scratch* s;
+  struct aa_asked* asked;
+  __u64 id = bpf_get_current_pid_tgid();
+  __u32 shape;
+  if (!file_actor(regs, &actor)) return 0;
+  shape = aa_calls[actor.row & (AA_CALLS - 1)].shape;
+  if (shape != AA_SHAPE_CLOSE && shape != AA_SHAPE_NAME && shape != AA_SHAPE_NAMES && shape != AA_SHAPE_OPEN &&
+      shape != AA_SHAPE_OPEN_HOW)
+    return 0;
+  s = file_scratch_of(AA_FILE_SCRATCH_ENTER);
+  if (!s) return 0; /* the end of the call counts it */
+  read_arguments(s, regs, actor.task);
+  if (shape == AA_SHAPE_CLOSE) {
+    struct file* file = file_of(actor.task, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].fd));
+    if (!file || !last_reference(file)) return 0;
+    name_sum(s, file, actor.tgid, actor.entry->start_ns);
+    finish_sum(s, &aa_sums_a, actor.task, actor.entry, bpf_ktime_get_boot_ns());
+    finish_sum(s, &aa_sums_b, actor.task, actor.entry, bpf_ktime_get_boot_ns());
+    return 0;
+  }
+  asked = &s->asked;
+  asked->length[0] = bpf_probe_read_user_str(asked->head[0], AA_ASKED_HEAD,
+                                             (void*)AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path));
+  asked->length[1] = -1;
+  if (shape == AA_SHAPE_NAMES)
+    asked->length[1] = bpf_probe_read_user_str(asked->head[1], AA_ASKED_HEAD,
+                                               (void*)AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path2));
+  bpf_map_update_elem(&aa_asked_now, &id, asked, BPF_ANY); /* without room the string of the call's end has to do */
+  return 0;
+}
+
+static __always_inline int on_exit(struct pt_regs* regs, long result) {
+  struct aa_actor actor = {};
+  struct aa_file_scratch* s;
+  struct aa_asked* asked;
+  const volatile struct aa_call* call;
+  __u64 id = bpf_get_current_pid_tgid();
+  __u64 now;
+  if (!file_actor(regs, &actor)) return 0;
+  call = &aa_calls[actor.row & (AA_CALLS - 1)];
+  if (call->shape == AA_SHAPE_CLOSE) return 0;
+  now = bpf_ktime_get_boot_ns();
+  s = file_scratch_or_count(AA_FILE_SCRATCH_EXIT, actor.entry->slot, now);
+  if (!s) return 0;
+  read_arguments(s, regs, actor.task);
+  if (call->shape == AA_SHAPE_MOVE || call->shape == AA_SHAPE_COPY) {
+    if (tries_again(result)) return 0;
+    move_one(s, &actor, call->op, AA_ARG(s, call->fd), result, now);
+    if (call->shape == AA_SHAPE_COPY) move_one(s, &actor, AA_OP_WRITE, AA_ARG(s, call->fd2), result, now);
+    return 0;
+  }
+  begin_file(s, actor.task, actor.entry, AA_VIA_SYSCALL, now);
+  s->record.result = result;
+  if (call->shape == AA_SHAPE_MAP || call->shape == AA_SHAPE_MAP_OLD) {
+    if (result >= -4095 && result < 0) return on_map((__u64)actor.task, actor.row);
+    s->record.result = 0; /* an address is nobody's business */
+    return on_map((__u64)actor.task, actor.row);
+  }
+  if (call->shape == AA_SHAPE_PROTECT) return on_protect();
+  if (call->shape == AA_SHAPE_OBJECT) return on_object((__u64)actor.task, actor.row);
+  asked = bpf_map_lookup_elem(&aa_asked_now, &id);
+  s->request.asked = asked != 0;
+  s->request.in_kernel = 0;
+  s->request.nameless = 0;
+  if (asked) {
+    __builtin_memcpy(&s->asked, asked, sizeof(s->asked));
+    bpf_map_delete_elem(&aa_asked_now, &id);
+  }
+  if (call->shape == AA_SHAPE_NAME || call->shape == AA_SHAPE_NAMES)
+    return on_name(AA_FILE_SCRATCH_EXIT, (__u64)actor.task, actor.row);
+  return on_open(AA_FILE_SCRATCH_EXIT, (__u64)actor.task, actor.row, result);
+}
+
+SEC("raw_tp/sys_enter")
+int BPF_PROG(aa_file_enter, struct pt_regs* regs, long number) {
+  return on_enter(regs);
+}
+
+SEC("raw_tp/sys_exit")
+int BPF_PROG(aa_file_exit, struct pt_regs* regs, long result) {
+  return on_exit(regs, result);
+}
+
+/* ---- io_uring: what never was a system call ---- */
+
+#define AA_URING_READV 1
+#define AA_URING_WRITEV 2
+#define AA_URING_READ_FIXED 4
+#define AA_URING_WRITE_FIXED 5
+#define AA_URING_FALLOCATE 17
+#define AA_URING_OPENAT 18
+#define AA_URING_READ 22
+#define AA_URING_WRITE 23
+#define AA_URING_OPENAT2 28
+#define AA_URING_SPLICE 30
+#define AA_URING_RENAMEAT 35
+#define AA_URING_UNLINKAT 36
+#define AA_URING_MKDIRAT 37
+#define AA_URING_SYMLINKAT 38
+#define AA_URING_LINKAT 39
+#define AA_URING_READ_MULTISHOT 49
+#define AA_URING_FTRUNCATE 55
+#define AA_URING_READV_FIXED 60
+#define AA_URING_WRITEV_FIXED 61
+#define AA_URING_QUIET 64 /* IOSQE_CQE_SKIP_SUCCESS: a success is not told */
+
+static __always_inline struct task_struct* uring_owner(struct io_kiocb* req) {
+  if (bpf_core_field_exists(req->tctx)) return BPF_CORE_READ(req, tctx, task);
+  return BPF_CORE_READ((struct io_kiocb___owned*)req, task);
+}
+
+static __always_inline int uring_names(__u32 opcode) {
+  return opcode == AA_URING_OPENAT || opcode == AA_URING_OPENAT2 ||
+         (opcode >= AA_URING_RENAMEAT && opcode <= AA_URING_LINKAT);
+}
+
+/* 1 + AA_OP_READ or AA_OP_WRITE, 0 when it moves nothing through a file. */
+static __always_inline __u32 uring_moves(__u32 opcode) {
+  switch (opcode) {
+    case AA_URING_READV:
+    case AA_URING_READ_FIXED:
+    case AA_URING_READ:
+    case AA_URING_READV_FIXED:
+      return 1 + AA_OP_READ;
+    case AA_URING_WRITEV:
+    case AA_URING_WRITE_FIXED:
+    case AA_URING_WRITE:
+    case AA_URING_WRITEV_FIXED:
+      return 1 + AA_OP_WRITE;
+    default:
+      return 0;
+  }
+}
+
+static __always_inline void keep_name(struct aa_uring_asked* asked, __u32 which, struct filename* filename) {
+  bpf_probe_read_kernel_str(asked->name[which & 1], AA_URING_NAME, BPF_CORE_READ(filename, name));
+}
+
+/* The names are the kernel's own copy: whatever the program writes over its buffer now is too late. The structure
+ * behind a request depends on its operation and begins where the request does. */
+static __always_inline void ask_uring(struct aa_uring_asked* asked, struct io_kiocb* req, __u32 opcode) {
+  if (opcode == AA_URING_OPENAT || opcode == AA_URING_OPENAT2) {
+    struct io_open* open = (struct io_open*)req;
+    asked->row = AA_CALL_OPENAT;
+    asked->argument[0] = (__s64)BPF_CORE_READ(open, dfd);
+    asked->argument[2] = BPF_CORE_READ(open, how.flags);
+    asked->argument[3] = BPF_CORE_READ(open, how.mode);
+    asked->direct = BPF_CORE_READ(open, file_slot) != 0;
+    keep_name(asked, 0, BPF_CORE_READ(open, filename));
+  } else if (opcode == AA_URING_UNLINKAT) {
+    struct io_unlink* unlink = (struct io_unlink*)req;
+    asked->row = AA_CALL_UNLINKAT;
+    asked->argument[0] = (__s64)BPF_CORE_READ(unlink, dfd);
+    asked->argument[2] = BPF_CORE_READ(unlink, flags);
+    keep_name(asked, 0, BPF_CORE_READ(unlink, filename));
+  } else if (opcode == AA_URING_MKDIRAT) {
+    struct io_mkdir* mkdir = (struct io_mkdir*)req;
+    asked->row = AA_CALL_MKDIRAT;
+    asked->argument[0] = (__s64)BPF_CORE_READ(mkdir, dfd);
+    asked->argument[2] = BPF_CORE_READ(mkdir, mode);
+    keep_name(asked, 0, BPF_CORE_READ(mkdir, filename));
+  } else if (opcode == AA_URING_RENAMEAT) {
+    struct io_rename* rename = (struct io_rename*)req;
+    asked->row = AA_CALL_RENAMEAT;
+    asked->argument[0] = (__s64)BPF_CORE_READ(rename, old_dfd);
+    asked->argument[2] = (__s64)BPF_CORE_READ(rename, new_dfd);
+    keep_name(asked, 0, BPF_CORE_READ(rename, oldpath));
+    keep_name(asked, 1, BPF_CORE_READ(rename, newpath));
+  } else { /* link, symlink: one structure */
+    struct io_link* link = (struct io_link*)req;
+    asked->row = opcode == AA_URING_LINKAT ? AA_CALL_LINKAT : AA_CALL_SYMLINKAT;
+    asked->argument[0] = (__s64)BPF_CORE_READ(link, old_dfd);
+    asked->argument[opcode == AA_URING_LINKAT ? 2 : 1] = (__s64)BPF_CORE_READ(link, new_dfd);
+    keep_name(asked, 0, BPF_CORE_READ(link, oldpath));
+    keep_name(asked, 1, BPF_CORE_READ(link, newpath));
+  }
+}
+
+static __always_inline int on_uring_submit(struct io_kiocb* req) {
+  __u32 opcode = BPF_CORE_READ(req, opcode);
+  struct aa_file_scratch* s;
+  struct aa_watched* entry;
+  __u64 key = (__u64)req;
+  if (!uring_names(opcode) && !uring_moves(opcode) && opcode != AA_URING_SPLICE && opcode != AA_URING_READ_MULTISHOT)
+    return 0;
+  entry = watched_now(uring_owner(req));
+  if (!entry) return 0;
+  if (BPF_CORE_READ(req, flags) & AA_URING_QUIET || opcode == AA_URING_SPLICE || opcode == AA_URING_READ_MULTISHOT)
+    ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, bpf_ktime_get_boot_ns());
+  if (!uring_names(opcode)) return 0;
+  s = file_scratch_of(AA_FILE_SCRATCH_SUBMIT);
+  if (!s) return 0;
+  __builtin_memset(&s->uring, 0, sizeof(s->uring) - sizeof(s->uring.name));
+  s->uring.name[0][0] = s->uring.name[1][0] = 0;
+  ask_uring(&s->uring, req, opcode);
+  bpf_map_update_elem(&aa_uring_now, &key, &s->uring, BPF_ANY);
+  return 0;
+}
+
+/* A request with names has ended: told as the system call of that name would be. */
+__noinline int on_uring_names(__u64 address, __u64 request, long result) {
+  struct aa_file_scratch* s = file_scratch_of(AA_FILE_SCRATCH_COMPLETE);
+  struct aa_uring_asked* asked = bpf_map_lookup_elem(&aa_uring_now, &request);
+  __u32 row;
+  if (!s || !asked) return 0;
+  row = asked->row;
+  __builtin_memcpy(s->args, asked->argument, sizeof(asked->argument));
+  s->args[AA_ARG_CWD] = (__u64)AA_AT_FDCWD;
+  s->args[AA_ARG_NONE] = 0;
+  s->request.in_kernel = 1;
+  s->request.asked = 0;
+  s->request.nameless = asked->direct;
+  s->record.result = result;
+  s->args[aa_calls[row & (AA_CALLS - 1)].path & 7] = (__u64)asked->name[0];
+  if (aa_calls[row & (AA_CALLS - 1)].shape == AA_SHAPE_NAMES)
+    s->args[aa_calls[row & (AA_CALLS - 1)].path2 & 7] = (__u64)asked->name[1];
+  if (asked->direct && result >= 0) ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, s->record.header.boot_ns);
+  if (row == AA_CALL_OPENAT)
+    on_open(AA_FILE_SCRATCH_COMPLETE, address, row, result);
+  else
+    on_name(AA_FILE_SCRATCH_COMPLETE, address, row);
+  bpf_map_delete_elem(&aa_uring_now, &request);
+  return 0;
+}
+
+static __always_inline int on_uring_complete(struct io_kiocb* req) {
+  struct task_struct* task;
+  struct aa_file_scratch* s;
+  struct aa_watched* entry;
+  struct file* file;
+  __u32 opcode, moves;
+  __u64 now;
+  long result;
+  if (!req || !bpf_core_field_exists(req->cqe)) return 0; /* another one's completion, or 5.10's */
+  opcode = BPF_CORE_READ(req, opcode);
+  moves = uring_moves(opcode);
+  if (!moves && !uring_names(opcode) && opcode != AA_URING_FALLOCATE && opcode != AA_URING_FTRUNCATE) return 0;
+  task = uring_owner(req);
+  entry = watched_now(task);
+  if (!entry) return 0;
+  result = BPF_CORE_READ(req, cqe.res);
+  now = bpf_ktime_get_boot_ns();
+  s = file_scratch_or_count(AA_FILE_SCRATCH_COMPLETE, entry->slot, now);
+  if (!s) return 0;
+  file = BPF_CORE_READ(req, file);
+  if (moves) {
+    if (!file || tries_again(result)) return 0;
+    name_sum(s, file, BPF_CORE_READ(task, tgid), entry->start_ns);
+    if (summed(s, moves - 1, result, now)) return 0;
+  }
+  begin_file(s, task, entry, AA_VIA_IO_URING, now);
+  if (moves) return on_moved(AA_FILE_SCRATCH_COMPLETE, (__u64)file, moves - 1, result);
+  if (uring_names(opcode)) return on_uring_names((__u64)task, (__u64)req, result);
+  if (!file) return 0;
+  s->record.op = opcode == AA_URING_FTRUNCATE ? AA_OP_TRUNCATE : AA_OP_WRITE;
+  s->record.result = result;
+  emit_file(s, put_file(s, AA_FILE_SCRATCH_COMPLETE, file, 0));
+  return 0;
+}
+
+SEC("raw_tp/io_uring_submit_req")
+int BPF_PROG(aa_uring_submit, struct io_kiocb* req) {
+  return on_uring_submit(req);
+}
+
+/* Its name before 6.4. */
+SEC("raw_tp/io_uring_submit_sqe")
+int BPF_PROG(aa_uring_sqe, struct io_kiocb* req) {
+  return on_uring_submit(req);
+}
+
+SEC("raw_tp/io_uring_complete")
+int BPF_PROG(aa_uring_done, void* ring, struct io_kiocb* req) {
+  return on_uring_complete(req);
+}
+
+/* Run by user space on its own descriptors, never attached: what the kernel calls the files of path rules. */
+SEC("raw_tp/sys_enter")
+int aa_file_learn(void* context) {
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  (void)context;
+  for (__u32 i = 0; i < AA_LEARN_MAX; i++) {
+    struct aa_learned* row = &aa_learn_rows[i];
+    struct file* file;
+    struct inode* inode;
+    if (!row->fd) break;
+    file = file_of(task, row->fd);
+    if (!file) continue;
+    inode = BPF_CORE_READ(file, f_inode);
+    row->ino = BPF_CORE_READ(inode, i_ino);
+    row->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+    row->inode_generation = BPF_CORE_READ(inode, i_generation);
+    row->is_known = 1;
+  }
+  return 0;
+}

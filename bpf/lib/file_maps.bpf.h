@@ -1,0 +1,159 @@
+/* The file family's own maps. Sizes marked 1 are set by user space before load. */
+#ifndef AA_FILE_MAPS_BPF_H
+#define AA_FILE_MAPS_BPF_H
+
+#include "lib/maps.bpf.h"
+
+/* What happened to files; what the kernel itself judged denied goes to the lifecycle ring instead. */
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 16 * 1024 * 1024);
+} aa_file_ring SEC(".maps");
+
+/* Sums of reads and writes: user space swaps the inner map for an empty one and then reads the old one, which nobody
+ * adds to any more. Preallocated and never LRU: what is in it is part of an exact account. */
+struct aa_sums {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 16384);
+  __type(key, struct aa_sum_key);
+  __type(value, struct aa_sum);
+} aa_sums_a SEC(".maps"), aa_sums_b SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __array(values, struct aa_sums);
+} aa_sums_now SEC(".maps") = {.values = {(void*)&aa_sums_a}};
+
+/* Path rules: two slots each, selected by the generation's lowest bit, filled before the generation is told. */
+struct aa_objects {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1);
+  __type(key, struct aa_object_key);
+  __type(value, struct aa_object);
+};
+
+struct aa_names {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1);
+  __type(key, struct aa_name_key);
+  __type(value, struct aa_object);
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+  __uint(max_entries, 2);
+  __type(key, __u32);
+  __array(values, struct aa_objects);
+} aa_rule_objects SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+  __uint(max_entries, 2);
+  __type(key, __u32);
+  __array(values, struct aa_names);
+} aa_rule_names SEC(".maps");
+
+/* The strings a call was given, as they were when it began. Deleted when it ends. */
+#define AA_ASKED_HEAD 256
+struct aa_asked {
+  __s32 length[2]; /* with the NUL; negative when the string could not be read */
+  __u8 head[2][AA_ASKED_HEAD];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 8192);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u64); /* pid_tgid */
+  __type(value, struct aa_asked);
+} aa_asked_now SEC(".maps");
+
+/* An io_uring request that has names, from its submission to its completion. Some never complete visibly: their entry
+ * is overwritten when the kernel uses the request again. */
+#define AA_URING_NAME 2048
+struct aa_uring_asked {
+  __u64 argument[6]; /* as the system call of the same name takes them, names apart */
+  __u32 row;         /* of aa_calls */
+  __u32 direct;      /* opens no descriptor */
+  __u8 name[2][AA_URING_NAME];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 4096);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u64); /* the request's address */
+  __type(value, struct aa_uring_asked);
+} aa_uring_now SEC(".maps");
+
+#define AA_FILE_TEXT_MAX (32 * 1024)
+#define AA_FILE_TEXT_SLACK 4096
+_Static_assert(4 * AA_PATH_MAX < AA_FILE_TEXT_MAX, "the longest record fits its scratch");
+
+/* Where the process and its mount namespace begin, and how far a walk has come. */
+struct aa_file_walk {
+  __u64 namespace;
+  __u64 beyond; /* folders above a bind mount's root: in no path, but rules may name them */
+  __u32 root;   /* offset in the buffer where the process's root was met, 0 not yet */
+  __u32 judge;  /* look the folders up among the rules */
+};
+
+/* A name of a call: where it starts from, where it is, where it goes. In the scratch: five arguments are all a function
+ * may have. */
+struct aa_name_request {
+  __u64 dirfd;
+  __u64 pointer;
+  __u64 off;
+  __u32 which;     /* of the asked */
+  __u32 asked;     /* the scratch holds what the call began with */
+  __u32 in_kernel; /* the name is the kernel's own copy */
+  __u32 nameless;  /* opened without a descriptor */
+};
+
+struct aa_file_scratch {
+  struct aa_walk walk;
+  struct aa_file_walk more;
+  struct path root;
+  struct path pwd;
+  __u64 args[8];
+  struct aa_sum_key key;
+  struct aa_sum sum;
+  struct aa_object_key object;
+  struct aa_name_key name;
+  struct aa_object learned;
+  struct aa_file_sum sum_record;
+  struct aa_asked asked;
+  struct aa_uring_asked uring;
+  struct aa_name_request request;
+  struct path path;      /* to be walked */
+  struct aa_file record; /* and right behind it what it sends along */
+  __u8 text[AA_FILE_TEXT_MAX + AA_FILE_TEXT_SLACK];
+};
+
+#define AA_FILE_SCRATCH_ENTER 0u
+#define AA_FILE_SCRATCH_EXIT 1u
+#define AA_FILE_SCRATCH_SUBMIT 2u
+#define AA_FILE_SCRATCH_COMPLETE 3u
+#define AA_FILE_SCRATCH_KINDS 4u
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct aa_file_scratch);
+} aa_file_rows SEC(".maps");
+
+/* Functions that the verifier is to look at once, not at every call, are global and take plain numbers (5.10 knows no
+ * pointers there): `kind` names the scratch. */
+static __always_inline struct aa_file_scratch* file_scratch_of(__u32 kind) {
+  __u32 row = bpf_get_smp_processor_id() * AA_FILE_SCRATCH_KINDS + kind;
+  return bpf_map_lookup_elem(&aa_file_rows, &row);
+}
+
+struct aa_file_settings aa_file_state SEC(".data.file") = {};
+
+/* Filled for a call of aa_learn. */
+struct aa_learned aa_learn_rows[AA_LEARN_MAX] SEC(".data.learn") = {};
+
+#endif

@@ -1,0 +1,100 @@
+/* A path from kernel objects up to the root of the mount namespace; on the way, each folder is held against the rules
+ * and the process's own root is noted. */
+#ifndef AA_FILE_PATH_BPF_H
+#define AA_FILE_PATH_BPF_H
+
+#include "lib/path.bpf.h"
+#include "lib/rules.bpf.h"
+
+/* 5.10 has no bpf_loop: a path with more components than this is a tail there. */
+#define AA_FILE_STEPS_UNROLLED 128
+
+/* Crosses from a mount's root to where it is mounted; true when there is nothing above. */
+static __always_inline int file_cross(struct aa_file_scratch* s, struct mount* mount, struct dentry* dentry) {
+  struct mount* parent = BPF_CORE_READ(mount, mnt_parent);
+  if (parent == mount) {
+    s->walk.end = (__u64)BPF_CORE_READ(mount, mnt_ns) == s->more.namespace ? AA_WALK_ROOT : AA_WALK_DETACHED;
+    return 1;
+  }
+  if (!s->more.beyond && BPF_CORE_READ(dentry, d_parent) != dentry) s->more.beyond = (__u64)dentry;
+  s->walk.dentry = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+  s->walk.mount = (__u64)parent;
+  return 0;
+}
+
+static __always_inline int file_step(struct aa_file_scratch* s) {
+  struct dentry* dentry = (struct dentry*)s->walk.dentry;
+  struct mount* mount = (struct mount*)s->walk.mount;
+  struct dentry* parent;
+  if (s->walk.dentry == s->walk.root_dentry && s->walk.mount == s->walk.root_mount && !s->more.root)
+    s->more.root = s->walk.off;
+  if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) return file_cross(s, mount, dentry);
+  parent = BPF_CORE_READ(dentry, d_parent);
+  if (parent == dentry || !parent) {
+    s->walk.end = AA_WALK_DETACHED;
+    return 1;
+  }
+  if (s->more.judge) match_inode(s, BPF_CORE_READ(parent, d_inode), AA_OBJECT_DIRECTORY);
+  if (walk_prepend(&s->walk, dentry)) return 1;
+  s->walk.dentry = (__u64)parent;
+  return 0;
+}
+
+static __always_inline int beyond_step(struct aa_file_scratch* s) {
+  struct dentry* dentry = (struct dentry*)s->more.beyond;
+  struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
+  if (parent == dentry || !parent) return 1;
+  match_inode(s, BPF_CORE_READ(parent, d_inode), AA_OBJECT_DIRECTORY);
+  s->more.beyond = (__u64)parent;
+  return 0;
+}
+
+struct aa_file_context {
+  struct aa_file_scratch* scratch;
+};
+
+static long file_callback(__u32 index, struct aa_file_context* context) {
+  (void)index;
+  return file_step(context->scratch);
+}
+
+static long beyond_callback(__u32 index, struct aa_file_context* context) {
+  (void)index;
+  return beyond_step(context->scratch);
+}
+
+/* Walks from s->path. Afterwards walk.end is AA_WALK_ROOT for a whole path, and walk.buffer[walk.off ..) holds it,
+ * empty for the namespace's root. */
+__noinline int file_walk(__u32 kind) {
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  int i;
+  if (!s) return 0;
+  s->walk.dentry = (__u64)s->path.dentry;
+  s->walk.mount = (__u64)mount_of(s->path.mnt);
+  s->walk.root_dentry = (__u64)s->root.dentry;
+  s->walk.root_mount = (__u64)mount_of(s->root.mnt);
+  s->walk.off = AA_WALK_BUFFER;
+  s->walk.end = AA_WALK_RUNNING;
+  s->more.root = 0;
+  s->more.beyond = 0;
+  s->more.judge = s->record.generation != 0;
+  if (s->more.judge) {
+    struct dentry* dentry = s->path.dentry;
+    match_self(s, dentry, BPF_CORE_READ(dentry, d_inode));
+  }
+  if (AA_HAS_BPF_LOOP) {
+    struct aa_file_context context = {s};
+    bpf_loop(AA_WALK_STEPS, file_callback, &context, 0);
+    if (s->more.judge && s->more.beyond) bpf_loop(AA_WALK_STEPS, beyond_callback, &context, 0);
+  } else {
+    for (i = 0; i < AA_FILE_STEPS_UNROLLED; i++)
+      if (file_step(s)) break;
+    if (s->more.judge && s->more.beyond)
+      for (i = 0; i < AA_FILE_STEPS_UNROLLED; i++)
+        if (beyond_step(s)) break;
+  }
+  if (s->walk.end == AA_WALK_RUNNING) s->walk.end = AA_WALK_TOO_LONG;
+  return 0;
+}
+
+#endif

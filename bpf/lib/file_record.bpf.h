@@ -1,0 +1,157 @@
+/* One file record: begun, its paths put behind it, sent to the ring it belongs to. */
+#ifndef AA_FILE_RECORD_BPF_H
+#define AA_FILE_RECORD_BPF_H
+
+#include "lib/file_path.bpf.h"
+#include "lib/watched.bpf.h"
+
+#define AA_BOUND_FILE_TEXT(value) asm volatile("%0 &= 0x7fff" : "+r"(value))
+
+/* Working memory, or the attempt is one that was lost. */
+static __always_inline struct aa_file_scratch* file_scratch_or_count(__u32 kind, __u32 slot, __u64 now) {
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  if (s) return s;
+  attempt(AA_FAMILY_FILE, slot, now);
+  lost(AA_FAMILY_FILE, AA_CAUSE_SCRATCH, slot, now);
+  return 0;
+}
+
+static __always_inline void begin_file(struct aa_file_scratch* s, struct task_struct* task, struct aa_watched* entry,
+                                       __u8 via, __u64 now) {
+  struct fs_struct* fs = BPF_CORE_READ(task, fs);
+  __builtin_memset(&s->record, 0, sizeof(s->record));
+  header_from_task(&s->record.header, task, AA_KIND_FILE, 0, now);
+  header_from_entry(&s->record.header, entry);
+  s->record.hook = AA_HOOK_TRACEPOINT;
+  s->record.via = via;
+  s->record.generation = aa_file_state.generation;
+  s->more.namespace = (__u64)BPF_CORE_READ(task, nsproxy, mnt_ns);
+  BPF_CORE_READ_INTO(&s->root, fs, root);
+  BPF_CORE_READ_INTO(&s->pwd, fs, pwd);
+}
+
+static __always_inline __u64 put_file_walked(struct aa_file_scratch* s, __u64 off) {
+  __u64 from = s->walk.off;
+  __u64 len;
+  AA_BOUND_FILE_TEXT(off);
+  if (from >= AA_WALK_BUFFER) return 0;
+  asm volatile("%0 &= 4095" : "+r"(from));
+  len = AA_WALK_BUFFER - from;
+  asm volatile("%0 &= 0x1fff" : "+r"(len));
+  if (len > AA_WALK_BUFFER) return 0;
+  bpf_probe_read_kernel(&s->text[off], len, &s->walk.buffer[from]);
+  return len;
+}
+
+/* An object in no tree is named by its dentry: "memfd:NAME"; pipes and sockets have none. */
+static __always_inline __u64 put_file_name(struct aa_file_scratch* s, __u64 off, struct dentry* dentry) {
+  __u64 len = BPF_CORE_READ(dentry, d_name.len);
+  if (len > AA_NAME_MAX) len = AA_NAME_MAX;
+  asm volatile("%0 &= 255" : "+r"(len));
+  AA_BOUND_FILE_TEXT(off);
+  bpf_probe_read_kernel(&s->text[off], len, BPF_CORE_READ(dentry, d_name.name));
+  return len;
+}
+
+#define AA_AT 0u
+#define AA_TO 1u
+
+/* Walks s->path and puts it at `off`; returns the bytes put. */
+__noinline __u64 put_path(__u32 kind, __u32 which, __u64 off) {
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  struct aa_file_path* at;
+  struct dentry* dentry;
+  __u64 len;
+  if (!s) return 0;
+  at = which == AA_TO ? &s->record.to : &s->record.at;
+  dentry = s->path.dentry;
+  at->flags |= AA_PATH_GIVEN;
+  if (!dentry || !s->path.mnt) {
+    at->flags |= AA_PATH_DETACHED;
+    return 0;
+  }
+  file_walk(kind);
+  if (s->walk.end == AA_WALK_DETACHED) at->flags |= AA_PATH_DETACHED;
+  if (s->walk.end == AA_WALK_TOO_LONG) at->flags |= AA_PATH_TOO_LONG;
+  if (unhashed(dentry) && s->walk.off != AA_WALK_BUFFER) at->flags |= AA_PATH_DELETED;
+  at->root = s->more.root ? s->more.root - s->walk.off : AA_ROOT_UNMET;
+  len = s->walk.off == AA_WALK_BUFFER && s->walk.end == AA_WALK_DETACHED ? put_file_name(s, off, dentry)
+                                                                         : put_file_walked(s, off);
+  at->path_len = len;
+  return len;
+}
+
+/* What the caller asked for. At a call's end its memory is resident, but it may have been written to meanwhile: what
+ * the call began with is the better witness when the two differ. */
+__noinline __u64 put_requested(__u32 kind, __u64 off) {
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  struct aa_file_path* at;
+  __u32 which;
+  long len;
+  if (!s) return 0;
+  which = s->request.which & 1;
+  at = which == AA_TO ? &s->record.to : &s->record.at;
+  AA_BOUND_FILE_TEXT(off);
+  len = s->request.in_kernel ? bpf_probe_read_kernel_str(&s->text[off], AA_PATH_MAX, (void*)s->request.pointer)
+                             : bpf_probe_read_user_str(&s->text[off], AA_PATH_MAX, (void*)s->request.pointer);
+  if (s->request.asked && s->asked.length[which] > 0) {
+    __u8* head = s->asked.head[which];
+    int same = len > 0;
+    for (int i = 0; same && i < AA_ASKED_HEAD && i < len; i += 8) {
+      __u64 differs = *(__u64*)&s->text[off + i] ^ *(__u64*)&head[i];
+      __u32 left = len - i; /* beyond the NUL anything may stand */
+      if (left < 8) differs &= (1ull << (left * 8)) - 1;
+      if (differs) same = 0;
+    }
+    if (!same) {
+      if (len > 0) at->flags |= AA_PATH_CHANGED;
+      len = s->asked.length[which];
+      if (len > AA_ASKED_HEAD) len = AA_ASKED_HEAD;
+      bpf_probe_read_kernel(&s->text[off], AA_ASKED_HEAD, head);
+    }
+  }
+  at->flags |= AA_PATH_GIVEN;
+  if (len <= 0) {
+    at->flags |= AA_PATH_UNREADABLE;
+    return 0;
+  }
+  at->requested_len = len - 1;
+  return len - 1;
+}
+
+static __always_inline void put_inode(struct aa_file_scratch* s, struct inode* inode) {
+  s->record.ino = BPF_CORE_READ(inode, i_ino);
+  s->record.dev = BPF_CORE_READ(inode, i_sb, s_dev);
+  s->record.inode_generation = BPF_CORE_READ(inode, i_generation);
+}
+
+static __always_inline __u64 put_file(struct aa_file_scratch* s, __u32 kind, struct file* file, __u64 off) {
+  BPF_CORE_READ_INTO(&s->path, file, f_path);
+  put_inode(s, BPF_CORE_READ(file, f_inode));
+  return put_path(kind, AA_AT, off);
+}
+
+/* The reader is woken once for each time it went to wait: a batch costs one wake-up. */
+static __always_inline __u64 wake_flags(void) {
+  if (!aa_file_state.idle) return BPF_RB_NO_WAKEUP;
+  aa_file_state.idle = 0;
+  return BPF_RB_FORCE_WAKEUP;
+}
+
+/* Sends the record with `text` bytes behind it; true when a ring took it. */
+static __always_inline int try_file(struct aa_file_scratch* s, __u64 text) {
+  __u64 size = sizeof(s->record) + text;
+  AA_BOUND_FILE_TEXT(size);
+  s->record.header.size = size;
+  if (s->record.flags & AA_FILE_DENIED) return !bpf_ringbuf_output(&aa_lifecycle, &s->record, size, 0);
+  return !bpf_ringbuf_output(&aa_file_ring, &s->record, size, wake_flags());
+}
+
+static __always_inline void emit_file(struct aa_file_scratch* s, __u64 text) {
+  __u64 now = s->record.header.boot_ns;
+  __u32 slot = s->record.header.slot;
+  attempt(AA_FAMILY_FILE, slot, now);
+  if (!try_file(s, text)) lost(AA_FAMILY_FILE, AA_CAUSE_RING_FULL, slot, now);
+}
+
+#endif

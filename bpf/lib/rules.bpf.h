@@ -1,0 +1,99 @@
+/* Path rules as the kernel knows them: by device and inode, and by name in a folder. It collects what it meets; who
+ * wins is user space's to say. */
+#ifndef AA_RULES_BPF_H
+#define AA_RULES_BPF_H
+
+#include "lib/file_maps.bpf.h"
+
+static __always_inline void add_object_id(struct aa_file* record, __u32 id) {
+  __u32 at = record->objects;
+  if (!id) return;
+  if (at >= AA_FILE_OBJECTS) {
+    record->flags |= AA_FILE_OBJECTS_CUT;
+    return;
+  }
+  record->object[at & (AA_FILE_OBJECTS - 1)] = id;
+  record->objects = at + 1;
+}
+
+static __always_inline void met(struct aa_file* record, struct aa_object* object) {
+  if (object->denies) record->flags |= AA_FILE_DENIED;
+  add_object_id(record, object->id[0]);
+  if (!object->id[1]) return;
+  add_object_id(record, object->id[1]);
+  add_object_id(record, object->id[2]);
+  add_object_id(record, object->id[3]);
+}
+
+static __always_inline void* objects_of(__u64 generation) {
+  __u32 slot = generation & 1;
+  return bpf_map_lookup_elem(&aa_rule_objects, &slot);
+}
+
+static __always_inline void* names_of(__u64 generation) {
+  __u32 slot = generation & 1;
+  return bpf_map_lookup_elem(&aa_rule_names, &slot);
+}
+
+/* True when the rules know the inode as `kind`. */
+static __always_inline int match_inode(struct aa_file_scratch* s, struct inode* inode, __u32 kind) {
+  void* objects = objects_of(s->record.generation);
+  struct aa_object* object;
+  if (!objects) return 0;
+  s->object.ino = BPF_CORE_READ(inode, i_ino);
+  s->object.dev = BPF_CORE_READ(inode, i_sb, s_dev);
+  s->object.kind = kind;
+  object = bpf_map_lookup_elem(objects, &s->object);
+  if (!object) return 0;
+  if (kind == AA_OBJECT_FILE && object->inode_generation != BPF_CORE_READ(inode, i_generation)) return 0;
+  met(&s->record, object);
+  return 1;
+}
+
+/* A file that stands where a rule names one is that rule's file from now on, whatever else it will be called. */
+static __always_inline void learn_inode(struct aa_file_scratch* s, struct inode* inode, struct aa_object* object) {
+  void* objects = objects_of(s->record.generation);
+  if (!objects) return;
+  __builtin_memcpy(&s->learned, object, sizeof(s->learned));
+  s->learned.inode_generation = BPF_CORE_READ(inode, i_generation);
+  s->object.ino = BPF_CORE_READ(inode, i_ino);
+  s->object.dev = BPF_CORE_READ(inode, i_sb, s_dev);
+  s->object.kind = AA_OBJECT_FILE;
+  bpf_map_update_elem(objects, &s->object, &s->learned, BPF_ANY);
+}
+
+static __always_inline void match_name(struct aa_file_scratch* s, struct dentry* dentry, struct inode* inode,
+                                       int known) {
+  void* names = names_of(s->record.generation);
+  struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
+  struct inode* folder = BPF_CORE_READ(parent, d_inode);
+  struct aa_object* object;
+  __u64 len = BPF_CORE_READ(dentry, d_name.len);
+  if (!names || parent == dentry) return;
+  __builtin_memset(&s->name, 0, sizeof(s->name));
+  s->name.ino = BPF_CORE_READ(folder, i_ino);
+  s->name.dev = BPF_CORE_READ(folder, i_sb, s_dev);
+  s->name.length = len;
+  if (len > AA_RULE_NAME) len = AA_RULE_NAME;
+  asm volatile("%0 &= 63" : "+r"(len));
+  if (len > AA_RULE_NAME) return;
+  bpf_probe_read_kernel(s->name.name, len, BPF_CORE_READ(dentry, d_name.name));
+  object = bpf_map_lookup_elem(names, &s->name);
+  if (!object) return;
+  if (!known) {
+    met(&s->record, object);
+    if (inode) learn_inode(s, inode, object);
+  }
+}
+
+/* The object itself; its folders are met by the walk. */
+static __always_inline void match_self(struct aa_file_scratch* s, struct dentry* dentry, struct inode* inode) {
+  int known = 0;
+  if (inode) {
+    known = match_inode(s, inode, AA_OBJECT_FILE);
+    match_inode(s, inode, AA_OBJECT_DIRECTORY);
+  }
+  match_name(s, dentry, inode, known);
+}
+
+#endif

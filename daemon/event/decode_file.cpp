@@ -1,0 +1,129 @@
+#include "event/decode_file.h"
+
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "abi/event.h"
+
+namespace aa {
+namespace {
+
+Error bad(std::string what) {
+  return Error{"read a kernel record: " + std::move(what), 0, {}};
+}
+
+std::string join(std::string_view folder, std::string_view name) {
+  if (name.empty()) return folder.empty() ? "/" : std::string(folder);
+  if (name.front() == '/') return std::string(folder) + std::string(name);
+  return std::string(folder) + "/" + std::string(name);
+}
+
+// What to call an object that has no place in the tree: by its kind and its inode, as /proc does.
+std::string detached_name(std::string_view dentry, std::uint64_t ino) {
+  if (dentry == "/" || dentry.empty()) return "anon:[" + std::to_string(ino) + "]";
+  return std::string(dentry);
+}
+
+// `text` begins with this path's strings; they are taken off it. False: they claim more than there is.
+bool take_path(const aa_file_path& raw, std::uint64_t ino, std::string_view& text, FilePath& out) {
+  if (std::size_t{raw.path_len} + raw.requested_len > text.size()) return false;
+  const std::string_view path = text.substr(0, raw.path_len);
+  const std::string_view requested = text.substr(raw.path_len, raw.requested_len);
+  text.remove_prefix(path.size() + requested.size());
+  const auto flag = [&raw](unsigned bit) { return (raw.flags & bit) != 0; };
+  out.deleted = flag(AA_PATH_DELETED);
+  out.detached = flag(AA_PATH_DETACHED);
+  out.too_long = flag(AA_PATH_TOO_LONG);
+  out.changed = flag(AA_PATH_CHANGED);
+  out.requested = requested;
+  if (out.detached) {
+    out.path = flag(AA_PATH_BASE) ? std::string(requested) : detached_name(path, ino);
+    if (out.requested == out.path) out.requested.clear();
+    return true;
+  }
+  const bool unmet = raw.root == AA_ROOT_UNMET || raw.root > raw.path_len;
+  out.outside_root = unmet && !out.too_long;
+  const std::string_view inner = unmet ? path : path.substr(raw.root);
+  if (flag(AA_PATH_BASE)) {
+    out.path = requested.empty() ? "" : join(requested.front() == '/' ? "" : inner, requested);
+    out.ns_path = requested.empty() ? "" : join(path, requested);
+    out.outside_root = out.outside_root && (requested.empty() || requested.front() != '/');
+  } else {
+    out.path = inner.empty() ? "/" : std::string(inner);
+    out.ns_path = path.empty() ? "/" : std::string(path);
+  }
+  if (out.ns_path == out.path) out.ns_path.clear();
+  if (out.requested == out.path) out.requested.clear();
+  return true;
+}
+
+Resolution resolution_of(const aa_file& raw) {
+  if ((raw.at.flags & (AA_PATH_TOO_LONG | AA_PATH_DETACHED)) != 0) return Resolution::unresolved;
+  return (raw.at.flags & AA_PATH_BASE) != 0 ? Resolution::user : Resolution::kernel;
+}
+
+Status check(const aa_file& raw) {
+  if (raw.op >= AA_OPS) return bad("unknown file operation " + std::to_string(raw.op));
+  if (raw.hook > AA_HOOK_LSM) return bad("unknown hook " + std::to_string(raw.hook));
+  if (raw.via > AA_VIA_IO_URING) return bad("unknown way of calling " + std::to_string(raw.via));
+  if (raw.objects > AA_FILE_OBJECTS) return bad("claims " + std::to_string(raw.objects) + " rule objects");
+  for (const auto* path : {&raw.at, &raw.to}) {
+    if (path->path_len > AA_PATH_MAX || path->requested_len > AA_PATH_MAX)
+      return bad("a path longer than " + std::to_string(AA_PATH_MAX));
+  }
+  return Done{};
+}
+
+}  // namespace
+
+Result<Event> decode_file(Event event, std::span<const std::byte> record) {
+  if (record.size() < sizeof(aa_file))
+    return bad("a file record of " + std::to_string(record.size()) + " bytes is too short");
+  aa_file raw;
+  std::memcpy(&raw, record.data(), sizeof(raw));
+  if (Status status = check(raw); !status) return status.error();
+  std::string_view text(reinterpret_cast<const char*>(record.data()) + sizeof(raw), record.size() - sizeof(raw));
+  FileBody body;
+  body.op = static_cast<FileOp>(raw.op);
+  FilePath second;
+  const bool fits = take_path(raw.at, raw.ino, text, body.at) && take_path(raw.to, 0, text, second);
+  if (!fits || !text.empty()) return bad("a file record's paths are not as long as it says");
+  if ((raw.to.flags & AA_PATH_GIVEN) != 0) body.to = std::move(second);
+  if ((raw.flags & AA_FILE_FLAGS) != 0) body.flags = raw.open_flags;
+  if ((raw.flags & AA_FILE_MODE) != 0) body.mode = raw.mode;
+  body.result = raw.result;
+  if (body.op == FileOp::read || body.op == FileOp::write) body.bytes = raw.bytes;
+  body.dev = raw.dev;
+  body.ino = raw.ino;
+  body.inode_generation = raw.inode_generation;
+  body.generation = raw.generation;
+  body.resolution = resolution_of(raw);
+  body.hook = static_cast<FileHook>(raw.hook);
+  body.via = static_cast<FileVia>(raw.via);
+  body.objects.assign(raw.object, raw.object + raw.objects);
+  body.sum_key = raw.file;
+  event.body = std::move(body);
+  return event;
+}
+
+Result<Event> decode_file_sum(Event event, std::span<const std::byte> record) {
+  if (record.size() != sizeof(aa_file_sum))
+    return bad("a sum of " + std::to_string(record.size()) + " bytes instead of " +
+               std::to_string(sizeof(aa_file_sum)));
+  aa_file_sum raw;
+  std::memcpy(&raw, record.data(), sizeof(raw));
+  FileSum sum;
+  sum.key = {{raw.key.tgid, raw.key.start_ns}, raw.key.file, raw.key.ino, raw.key.dev, raw.key.inode_generation};
+  sum.slot = raw.sum.slot;
+  sum.last_boot_ns = raw.sum.last_ns;
+  sum.generation = raw.sum.generation;
+  sum.read_bytes = raw.sum.read_bytes;
+  sum.reads = raw.sum.reads;
+  sum.write_bytes = raw.sum.write_bytes;
+  sum.writes = raw.sum.writes;
+  event.body = FileSumBody{sum};
+  return event;
+}
+
+}  // namespace aa

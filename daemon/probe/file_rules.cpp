@@ -1,0 +1,217 @@
+#include "probe/file_rules.h"
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "abi/filter.h"
+#include "base/clock.h"
+#include "base/quiet_thread.h"
+
+namespace aa {
+namespace {
+
+// Room for what is learned while a set is in force: files that globs deny, files that replace others.
+constexpr std::uint32_t kRoomToLearn = 16'384;
+
+struct LessBytes {
+  template <class Key>
+  bool operator()(const Key& a, const Key& b) const {
+    return std::memcmp(&a, &b, sizeof(Key)) < 0;
+  }
+};
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+void add_id(aa_object& object, const PathRules::Object& rule) {
+  object.denies |= rule.denies ? 1u : 0u;
+  for (__u32& id : object.id) {
+    if (id == rule.id) return;
+    if (id != 0) continue;
+    id = rule.id;
+    return;
+  }  // more rules than that on one file: the others are found by its path
+}
+
+UniqueFd make_map(const char* name, std::size_t key, std::size_t entries) {
+  LIBBPF_OPTS(bpf_map_create_opts, options);
+  return UniqueFd(bpf_map_create(BPF_MAP_TYPE_HASH, name, static_cast<__u32>(key), sizeof(aa_object),
+                                 static_cast<__u32>(entries), &options));
+}
+
+}  // namespace
+
+struct FileRules::Entries {
+  std::map<aa_object_key, aa_object, LessBytes> objects;
+  std::map<aa_name_key, aa_object, LessBytes> names;
+};
+
+Result<std::unique_ptr<FileRules>> FileRules::make(const FileFamily& family) {
+  std::unique_ptr<FileRules> rules(new FileRules(family));
+  rules->done_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!rules->done_) return Error{"make an eventfd for the path rules", errno, ""};
+  rules->thread_ = quiet_thread([raw = rules.get()] { raw->run(); });
+  return rules;
+}
+
+FileRules::~FileRules() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  wanted_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void FileRules::put(const RulesPlan& plan) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(plan);
+  }
+  wanted_.notify_one();
+}
+
+std::vector<RulesInForce> FileRules::take() {
+  std::uint64_t count = 0;
+  (void)!::read(done_.get(), &count, sizeof(count));
+  const std::lock_guard lock(mutex_);
+  std::vector<RulesInForce> out(finished_.begin(), finished_.end());
+  finished_.clear();
+  return out;
+}
+
+void FileRules::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wanted_.wait(lock, [this] { return !waiting_.empty() || ending_; });
+    if (ending_) return;
+    const RulesPlan plan = std::move(waiting_.front());
+    waiting_.pop_front();
+    lock.unlock();
+    const Status applied = apply(plan.rules);
+    lock.lock();
+    RulesInForce done{plan.token, boot_ns(), plan.rules->generation(), std::nullopt};
+    if (!applied) done.refusal = Refusal{Fault::map_failed, applied.error().text()};
+    finished_.push_back(std::move(done));
+    const std::uint64_t one = 1;
+    (void)!::write(done_.get(), &one, sizeof(one));
+  }
+}
+
+// ---- what the kernel calls a path
+// ----------------------------------------------------------------------------------
+
+void FileRules::ask(const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known) {
+  aa_learned* rows = family_.learn_rows();
+  for (std::size_t begin = 0; begin < paths.size(); begin += AA_LEARN_MAX - 1) {
+    const std::size_t end = std::min(paths.size(), begin + AA_LEARN_MAX - 1);
+    std::vector<UniqueFd> open;
+    std::vector<const std::string*> named;
+    for (std::size_t at = begin; at < end; ++at) {
+      UniqueFd fd(::open(paths[at].c_str(), O_PATH | O_CLOEXEC));
+      if (!fd) continue;  // does not exist yet: its name in its folder stands for it
+      open.push_back(std::move(fd));
+      named.push_back(&paths[at]);
+    }
+    std::memset(rows, 0, sizeof(*rows) * AA_LEARN_MAX);
+    for (std::size_t at = 0; at < open.size(); ++at) rows[at].fd = static_cast<__u32>(open[at].get());
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    if (bpf_prog_test_run_opts(family_.learn_program_fd(), &options) != 0) continue;
+    for (std::size_t at = 0; at < open.size(); ++at)
+      if (rows[at].is_known != 0) known[*named[at]] = {rows[at].ino, rows[at].dev, rows[at].inode_generation};
+  }
+}
+
+void FileRules::collect(const PathRules& rules, Entries& entries) {
+  std::vector<std::string> paths;
+  for (const Object& object : rules.objects()) {
+    if (object.kind == Object::Kind::glob) continue;
+    paths.push_back(object.path);
+    if (object.kind == Object::Kind::file) paths.push_back(folder_of(object.path));
+  }
+  std::sort(paths.begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+  std::unordered_map<std::string, Identity> known;
+  ask(paths, known);
+  for (const Object& object : rules.objects()) {
+    if (object.kind == Object::Kind::glob) continue;
+    const bool folder = object.kind == Object::Kind::directory;
+    if (const auto found = known.find(object.path); found != known.end()) {
+      const Identity& id = found->second;
+      aa_object& entry = entries.objects[{id.ino, id.dev, folder ? AA_OBJECT_DIRECTORY : AA_OBJECT_FILE}];
+      entry.inode_generation = id.inode_generation;
+      add_id(entry, object);
+    }
+    const auto parent = folder ? known.end() : known.find(folder_of(object.path));
+    if (parent == known.end()) continue;
+    aa_name_key name{};
+    const std::string last = object.path.substr(object.path.rfind('/') + 1);
+    name.ino = parent->second.ino;
+    name.dev = parent->second.dev;
+    name.length = static_cast<__u32>(last.size());
+    std::memcpy(name.name, last.data(), std::min<std::size_t>(last.size(), AA_RULE_NAME));
+    add_id(entries.names[name], object);
+  }
+}
+
+// ---- into the maps
+// ---------------------------------------------------------------------------------------------------
+
+Status FileRules::fill(const Entries& entries, Slot& slot) {
+  slot.objects = make_map("aa_objects", sizeof(aa_object_key), entries.objects.size() + kRoomToLearn);
+  slot.names = make_map("aa_names", sizeof(aa_name_key), entries.names.size() + 1);
+  if (!slot.objects || !slot.names) return Error{"make the maps of a set of path rules", errno, ""};
+  for (const auto& [key, object] : entries.objects)
+    if (bpf_map_update_elem(slot.objects.get(), &key, &object, BPF_ANY) != 0)
+      return Error{"fill the map of path rules", errno, ""};
+  for (const auto& [key, object] : entries.names)
+    if (bpf_map_update_elem(slot.names.get(), &key, &object, BPF_ANY) != 0)
+      return Error{"fill the map of path rules' names", errno, ""};
+  return Done{};
+}
+
+// Setting a slot returns once no program uses what was in it; programs that still judge by the present generation use
+// the other one.
+Status FileRules::apply(const std::shared_ptr<const PathRules>& rules) {
+  Entries entries;
+  collect(*rules, entries);
+  Slot slot;
+  slot.rules = rules;
+  if (Status filled = fill(entries, slot); !filled) return filled;
+  const auto which = static_cast<__u32>(rules->generation() & 1);
+  const int objects = slot.objects.get();
+  const int names = slot.names.get();
+  if (bpf_map_update_elem(family_.objects_outer_fd(), &which, &objects, BPF_ANY) != 0 ||
+      bpf_map_update_elem(family_.names_outer_fd(), &which, &names, BPF_ANY) != 0)
+    return Error{"put a set of path rules in place", errno, ""};
+  const std::lock_guard lock(mutex_);
+  slots_[which] = std::move(slot);
+  generation_ = rules->generation();
+  __atomic_store_n(&family_.settings().generation, generation_, __ATOMIC_SEQ_CST);
+  return Done{};
+}
+
+void FileRules::learn(const LearnPlan& plan) {
+  const std::lock_guard lock(mutex_);
+  const Slot& slot = slots_[plan.generation & 1];
+  if (generation_ != plan.generation || slot.rules == nullptr || plan.object == 0 ||
+      plan.object > slot.rules->objects().size())
+    return;
+  const aa_object_key key{plan.ino, plan.dev, AA_OBJECT_FILE};
+  aa_object object{};
+  if (bpf_map_lookup_elem(slot.objects.get(), &key, &object) != 0 || object.inode_generation != plan.inode_generation)
+    object = {};
+  object.inode_generation = plan.inode_generation;
+  add_id(object, slot.rules->objects()[plan.object - 1]);
+  bpf_map_update_elem(slot.objects.get(), &key, &object, BPF_ANY);  // full: the next access is judged by its path again
+}
+
+}  // namespace aa

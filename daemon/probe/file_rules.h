@@ -1,0 +1,75 @@
+// probe/file_rules.h: brings a set of path rules into the kernel: objects by device and inode, names by their folder.
+//
+// Comes in: compiled sets, in the order of their generations, and single files found later. Goes out: completions. A
+// thread opens each path (O_PATH: nothing is read, a FIFO does not block, a tape does not wind), asks the kernel what
+// it is, fills the maps of the idle slot and then tells the generation: no program ever sees half a set.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "probe/file_family.h"
+#include "state/plan.h"
+
+struct aa_object_key;
+struct aa_object;
+struct aa_name_key;
+
+namespace aa {
+
+class FileRules {
+ public:
+  static Result<std::unique_ptr<FileRules>> make(const FileFamily& family);
+  ~FileRules();
+
+  // Queued; done_fd() becomes readable when some set is in force, and take() says which.
+  void put(const RulesPlan& plan);
+  int done_fd() const { return done_.get(); }
+  std::vector<RulesInForce> take();
+
+  // At once.
+  void learn(const LearnPlan& plan);
+
+ private:
+  using Object = PathRules::Object;
+  struct Identity {
+    std::uint64_t ino = 0;
+    std::uint32_t dev = 0;
+    std::uint32_t inode_generation = 0;
+  };
+  struct Entries;
+  struct Slot {
+    UniqueFd objects;
+    UniqueFd names;
+    std::shared_ptr<const PathRules> rules;
+  };
+
+  explicit FileRules(const FileFamily& family) : family_(family) {}
+  void run();
+  Status apply(const std::shared_ptr<const PathRules>& rules);
+  void ask(const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known);
+  void collect(const PathRules& rules, Entries& entries);
+  Status fill(const Entries& entries, Slot& slot);
+
+  const FileFamily& family_;
+  UniqueFd done_;
+  std::mutex mutex_;
+  std::condition_variable wanted_;
+  std::deque<RulesPlan> waiting_;
+  std::deque<RulesInForce> finished_;
+  bool ending_ = false;
+  Slot slots_[2];
+  std::uint64_t generation_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace aa

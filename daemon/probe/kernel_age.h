@@ -1,0 +1,29 @@
+// probe/kernel_age.h: which of an object's two builds this kernel takes.
+#pragma once
+
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+
+#include <cstdlib>
+
+namespace aa {
+
+// Callbacks in BPF (bpf_loop, 5.17): found by trying, once.
+inline bool kernel_has_loops() {
+  static const bool has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_loop, nullptr) == 1;
+  return has;
+}
+
+// Opens a skeleton, with the bytes of its older build where the kernel needs that: both have the same maps and
+// programs.
+template <class Skeleton, class Create, class Bytes>
+Skeleton* open_for_kernel(Create create, Bytes older_bytes) {
+  auto* skeleton = static_cast<Skeleton*>(std::calloc(1, sizeof(Skeleton)));
+  if (skeleton == nullptr || create(skeleton) != 0) return nullptr;
+  if (!kernel_has_loops()) skeleton->skeleton->data = older_bytes(&skeleton->skeleton->data_sz);
+  if (bpf_object__open_skeleton(skeleton->skeleton, nullptr) == 0) return skeleton;
+  Skeleton::destroy(skeleton);
+  return nullptr;
+}
+
+}  // namespace aa

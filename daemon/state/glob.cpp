@@ -1,0 +1,228 @@
+#include "state/glob.h"
+
+#include "base/text.h"
+
+namespace aa {
+namespace {
+
+constexpr std::size_t kNoMatch = std::string_view::npos;
+
+// The character at text[at] as a number; bytes that are no UTF-8 count as one character each.
+char32_t character_at(std::string_view text, std::size_t at, std::size_t& length) {
+  const Utf8Sequence sequence = utf8_sequence(text, at);
+  length = sequence.valid ? sequence.length : 1;
+  const auto first = static_cast<unsigned char>(text[at]);
+  if (length == 1) return first;
+  char32_t value = first & (0x7Fu >> length);
+  for (std::size_t i = 1; i < length; ++i) value = value << 6 | (static_cast<unsigned char>(text[at + i]) & 0x3Fu);
+  return value;
+}
+
+// Where the alternative opened at `open` ends; npos: never.
+std::size_t closing_brace(std::string_view pattern, std::size_t open) {
+  int depth = 0;
+  for (std::size_t at = open; at < pattern.size(); ++at) {
+    if (pattern[at] == '\\') {
+      ++at;
+    } else if (pattern[at] == '{') {
+      ++depth;
+    } else if (pattern[at] == '}' && --depth == 0) {
+      return at;
+    }
+  }
+  return std::string_view::npos;
+}
+
+std::size_t opening_brace(std::string_view pattern) {
+  for (std::size_t at = 0; at < pattern.size(); ++at) {
+    if (pattern[at] == '\\') {
+      ++at;
+    } else if (pattern[at] == '{') {
+      return at;
+    }
+  }
+  return std::string_view::npos;
+}
+
+std::vector<std::string_view> split_alternatives(std::string_view inner) {
+  std::vector<std::string_view> parts;
+  std::size_t begin = 0;
+  int depth = 0;
+  for (std::size_t at = 0; at < inner.size(); ++at) {
+    if (inner[at] == '\\') {
+      ++at;
+    } else if (inner[at] == '{') {
+      ++depth;
+    } else if (inner[at] == '}') {
+      --depth;
+    } else if (inner[at] == ',' && depth == 0) {
+      parts.push_back(inner.substr(begin, at - begin));
+      begin = at + 1;
+    }
+  }
+  parts.push_back(inner.substr(begin));
+  return parts;
+}
+
+}  // namespace
+
+std::variant<std::vector<std::string>, std::string> expand_alternatives(std::string_view pattern, std::size_t limit) {
+  std::vector<std::string> done;
+  std::vector<std::string> open = {std::string(pattern)};
+  while (!open.empty()) {
+    const std::string next = std::move(open.back());
+    open.pop_back();
+    const std::size_t begin = opening_brace(next);
+    if (begin == std::string_view::npos) {
+      done.push_back(next);
+    } else {
+      const std::size_t end = closing_brace(next, begin);
+      if (end == std::string_view::npos) return std::string("the alternative opened by { is never closed");
+      const auto parts = split_alternatives(std::string_view(next).substr(begin + 1, end - begin - 1));
+      for (auto part = parts.rbegin(); part != parts.rend(); ++part)
+        open.push_back(next.substr(0, begin) + std::string(*part) + next.substr(end + 1));
+    }
+    if (done.size() + open.size() > limit)
+      return "its alternatives stand for more than " + std::to_string(limit) + " patterns";
+  }
+  return done;
+}
+
+std::variant<Glob, std::string> Glob::parse(std::string_view pattern) {
+  Glob glob;
+  for (std::size_t at = 0; at < pattern.size(); ++at) {
+    const char character = pattern[at];
+    if (character == '*') {
+      std::size_t end = at;
+      while (end < pattern.size() && pattern[end] == '*') ++end;
+      const bool whole = (at == 0 || pattern[at - 1] == '/') && end < pattern.size() && pattern[end] == '/';
+      const bool crosses = end - at > 1;
+      glob.tokens_.push_back({!crosses ? Kind::star : whole ? Kind::deep_components : Kind::deep, 0, 0});
+      at = crosses && whole ? end : end - 1;  // "**/" takes its slash along
+    } else if (character == '?') {
+      glob.tokens_.push_back({Kind::any, 0, 0});
+    } else if (character == '[') {
+      if (std::string wrong = glob.parse_set(pattern, at); !wrong.empty()) return wrong;
+    } else if (character == '\\') {
+      if (++at == pattern.size()) return std::string("it ends in a backslash");
+      glob.tokens_.push_back({Kind::character, pattern[at], 0});
+    } else {
+      glob.tokens_.push_back({Kind::character, character, 0});
+    }
+  }
+  glob.note_literals();
+  return glob;
+}
+
+// `at` is the opening bracket; afterwards the closing one. As in shells, a ] that comes first is a member.
+std::string Glob::parse_set(std::string_view pattern, std::size_t& at) {
+  Set set;
+  std::size_t in = at + 1;
+  if (in < pattern.size() && (pattern[in] == '!' || pattern[in] == '^')) {
+    set.negated = true;
+    ++in;
+  }
+  const std::size_t begin = in;
+  while (in < pattern.size() && (pattern[in] != ']' || in == begin)) {
+    std::size_t length = 0;
+    if (pattern[in] == '\\' && in + 1 < pattern.size()) ++in;
+    const char32_t first = character_at(pattern, in, length);
+    in += length;
+    char32_t last = first;
+    if (in + 1 < pattern.size() && pattern[in] == '-' && pattern[in + 1] != ']') {
+      ++in;
+      if (pattern[in] == '\\' && in + 1 < pattern.size()) ++in;
+      last = character_at(pattern, in, length);
+      in += length;
+      if (last < first) return "a range in the set [ runs backwards";
+    }
+    set.ranges.push_back({first, last});
+  }
+  if (in >= pattern.size()) return "the set opened by [ is never closed";
+  at = in;
+  tokens_.push_back({Kind::set, 0, static_cast<std::uint32_t>(sets_.size())});
+  sets_.push_back(std::move(set));
+  return {};
+}
+
+void Glob::note_literals() {
+  for (const Token& token : tokens_) {
+    if (token.kind != Kind::character) break;
+    literal_.push_back(token.character);
+  }
+  for (auto token = tokens_.rbegin(); token != tokens_.rend(); ++token) {
+    if (token->kind == Kind::deep_components || (token->kind == Kind::character && token->character == '/')) {
+      last_component_.assign(last_component_.rbegin(), last_component_.rend());
+      return;
+    }
+    if (token->kind != Kind::character) break;
+    last_component_.push_back(token->character);
+  }
+  last_component_.clear();
+}
+
+bool Glob::is_literal() const {
+  return literal_.size() == tokens_.size();
+}
+
+// How many bytes of path a one-character token takes at `at`; kNoMatch: it does not match.
+std::size_t Glob::step(const Token& token, std::string_view path, std::size_t at) const {
+  if (token.kind == Kind::character) return path[at] == token.character ? 1 : kNoMatch;
+  if (path[at] == '/') return kNoMatch;
+  std::size_t length = 0;
+  const char32_t character = character_at(path, at, length);
+  if (token.kind == Kind::any) return length;
+  const Set& set = sets_[token.set];
+  bool inside = false;
+  for (const Range& range : set.ranges) inside = inside || (character >= range.first && character <= range.last);
+  return inside != set.negated ? length : kNoMatch;
+}
+
+// Two places to come back to: the last `*`, which may take more of its component, and the last `**`, which may take
+// more of anything. Only the last of each need be remembered: what an earlier one could take, the later one can.
+bool Glob::matches(std::string_view path) const {
+  std::size_t at = 0, token = 0;
+  std::size_t star_token = kNoMatch, star_at = 0;
+  std::size_t deep_token = kNoMatch, deep_at = 0;
+  for (;;) {
+    if (token == tokens_.size() && at == path.size()) return true;
+    if (token < tokens_.size()) {
+      const Token& here = tokens_[token];
+      if (here.kind == Kind::star) {
+        star_token = ++token;
+        star_at = at;
+        continue;
+      }
+      if (here.kind == Kind::deep || here.kind == Kind::deep_components) {
+        deep_token = ++token;
+        deep_at = at;
+        star_token = kNoMatch;
+        continue;
+      }
+      const std::size_t length = at < path.size() ? step(here, path, at) : kNoMatch;
+      if (length != kNoMatch) {
+        at += length;
+        ++token;
+        continue;
+      }
+    }
+    if (star_token != kNoMatch && star_at < path.size() && path[star_at] != '/') {
+      at = ++star_at;
+      token = star_token;
+      continue;
+    }
+    star_token = kNoMatch;
+    if (deep_token == kNoMatch || deep_at >= path.size()) return false;
+    if (tokens_[deep_token - 1].kind == Kind::deep_components) {
+      const std::size_t slash = path.find('/', deep_at);
+      if (slash == std::string_view::npos) return false;
+      deep_at = slash + 1;
+    } else {
+      ++deep_at;
+    }
+    at = deep_at;
+    token = deep_token;
+  }
+}
+
+}  // namespace aa

@@ -1,0 +1,61 @@
+// state/glob.h: one glob of a path rule.
+//
+// Comes in: a pattern in text. Goes out: does a path match it. `*` stays inside a component, `**` crosses, `**/` stands
+// for any number of whole components, none included; `?` is one character, `[a-z]` and `[!a-z]` sets, `\` takes the
+// next character as it is. Alternatives `{a,b}` are spelt out before. Pure; knows nothing of files.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace aa {
+
+class Glob {
+ public:
+  // A pattern without alternatives. A string says in words what is wrong with it ("the set opened by [ is never
+  // closed").
+  static std::variant<Glob, std::string> parse(std::string_view pattern);
+
+  // True when the whole of `path` matches. Cost: length of path times number of `*` at worst, linear as a rule.
+  bool matches(std::string_view path) const;
+
+  // Whether the pattern holds no wildcard; then literal() is the one path it matches.
+  bool is_literal() const;
+  // The text before the first wildcard, escapes undone.
+  const std::string& literal() const { return literal_; }
+  // The last component when it has no wildcard ("" otherwise): a path that does not end in it cannot match.
+  const std::string& last_component() const { return last_component_; }
+
+ private:
+  enum class Kind : std::uint8_t { character, any, star, deep, deep_components, set };
+  struct Token {
+    Kind kind = Kind::character;
+    char character = 0;
+    std::uint32_t set = 0;  // index into sets_
+  };
+  struct Range {
+    char32_t first;
+    char32_t last;
+  };
+  struct Set {
+    bool negated = false;
+    std::vector<Range> ranges;
+  };
+
+  std::string parse_set(std::string_view pattern, std::size_t& at);
+  void note_literals();
+  std::size_t step(const Token& token, std::string_view path, std::size_t at) const;
+
+  std::vector<Token> tokens_;
+  std::vector<Set> sets_;
+  std::string literal_;
+  std::string last_component_;
+};
+
+// Spells out `{a,b}`: every pattern it stands for, at most `limit`. A string says what is wrong.
+std::variant<std::vector<std::string>, std::string> expand_alternatives(std::string_view pattern, std::size_t limit);
+
+}  // namespace aa

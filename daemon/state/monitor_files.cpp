@@ -1,0 +1,205 @@
+// state/monitor_files.cpp: path rules put in force, and what a file operation is worth by them.
+//
+// Comes in: rule sets, file records that name the generation the kernel had. Goes out: judged events, alerts with
+// ancestry, plans that bring a set or a newly found secret to the kernel. A record is judged by exactly the set it
+// names.
+#include <cstring>
+
+#include "state/monitor_impl.h"
+
+namespace aa {
+namespace {
+
+constexpr std::size_t kMostPathAlerts = 65'536;
+constexpr std::size_t kAncestryArgvBytes = 4096;
+
+void answer(Step& step, Token token, std::variant<std::string, Refusal> outcome) {
+  if (token != 0) step.answers.push_back({token, std::move(outcome)});
+}
+
+std::string_view doing(FileOp op) {
+  switch (op) {
+    case FileOp::open:
+      return "opened";
+    case FileOp::read:
+      return "read";
+    case FileOp::write:
+      return "wrote to";
+    case FileOp::create:
+      return "created";
+    case FileOp::unlink:
+    case FileOp::rmdir:
+      return "removed";
+    case FileOp::mkdir:
+    case FileOp::mknod:
+      return "made";
+    case FileOp::rename:
+      return "renamed";
+    case FileOp::link:
+    case FileOp::symlink:
+      return "linked";
+    case FileOp::truncate:
+      return "truncated";
+    case FileOp::chmod:
+      return "changed the mode of";
+    case FileOp::chown:
+      return "changed the owner of";
+    case FileOp::mmap:
+    case FileOp::mprotect:
+      return "mapped";
+  }
+  return "touched";
+}
+
+std::string summary_of(const Event& event, const FileBody& file, const std::string& path, const PathRule& rule) {
+  const std::string who = event.process->comm + " (pid " + std::to_string(event.process->id.pid) + ") ";
+  const std::string what = file.result < 0 ? "tried to touch " + path + " (" + std::string(name_of(file.op)) +
+                                                 " failed: " + std::strerror(static_cast<int>(-file.result)) + ")"
+                                           : std::string(doing(file.op)) + " " + path;
+  return who + what + ", denied by the rule " + rule.pattern +
+         (rule.category.empty() ? "" : " (" + rule.category + ")");
+}
+
+std::vector<std::string> short_argv(const ProcessText& text) {
+  std::vector<std::string> out;
+  std::size_t room = kAncestryArgvBytes;
+  for (const std::string& argument : text.argv) {
+    if (argument.size() >= room) {
+      out.push_back(argument.substr(0, room));
+      break;
+    }
+    room -= argument.size() + 1;
+    out.push_back(argument);
+  }
+  return out;
+}
+
+}  // namespace
+
+bool Monitor::Impl::sees_files() const {
+  return std::any_of(probes.begin(), probes.end(), [](const ProbeBody& probe) {
+    return probe.family == "file" && (probe.state == ProbeState::attached || probe.state == ProbeState::standby);
+  });
+}
+
+void Monitor::Impl::set_rules(Step& step, SetPathRules command) {
+  if (!sees_files())
+    return answer(step, command.token,
+                  Refusal{Fault::not_supported,
+                          "no program that sees file operations runs on this kernel, so nothing was stored; "
+                          "aactl status says why"});
+  std::vector<PathRule> wanted = std::move(command.rules);
+  for (PathRule& rule : wanted) rule.layer = command.layer;
+  for (const PathRule& rule : wanted_rules)
+    if (rule.layer != command.layer) wanted.push_back(rule);
+  auto compiled = PathRules::compile(wanted, settings.homes, last_generation + 1);
+  if (const auto* refusal = std::get_if<Refusal>(&compiled)) return answer(step, command.token, *refusal);
+  wanted_rules = std::move(wanted);
+  auto set = std::get<RuleSet>(std::move(compiled));
+  last_generation = set->generation();
+  rule_sets[last_generation] = set;
+  step.plans.emplace_back(RulesPlan{command.token, std::move(set)});
+}
+
+// Every record judged by an older set than the one before has been read: completions come after them.
+void Monitor::Impl::rules_done(Step& step, const RulesInForce& done) {
+  const auto found = rule_sets.find(done.generation);
+  if (found == rule_sets.end()) return;
+  if (done.refusal) {
+    if (done.generation == last_generation) wanted_rules = rules_in_force->rules();
+    rule_sets.erase(found);
+    return answer(step, done.token, *done.refusal);
+  }
+  const std::uint64_t before = rules_in_force->generation();
+  rules_in_force = found->second;
+  std::erase_if(rule_sets, [before](const auto& entry) { return entry.first < before; });
+  answer(step, done.token, std::to_string(done.generation));
+}
+
+Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) const {
+  auto& file = std::get<FileBody>(event.body);
+  const auto set = rule_sets.find(file.generation);
+  if (set == rule_sets.end()) return {};
+  Judgement worst;
+  const auto judge_one = [&](const FilePath& at, std::span<const std::uint32_t> objects) {
+    PathQuery query;
+    query.op = file.op;
+    query.objects = objects;
+    const bool resolved = file.resolution == Resolution::kernel && at.whole();
+    if (resolved) query.path = at.from_namespace();
+    const std::string& asked = file.resolution == Resolution::user ? at.from_namespace() : at.requested;
+    if (!asked.empty() && asked.front() == '/' && !at.detached) query.requested = asked;
+    if (owner != nullptr) {
+      query.target_id = owner->ref.id;
+      query.target_name = owner->ref.name;
+    }
+    const Judgement one = set->second->judge(query);
+    if (one.verdict == Verdict::deny && worst.verdict != Verdict::deny) worst = one;
+    return one;
+  };
+  const Judgement first = judge_one(file.at, file.objects);
+  // A second name can only add a denial: what one end allows, the other may not.
+  const bool other = file.to && judge_one(*file.to, {}).verdict != Verdict::allow;
+  if (worst.verdict != Verdict::deny && first.verdict == Verdict::allow && !other) worst = first;
+  if (worst.rule == nullptr) return worst;
+  file.verdict = worst.verdict;
+  file.rule = worst.rule->pattern;
+  file.sensitive = worst.verdict == Verdict::deny;
+  return worst;
+}
+
+void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* owner) {
+  observe(step, event, key_of(owner));
+  note_summed(event);
+  const Judgement judgement = judge(event, owner);
+  const auto& file = std::get<FileBody>(event.body);
+  if (judgement.verdict == Verdict::allow) {
+    allowed_count += 1;
+    return;
+  }
+  const bool denied = judgement.verdict == Verdict::deny;
+  const bool known = std::find(file.objects.begin(), file.objects.end(), judgement.object) != file.objects.end();
+  if (denied && !known && file.ino != 0 && file.generation == last_generation)
+    step.plans.emplace_back(LearnPlan{file.generation, judgement.object, file.dev, file.ino, file.inode_generation});
+  deliver(step, std::move(event), owner);
+  if (denied) alert_path(step, Event(step.events.back()), *judgement.rule, owner);
+}
+
+// Once for a process, a rule and a path: the operations themselves are all there as events.
+void Monitor::Impl::alert_path(Step& step, const Event& event, const PathRule& rule, const SlotTable::Owner* owner) {
+  const auto& file = std::get<FileBody>(event.body);
+  const bool by_second = file.to && file.at.from_namespace().empty();
+  const FilePath& at = by_second ? *file.to : file.at;
+  const std::string& path = at.from_namespace().empty() ? at.requested : at.from_namespace();
+  if (path_alerts.size() >= kMostPathAlerts) path_alerts.clear();  // then some are told twice
+  if (!path_alerts.emplace(event.process->id, rule.pattern, path).second) return;
+  AlertBody alert;
+  alert.kind = "sensitive-path";
+  alert.severity = rule.severity.value_or(Severity::warning);
+  alert.rule = rule.pattern;
+  alert.summary = summary_of(event, file, path, rule);
+  for (const Process* process : lineage.ancestry(event.process->id)) {
+    AncestryItem item{process->id, "", {}};
+    if (process->text != nullptr) {
+      item.exe = process->text->exe;
+      item.argv = short_argv(*process->text);
+    }
+    alert.ancestry.push_back(std::move(item));
+  }
+  alert.cause_seq = event.seq;
+  Event told;
+  told.boot_ns = event.boot_ns;
+  told.slot = event.slot;
+  told.process = event.process;
+  told.body = std::move(alert);
+  deliver(step, std::move(told), owner);
+}
+
+void Monitor::Impl::forget_path_alerts(const ProcessId& id) {
+  const auto first = path_alerts.lower_bound({id, "", ""});
+  auto last = first;
+  while (last != path_alerts.end() && std::get<0>(*last) == id) ++last;
+  path_alerts.erase(first, last);
+}
+
+}  // namespace aa

@@ -1,0 +1,288 @@
+#include "state/path_rules.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "state/plan.h"
+
+namespace aa {
+namespace {
+
+constexpr std::size_t kMostRules = 100'000;
+constexpr std::size_t kMostAlternatives = 256;
+constexpr std::size_t kLongestPattern = 4096;
+constexpr std::size_t kLongestCategory = 64;
+
+std::string shown(std::string_view pattern) {
+  constexpr std::size_t kShown = 200;
+  return "\"" + to_utf8(pattern.substr(0, kShown)) + (pattern.size() > kShown ? "…\"" : "\"");
+}
+
+bool is_category(std::string_view text) {
+  return text.size() <= kLongestCategory && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+         });
+}
+
+// "" when every component is one a resolved path can have.
+std::string check_components(std::string_view pattern) {
+  std::size_t begin = 1;
+  while (begin < pattern.size()) {
+    const std::size_t end = std::min(pattern.find('/', begin), pattern.size());
+    const std::string_view component = pattern.substr(begin, end - begin);
+    if (component.empty()) return "it has two slashes in a row";
+    if (component == "." || component == "..")
+      return "it holds the component " + std::string(component) + ", which no resolved path has";
+    begin = end + 1;
+  }
+  return {};
+}
+
+std::string check_pattern(std::string_view pattern) {
+  if (pattern.empty()) return "it is empty";
+  if (pattern.size() > kLongestPattern) return "it is longer than " + std::to_string(kLongestPattern) + " bytes";
+  if (pattern.find('\0') != std::string_view::npos) return "it holds a NUL byte";
+  const bool anchored = pattern.front() == '/' || pattern.substr(0, 2) == "~/" || pattern.substr(0, 3) == "**/";
+  if (!anchored) return "it must begin with /, ~/ or **/";
+  return check_components(pattern.front() == '/' ? pattern : pattern.substr(pattern.find('/')));
+}
+
+void add_unique(std::vector<std::uint32_t>& list, std::uint32_t value) {
+  if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
+}
+
+}  // namespace
+
+std::string_view name_of(RuleLayer layer) {
+  return layer == RuleLayer::file ? "file" : "runtime";
+}
+
+std::optional<std::string> check_rule(const PathRule& rule) {
+  if (std::string wrong = check_pattern(rule.pattern); !wrong.empty())
+    return "the pattern " + shown(rule.pattern) + " cannot be used: " + wrong;
+  const auto alternatives = expand_alternatives(rule.pattern, kMostAlternatives);
+  if (const auto* wrong = std::get_if<std::string>(&alternatives))
+    return "the pattern " + shown(rule.pattern) + " cannot be used: " + *wrong;
+  for (const std::string& one : std::get<std::vector<std::string>>(alternatives)) {
+    if (std::string wrong = check_pattern(one); !wrong.empty())
+      return "the pattern " + shown(rule.pattern) + " cannot be used: in " + shown(one) + " " + wrong;
+    const auto glob = Glob::parse(one);
+    if (const auto* wrong = std::get_if<std::string>(&glob))
+      return "the pattern " + shown(rule.pattern) + " cannot be used: " + *wrong;
+  }
+  if (rule.verdict == Verdict::none) return "the verdict of " + shown(rule.pattern) + " must be deny or allow";
+  if (rule.ops == 0) return "the rule " + shown(rule.pattern) + " names no operation; leave ops out for all";
+  if (!is_category(rule.category))
+    return "the category of " + shown(rule.pattern) + " must be at most 64 of a-z, 0-9 and -";
+  return std::nullopt;
+}
+
+std::string lexically_normal(std::string_view path) {
+  std::vector<std::string_view> parts;
+  for (std::size_t begin = 0; begin < path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    const std::string_view part = path.substr(begin, end - begin);
+    if (part == "..") {
+      if (!parts.empty()) parts.pop_back();
+    } else if (!part.empty() && part != ".") {
+      parts.push_back(part);
+    }
+    begin = end + 1;
+  }
+  std::string out;
+  for (const std::string_view part : parts) out.append("/").append(part);
+  return out.empty() ? "/" : out;
+}
+
+// ---- compiling
+// -------------------------------------------------------------------------------------------------------
+
+std::variant<std::shared_ptr<const PathRules>, Refusal> PathRules::compile(std::vector<PathRule> rules,
+                                                                           const std::vector<std::string>& homes,
+                                                                           std::uint64_t generation) {
+  if (rules.size() > kMostRules)
+    return Refusal{Fault::limit_reached, std::to_string(rules.size()) + " path rules are more than the " +
+                                             std::to_string(kMostRules) + " that can be in force"};
+  auto set = std::make_shared<PathRules>();
+  set->generation_ = generation;
+  set->rules_ = std::move(rules);
+  std::stable_sort(set->rules_.begin(), set->rules_.end(),
+                   [](const PathRule& a, const PathRule& b) { return a.layer < b.layer; });
+  for (std::uint32_t index = 0; index < set->rules_.size(); ++index) {
+    if (std::optional<std::string> wrong = check_rule(set->rules_[index]))
+      return Refusal{Fault::invalid_pattern, *wrong};
+    if (std::string wrong = set->add_rule(index, homes); !wrong.empty())
+      return Refusal{Fault::invalid_pattern, std::move(wrong)};
+  }
+  return std::shared_ptr<const PathRules>(std::move(set));
+}
+
+std::string PathRules::add_rule(std::uint32_t index, const std::vector<std::string>& homes) {
+  const auto alternatives = expand_alternatives(rules_[index].pattern, kMostAlternatives);
+  for (const std::string& one : std::get<std::vector<std::string>>(alternatives)) {
+    if (one.front() == '~') {
+      for (const std::string& home : homes) {
+        std::string escaped;  // a home is a path, not a pattern
+        for (const char c : home) {
+          if (c == '*' || c == '?' || c == '[' || c == '\\') escaped.push_back('\\');
+          escaped.push_back(c);
+        }
+        if (std::string wrong = add_pattern(index, escaped + one.substr(1)); !wrong.empty()) return wrong;
+      }
+    } else if (std::string wrong = add_pattern(index, one.front() == '*' ? "/" + one : one); !wrong.empty()) {
+      return wrong;
+    }
+  }
+  return {};
+}
+
+std::string PathRules::add_pattern(std::uint32_t rule, const std::string& pattern) {
+  const bool folder = pattern.size() > 1 && pattern.back() == '/';
+  auto parsed = Glob::parse(folder ? std::string_view(pattern).substr(0, pattern.size() - 1) : pattern);
+  if (const auto* wrong = std::get_if<std::string>(&parsed)) return *wrong;
+  Glob glob = std::get<Glob>(std::move(parsed));
+  if (glob.is_literal()) {
+    const std::string& path = glob.literal();
+    const bool everything = path == "/" && pattern == "/";
+    matchers_.push_back({rule, static_cast<std::uint32_t>(path.size() + (folder ? 1 : 0)), 0,
+                         folder || everything ? Matcher::Kind::directory : Matcher::Kind::exact, std::nullopt});
+    add_object(path, static_cast<std::uint32_t>(matchers_.size() - 1));
+    return {};
+  }
+  add_glob(rule, std::move(glob));
+  if (folder) add_glob(rule, std::get<Glob>(Glob::parse(pattern + "**")));
+  return {};
+}
+
+void PathRules::add_glob(std::uint32_t rule, Glob glob) {
+  const auto index = static_cast<std::uint32_t>(matchers_.size());
+  const std::string name = glob.last_component();
+  const std::string prefix = glob.literal();
+  matchers_.push_back({rule, static_cast<std::uint32_t>(prefix.size()), 0, Matcher::Kind::glob, std::move(glob)});
+  add_object("", index);
+  if (!name.empty()) {
+    globs_by_name_[name].push_back(index);
+  } else {
+    globs_by_folder_[prefix.substr(0, std::min(prefix.rfind('/'), prefix.size()))].push_back(index);
+  }
+}
+
+void PathRules::add_object(const std::string& path, std::uint32_t matcher) {
+  using Kind = Object::Kind;
+  Matcher& one = matchers_[matcher];
+  const Kind kind = one.kind == Matcher::Kind::exact       ? Kind::file
+                    : one.kind == Matcher::Kind::directory ? Kind::directory
+                                                           : Kind::glob;
+  std::vector<std::uint32_t> unnamed;
+  std::vector<std::uint32_t>& known = kind == Kind::glob ? unnamed : (kind == Kind::file ? exact_ : directories_)[path];
+  if (known.empty()) {
+    objects_.push_back({static_cast<std::uint32_t>(objects_.size() + 1), path, kind, false});
+    by_object_.emplace_back();
+    known.push_back(objects_.back().id);
+  }
+  one.object = known.front();
+  objects_[one.object - 1].denies |= rules_[one.rule].verdict == Verdict::deny;
+  by_object_[one.object - 1].push_back(matcher);
+}
+
+// ---- judging
+// ---------------------------------------------------------------------------------------------------------
+
+// An allow counts only by the path the kernel resolved: a string, or an alias of an object, may be the watched
+// program's own making, and must never uncover anything.
+class PathRules::Matched {
+ public:
+  explicit Matched(const PathRules& set) : set_(set) {}
+  void allows_count(bool count) { allows_ = count; }
+  void add(std::uint32_t matcher) {
+    if (allows_ || set_.rules_[set_.matchers_[matcher].rule].verdict == Verdict::deny) add_unique(list_, matcher);
+  }
+  const std::vector<std::uint32_t>& list() const { return list_; }
+
+ private:
+  const PathRules& set_;
+  bool allows_ = false;
+  std::vector<std::uint32_t> list_;
+};
+
+void PathRules::match_text(std::string_view path, Matched& matched) const {
+  if (path.empty() || path.front() != '/') return;
+  const auto objects = [&](const Index& index, const std::string& key) {
+    if (const auto found = index.find(key); found != index.end())
+      for (const std::uint32_t id : found->second)
+        for (const std::uint32_t matcher : by_object_[id - 1]) matched.add(matcher);
+  };
+  const auto globs = [&](const Index& index, const std::string& key) {
+    if (const auto found = index.find(key); found != index.end())
+      for (const std::uint32_t matcher : found->second)
+        if (matchers_[matcher].glob->matches(path)) matched.add(matcher);
+  };
+  objects(exact_, std::string(path));
+  globs(globs_by_name_, std::string(path.substr(path.rfind('/') + 1)));
+  if (directories_.empty() && globs_by_folder_.empty()) return;
+  for (std::size_t end = 0; end != std::string_view::npos; end = path.find('/', end + 1)) {
+    const std::string folder(path.substr(0, end));
+    objects(directories_, folder.empty() ? "/" : folder);
+    globs(globs_by_folder_, folder);
+  }
+  objects(directories_, std::string(path));
+}
+
+bool PathRules::applies(const PathRule& rule, const PathQuery& query) const {
+  if (query.any_op) return true;
+  if ((rule.ops & op_bit(query.op)) == 0) return false;
+  return rule.target.empty() || rule.target == query.target_id || rule.target == query.target_name;
+}
+
+bool PathRules::beats(const Matcher& allow, const Matcher& deny) const {
+  if (rules_[allow.rule].layer == RuleLayer::runtime && rules_[deny.rule].layer == RuleLayer::file) return false;
+  if (allow.kind == Matcher::Kind::exact) return deny.kind != Matcher::Kind::exact;
+  return allow.kind == deny.kind && allow.prefix > deny.prefix;
+}
+
+// The most severe deny that no allow beats; without one, the most literal allow.
+Judgement PathRules::decide(const Matched& matched) const {
+  const auto severity = [this](const Matcher& m) { return rules_[m.rule].severity.value_or(Severity::warning); };
+  const Matcher* deny = nullptr;
+  const Matcher* allow = nullptr;
+  for (const std::uint32_t index : matched.list()) {
+    const Matcher& one = matchers_[index];
+    if (rules_[one.rule].verdict == Verdict::allow) {
+      if (allow == nullptr || one.prefix > allow->prefix) allow = &one;
+      continue;
+    }
+    const bool beaten = std::any_of(matched.list().begin(), matched.list().end(), [&](std::uint32_t other) {
+      return rules_[matchers_[other].rule].verdict == Verdict::allow && beats(matchers_[other], one);
+    });
+    if (beaten) continue;
+    const bool stronger = deny == nullptr || severity(one) > severity(*deny) ||
+                          (severity(one) == severity(*deny) && one.prefix > deny->prefix);
+    if (stronger) deny = &one;
+  }
+  if (deny != nullptr) return {Verdict::deny, &rules_[deny->rule], deny->object};
+  if (allow != nullptr) return {Verdict::allow, &rules_[allow->rule], allow->object};
+  return {};
+}
+
+Judgement PathRules::judge(const PathQuery& query) const {
+  Matched all(*this);
+  for (const std::uint32_t id : query.objects) {
+    if (id == 0 || id > by_object_.size()) continue;
+    for (const std::uint32_t matcher : by_object_[id - 1]) all.add(matcher);
+  }
+  if (!query.requested.empty()) {
+    match_text(query.requested, all);
+    if (const std::string normal = lexically_normal(query.requested); normal != query.requested)
+      match_text(normal, all);
+  }
+  all.allows_count(true);
+  match_text(query.path, all);
+  Matched matched(*this);
+  matched.allows_count(true);
+  for (const std::uint32_t index : all.list())
+    if (applies(rules_[matchers_[index].rule], query)) matched.add(index);
+  return decide(matched);
+}
+
+}  // namespace aa

@@ -1,0 +1,126 @@
+// state/path_rules.h: which paths are nobody's business, and what one access is worth.
+//
+// Comes in: rules (pattern, verdict, options) of two layers, the homes of users. Goes out: one immutable compiled set
+// of one generation: judgements, and the objects (files, directories) the kernel is to recognise by device and inode.
+// Pure: it opens nothing and looks at no file.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "event/event.h"
+#include "state/glob.h"
+
+namespace aa {
+
+struct Refusal;
+
+enum class RuleLayer : std::uint8_t { file, runtime };
+
+// A set of file operations, one bit a FileOp.
+using OpSet = std::uint32_t;
+inline constexpr OpSet kAllOps = ~OpSet{0};
+constexpr OpSet op_bit(FileOp op) {
+  return OpSet{1} << static_cast<unsigned>(op);
+}
+
+struct PathRule {
+  std::string pattern;
+  Verdict verdict = Verdict::deny;
+  OpSet ops = kAllOps;
+  std::optional<Severity> severity;  // of the alert; absent: warning
+  std::string category;              // "" none
+  std::string target;                // id or name; "" every target
+  RuleLayer layer = RuleLayer::runtime;
+
+  bool operator==(const PathRule&) const = default;
+};
+
+std::string_view name_of(RuleLayer layer);  // "file" "runtime"
+
+// Says in one sentence what is wrong with a rule's pattern or options (op names were resolved before).
+std::optional<std::string> check_rule(const PathRule& rule);
+
+// What one access is judged by.
+struct PathQuery {
+  FileOp op = FileOp::open;
+  std::string_view path;                   // from the mount namespace's root; "" when unknown or not whole
+  std::string_view requested;              // absolute as asked for, not resolved; "" when it is the same or unknown
+  std::span<const std::uint32_t> objects;  // of objects() that the kernel met on the way to the file
+  std::string_view target_id;
+  std::string_view target_name;
+  bool any_op = false;  // rules of every op decide, and of every target ("would this path be denied at all")
+};
+
+struct Judgement {
+  Verdict verdict = Verdict::none;
+  const PathRule* rule = nullptr;  // null for none; lives as long as the set
+  std::uint32_t object = 0;        // the rule's, by which the kernel can be told to recognise the same file again
+};
+
+class PathRules {
+ public:
+  // What the kernel recognises: a file, a directory with all below it, or what a glob was found to match.
+  struct Object {
+    enum class Kind : std::uint8_t { file, directory, glob };
+    std::uint32_t id = 0;  // 1, 2, …
+    std::string path;      // absolute, without a slash at the end; "" of a glob
+    Kind kind = Kind::file;
+    bool denies = false;  // a deny rule names it
+  };
+
+  // All of both layers, or a sentence (invalid_pattern, limit_reached) that names the first bad rule. `homes`: what `~`
+  // stands for, each an absolute path. Cost: linear, about a microsecond a rule.
+  static std::variant<std::shared_ptr<const PathRules>, Refusal> compile(std::vector<PathRule> rules,
+                                                                         const std::vector<std::string>& homes,
+                                                                         std::uint64_t generation);
+
+  Judgement judge(const PathQuery& query) const;
+
+  std::uint64_t generation() const { return generation_; }
+  const std::vector<PathRule>& rules() const { return rules_; }  // file layer first
+  const std::vector<Object>& objects() const { return objects_; }
+
+ private:
+  // One pattern after `~` and `{}` are spelt out.
+  struct Matcher {
+    std::uint32_t rule = 0;
+    std::uint32_t prefix = 0;  // length of its literal beginning
+    std::uint32_t object = 0;
+    enum class Kind : std::uint8_t { exact, directory, glob } kind = Kind::exact;
+    std::optional<Glob> glob;
+  };
+  using Index = std::unordered_map<std::string, std::vector<std::uint32_t>>;
+  class Matched;
+
+  std::string add_rule(std::uint32_t index, const std::vector<std::string>& homes);
+  std::string add_pattern(std::uint32_t rule, const std::string& pattern);
+  void add_glob(std::uint32_t rule, Glob glob);
+  void add_object(const std::string& path, std::uint32_t matcher);
+  void match_text(std::string_view path, Matched& matched) const;
+  bool applies(const PathRule& rule, const PathQuery& query) const;
+  bool beats(const Matcher& allow, const Matcher& deny) const;
+  Judgement decide(const Matched& matched) const;
+
+  std::uint64_t generation_ = 0;
+  std::vector<PathRule> rules_;
+  std::vector<Matcher> matchers_;
+  std::vector<Object> objects_;
+  std::vector<std::vector<std::uint32_t>> by_object_;  // object id − 1 → matchers
+  Index exact_;                                        // path → object ids
+  Index directories_;                                  // path without slash → object ids
+  Index globs_by_name_;                                // last component → matchers
+  Index globs_by_folder_;                              // literal folder they begin with → matchers
+};
+
+// `path` with "//", "/./" and "/x/../" taken out as text alone: right only where no component is a symlink.
+std::string lexically_normal(std::string_view path);
+
+}  // namespace aa

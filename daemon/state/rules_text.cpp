@@ -1,0 +1,130 @@
+#include "state/rules_text.h"
+
+namespace aa {
+namespace {
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  for (;;) {
+    const std::size_t end = text.find(separator);
+    parts.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::string_view next_word(std::string_view& text) {
+  const std::size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
+  const std::size_t end = std::min(text.find_first_of(" \t", begin), text.size());
+  const std::string_view word = text.substr(begin, end - begin);
+  text.remove_prefix(end);
+  return word;
+}
+
+// "" when `key=value` was taken in.
+std::string set_option(std::string_view key, std::string_view value, PathRule& rule) {
+  if (key == "ops") {
+    const auto ops = parse_ops(split(value, ','));
+    if (const auto* wrong = std::get_if<std::string>(&ops)) return *wrong;
+    rule.ops = std::get<OpSet>(ops);
+  } else if (key == "severity") {
+    rule.severity = parse_severity(value);
+    if (!rule.severity) return "severity must be info, warning or critical";
+  } else if (key == "category") {
+    rule.category = value;
+  } else if (key == "target") {
+    rule.target = value;
+  } else {
+    return "the option \"" + std::string(key) + "\" is unknown; there are ops, severity, category and target";
+  }
+  return {};
+}
+
+std::string parse_line(std::string_view line, PathRule& rule) {
+  const std::string_view verdict = next_word(line);
+  if (const auto parsed = parse_verdict(verdict)) {
+    rule.verdict = *parsed;
+  } else {
+    return "a line begins with deny or allow, not with \"" + std::string(verdict.substr(0, 40)) + "\"";
+  }
+  for (;;) {
+    std::string_view rest = line;
+    const std::string_view word = next_word(rest);
+    const std::size_t equals = word.find('=');
+    const bool option =
+        equals != std::string_view::npos && word.front() != '/' && word.front() != '~' && word.front() != '*';
+    if (!option) break;
+    if (std::string wrong = set_option(word.substr(0, equals), word.substr(equals + 1), rule); !wrong.empty())
+      return wrong;
+    line = rest;
+  }
+  line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+  rule.pattern = line;
+  return check_rule(rule).value_or("");
+}
+
+}  // namespace
+
+std::variant<OpSet, std::string> parse_ops(const std::vector<std::string>& names) {
+  OpSet ops = 0;
+  for (const std::string& name : names) {
+    if (const auto op = parse_file_op(name)) {
+      ops |= op_bit(*op);
+      continue;
+    }
+    std::string known;
+    for (std::size_t at = 0; at < kFileOps; ++at)
+      known += (at == 0 ? "" : ", ") + std::string(name_of(static_cast<FileOp>(at)));
+    return "the operation \"" + name.substr(0, 40) + "\" is unknown; there are: " + known;
+  }
+  return ops;
+}
+
+std::vector<std::string> op_names(OpSet ops) {
+  std::vector<std::string> names;
+  if (ops == kAllOps) return names;
+  for (std::size_t at = 0; at < kFileOps; ++at)
+    if ((ops & op_bit(static_cast<FileOp>(at))) != 0) names.emplace_back(name_of(static_cast<FileOp>(at)));
+  return names;
+}
+
+std::optional<Verdict> parse_verdict(std::string_view text) {
+  if (text == "deny") return Verdict::deny;
+  if (text == "allow") return Verdict::allow;
+  return std::nullopt;
+}
+
+std::variant<std::vector<PathRule>, std::vector<RulesProblem>> parse_rules(std::string_view text, RuleLayer layer) {
+  std::vector<PathRule> rules;
+  std::vector<RulesProblem> problems;
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    const std::size_t begin = line.find_first_not_of(" \t");
+    if (begin == std::string_view::npos || line[begin] == '#') continue;
+    PathRule rule;
+    rule.layer = layer;
+    if (std::string wrong = parse_line(line, rule); !wrong.empty())
+      problems.push_back({number, std::move(wrong)});
+    else
+      rules.push_back(std::move(rule));
+  }
+  if (!problems.empty()) return problems;
+  return rules;
+}
+
+std::string rule_line(const PathRule& rule) {
+  std::string line(name_of(rule.verdict));
+  if (rule.ops != kAllOps) {
+    line += " ops=";
+    for (const std::string& name : op_names(rule.ops)) line += (line.back() == '=' ? "" : ",") + name;
+  }
+  if (rule.severity) line += " severity=" + std::string(name_of(*rule.severity));
+  if (!rule.category.empty()) line += " category=" + rule.category;
+  if (!rule.target.empty()) line += " target=" + rule.target;
+  return line + " " + rule.pattern;
+}
+
+}  // namespace aa

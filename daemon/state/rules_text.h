@@ -1,0 +1,36 @@
+// state/rules_text.h: path rules as lines of text, for a rules file and for `aactl paths set`.
+//
+//   # what nobody should touch
+//   deny category=ssh severity=critical ~/.ssh/
+//   deny ops=write,unlink,rename target=claude /srv/data/
+//   allow ~/.ssh/known_hosts
+//
+// Comes in: text. Goes out: rules, or every mistake with its line. The pattern is the rest of the line, spaces
+// included.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "state/path_rules.h"
+
+namespace aa {
+
+struct RulesProblem {
+  std::size_t line = 0;  // 1, 2, …
+  std::string what;
+};
+
+std::variant<std::vector<PathRule>, std::vector<RulesProblem>> parse_rules(std::string_view text, RuleLayer layer);
+
+// One rule as such a line.
+std::string rule_line(const PathRule& rule);
+
+// "open,read" → the set; a string says which name is unknown and which there are.
+std::variant<OpSet, std::string> parse_ops(const std::vector<std::string>& names);
+std::vector<std::string> op_names(OpSet ops);                 // empty for all
+std::optional<Verdict> parse_verdict(std::string_view text);  // "deny" "allow"
+
+}  // namespace aa

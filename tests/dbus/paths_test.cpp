@@ -1,0 +1,114 @@
+// The path rules over the bus: set whole or not at all, shown, tried out.
+#include "control_fixture.h"
+
+using namespace aa;
+using namespace aa::test;
+
+namespace {
+
+template <class Call>
+std::string name_of_failure(Call&& call) {
+  return failure_of(call).name;
+}
+
+struct WithFiles : Fixture {
+  WithFiles() {
+    ProbeBody probe;
+    probe.family = "file";
+    probe.program = "aa_file_exit";
+    probe.state = ProbeState::standby;
+    house.on_loop([&] { house.take(house.monitor().on_probe(probe)); });
+  }
+
+  std::vector<std::string> patterns() {
+    std::vector<std::string> out;
+    const auto answer = client->GetPathFilter();
+    for (const auto& row : std::get<1>(answer))
+      out.push_back(std::get<1>(row) + " " + std::get<0>(row) + " " + std::get<2>(row));
+    return out;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("control: UpdatePathFilter replaces the running layer and answers with its generation") {
+  WithFiles f;
+  CHECK(f.client->PathFilterGeneration() == 0);
+  CHECK(f.client->UpdatePathFilter({{"/etc/shadow", "deny"}, {"/srv/", "allow"}}) == 1);
+  CHECK(f.patterns() == std::vector<std::string>{"deny /etc/shadow runtime", "allow /srv/ runtime"});
+  CHECK(f.client->UpdatePathFilter({{"/opt/x", "deny"}}) == 2);
+  CHECK(f.patterns() == std::vector<std::string>{"deny /opt/x runtime"});
+  CHECK(f.client->PathFilterGeneration() == 2);
+  CHECK(f.client->UpdatePathFilter({}) == 3);
+  CHECK(f.patterns().empty());
+}
+
+TEST_CASE("control: a bad set changes nothing and the error names the pattern") {
+  WithFiles f;
+  f.client->UpdatePathFilter({{"/etc/shadow", "deny"}});
+  const auto refused = [&](const std::vector<PatternRow>& rows) {
+    return failure_of([&] { f.client->UpdatePathFilter(rows); });
+  };
+  const auto bad = refused({{"/ok", "deny"}, {"/a/[b", "deny"}});
+  CHECK(bad.name == "InvalidPattern");
+  CHECK(bad.sentence.find("rule 2") != std::string::npos);
+  CHECK(bad.sentence.find("/a/[b") != std::string::npos);
+  CHECK(refused({{"/a", "forbid"}}).name == "InvalidPattern");
+  CHECK(refused({{"", "deny"}}).name == "InvalidPattern");
+  CHECK(f.patterns() == std::vector<std::string>{"deny /etc/shadow runtime"});
+  CHECK(f.client->PathFilterGeneration() == 1);
+}
+
+TEST_CASE("control: SetPathRules keeps every option, and refuses those there are not") {
+  WithFiles f;
+  const Dict options = {{"ops", sdbus::Variant{std::vector<std::string>{"read", "open"}}},
+                        {"severity", sdbus::Variant{std::string("critical")}},
+                        {"category", sdbus::Variant{std::string("ssh")}},
+                        {"target", sdbus::Variant{std::string("claude")}}};
+  CHECK(f.client->SetPathRules({{"~/.ssh/", "deny", options}}) == 1);
+  const auto rows = std::get<1>(f.client->GetPathFilter());
+  REQUIRE(rows.size() == 1);
+  const Dict& kept = std::get<3>(rows[0]);
+  CHECK(value<std::vector<std::string>>(kept, "ops") == std::vector<std::string>{"open", "read"});
+  CHECK(value<std::string>(kept, "severity") == "critical");
+  CHECK(value<std::string>(kept, "category") == "ssh");
+  CHECK(value<std::string>(kept, "target") == "claude");
+  const auto refused = [&](const char* key, const sdbus::Variant& option) {
+    return name_of_failure([&] { f.client->SetPathRules({{"/x", "deny", Dict{{key, option}}}}); });
+  };
+  CHECK(refused("colour", sdbus::Variant{std::string("red")}) == "InvalidArgument");
+  CHECK(refused("ops", sdbus::Variant{std::vector<std::string>{"peek"}}) == "InvalidArgument");
+  CHECK(refused("ops", sdbus::Variant{std::string("read")}) == "InvalidArgument");
+  CHECK(refused("severity", sdbus::Variant{std::string("high")}) == "InvalidArgument");
+  CHECK(f.client->PathFilterGeneration() == 1);
+}
+
+TEST_CASE("control: TestPath says which rule would decide, as text alone") {
+  WithFiles f;
+  f.client->UpdatePathFilter({{"/etc/shadow", "deny"}, {"/srv/", "deny"}, {"/srv/pub/", "allow"}});
+  const auto verdict = [&](const char* path) {
+    const auto answer = f.client->TestPath(path);
+    return std::get<0>(answer) + " " + std::get<1>(answer);
+  };
+  CHECK(verdict("/etc/shadow") == "deny /etc/shadow");
+  CHECK(verdict("/etc/../etc/shadow") == "deny /etc/shadow");
+  CHECK(verdict("/srv/pub/x") == "allow /srv/pub/");
+  CHECK(verdict("/tmp") == "none ");
+  CHECK(name_of_failure([&] { f.client->TestPath("etc/shadow"); }) == "InvalidArgument");
+}
+
+TEST_CASE("control: without a program that sees files, rules are refused and nothing is stored") {
+  Fixture f;
+  CHECK(name_of_failure([&] { f.client->UpdatePathFilter({{"/etc/shadow", "deny"}}); }) == "NotSupported");
+  CHECK(name_of_failure([&] { f.client->SetPathRules({}); }) == "NotSupported");
+  CHECK(name_of_failure([&] { f.client->GetPathFilter(); }) == "NotSupported");
+  CHECK(f.client->PathFilterGeneration() == 0);
+}
+
+TEST_CASE("control: ten thousand rules fit into one call") {
+  WithFiles f;
+  std::vector<PatternRow> rows;
+  for (int i = 0; i < 10'000; ++i) rows.emplace_back("/srv/data/" + std::to_string(i), "deny");
+  CHECK(f.client->UpdatePathFilter(rows) == 1);
+  CHECK(std::get<1>(f.client->GetPathFilter()).size() == 10'000);
+}

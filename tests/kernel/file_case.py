@@ -1,0 +1,58 @@
+"""What the file tests share: rules set for a test, and file events by what they say."""
+
+import collections
+import time
+
+import dbus
+
+from harness import CALL_TIMEOUT
+from kernel_case import KernelCase
+
+
+def of(account, **wanted):
+    """The file members of an account's events that say all of `wanted`."""
+    found = [event["file"] for event in account.of_type("file")]
+    return [body for body in found if all(body.get(name) == value for name, value in wanted.items())]
+
+
+class FileCase(KernelCase):
+    types = ()  # all of them
+
+    def deny(self, *patterns):
+        """The running layer denies these; returns the generation."""
+        rows = dbus.Array([(str(pattern), "deny") for pattern in patterns], signature="(ss)")
+        generation = int(self.daemon.manager.UpdatePathFilter(rows, timeout=CALL_TIMEOUT))
+        self.addCleanup(self.daemon.manager.UpdatePathFilter, dbus.Array([], signature="(ss)"))
+        return generation
+
+    def secret(self, name="secret", size=256):
+        path = self.folder / name
+        path.write_bytes(b"s" * size)
+        return path
+
+    def assert_ledger(self):
+        """attempts = delivered + lost, once everything is read."""
+        for _ in range(100):
+            counters = self.daemon.counters()
+            lost = sum(value for name, value in counters.items()
+                       if name in ("file.ring-full", "file.scratch"))
+            if counters["file.attempt"] == counters["file.delivered"] + lost:
+                return counters
+            time.sleep(0.05)
+        self.fail(f"attempts are not delivered + lost: {counters}")
+
+
+def totals(bodies):
+    """{path: [opens, reads, bytes read, writes, bytes written]}."""
+    sums = collections.defaultdict(lambda: [0, 0, 0, 0, 0])
+    for body in bodies:
+        row = sums[body["path"]]
+        if body["op"] in ("open", "create") and body["result"] >= 0:
+            row[0] += 1
+        elif body["op"] == "read" and body["result"] >= 0:
+            row[1] += body["count"]
+            row[2] += body["bytes"]
+        elif body["op"] == "write" and body["result"] >= 0:
+            row[3] += body["count"]
+            row[4] += body["bytes"]
+    return dict(sums)

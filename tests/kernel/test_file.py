@@ -1,0 +1,232 @@
+"""What a file event says: the file really used, what was asked for, how much was moved, and what came of it."""
+
+import re
+import shutil
+import subprocess
+import unittest
+
+from file_case import FileCase, of, totals
+from harness import program
+from kernel_case import QUICK
+
+
+class Files(FileCase):
+    def test_open_read_write(self):
+        """file: a copy is told with its files, their flags, and exactly the bytes that went through"""
+        source = self.secret(size=100_000)
+        target = self.folder / "copy"
+        account, _ = self.watched_path("/usr/bin/dd", f"if={source}", f"of={target}", "bs=1000")
+        (opened,) = of(account, op="open", path=str(source))
+        self.assertEqual(["O_RDONLY"], opened["flags"])
+        self.assertEqual("kernel", opened["resolution"])
+        (made,) = of(account, op="create", path=str(target))
+        self.assertIn("O_CREAT", made["flags"])
+        self.assertEqual(0o666, made["mode"])
+        sums = totals(event["file"] for event in account.of_type("file"))
+        self.assertEqual([101, 100_000], sums[str(source)][1:3])
+        self.assertEqual([100, 100_000], sums[str(target)][3:5])
+
+    def test_failed(self):
+        """file: an open that fails is told with its errno and what was asked for"""
+        account, _ = self.watched("alias_ops", "plain", f"cd={self.folder}", "not/there", "open", "truncate")
+        missing = of(account, requested="not/there")
+        self.assertEqual(["open", "truncate"], [body["op"] for body in missing])
+        for body in missing:
+            self.assertEqual((-2, "user", f"{self.folder}/not/there"),
+                             (body["result"], body["resolution"], body["path"]))
+
+    def test_names(self):
+        """file: each call that takes names is told with them, both ends of rename, link and symlink"""
+        one, two = self.folder / "one", self.folder / "two"
+        script = (f"cd {self.folder}; : >one; chmod 600 one; chown 0 one; mkdir d; rmdir d; ln one hard; ln -s one soft; "
+                  f"mv one two; rm two; mknod fifo p; truncate -s 5 hard")
+        account, _ = self.watched_path("/bin/bash", "-c", script)
+        self.assertEqual(1, len(of(account, op="create", path=str(one))))
+        for op, name in (("mkdir", "d"), ("rmdir", "d"), ("unlink", "two"), ("mknod", "fifo")):
+            with self.subTest(op):
+                (body,) = of(account, op=op, result=0)
+                self.assertEqual(f"{self.folder}/{name}", body["path"])
+        (body,) = of(account, op="rename", result=0)
+        self.assertEqual((str(one), str(two)), (body["path"], body["path2"]))
+        (body,) = of(account, op="link", result=0)
+        self.assertEqual((str(one), f"{self.folder}/hard"), (body["path"], body["path2"]))
+        (body,) = of(account, op="symlink", result=0)
+        self.assertEqual(("one", f"{self.folder}/soft"), (body["path"].rpartition("/")[2], body["path2"]))
+        (body,) = of(account, op="chmod", result=0, path=str(one))
+        self.assertEqual(0o600, body["mode"])
+        self.assertTrue(of(account, op="chown", path=str(one)))
+        self.assertTrue(of(account, op="truncate", path=f"{self.folder}/hard"))
+
+    def test_odd_files(self):
+        """file: memfd, pipe, socket, O_TMPFILE and deleted files have a name and say what they are"""
+        account, said = self.watched("odd_files", self.folder)
+        inodes = dict(line.split() for line in said.splitlines())
+        written = {what: body for what, inode in inodes.items() for body in of(account, op="write", ino=int(inode))}
+        self.assertEqual(set(inodes), set(written))
+        self.assertEqual("memfd:aa test", written["memfd"]["path"])
+        for what in ("memfd", "pipe", "socket"):
+            self.assertIn("detached", written[what]["flags_path"], what)
+            self.assertEqual("unresolved", written[what]["resolution"])
+        self.assertIn(inodes["pipe"], written["pipe"]["path"])
+        for what in ("tmpfile", "deleted"):
+            self.assertIn("deleted", written[what]["flags_path"], what)
+            self.assertTrue(written[what]["path"].startswith(f"{self.folder}/"))
+
+    def test_chroot(self):
+        """file: in a chroot the path is as the process sees it, and the namespace's path beside it"""
+        self.secret("inner")
+        account, _ = self.watched("alias_ops", "plain", f"chroot={self.folder}", "/inner", "open")
+        (body,) = of(account, op="open", path="/inner")
+        self.assertEqual(f"{self.folder}/inner", body["ns_path"])
+
+    def test_deep(self):
+        """file: a path near the 4096 bytes and one of 2,000 components are whole; one too long says so"""
+        for length, count in ((200, 19), (1, 2000), (200, 25)):
+            with self.subTest(length=length, count=count):
+                account, _ = self.watched("deep_file", self.folder, length, count)
+                (body,) = of(account, op="create")
+                whole = "/".join([str(self.folder), *["d" * length] * count, "leaf"])
+                if len(whole) < 4096:
+                    self.assertEqual((whole, "kernel"), (body["path"], body["resolution"]))
+                else:
+                    self.assertEqual((["too_long"], "unresolved"), (body["flags_path"], body["resolution"]))
+                    self.assertTrue(whole.endswith(body["path"]), body["path"])
+
+    def test_compat(self):
+        """file: a 32-bit caller's operations are told like any other's"""
+        path = self.secret()
+        account, said = self.watched("alias_ops", "compat", "-", path, "open", "read", "write", "fchmod", "chmod",
+                                     "truncate", "ftruncate", "chown", f"link={path}2", "unlink")
+        self.assertNotIn("-", said, "a call failed")
+        ops = {body["op"] for body in of(account, path=str(path))}
+        self.assertLessEqual({"open", "read", "write", "chmod", "truncate", "chown", "link", "unlink"}, ops)
+        self.assertEqual(64, of(account, op="read", path=str(path))[0]["bytes"])
+
+    def test_io_uring(self):
+        """file: what goes through io_uring is told, whoever of the kernel's threads does it"""
+        for mode in ("plain", "async", "sqpoll"):
+            with self.subTest(mode):
+                folder = self.folder / mode
+                folder.mkdir()
+                account, said = self.watched("uring_ops", mode, folder)
+                if "unsupported" in said:
+                    self.skipTest(said)
+                told = [(body["op"], body["path"], body.get("path2"), body["result"] if body["op"] != "create" else 0)
+                        for body in of(account, via="io_uring")]
+                f = str(folder)
+                self.assertEqual([("create", f"{f}/file", None, 0), ("write", f"{f}/file", None, 7),
+                                  ("read", f"{f}/file", None, 7), ("mkdir", f"{f}/made", None, 0),
+                                  ("link", f"{f}/file", f"{f}/hard", 0), ("symlink", "file", f"{f}/soft", 0),
+                                  ("rename", f"{f}/hard", f"{f}/moved", 0), ("unlink", f"{f}/moved", None, 0),
+                                  ("rmdir", f"{f}/made", None, 0), ("open", f"{f}/nothing", None, -2)],
+                                 [(op, "file" if op == "symlink" else path, other, result)
+                                  for op, path, other, result in told])
+                self.assertEqual({self.last.pid}, {event["process"]["pid"] for event in account.of_type("file")})
+
+    def test_rewritten_buffer(self):
+        """file: a path buffer rewritten during the call never makes the event name another file than the one opened"""
+        for name in ("aaaa", "bbbb"):
+            (self.folder / name).touch()
+        names = {(self.folder / name).stat().st_ino: f"{self.folder}/{name}" for name in ("aaaa", "bbbb")}
+        seen = set()
+        for _ in range(1 if QUICK else 20):  # in rounds that a reader in Python can follow
+            account, said = self.watched("rewrite_path", self.folder, 5_000, deadline=120)
+            opened = [names[int(line.split()[1])] for line in said.splitlines() if line.startswith("opened")]
+            told = [body["path"] for body in of(account, op="open") if body["result"] >= 0 and
+                    body["path"] in names.values()]
+            self.assertEqual(opened, told)
+            seen.update(opened)
+        self.assertEqual(set(names.values()), seen, "the buffer was never rewritten in time: this proves nothing")
+
+    def test_storm(self):
+        """file: eight processes' opens, reads and writes are all there, to the byte, and the ledger is exact"""
+        files = self.folder / "files"
+        files.mkdir()
+        log = self.folder / "log"
+        operations = 5_000 if QUICK else 125_000
+        account, _ = self.watched("file_storm", files, 8, operations, log, deadline=300)
+        for line in log.read_text().splitlines():
+            pid, name, *wanted = line.split()
+            mine = [event["file"] for event in account.of_type("file") if event["process"]["pid"] == int(pid)]
+            seen = totals(mine).get(f"{files}/{name}", [0] * 5)
+            self.assertEqual(list(map(int, wanted)), seen, f"{pid} {name}")
+        self.assert_ledger()
+
+    def test_order(self):
+        """file: all a process did with files is told before its exit"""
+        account, _ = self.watched_path("/usr/bin/cat", self.secret())
+        kinds = [event["type"] for event in account.events]
+        self.assertGreater(kinds.index("exit"), max(at for at, kind in enumerate(kinds) if kind == "file"))
+
+    def test_against_strace(self):
+        """file: a clone and a compile touch the same files as strace says"""
+        if not all(map(shutil.which, ("strace", "git", "gcc"))):
+            self.skipTest("needs strace, git and gcc")
+        origin = self.folder / "origin"
+        subprocess.run(["git", "init", "-q", origin], check=True)
+        (origin / "main.c").write_text("int main(void) { return 0; }\n")
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *identity, "-C", origin, "add", "."], check=True)
+        subprocess.run(["git", *identity, "-C", origin, "commit", "-qm", "x"], check=True)
+        script = "git clone -q origin $0 && cd $0 && gcc -o main main.c && ./main"
+        trace = self.folder / "trace"
+        subprocess.run(["strace", "-f", "-y", "-qq", "-e", "trace=openat,open,creat", "-o", trace, "/bin/sh", "-c", script,
+                        "first"], cwd=self.folder, check=True)
+        account, _ = self.watched_path("/bin/sh", "-c", script, "second", cwd=self.folder, deadline=120)
+
+        def comparable(path):
+            """Temporary names differ from run to run, and so does what stands in for a process."""
+            name = path.replace("/first", "/second")
+            return not any(part in name for part in ("/tmp_", "/proc/", "/tmp/cc", "/pack_", "tmp_obj", "/dev/")) and not \
+                re.search(r"/\.git/t\w{6}$", name)
+
+        wanted = set()
+        for line in trace.read_text(errors="replace").splitlines():
+            result = line.rpartition("= ")[2]
+            if result.endswith(">") and "<" in result and result[0].isdigit():
+                wanted.add(result[result.index("<") + 1:-1].replace("/first", "/second"))
+        seen = {body.get("ns_path", body["path"]) for body in of(account) if body["op"] in ("open", "create") and
+                body["result"] >= 0}
+        self.assertEqual({path for path in wanted if comparable(path)}, {path for path in seen if comparable(path)})
+
+
+class Rings(FileCase):
+    settings = {"file.ring_kib": 16}
+
+    def test_ring_full(self):
+        """file: what a full ring could not take is counted, told as losses, and attempts are delivered + lost"""
+        files = self.folder / "files"
+        files.mkdir()
+        self.watched("file_storm", files, 4, 20_000, self.folder / "log", deadline=120, sound=False)
+        counters = self.assert_ledger()
+        self.assertGreater(counters["file.ring-full"], 0, "nothing was lost: this proves nothing")
+        self.assertEqual(counters["exec.attempt"], counters["exec.delivered"], "a flood of files cost an exec")
+
+
+class Each(FileCase):
+    settings = {"file.reads": "each"}
+
+    def test_each(self):
+        """file: with file.reads = each, every read is an event"""
+        source = self.secret(size=10_000)
+        account, _ = self.watched_path("/usr/bin/dd", f"if={source}", "of=/dev/null", "bs=1000")
+        self.assertEqual([1000] * 10 + [0], [body["bytes"] for body in of(account, op="read", path=str(source))])
+
+
+class FewSums(FileCase):
+    settings = {"file.sums": 16}
+
+    def test_no_room(self):
+        """file: a file that finds no room among the sums is told call by call, and nothing is missing"""
+        paths = [self.secret(f"f{i}", 3000) for i in range(40)]
+        opens = " ".join(f"exec {10 + i}<{path};" for i, path in enumerate(paths))
+        reads = " ".join(f"read -r -N 1000 x <&{10 + i}; read -r -N 1000 x <&{10 + i};" for i in range(40))
+        account, _ = self.watched_path("/bin/bash", "-c", opens + reads)
+        sums = totals(event["file"] for event in account.of_type("file"))
+        for path in paths:
+            self.assertGreaterEqual(sums[str(path)][2], 2000)
+        self.assertGreater(self.daemon.counters()["file.sum-full"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

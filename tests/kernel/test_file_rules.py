@@ -1,0 +1,188 @@
+"""Path rules in force: a denied file is known under every name, and each event is judged by the rules it names."""
+
+import os
+import subprocess
+import unittest
+
+import dbus
+
+from file_case import FileCase, of
+from harness import CALL_TIMEOUT, program, watch
+from kernel_case import QUICK, Account
+
+DESCRIPTORS = ("open", "read", "write", "mmap", "mprotect", "ftruncate", "fchmod")
+OP_OF = {"ftruncate": "truncate", "fchmod": "chmod"}
+
+
+class Rules(FileCase):
+    def mounted(self, *arguments):
+        done = subprocess.run(["mount", *map(str, arguments)], stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            self.skipTest(f"mount {arguments}: {done.stderr}")
+        self.addCleanup(subprocess.run, ["umount", "-l", str(arguments[-1])], check=True)
+
+    def ways(self):
+        """{alias: (prepare, file)} of the secret, which a rule names by its plain path."""
+        secret = self.secret()
+        folder = self.folder
+        os.symlink(secret, folder / "soft")
+        os.symlink(folder, folder / "softdir")
+        os.link(secret, folder / "hard")
+        (folder / "bind").touch()
+        self.mounted("--bind", secret, folder / "bind")
+        jail = folder / "jail"
+        jail.mkdir()
+        self.mounted("--bind", folder, jail)
+        return {
+            "absolute": ("-", secret),
+            "relative": (f"cd={folder}", "secret"),
+            "dots": ("-", folder / "jail/.." / "secret"),
+            "symlink": ("-", folder / "soft"),
+            "symlinked folder": ("-", folder / "softdir/secret"),
+            "hard link": ("-", folder / "hard"),
+            "bind mount": ("-", folder / "bind"),
+            "bind mounted folder": ("-", jail / "secret"),
+            "/proc/self/root": ("-", f"/proc/self/root{secret}"),
+            "/proc/self/fd": (f"fd={secret}", "/proc/self/fd/%d"),
+            "chroot": (f"chroot={jail}", "/secret"),
+            "mount namespace": ("unshare", secret),
+        }
+
+    def test_alias_matrix(self):
+        """rules: through a descriptor, every alias of a denied file is seen and judged, 64-bit and 32-bit"""
+        ways = self.ways()
+        self.deny(self.folder / "secret")
+        for route in ("plain", "compat"):
+            for alias, (prepare, file) in ways.items():
+                with self.subTest(route=route, alias=alias):
+                    account, said = self.watched("alias_ops", route, prepare, file, *DESCRIPTORS)
+                    self.assertNotIn(" -", said, "a call failed")
+                    denied = {body["op"] for body in of(account, verdict="deny", rule=str(self.folder / "secret"))}
+                    self.assertEqual(set(), {OP_OF.get(op, op) for op in DESCRIPTORS} - denied)
+                    self.assertEqual(1, len(account.of_type("alert")), "alerts")
+
+    def test_names(self):
+        """rules: by its name or a name of its folder, every operation that takes names is judged, at both ends"""
+        for alias, prepare, name in (("absolute", "-", "{0}/secret"), ("relative", "cd={0}", "secret"),
+                                     ("dots", "-", "{0}/d/../secret")):
+            for op in ("chmod", "truncate", "chown", "unlink", "link={0}/new", "rename={0}/new", "rename_onto={0}/old",
+                       "symlink={0}/new"):
+                with self.subTest(alias=alias, op=op):
+                    folder = self.folder / f"{alias}-{op.partition('=')[0]}"
+                    (folder / "d").mkdir(parents=True)
+                    for file in ("secret", "old"):
+                        (folder / file).write_bytes(b"x" * 100)
+                    self.deny(folder / "secret")
+                    account, _ = self.watched("alias_ops", "plain", prepare.format(folder), name.format(folder),
+                                              op.format(folder))
+                    denied = {body["op"] for body in of(account, verdict="deny")}
+                    self.assertIn(op.partition("=")[0].removesuffix("_onto"), denied)
+
+    def test_dirfd(self):
+        """rules: a name from a folder's descriptor leads to the denied file"""
+        path = self.secret()
+        self.deny(path)
+        account, _ = self.watched("alias_ops", "plain", "-", "secret", f"openat={self.folder}")
+        (body,) = of(account, verdict="deny")
+        self.assertEqual(str(path), body["path"])
+
+    def test_folder(self):
+        """rules: a denied folder covers all below it, also when it was renamed and seen through a bind mount"""
+        inner = self.folder / "vault/a/b"
+        inner.mkdir(parents=True)
+        (inner / "x").touch()
+        self.deny(f"{self.folder}/vault/")
+        os.rename(self.folder / "vault", self.folder / "shed")
+        (self.folder / "window").mkdir()
+        self.mounted("--bind", self.folder / "shed/a", self.folder / "window")
+        for path in (self.folder / "shed/a/b/x", self.folder / "window/b/x"):
+            with self.subTest(path):
+                account, _ = self.watched("alias_ops", "plain", "-", path, "open")
+                (body,) = of(account, op="open", path=str(path))
+                self.assertEqual(("deny", f"{self.folder}/vault/"), (body["verdict"], body.get("rule")))
+
+    def test_replaced(self):
+        """rules: a denied file that an unwatched program replaced stays denied, under its other names too"""
+        path = self.secret()
+        self.deny(path)
+        self.secret("new")
+        os.rename(self.folder / "new", path)
+        os.link(path, self.folder / "alias")
+        account, _ = self.watched("alias_ops", "plain", "-", path, "open")
+        self.assertEqual(1, len(of(account, op="open", path=str(path), verdict="deny")))
+        account, _ = self.watched("alias_ops", "plain", "-", self.folder / "alias", "open")
+        self.assertEqual(1, len(of(account, op="open", path=f"{self.folder}/alias", verdict="deny")))
+
+    def test_glob_learned(self):
+        """rules: a file that a glob denied is known by its inode afterwards"""
+        path = self.secret("x.key")
+        os.link(path, self.folder / "alias")
+        self.deny(f"{self.folder}/*.key")
+        self.watched("alias_ops", "plain", "-", path, "open")
+        account, _ = self.watched("alias_ops", "plain", "-", self.folder / "alias", "open")
+        self.assertEqual(1, len(of(account, op="open", path=f"{self.folder}/alias", verdict="deny")))
+
+    def test_credentials_through_a_symlink(self):
+        """rules: an agent's child reads ~/.aws/credentials through a symlink: one alert with path, ancestry and rule"""
+        home = self.folder / "home"
+        (home / ".aws").mkdir(parents=True)
+        (home / ".aws/credentials").write_text("[default]\n")
+        os.symlink(home / ".aws", self.folder / "harmless")
+        rule = f"{self.folder}/home/.aws/"
+        self.deny(rule)
+        account, _ = self.watched_path("/bin/sh", "-c", f"/bin/cat {self.folder}/harmless/credentials; true")
+        (alert,) = account.of_type("alert")
+        self.assertEqual(("sensitive-path", rule), (alert["alert"]["kind"], alert["alert"]["rule"]))
+        self.assertIn(str(home / ".aws/credentials"), alert["alert"]["summary"])
+        first, second = alert["alert"]["ancestry"][:2]
+        self.assertEqual("cat", os.path.basename(first["exe"]))
+        self.assertEqual(self.last.pid, int(second["id"].partition("-")[0]))
+        cause = next(event for event in account.events if event["seq"] == alert["alert"]["cause_seq"])
+        self.assertEqual(("deny", True), (cause["file"]["verdict"], cause["file"]["sensitive"]))
+
+    def test_missing(self):
+        """rules: asking for a denied file that is not there is an alert"""
+        self.deny(self.folder / "nothing")
+        account, _ = self.watched("alias_ops", "plain", f"cd={self.folder}", "nothing", "open")
+        self.assertEqual(1, len(account.of_type("alert")))
+
+    def test_allowed(self):
+        """rules: what is allowed is not told"""
+        path = self.secret()
+        rows = dbus.Array([(str(path), "allow")], signature="(ss)")
+        self.daemon.manager.UpdatePathFilter(rows, timeout=CALL_TIMEOUT)
+        self.addCleanup(self.daemon.manager.UpdatePathFilter, dbus.Array([], signature="(ss)"))
+        account, _ = self.watched("alias_ops", "plain", "-", path, "open")
+        self.assertEqual([], of(account, path=str(path)))
+
+    def test_shipped(self):
+        """rules: the shipped list is in force from the start"""
+        account, _ = self.watched_path("/usr/bin/cat", "/etc/shadow")
+        (alert,) = account.of_type("alert")
+        self.assertEqual("critical", alert["alert"]["severity"])
+
+    def test_flips_under_load(self):
+        """rules: while sets are swapped, each event has the verdict of exactly the generation it names"""
+        left, right = self.secret("left"), self.secret("right")
+        flips = 50 if QUICK else 1000
+        made = {}
+        script = f"while [ ! -e {self.folder}/stop ]; do read x <{left}; read x <{right}; (:); done; true"
+        with watch(self.daemon, ["/bin/bash", "-c", script], selector={"types": ["file", "target"]}) as watched:
+            watched.go()
+            for i in range(flips):
+                made[self.deny_quietly(left if i % 2 else right)] = str(left if i % 2 else right)
+            (self.folder / "stop").touch()
+            account = Account(watched.finish(120))
+        self.daemon.manager.UpdatePathFilter(dbus.Array([], signature="(ss)"))
+        judged = [body for body in of(account) if body["path"] in (str(left), str(right)) and body["generation"] in made]
+        self.assertGreater(len({body["generation"] for body in judged}), min(flips, 100) // 4)
+        for body in judged:
+            self.assertEqual(body["verdict"] == "deny", made[body["generation"]] == body["path"], body)
+
+    def deny_quietly(self, path):
+        rows = dbus.Array([(str(path), "deny")], signature="(ss)")
+        return int(self.daemon.manager.UpdatePathFilter(rows, timeout=CALL_TIMEOUT))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,122 @@
+/* alias_ops ROUTE PREPARE FILE OP…: does each OP to FILE, by its name or through a descriptor.
+ *
+ * ROUTE: `plain` 64-bit calls, `compat` the same through int 0x80, as a 32-bit program makes them.
+ * PREPARE: `-` nothing, `chroot=DIR`, `cd=DIR`, `unshare` (an own mount namespace), `fd=FILE` (opens FILE first; then
+ * in FILE the text %d stands for its number). OP: open read write mmap mprotect ftruncate fchmod chmod truncate chown
+ * link=NEW rename=NEW rename_onto=OLD symlink=NEW unlink openat=DIR. Says `OP RESULT` for each. Static and not position
+ * independent: addresses fit 32 bits.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static char first[4200], second[4200], bytes[4096];
+static int compat;
+
+#if defined(__x86_64__)
+static long call32(long number, long a, long b, long c, long d, long e) {
+  long result;
+  register long r8 __asm__("r8") = 0;
+  __asm__ volatile("int $0x80"
+                   : "=a"(result), "+r"(r8)
+                   : "a"(number), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
+                   : "memory", "r9", "r10", "r11");
+  return (int)result;
+}
+#else
+static long call32(long number, long a, long b, long c, long d, long e) {
+  (void)number, (void)a, (void)b, (void)c, (void)d, (void)e;
+  return -ENOSYS;
+}
+#endif
+
+static long call(long number64, long number32, long a, long b, long c, long d, long e) {
+  if (compat) return call32(number32, a, b, c, d, e);
+  long result = syscall(number64, a, b, c, d, e);
+  return result < 0 ? -errno : result;
+}
+
+static long opened(int flags) {
+  return call(SYS_openat, 295, AT_FDCWD, (long)first, flags, 0600, 0);
+}
+
+static long with_descriptor(const char* op) {
+  const long fd = opened(strcmp(op, "read") == 0 ? O_RDONLY : O_RDWR);
+  long result = fd;
+  if (fd < 0 || strcmp(op, "open") == 0) {
+  } else if (strcmp(op, "read") == 0) {
+    result = call(SYS_read, 3, fd, (long)bytes, 64, 0, 0);
+  } else if (strcmp(op, "write") == 0) {
+    result = call(SYS_write, 4, fd, (long)"secret\n", 7, 0, 0);
+  } else if (strcmp(op, "ftruncate") == 0) {
+    result = call(SYS_ftruncate, 93, fd, 64, 0, 0, 0);
+  } else if (strcmp(op, "fchmod") == 0) {
+    result = call(SYS_fchmod, 94, fd, 0600, 0, 0, 0);
+  } else { /* mmap, mprotect: compat's mmap would need a 32-bit address space to return to */
+    const int late = strcmp(op, "mprotect") == 0;
+    void* at = mmap(NULL, 4096, late ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    result = at == MAP_FAILED ? -errno : 0;
+    if (result == 0 && late) result = mprotect(at, 4096, PROT_READ | PROT_WRITE) == 0 ? 0 : -errno;
+  }
+  if (fd >= 0) close(fd);
+  return result;
+}
+
+static long by_name(const char* op, const char* argument) {
+  strncpy(second, argument, sizeof(second) - 1);
+  if (strcmp(op, "chmod") == 0) return call(SYS_fchmodat, 306, AT_FDCWD, (long)first, 0600, 0, 0);
+  if (strcmp(op, "truncate") == 0) return call(SYS_truncate, 92, (long)first, 64, 0, 0, 0);
+  if (strcmp(op, "chown") == 0) return call(SYS_fchownat, 298, AT_FDCWD, (long)first, 0, 0, 0);
+  if (strcmp(op, "unlink") == 0) return call(SYS_unlinkat, 301, AT_FDCWD, (long)first, 0, 0, 0);
+  if (strcmp(op, "link") == 0) return call(SYS_linkat, 303, AT_FDCWD, (long)first, AT_FDCWD, (long)second, 0);
+  if (strcmp(op, "rename") == 0) return call(SYS_renameat, 302, AT_FDCWD, (long)first, AT_FDCWD, (long)second, 0);
+  if (strcmp(op, "rename_onto") == 0) return call(SYS_renameat, 302, AT_FDCWD, (long)second, AT_FDCWD, (long)first, 0);
+  if (strcmp(op, "symlink") == 0) return call(SYS_symlinkat, 304, (long)first, AT_FDCWD, (long)second, 0, 0);
+  if (strcmp(op, "openat") == 0) {
+    const int folder = open(argument, O_RDONLY | O_DIRECTORY);
+    const long fd = call(SYS_openat, 295, folder, (long)first, O_RDONLY, 0, 0);
+    if (fd >= 0) close(fd);
+    close(folder);
+    return fd;
+  }
+  return -ENOSYS;
+}
+
+static int prepare(const char* how) {
+  if (strncmp(how, "chroot=", 7) == 0) return chroot(how + 7) == 0 && chdir("/") == 0;
+  if (strncmp(how, "cd=", 3) == 0) return chdir(how + 3) == 0;
+  if (strcmp(how, "unshare") == 0) return unshare(CLONE_NEWNS) == 0;
+  return 1;
+}
+
+int main(int argc, char** argv) {
+  if (argc < 5) return 120;
+  compat = strcmp(argv[1], "compat") == 0;
+  if (!prepare(argv[2])) return 121;
+  if (strncmp(argv[2], "fd=", 3) == 0) {
+    const int fd = open(argv[2] + 3, O_RDWR);
+    if (fd < 0) return 122;
+    snprintf(first, sizeof(first), argv[3], fd);
+  } else {
+    strncpy(first, argv[3], sizeof(first) - 1);
+  }
+  for (int i = 4; i < argc; i++) {
+    char* argument = strchr(argv[i], '=');
+    long result;
+    if (argument) *argument++ = 0;
+    result = argument || strcmp(argv[i], "chmod") == 0 || strcmp(argv[i], "truncate") == 0 ||
+                     strcmp(argv[i], "chown") == 0 || strcmp(argv[i], "unlink") == 0
+                 ? by_name(argv[i], argument ? argument : "")
+                 : with_descriptor(argv[i]);
+    printf("%s %ld\n", argv[i], result);
+    fflush(stdout);
+  }
+  return 0;
+}

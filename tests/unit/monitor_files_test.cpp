@@ -1,0 +1,268 @@
+// The Monitor and files: rules, verdicts, alerts, sums, and exits that wait for them.
+#include "support/monitored.h"
+
+using namespace aa;
+using namespace aa::test;
+
+namespace {
+
+const Who kShell = a_process(100, 5'000, "sh");
+const Who kCat = a_process(200, 9'000, "cat").child_of(kShell);
+
+// A Monitor that sees files and watches kShell.
+struct House : Monitored {
+  House() {
+    ProbeBody probe;
+    probe.family = "file";
+    probe.program = "aa_file_exit";
+    probe.state = ProbeState::attached;
+    monitor.on_probe(probe);
+    slot = watch(kShell);
+    monitor.on_event(a_fork().of(kShell).child(kCat).in_slot(slot));
+  }
+
+  Step set(const std::string& pattern, Verdict verdict = Verdict::deny, Token token = 9) {
+    SetPathRules command;
+    command.token = token;
+    PathRule rule;
+    rule.pattern = pattern;
+    rule.verdict = verdict;
+    command.rules = {rule};
+    return monitor.apply(command);
+  }
+
+  // In force at once.
+  std::uint64_t rule(const std::string& pattern, Verdict verdict = Verdict::deny) {
+    const std::uint64_t generation = plans_of<RulesPlan>(set(pattern, verdict))[0].rules->generation();
+    monitor.complete(RulesInForce{9, now, generation, std::nullopt});
+    return generation;
+  }
+
+  Event file(const std::string& path, std::uint64_t generation, FileOp op = FileOp::open) {
+    FileBody body;
+    body.op = op;
+    body.at.path = path;
+    body.generation = generation;
+    body.resolution = Resolution::kernel;
+    body.dev = 1;
+    body.ino = 2;
+    Event event;
+    event.boot_ns = 3'000'000;
+    event.slot = slot;
+    event.process = kCat;
+    event.body = body;
+    return event;
+  }
+
+  Event first_read(const std::string& path) {
+    Event event = file(path, 0, FileOp::read);
+    auto& body = std::get<FileBody>(event.body);
+    body.bytes = 10;
+    body.sum_key = 77;
+    return event;
+  }
+
+  FileSum sum(std::uint64_t reads, std::uint64_t bytes) {
+    FileSum sum;
+    sum.key = {kCat.id, 77, 2, 1, 0};
+    sum.slot = slot;
+    sum.reads = reads;
+    sum.read_bytes = bytes;
+    sum.last_boot_ns = 3'500'000;
+    return sum;
+  }
+
+  std::uint32_t slot = 0;
+};
+
+FileBody only_file(const Step& step) {
+  REQUIRE(bodies_of<FileBody>(step).size() == 1);
+  return bodies_of<FileBody>(step)[0];
+}
+
+}  // namespace
+
+TEST_CASE("files: a denied file is marked and raises one alert with its ancestry, however often it is used") {
+  House house;
+  const std::uint64_t generation = house.rule("/etc/shadow");
+  Step step = house(house.file("/etc/shadow", generation));
+  CHECK(types_of(step) == std::vector<std::string>{"file", "alert"});
+  const FileBody body = only_file(step);
+  CHECK(body.verdict == Verdict::deny);
+  CHECK(body.sensitive);
+  CHECK(body.rule == "/etc/shadow");
+  const AlertBody alert = bodies_of<AlertBody>(step)[0];
+  CHECK(alert.kind == "sensitive-path");
+  CHECK(alert.severity == Severity::warning);
+  CHECK(alert.cause_seq == step.events[0].seq);
+  CHECK(alert.summary.find("/etc/shadow") != std::string::npos);
+  REQUIRE(alert.ancestry.size() >= 2);
+  CHECK(alert.ancestry[0].id == kCat.id);
+  CHECK(alert.ancestry[1].id == kShell.id);
+  CHECK(types_of(house(house.file("/etc/shadow", generation, FileOp::read))) == std::vector<std::string>{"file"});
+}
+
+TEST_CASE("files: a record is judged by the generation it names, not by the newest") {
+  House house;
+  const std::uint64_t first = house.rule("/a");
+  const std::uint64_t second = house.rule("/b");
+  CHECK(only_file(house(house.file("/a", first))).verdict == Verdict::deny);
+  CHECK(only_file(house(house.file("/b", first))).verdict == Verdict::none);
+  CHECK(only_file(house(house.file("/b", second))).verdict == Verdict::deny);
+  CHECK(only_file(house(house.file("/a", second))).verdict == Verdict::none);
+  CHECK(only_file(house(house.file("/a", 0))).verdict == Verdict::none);
+}
+
+TEST_CASE("files: a set that is refused changes nothing, one the kernel did not take neither") {
+  House house;
+  house.rule("/a");
+  CHECK(fault_of(house.set("/a/[b")) == Fault::invalid_pattern);
+  CHECK(house.monitor.path_rules().rules()[0].pattern == "/a");
+  const auto plan = plans_of<RulesPlan>(house.set("/b"))[0];
+  const Step step = house.monitor.complete(
+      RulesInForce{9, house.now, plan.rules->generation(), Refusal{Fault::map_failed, "no memory"}});
+  CHECK(fault_of(step) == Fault::map_failed);
+  CHECK(house.monitor.path_rules().rules()[0].pattern == "/a");
+}
+
+TEST_CASE("files: setting the running layer leaves the configured one") {
+  House house;
+  SetPathRules configured;
+  configured.layer = RuleLayer::file;
+  configured.rules.resize(1);
+  configured.rules[0].pattern = "/etc/shadow";
+  const auto plan = plans_of<RulesPlan>(house.monitor.apply(configured))[0];
+  house.monitor.complete(RulesInForce{0, house.now, plan.rules->generation(), std::nullopt});
+  house.rule("/a");
+  CHECK(house.monitor.path_rules().rules().size() == 2);
+  house.rule("/b");
+  CHECK(house.monitor.path_rules().rules().size() == 2);
+}
+
+TEST_CASE("files: what is allowed is counted and not told") {
+  House house;
+  const std::uint64_t generation = house.rule("/srv/", Verdict::allow);
+  CHECK(house(house.file("/srv/x", generation)).events.empty());
+  CHECK(house.monitor.allowed() == 1);
+}
+
+TEST_CASE("files: a file found by a glob is learned by its inode") {
+  House house;
+  const std::uint64_t generation = house.rule("**/.env");
+  const Step step = house(house.file("/a/.env", generation));
+  const auto plans = plans_of<LearnPlan>(step);
+  REQUIRE(plans.size() == 1);
+  CHECK(plans[0].ino == 2);
+  Event alias = house.file("/a/harmless", generation);
+  std::get<FileBody>(alias.body).objects = {plans[0].object};
+  CHECK(only_file(house(alias)).rule == "**/.env");
+}
+
+TEST_CASE("files: both ends of a rename are judged, and one allowed end does not hide the other") {
+  House house;
+  const std::uint64_t denied = house.rule("/etc/shadow");
+  Event event = house.file("/tmp/x", denied, FileOp::rename);
+  auto& body = std::get<FileBody>(event.body);
+  body.resolution = Resolution::user;
+  body.ino = 0;
+  body.to.emplace().path = "/etc/shadow";
+  CHECK(only_file(house(event)).verdict == Verdict::deny);
+  const std::uint64_t allowed = house.rule("/tmp/", Verdict::allow);
+  body.generation = allowed;
+  CHECK(only_file(house(event)).verdict == Verdict::none);
+}
+
+TEST_CASE("files: a sum is told with the path of its first call, and its bytes") {
+  House house;
+  house(house.first_read("/data"));
+  Event sum;
+  sum.slot = house.slot;
+  sum.process = kCat;
+  sum.body = FileSumBody{house.sum(3, 300)};
+  const FileBody body = only_file(house(sum));
+  CHECK(body.at.path == "/data");
+  CHECK(body.op == FileOp::read);
+  CHECK(body.count == 3);
+  CHECK(body.bytes == 300);
+}
+
+TEST_CASE("files: a sum whose first call was lost is told without a path") {
+  House house;
+  const FileBody body = only_file(house.monitor.complete(SumsFlipped{house.now, {house.sum(1, 5)}}));
+  CHECK(body.resolution == Resolution::unresolved);
+  CHECK(body.at.path.empty());
+  CHECK(body.bytes == 5);
+}
+
+TEST_CASE("files: an exit waits until everything its process did was read, and its sums were fetched") {
+  House house;
+  house(house.first_read("/data"));
+  Step step = house(an_exit().of(kCat).in_slot(house.slot));
+  CHECK(step.events.empty());
+  REQUIRE(plans_of<SettlePlan>(step).size() == 1);
+  house(house.file("/late", 0));
+  step = house.monitor.complete(Settled{kCat.id});
+  CHECK(step.events.empty());
+  const auto plans = plans_of<CollectSumsPlan>(step);
+  REQUIRE(plans.size() == 1);
+  CHECK(plans[0].keys.size() == 1);
+  step = house.monitor.complete(SumsCollected{kCat.id, {house.sum(2, 20)}});
+  CHECK(types_of(step) == std::vector<std::string>{"file", "exit"});
+}
+
+TEST_CASE("files: an exit without sums is told once its records are read") {
+  House house;
+  house(an_exit().of(kCat).in_slot(house.slot));
+  CHECK(types_of(house.monitor.complete(Settled{kCat.id})) == std::vector<std::string>{"exit"});
+}
+
+TEST_CASE("files: a process whose exit waits is not taken for lost by a reconcile") {
+  House house;
+  house(an_exit().of(kCat).in_slot(house.slot));
+  const Step step = house.monitor.complete(Reconciled{house.now + 1, {living(kShell, house.slot)}});
+  CHECK(bodies_of<LossBody>(step).empty());
+  CHECK(types_of(house.monitor.complete(Settled{kCat.id})) == std::vector<std::string>{"exit"});
+}
+
+TEST_CASE("files: sums are fetched every interval while a file is summed, and forgotten once fetched") {
+  House house;
+  house(house.first_read("/data"));
+  const auto due = house.monitor.next_deadline();
+  REQUIRE(due);
+  CHECK(plans_of<FlipSumsPlan>(house.monitor.on_time(*due)).size() == 1);
+  CHECK(plans_of<FlipSumsPlan>(house.monitor.on_time(*due + 5'000'000'000)).empty());
+  CHECK(only_file(house.monitor.complete(SumsFlipped{*due, {house.sum(1, 5)}})).at.path == "/data");
+  CHECK(only_file(house.monitor.complete(SumsFlipped{*due, {house.sum(1, 5)}})).at.path.empty());
+}
+
+TEST_CASE("files: a stopped target is removed after its sums were told") {
+  House house;
+  house(house.first_read("/data"));
+  house.stop(house.only_target().id);
+  Step step = house.released(house.slot);
+  CHECK(step.events.empty());
+  CHECK(plans_of<FlipSumsPlan>(step).size() == 1);
+  step = house.monitor.complete(SumsFlipped{house.now, {house.sum(1, 5)}});
+  CHECK(types_of(step) == std::vector<std::string>{"file", "target:removed"});
+}
+
+TEST_CASE("files: a target released while a flip is under way waits for the next one") {
+  House house;
+  house(house.first_read("/data"));
+  house.monitor.on_time(*house.monitor.next_deadline());
+  house.stop(house.only_target().id);
+  CHECK(house.released(house.slot).plans.empty());
+  Step step = house.monitor.complete(SumsFlipped{house.now, {}});
+  CHECK(step.events.empty());
+  CHECK(plans_of<FlipSumsPlan>(step).size() == 1);
+  CHECK(types_of(house.monitor.complete(SumsFlipped{house.now, {}})) == std::vector<std::string>{"target:removed"});
+}
+
+TEST_CASE("files: without a program that sees files, rules are refused and exits do not wait") {
+  Monitored house;
+  const std::uint32_t slot = house.watch(kShell);
+  SetPathRules command;
+  command.token = 3;
+  CHECK(fault_of(house.monitor.apply(command)) == Fault::not_supported);
+  CHECK(bodies_of<ExitBody>(house(an_exit().of(kShell).in_slot(slot))).size() == 1);
+}

@@ -1,0 +1,294 @@
+// Path rules: what a pattern means, which rule wins, what is refused, and the list everybody begins with.
+#include <map>
+
+#include "state/plan.h"
+#include "state/rules_text.h"
+#include "state/sensitive_paths.h"
+#include "support/catch.h"
+
+using namespace aa;
+
+namespace {
+
+using Set = std::shared_ptr<const PathRules>;
+
+bool glob_matches(std::string_view pattern, std::string_view path) {
+  const auto glob = Glob::parse(pattern);
+  INFO(std::string(pattern));
+  REQUIRE(std::holds_alternative<Glob>(glob));
+  return std::get<Glob>(glob).matches(path);
+}
+
+std::vector<PathRule> rules_of(std::string_view text, RuleLayer layer = RuleLayer::runtime) {
+  auto rules = parse_rules(text, layer);
+  if (const auto* problems = std::get_if<std::vector<RulesProblem>>(&rules)) FAIL(problems->front().what);
+  return std::get<std::vector<PathRule>>(std::move(rules));
+}
+
+Set compiled(std::vector<PathRule> rules) {
+  auto set = PathRules::compile(std::move(rules), {"/root", "/home/ann"}, 7);
+  if (const auto* refusal = std::get_if<Refusal>(&set)) FAIL(refusal->sentence);
+  return std::get<Set>(set);
+}
+
+Set compiled(std::string_view text) {
+  return compiled(rules_of(text));
+}
+
+std::string verdict(const Set& set, std::string_view path, FileOp op = FileOp::open) {
+  PathQuery query;
+  query.path = path;
+  query.op = op;
+  const Judgement judgement = set->judge(query);
+  return std::string(name_of(judgement.verdict)) + (judgement.rule == nullptr ? "" : " " + judgement.rule->pattern);
+}
+
+std::string refusal(std::string_view text) {
+  const auto rules = parse_rules(text, RuleLayer::runtime);
+  if (!std::holds_alternative<std::vector<RulesProblem>>(rules)) return "";
+  const auto& problem = std::get<std::vector<RulesProblem>>(rules).front();
+  return std::to_string(problem.line) + ": " + problem.what;
+}
+
+}  // namespace
+
+TEST_CASE("glob: a star stays inside its component, two stars cross") {
+  CHECK(glob_matches("/home/*/.aws/**", "/home/ann/.aws/credentials"));
+  CHECK(glob_matches("/home/*/.aws/**", "/home/ann/.aws/sso/cache/x.json"));
+  CHECK_FALSE(glob_matches("/home/*/.aws/**", "/home/ann/x/.aws/credentials"));
+  CHECK_FALSE(glob_matches("/home/*/.aws/**", "/home/ann/.awsome/credentials"));
+  CHECK(glob_matches("/**/.env", "/.env"));
+  CHECK(glob_matches("/**/.env", "/a/b/.env"));
+  CHECK_FALSE(glob_matches("/**/.env", "/a/b/x.env"));
+  CHECK_FALSE(glob_matches("/**/.env", "/a/.env/b"));
+  CHECK(glob_matches("/a/*b*/c", "/a/xbxbx/c"));
+  CHECK_FALSE(glob_matches("/a/*b*/c", "/a/x/b/c"));
+  CHECK(glob_matches("/a/**/b/*/c", "/a/b/x/b/y/c"));
+  CHECK(glob_matches("/a**z", "/a/b/z"));
+  CHECK(glob_matches("/**/a*/b", "/a1/x/a2/b"));
+}
+
+TEST_CASE("glob: one character is one character, whatever its bytes") {
+  CHECK(glob_matches("/?", "/ä"));
+  CHECK(glob_matches("/?", "/x"));
+  CHECK(glob_matches("/?", "/\xff"));
+  CHECK_FALSE(glob_matches("/?", "/xy"));
+  CHECK_FALSE(glob_matches("/a?b", "/a/b"));
+}
+
+TEST_CASE("glob: sets, ranges, negation, escapes") {
+  CHECK(glob_matches("/k[0-9]", "/k7"));
+  CHECK_FALSE(glob_matches("/k[!0-9]", "/k7"));
+  CHECK(glob_matches("/k[]x]", "/k]"));
+  CHECK_FALSE(glob_matches("/k[!x]y", "/k/y"));
+  CHECK(glob_matches("/k[α-ω]", "/kβ"));
+  CHECK(glob_matches("/\\*", "/*"));
+  CHECK_FALSE(glob_matches("/\\*", "/x"));
+}
+
+TEST_CASE("glob: many stars do not take forever") {
+  const std::string path = "/" + std::string(3000, 'a');
+  CHECK_FALSE(glob_matches("/*a*a*a*a*a*a*a*a*b", path));
+  CHECK_FALSE(glob_matches("/**a**a**a**a**a**b", path));
+}
+
+TEST_CASE("rules: an exact path is that path alone") {
+  const Set set = compiled("deny /etc/shadow");
+  CHECK(verdict(set, "/etc/shadow") == "deny /etc/shadow");
+  CHECK(verdict(set, "/etc/shadow-") == "none");
+  CHECK(verdict(set, "/etc/shadow/x") == "none");
+  CHECK(verdict(set, "/x/etc/shadow") == "none");
+}
+
+TEST_CASE("rules: a directory is itself and everything below it, by whole components") {
+  const Set set = compiled("deny /root/.ssh/");
+  CHECK(verdict(set, "/root/.ssh") == "deny /root/.ssh/");
+  CHECK(verdict(set, "/root/.ssh/id_rsa") == "deny /root/.ssh/");
+  CHECK(verdict(set, "/root/.ssh/a/b") == "deny /root/.ssh/");
+  CHECK(verdict(set, "/root/.sshfoo") == "none");
+  CHECK(verdict(compiled("deny /"), "/anything") == "deny /");
+}
+
+TEST_CASE("rules: a tilde stands for every home, an alternative for every choice") {
+  const Set set = compiled("deny ~/.aws/{credentials,config}");
+  CHECK(verdict(set, "/root/.aws/config") == "deny ~/.aws/{credentials,config}");
+  CHECK(verdict(set, "/home/ann/.aws/credentials") == "deny ~/.aws/{credentials,config}");
+  CHECK(verdict(set, "/home/bob/.aws/credentials") == "none");
+  CHECK(set->objects().size() == 4);
+}
+
+TEST_CASE("rules: a home's name is never taken for a pattern") {
+  auto set = PathRules::compile(rules_of("deny ~/x"), {"/home/[a]*"}, 1);
+  REQUIRE(std::holds_alternative<Set>(set));
+  CHECK(verdict(std::get<Set>(set), "/home/[a]*/x") == "deny ~/x");
+  CHECK(verdict(std::get<Set>(set), "/home/a/x") == "none");
+}
+
+TEST_CASE("rules: a folder written as a glob holds what is below it") {
+  const Set set = compiled("deny /home/*/.ssh/");
+  CHECK(verdict(set, "/home/x/.ssh") == "deny /home/*/.ssh/");
+  CHECK(verdict(set, "/home/x/.ssh/id") == "deny /home/*/.ssh/");
+  CHECK(verdict(set, "/home/x/.sshd/id") == "none");
+}
+
+TEST_CASE("rules: deny wins unless an allow is plainly meant") {
+  CHECK(verdict(compiled("deny **/.env\nallow ~/proj/"), "/root/proj/.env") == "deny **/.env");
+  CHECK(verdict(compiled("deny **/.env\nallow /root/proj/.env"), "/root/proj/.env") == "allow /root/proj/.env");
+  CHECK(verdict(compiled("deny /srv/\nallow /srv/pub/"), "/srv/pub/x") == "allow /srv/pub/");
+  CHECK(verdict(compiled("deny /srv/pub/\nallow /srv/"), "/srv/pub/x") == "deny /srv/pub/");
+  CHECK(verdict(compiled("deny /srv/a\nallow /srv/a"), "/srv/a") == "deny /srv/a");
+  CHECK(verdict(compiled("deny /srv/*\nallow /srv/a*"), "/srv/ab") == "allow /srv/a*");
+  CHECK(verdict(compiled("deny /srv/a*b\nallow /srv/*"), "/srv/ab") == "deny /srv/a*b");
+  CHECK(verdict(compiled("deny /srv/\ndeny **/.env\nallow /srv/pub/"), "/srv/pub/.env") == "deny **/.env");
+}
+
+TEST_CASE("rules: a runtime allow never beats the file's deny; a runtime deny adds to it") {
+  auto both = rules_of("deny /srv/", RuleLayer::file);
+  for (const PathRule& rule : rules_of("allow /srv/pub/\ndeny /opt/x")) both.push_back(rule);
+  const Set set = compiled(both);
+  CHECK(verdict(set, "/srv/pub/x") == "deny /srv/");
+  CHECK(verdict(set, "/opt/x") == "deny /opt/x");
+}
+
+TEST_CASE("rules: operations and targets narrow a rule") {
+  const Set set = compiled("deny ops=write,unlink target=claude /etc/passwd");
+  PathQuery query;
+  query.path = "/etc/passwd";
+  query.op = FileOp::write;
+  query.target_name = "claude";
+  CHECK(set->judge(query).verdict == Verdict::deny);
+  query.op = FileOp::open;
+  CHECK(set->judge(query).verdict == Verdict::none);
+  query.op = FileOp::unlink;
+  query.target_name = "make";
+  CHECK(set->judge(query).verdict == Verdict::none);
+  query.any_op = true;
+  CHECK(set->judge(query).verdict == Verdict::deny);
+}
+
+TEST_CASE("rules: what was asked for is denied too, but never allows anything") {
+  const Set set = compiled("deny /etc/shadow\ndeny /srv/\nallow /tmp/link");
+  PathQuery query;
+  query.requested = "/etc/../etc//shadow";
+  CHECK(set->judge(query).verdict == Verdict::deny);
+  query.requested = "/tmp/link";
+  CHECK(set->judge(query).verdict == Verdict::none);
+  query.path = "/srv/x";
+  CHECK(set->judge(query).verdict == Verdict::deny);
+}
+
+TEST_CASE("rules: an object the kernel met denies whatever the path says, and allows nothing") {
+  const Set set = compiled("deny /etc/shadow\nallow /srv/pub");
+  const std::vector<std::uint32_t> objects = {set->objects()[0].id};
+  PathQuery query;
+  query.path = "/tmp/hardlink";
+  query.objects = objects;
+  CHECK(set->judge(query).rule->pattern == "/etc/shadow");
+  const std::vector<std::uint32_t> allowed = {set->objects()[1].id, 99, 0};
+  query.objects = allowed;
+  CHECK(set->judge(query).verdict == Verdict::none);
+  CHECK(set->objects()[0].denies);
+  CHECK_FALSE(set->objects()[1].denies);
+}
+
+TEST_CASE("rules: of several denials the most severe decides") {
+  const Set set = compiled("deny severity=info /srv/\ndeny severity=critical **/.env\ndeny /srv/a/b");
+  CHECK(verdict(set, "/srv/a/.env") == "deny **/.env");
+  CHECK(verdict(set, "/srv/a/b") == "deny /srv/a/b");
+}
+
+TEST_CASE("rules: a bad pattern is named with what is wrong with it") {
+  const std::map<std::string, std::string> bad = {{"deny relative/path", "must begin with /"},
+                                                  {"deny /a/[bc", "never closed"},
+                                                  {"deny /a/{b,c", "never closed"},
+                                                  {"deny /a//b", "two slashes"},
+                                                  {"deny /a/../b", "component .."},
+                                                  {"deny /a\\", "backslash"},
+                                                  {"deny", "is empty"},
+                                                  {"forbid /a", "deny or allow"},
+                                                  {"deny colour=red /a", "unknown"},
+                                                  {"deny ops=peek /a", "unknown"},
+                                                  {"deny severity=high /a", "info, warning"},
+                                                  {"deny category=A! /a", "category"},
+                                                  {"deny /[z-a]", "backwards"},
+                                                  {"deny /{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "256"}};
+  for (const auto& [line, what] : bad) {
+    INFO(line);
+    CHECK(refusal("# comment\n\n" + line).find(what) != std::string::npos);
+    CHECK(refusal("# comment\n\n" + line).rfind("3: ", 0) == 0);
+  }
+}
+
+TEST_CASE("rules: lines come back as they were written") {
+  const std::string line = "deny ops=write,unlink severity=critical category=ssh target=claude /srv/a file with spaces";
+  const auto rules = rules_of(line + "\r\n");
+  REQUIRE(rules.size() == 1);
+  CHECK(rule_line(rules[0]) == line);
+  CHECK(verdict(compiled(rules), "/srv/a file with spaces") == "none");
+}
+
+TEST_CASE("rules: ten thousand decide as ten do") {
+  std::string text;
+  for (int i = 0; i < 5000; ++i)
+    text += "deny /srv/data/" + std::to_string(i) + "\ndeny /d" + std::to_string(i) + "/*.k\n";
+  const Set set = compiled(text);
+  CHECK(verdict(set, "/srv/data/4711") == "deny /srv/data/4711");
+  CHECK(verdict(set, "/d99/x.k") == "deny /d99/*.k");
+  CHECK(verdict(set, "/usr/lib/x86_64-linux-gnu/libc.so.6") == "none");
+}
+
+TEST_CASE("rules: more than can be in force are refused, not cut") {
+  std::vector<PathRule> rules(100'001);
+  for (PathRule& rule : rules) rule.pattern = "/x";
+  const auto set = PathRules::compile(std::move(rules), {}, 1);
+  REQUIRE(std::holds_alternative<Refusal>(set));
+  CHECK(std::get<Refusal>(set).fault == Fault::limit_reached);
+}
+
+TEST_CASE("sensitive paths: every category guards an example, and a home as a whole is no secret") {
+  struct Example {
+    const char* path;
+    FileOp op = FileOp::open;
+  };
+  const std::map<std::string, Example> examples = {
+      {"ssh", {"/home/ann/.ssh/id_ed25519"}},
+      {"gpg", {"/root/.gnupg/private-keys-v1.d/x.key"}},
+      {"cloud", {"/home/ann/.aws/credentials"}},
+      {"kubernetes", {"/home/ann/.kube/config"}},
+      {"docker", {"/home/ann/.docker/config.json"}},
+      {"package-registry", {"/home/ann/.npmrc"}},
+      {"git-credentials", {"/home/ann/.git-credentials"}},
+      {"browser", {"/home/ann/.config/google-chrome/Default/Login Data"}},
+      {"keyring", {"/home/ann/.local/share/keyrings/login.keyring"}},
+      {"wallet", {"/home/ann/.ethereum/keystore/UTC--x"}},
+      {"env-file", {"/home/ann/project/.env"}},
+      {"private-key", {"/srv/tls/server-key.pem"}},
+      {"accounts", {"/etc/shadow"}},
+      {"process-memory", {"/proc/4242/environ"}},
+      {"service-token", {"/var/run/secrets/kubernetes.io/serviceaccount/token"}},
+      {"agent-config", {"/home/ann/.claude/settings.json", FileOp::write}},
+      {"shell-startup", {"/home/ann/.bashrc", FileOp::write}},
+      {"persistence", {"/etc/cron.d/x", FileOp::create}},
+      {"observer", {"/etc/aa-ebpfd/config.toml", FileOp::unlink}},
+  };
+  const Set set = compiled(sensitive_paths());
+  for (const PathRule& rule : set->rules()) {
+    INFO(rule.pattern);
+    CHECK(examples.count(rule.category) == 1);
+    CHECK(rule.layer == RuleLayer::file);
+  }
+  for (const auto& [category, example] : examples) {
+    INFO(category);
+    PathQuery query;
+    query.path = example.path;
+    query.op = example.op;
+    const Judgement judgement = set->judge(query);
+    REQUIRE(judgement.verdict == Verdict::deny);
+    CHECK(judgement.rule->category == category);
+  }
+  for (const char* harmless :
+       {"/home/ann", "/home/ann/project/main.c", "/etc/passwd", "/home/ann/.bashrc", "/usr/bin/env"})
+    CHECK(verdict(set, harmless) == "none");
+  CHECK(verdict(set, "/home/ann/.ssh/known_hosts").rfind("allow", 0) == 0);
+  CHECK(verdict(set, "/home/ann/.ssh/known_hosts", FileOp::write).rfind("deny", 0) == 0);
+}
