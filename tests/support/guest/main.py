@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+"""`./dev guest`: rows of tests/guest/rows.py, each in a guest of its own, and a table of what came out.
+
+Comes in: rows and suites by name, and the packages that `dev` says the project needs. Goes out: a line for each suite
+of each row as it is known, the last words of what failed, the table; exit status 0 only when nothing failed.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import sys
+import time
+
+import console
+import debian
+import machine
+import project
+import table
+from place import ROOT, Unavailable, note
+
+sys.path.insert(0, str(ROOT / "tests/guest"))
+import rows as matrix  # noqa: E402
+
+
+def chosen(words):
+    """Rows by name or by kernel; all when none is named."""
+    known = {name for row in matrix.ROWS for name in (row.name, row.kernel)}
+    for word in words:
+        if word not in known:
+            raise Unavailable(f"no row is called {word}. There are: {', '.join(row.name for row in matrix.ROWS)}")
+    return [row for row in matrix.ROWS if not words or row.name in words or row.kernel in words]
+
+
+class Parts:
+    """What guests are made of, made once each."""
+
+    def __init__(self, rows, packages):
+        self.lands, self.projects, self.kernels = {}, {}, {}
+        for row in rows:
+            if row.kernel not in self.kernels:
+                note(f"kernel {row.kernel} from Debian {row.suite}")
+                self.kernels[row.kernel] = debian.kernel(row.suite, row.kernel)
+        for release in sorted({row.release for row in rows}):
+            note(f"Debian {release} user land")
+            self.lands[release] = debian.user_land(release, packages)
+            note(f"building in Debian {release}")
+            self.projects[release] = project.image(release, self.lands[release])
+
+    def of(self, row):
+        kernel, land = self.kernels[row.kernel], self.lands[row.release]
+        disks = (land / "root.img", self.projects[row.release], machine.modules_image(kernel))
+        return kernel, disks, machine.initrd(kernel, land, ROOT / "tests/support/guest/first_init.sh")
+
+
+def run_row(row, parts, options):
+    kernel, disks, start = parts.of(row)
+    folder = options.logs / row.name
+    orders = {"suites": ",".join(options.suites), "hooks": ",".join(row.hooks), "quick": "0" if options.full else "1"}
+    note(f"{row.name}: booting")
+    outcome = machine.boot(row, kernel, disks, start, folder, options.seconds, orders)
+    if not outcome.up:
+        note(f"{row.name}: did not boot ({outcome.trouble}); once more")
+        first = outcome.log.read_text(errors="replace")
+        (folder / "first-boot.log").write_text(first)
+        outcome = machine.boot(row, kernel, disks, start, folder, options.seconds, orders)
+        if not outcome.up:
+            outcome.trouble = f"did not boot, twice: {outcome.trouble}"
+    tell(row, outcome)
+    return outcome
+
+
+def tell(row, outcome):
+    for line in table.failures(row, outcome):
+        print(line)
+    if outcome.trouble:
+        print(f"---- {row.name}: {outcome.trouble}; the last lines of {outcome.log}:")
+        print(console.last_lines(outcome.log.read_text(errors="replace")))
+    sys.stdout.flush()
+
+
+def main():
+    arguments = sys.argv[1:]
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    parser = argparse.ArgumentParser(prog="./dev guest", description="Boot kernels and run suites on them.",
+                                     usage="./dev guest [OPTION…] [KERNEL…] [-- TEST…]")
+    parser.add_argument("rows", nargs="*", metavar="KERNEL", help="rows of tests/guest/rows.py (default: all)")
+    parser.add_argument("--packages", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--logs", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--full", action="store_true", help="also what takes minutes")
+    parser.add_argument("--shell", action="store_true", help="a console on KERNEL instead of suites")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at a time (default: one for each core)")
+    parser.add_argument("--seconds", type=int, default=1800, help="how long one guest may take")
+    options = parser.parse_args(arguments[:split])
+    options.suites = arguments[split + 1:] or list(matrix.SUITES)
+    begin = time.monotonic()
+    try:
+        rows = chosen(options.rows)
+        parts = Parts(rows, options.packages.split())
+        if options.shell:
+            machine.shell(rows[0], *parts.of(rows[0]))
+    except Unavailable as error:
+        note(str(error))
+        return 3
+    ready = time.monotonic() - begin
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        outcomes = list(pool.map(lambda row: run_row(row, parts, options), rows))
+    print(table.text(rows, outcomes, ready, time.monotonic() - begin))
+    return 0 if all(table.passed(outcome) for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
