@@ -203,9 +203,11 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--sanitized-build", type=pathlib.Path)
     parser.add_argument("--sanitized", nargs="*", default=[], metavar="SUITE", help="run these in --sanitized-build too")
-    parser.add_argument("--results", type=pathlib.Path, help="add a JSON line for each part to this file")
+    parser.add_argument("--results", type=pathlib.Path, help="add a JSON line for each part and test to this file")
     parser.add_argument("suites", nargs="+", metavar="SUITE")
     options = parser.parse_args()
+    if options.results:
+        os.environ["AA_RESULTS"] = str(options.results)  # for run_suite.py
     total = run_round(options.suites, options.build.resolve(), False, options.quick, options.results)
     if options.sanitized:
         total.add(run_round(options.sanitized, options.sanitized_build.resolve(), True, options.quick,
