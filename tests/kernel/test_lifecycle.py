@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from harness import NAME, Daemon, PrivateBus, connect, daemon_path, program, wait_until, watch
+from harness import NAME, PATIENCE, Daemon, PrivateBus, connect, daemon_path, program, wait_until, watch
 from kernel_case import QUICK, KernelCase
 
 PREFIX = "aa_"
@@ -92,7 +92,7 @@ class Alone(unittest.TestCase):
         """Runs it where it must fail; its exit status and its last words."""
         command = [str(path or daemon_path()), "--bus", bus or self.bus.address, *options]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=30, text=True, **popen)
+                              timeout=30 * PATIENCE, text=True, **popen)
         return done.returncode, done.stderr
 
     def assert_one_sentence(self, text):
@@ -108,6 +108,8 @@ class Alone(unittest.TestCase):
             times.append(daemon.ready_after)
             daemon.stop()
         print(f"        READY after {', '.join(f'{t * 1000:.0f}' for t in times)} ms", flush=True)
+        if PATIENCE > 1:
+            self.skipTest("the machine is slower than any that is meant")
         if min(times) > READY_WITHIN and os.getloadavg()[0] > 0.5:
             self.skipTest(f"the host is not idle (load {os.getloadavg()[0]:.1f}): READY after {min(times) * 1000:.0f} ms")
         self.assertLessEqual(min(times), READY_WITHIN)
@@ -140,7 +142,7 @@ class Alone(unittest.TestCase):
         """lifecycle: SIGINT stops it as cleanly as SIGTERM"""
         daemon = Daemon(self.bus)
         daemon.process.send_signal(signal.SIGINT)
-        daemon.process.wait(20)
+        daemon.process.wait(20 * PATIENCE)
         daemon.stop()
 
     def test_idle(self):
@@ -150,6 +152,8 @@ class Alone(unittest.TestCase):
                 watched.run()
             time.sleep(6)  # programs go to rest 5 s after the last target: not part of being idle
             self.assertLess(resident_mib(daemon.pid), IDLE_MIB)
+            if PATIENCE > 1:
+                self.skipTest(f"{resident_mib(daemon.pid):.1f} MiB; the machine is slower than any that CPU time is meant for")
             cpu, woken = cpu_ns(daemon.pid), wakeups(daemon.pid)
             time.sleep(IDLE_SECONDS)
             cpu, woken = cpu_ns(daemon.pid) - cpu, wakeups(daemon.pid) - woken
@@ -199,7 +203,7 @@ class Alone(unittest.TestCase):
     def run_wrapped(self, *wrapper):
         command = [*wrapper, str(daemon_path()), "--bus", self.bus.address]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=30, text=True)
+                              timeout=30 * PATIENCE, text=True)
         return done.returncode, self.assert_one_sentence(done.stderr)
 
     def test_no_btf(self):
@@ -238,7 +242,7 @@ class Alone(unittest.TestCase):
     def test_list_probes(self):
         """lifecycle: --list-probes shows every program with its hook and state, and leaves nothing behind"""
         done = subprocess.run([daemon_path(), "--list-probes"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              timeout=30)
+                              timeout=30 * PATIENCE)
         self.assertEqual(0, done.returncode, done.stderr)
         for hook in ("sched_process_fork", "sched_process_exec", "sched_process_exit"):
             self.assertIn(hook, done.stdout)

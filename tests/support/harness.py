@@ -21,19 +21,19 @@ import dbus
 import dbus.bus
 import dbus.lowlevel
 
-from deadline import Deadline, end_at_exit, wait_until
+from deadline import PATIENCE, Deadline, end_at_exit, wait_until
 from event_stream import EventStream, adopted_by, exact, kind_of_change
 from paths import ROOT, aactl_path, build_dir, daemon_path, program
 from private_bus import PrivateBus
 
-__all__ = ["Daemon", "Deadline", "EventStream", "PrivateBus", "NAME", "PATH", "ROOT", "Watched", "aactl_path", "adopted_by", "build_dir",
+__all__ = ["Daemon", "Deadline", "EventStream", "PrivateBus", "NAME", "PATH", "PATIENCE", "ROOT", "Watched", "aactl_path", "adopted_by", "build_dir",
            "connect", "daemon_path", "error_of", "exact", "kind_of_change", "pidfd_open", "process_id", "program",
            "wait_until", "watch"]
 
 NAME = "org.agentassembly.Ebpfd1"
 PATH = "/org/agentassembly/Ebpfd1"
 ERROR = NAME + ".Error."
-CALL_TIMEOUT = 25  # seconds
+CALL_TIMEOUT = 25 * PATIENCE  # seconds
 CLOCK_BOOTTIME = 7
 
 
@@ -143,7 +143,7 @@ class Daemon:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(within)
+            status = self.process.wait(within * PATIENCE)
         except subprocess.TimeoutExpired:
             errors = self.errors()
             self.kill()
@@ -267,7 +267,7 @@ class Watched:
             return event.get("target", {}).get("id") == self.target and kind_of_change(event) == "exited"
 
         events = self.stream.collect_until(gone, deadline, f"the end of the target of pid {self.pid}")
-        self.status = self.process.wait(deadline)
+        self.status = self.process.wait(deadline * PATIENCE)
         return [e for e in events if e.get("target", {}).get("id") == self.target]
 
     def close(self):
