@@ -67,6 +67,8 @@ Status Daemon::open_kernel() {
   ExecFamilySettings settings;
   settings.ring_bytes = static_cast<std::uint32_t>(config_.lifecycle.ring_kib * 1024);
   settings.argv_bytes = static_cast<std::uint32_t>(config_.lifecycle.argv_bytes);
+  if (config_.lifecycle.hooks == "tp_btf") settings.hooks = HookSet::tp_btf;
+  if (config_.lifecycle.hooks == "raw_tp") settings.hooks = HookSet::raw_tp;
   settings.watched_limit = static_cast<std::uint32_t>(config_.watched.limit);
   auto family = ExecFamily::make(settings);
   if (!family) return family.error();

@@ -13,6 +13,7 @@ struct Config {
   struct Lifecycle {
     std::uint64_t ring_kib = 8192;
     std::uint64_t argv_bytes = 65'536;
+    std::string hooks = "auto";
     bool operator==(const Lifecycle&) const = default;
   } lifecycle;
 

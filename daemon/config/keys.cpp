@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
 
+constexpr std::array<std::string_view, 3> kHookSets = {"auto", "tp_btf", "raw_tp"};
+
 constexpr std::array kKeys = {
     Key{"lifecycle", "ring_kib",
         IntegerKey{[](Config& c) -> std::uint64_t& { return c.lifecycle.ring_kib; }, 4, 1'048'576, true},
@@ -17,6 +19,8 @@ constexpr std::array kKeys = {
     Key{"lifecycle", "argv_bytes",
         IntegerKey{[](Config& c) -> std::uint64_t& { return c.lifecycle.argv_bytes; }, 0, 98'304}, Applies::restart,
         "How many bytes of a program's arguments are kept; longer ones are cut and marked."},
+    Key{"lifecycle", "hooks", TextKey{[](Config& c) -> std::string& { return c.lifecycle.hooks; }, kHookSets},
+        Applies::restart, "Which kind of kernel program sees them; auto: the first of these that the kernel takes."},
     Key{"watched", "limit", IntegerKey{[](Config& c) -> std::uint64_t& { return c.watched.limit; }, 16, 1'048'576},
         Applies::restart, "How many living processes can be watched at once, over all targets."},
     Key{"watched", "share", IntegerKey{[](Config& c) -> std::uint64_t& { return c.watched.share; }, 1, 1'048'576},

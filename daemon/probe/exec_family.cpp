@@ -75,8 +75,8 @@ Result<std::unique_ptr<ExecFamily>> ExecFamily::make(const ExecFamilySettings& s
                  "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (all Debian kernels from 11 on are)", true};
   libbpf_set_print(keep_log);
   std::unique_ptr<ExecFamily> family(new ExecFamily);
-  Status opened = family->open(settings, /*raw=*/false);
-  if (!opened) opened = family->open(settings, /*raw=*/true);
+  Status opened = family->open(settings, /*raw=*/settings.hooks == HookSet::raw_tp);
+  if (!opened && settings.hooks == HookSet::automatic) opened = family->open(settings, /*raw=*/true);
   if (!opened) return opened.error();
   if (Status attached = family->attach_all(); !attached) return attached.error();
   return family;

@@ -20,10 +20,13 @@ struct aa_scan;
 
 namespace aa {
 
+enum class HookSet { automatic, tp_btf, raw_tp };  // automatic: the first of these that the kernel takes
+
 struct ExecFamilySettings {
   std::uint32_t ring_bytes = 8u << 20;
   std::uint32_t argv_bytes = 64u << 10;
   std::uint32_t watched_limit = 65'536;
+  HookSet hooks = HookSet::automatic;
 };
 
 class ExecFamily {

@@ -1,10 +1,12 @@
 """The daemon's own life: ready when it says so, quiet when nothing happens, gone without a trace."""
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -48,9 +50,17 @@ def wakeups(pid):
     return count
 
 
-def socket_queue():
-    """How many messages a datagram socket holds that nobody reads."""
-    return int(pathlib.Path("/proc/sys/net/unix/max_dgram_qlen").read_text())
+def fill(path):
+    """Sends to a datagram socket that nobody reads until not one more message fits. A sender has its own limit: take many."""
+    full = False
+    while not full:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            full = True
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    sender.sendto(b"X_FILLER=1", str(path))
+                    full = False
 
 
 class Running(KernelCase):
@@ -102,14 +112,14 @@ class Alone(unittest.TestCase):
 
     def test_ready_soon(self):
         """lifecycle: READY within 300 ms of the start on an idle host"""
+        if PATIENCE > 1:
+            self.skipTest("the machine is slower than any that is meant")
         times = []
         for _ in range(5):
             daemon = Daemon(self.bus)
             times.append(daemon.ready_after)
             daemon.stop()
         print(f"        READY after {', '.join(f'{t * 1000:.0f}' for t in times)} ms", flush=True)
-        if PATIENCE > 1:
-            self.skipTest("the machine is slower than any that is meant")
         if min(times) > READY_WITHIN and os.getloadavg()[0] > 0.5:
             self.skipTest(f"the host is not idle (load {os.getloadavg()[0]:.1f}): READY after {min(times) * 1000:.0f} ms")
         self.assertLessEqual(min(times), READY_WITHIN)
@@ -166,8 +176,8 @@ class Alone(unittest.TestCase):
         """lifecycle: a service manager that reads no notifications does not hold the daemon up"""
         with Daemon(self.bus, deaf=True) as daemon:
             events = daemon.subscribe(types=["fork"])
-            # The STATUS line follows the events, once a second at most; a few fill the socket.
-            rounds = socket_queue() + 3
+            fill(daemon.folder / "notify")
+            rounds = 3  # the STATUS line follows the events, once a second at most
             for _ in range(rounds):
                 begin = time.monotonic()
                 with watch(daemon, [program("spawn_ways"), "vfork", program("tiny")]) as watched:

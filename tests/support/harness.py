@@ -64,6 +64,12 @@ def process_id(pid):
     return pid, int(fields[19])
 
 
+def forced_hooks():
+    """Every test with one hook set: how suites.py runs SUITE:HOOKS."""
+    hooks = os.environ.get("AA_HOOKS")
+    return {"lifecycle.hooks": hooks} if hooks else {}
+
+
 class Daemon:
     """aa-ebpfd, READY. `options` go to its command line; `settings` become --set KEY=VALUE; when `deaf`, nobody reads what
     it tells its service manager once it is ready."""
@@ -79,7 +85,7 @@ class Daemon:
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._notify.bind(str(self.folder / "notify"))
         command = [str(daemon_path()), "--bus", bus.address, *options]
-        for key, value in (settings or {}).items():
+        for key, value in {**forced_hooks(), **(settings or {})}.items():
             command += ["--set", f"{key}={value}"]
         self.command = command
         self._deaf = deaf

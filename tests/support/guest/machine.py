@@ -107,7 +107,8 @@ def boot(row, kernel, disks, start, folder, seconds, orders):
     line[-1] += " " + " ".join([UNATTENDED, *(f"aa.{name}={value}" for name, value in orders.items())])
     begin = time.monotonic()
     with (folder / "qemu.log").open("wb") as said:
-        qemu = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
+        # Should this process be killed, the guest goes too.
+        qemu = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *line], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     try:
         trouble = watch(qemu, log, results, begin, seconds)
     finally:
