@@ -146,6 +146,14 @@ Status Daemon::wire_loop() {
                           spdlog::info("the bus is back, the name is owned again");
                         }
                       });
+  if (const auto every = notify::watchdog_ns()) {  // from the loop: what hangs is not alive
+    next_alive_ = boot_ns();
+    loop_->add_deadline([this] { return std::optional(next_alive_); },
+                        [this, every] {
+                          next_alive_ = boot_ns() + *every;
+                          notify::alive();
+                        });
+  }
   loop_->add_turn([this] { return bus_turn(); });
   loop_->add_turn([this] { return turn(); });
   return Done{};

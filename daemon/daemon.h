@@ -102,6 +102,7 @@ class Daemon {
   Control::Poll polled_;
   std::uint64_t bus_deadline_ = 0;
   std::uint64_t bus_retry_ = 0;
+  std::uint64_t next_alive_ = 0;  // when the service manager is told next that we are alive
   std::string status_;
 };
 
