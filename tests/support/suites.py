@@ -204,6 +204,7 @@ def main():
     parser.add_argument("--sanitized-build", type=pathlib.Path)
     parser.add_argument("--sanitized", nargs="*", default=[], metavar="SUITE", help="run these in --sanitized-build too")
     parser.add_argument("--results", type=pathlib.Path, help="add a JSON line for each part and test to this file")
+    parser.add_argument("--note", default="", help="what to add to the last line")
     parser.add_argument("suites", nargs="+", metavar="SUITE")
     options = parser.parse_args()
     if options.results:
@@ -212,7 +213,7 @@ def main():
     if options.sanitized:
         total.add(run_round(options.sanitized, options.sanitized_build.resolve(), True, options.quick,
                             options.results))
-    print(total)
+    print(f"{total} ({options.note})" if options.note else total)
     return 0 if total.failed == 0 and total.passed > 0 else 1
 
 

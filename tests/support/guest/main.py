@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """`./dev guest`: rows of tests/guest/rows.py, each in a guest of its own, and a table of what came out.
 
-Comes in: rows and suites by name, and the packages that `dev` says the project needs. Goes out: a line for each suite
+Comes in: rows and suites by name, and in AA_GUEST_PACKAGES what `dev` says the project needs. Goes out: a line for each suite
 of each row as it is known, the last words of what failed, the table; exit status 0 only when nothing failed.
 """
 
 import argparse
 import concurrent.futures
+import json
 import os
 import pathlib
 import sys
@@ -35,7 +36,7 @@ def chosen(words):
 class Parts:
     """What guests are made of, made once each."""
 
-    def __init__(self, rows, packages):
+    def __init__(self, rows, packages, suites):
         self.lands, self.projects, self.kernels = {}, {}, {}
         for row in rows:
             if row.kernel not in self.kernels:
@@ -45,7 +46,7 @@ class Parts:
             note(f"Debian {release} user land")
             self.lands[release] = debian.user_land(release, packages)
             note(f"building in Debian {release}")
-            self.projects[release] = project.image(release, self.lands[release])
+            self.projects[release] = project.image(release, self.lands[release], suites)
 
     def of(self, row):
         kernel, land = self.kernels[row.kernel], self.lands[row.release]
@@ -85,8 +86,8 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev guest", description="Boot kernels and run suites on them.",
                                      usage="./dev guest [OPTION…] [KERNEL…] [-- TEST…]")
     parser.add_argument("rows", nargs="*", metavar="KERNEL", help="rows of tests/guest/rows.py (default: all)")
-    parser.add_argument("--packages", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--logs", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--summary", type=pathlib.Path, help="write what came of each row to this file, as JSON")
     parser.add_argument("--full", action="store_true", help="also what takes minutes")
     parser.add_argument("--shell", action="store_true", help="a console on KERNEL instead of suites")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at a time (default: one for each core)")
@@ -96,7 +97,7 @@ def main():
     begin = time.monotonic()
     try:
         rows = chosen(options.rows)
-        parts = Parts(rows, options.packages.split())
+        parts = Parts(rows, os.environ["AA_GUEST_PACKAGES"].split(), options.suites)
         if options.shell:
             machine.shell(rows[0], *parts.of(rows[0]))
     except Unavailable as error:
@@ -106,6 +107,8 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         outcomes = list(pool.map(lambda row: run_row(row, parts, options), rows))
     print(table.text(rows, outcomes, ready, time.monotonic() - begin))
+    if options.summary:
+        options.summary.write_text(json.dumps(table.summary(rows, outcomes)))
     return 0 if all(table.passed(outcome) for outcome in outcomes) else 1
 
 

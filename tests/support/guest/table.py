@@ -26,6 +26,12 @@ def failures(row, outcome):
     return lines
 
 
+def summary(rows, outcomes):
+    """{row: what went wrong, a line each}."""
+    return {row.name: [*failures(row, outcome), *([outcome.trouble] if outcome.trouble else [])]
+            for row, outcome in zip(rows, outcomes, strict=True)}
+
+
 def text(rows, outcomes, ready, total):
     """row × suite × passed, failed, skipped, time; reasons of skips; what was really run."""
     lines = [f"{'row':<10} {'suite':<24} {'passed':>6} {'failed':>6} {'skipped':>7} {'seconds':>8}"]
