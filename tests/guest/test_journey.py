@@ -185,7 +185,7 @@ class Journey(GuestCase):
         file = pathlib.Path("/etc/aa-ebpfd/config.toml")
         good = file.read_text()
         self.addCleanup(file.write_text, good)
-        file.write_text(good + "\n[watched]\nlimitt = 100\n")
+        file.write_text(good.replace("[watched]", "[watched]\nlimitt = 100"))
         status, _ = status_of("systemctl", "restart", UNIT)
         self.assertEqual(1, status)
         self.assertEqual(("failed", "exit-code", "2", "0"), (show("ActiveState"), show("Result"), show("ExecMainStatus"),

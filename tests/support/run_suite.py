@@ -41,7 +41,7 @@ class Result(unittest.TestResult):
     def _say(self, test, outcome, text=""):
         seconds = time.monotonic() - getattr(self, "begin", time.monotonic())
         self.rows.append((test, outcome, text, seconds))
-        tell(event="test", test=sentence(test), outcome=outcome, seconds=round(seconds, 2))
+        tell(event="test", test=sentence(test), outcome=outcome, seconds=round(seconds, 2), why=text[-2000:])
         note = f" ({text})" if outcome == "skip" else f" [{seconds:.1f} s]" if seconds >= 1 else ""
         print(f"  {outcome:<4}  {sentence(test)}{note}", flush=True)
         if outcome == "FAIL":
