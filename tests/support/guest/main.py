@@ -7,6 +7,7 @@ of each row as it is known, the last words of what failed, the table; exit statu
 
 import argparse
 import concurrent.futures
+import fnmatch
 import json
 import os
 import pathlib
@@ -25,12 +26,11 @@ import rows as matrix  # noqa: E402
 
 
 def chosen(words):
-    """Rows by name or by kernel; all when none is named."""
-    known = {name for row in matrix.ROWS for name in (row.name, row.kernel)}
+    """Rows by name or pattern, as a shell has them; all when none is named."""
     for word in words:
-        if word not in known:
+        if not any(fnmatch.fnmatch(row.name, word) for row in matrix.ROWS):
             raise Unavailable(f"no row is called {word}. There are: {', '.join(row.name for row in matrix.ROWS)}")
-    return [row for row in matrix.ROWS if not words or row.name in words or row.kernel in words]
+    return [row for row in matrix.ROWS if not words or any(fnmatch.fnmatch(row.name, word) for word in words)]
 
 
 class Parts:
