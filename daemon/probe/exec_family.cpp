@@ -5,11 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdarg>
-#include <cstdio>
 
 #include "abi/filter.h"
 #include "exec.skel.h"
+#include "probe/libbpf_log.h"
 
 namespace aa {
 
@@ -21,23 +20,6 @@ struct ExecFamily::Program {
 };
 
 namespace {
-
-// libbpf's own words, kept for the error text: the verifier's last lines are what a developer needs.
-std::string& libbpf_log() {
-  static std::string log;
-  return log;
-}
-
-int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
-  if (level == LIBBPF_DEBUG) return 0;
-  std::array<char, 4096> line{};
-  const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
-  constexpr std::size_t kKeep = 8192;
-  std::string& log = libbpf_log();
-  if (length > 0) log.append(line.data());
-  if (log.size() > kKeep) log.erase(0, log.size() - kKeep);
-  return length;
-}
 
 std::string hint_for(int error) {
   if (error == EPERM || error == EACCES)
@@ -53,13 +35,6 @@ bool is_lasting(int error) {
          error == EOPNOTSUPP;
 }
 
-std::string last_line(const std::string& log) {
-  const auto end = log.find_last_not_of('\n');
-  if (end == std::string::npos) return "";
-  const auto begin = log.find_last_of('\n', end);
-  return log.substr(begin == std::string::npos ? 0 : begin + 1, end - (begin == std::string::npos ? 0 : begin + 1) + 1);
-}
-
 }  // namespace
 
 ExecFamily::ExecFamily() : skeleton_(nullptr, &exec_bpf__destroy) {}
@@ -73,7 +48,7 @@ Result<std::unique_ptr<ExecFamily>> ExecFamily::make(const ExecFamilySettings& s
   if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0)
     return Error{"load the exec family: this kernel shows no BTF at /sys/kernel/btf/vmlinux", errno,
                  "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (all Debian kernels from 11 on are)", true};
-  libbpf_set_print(keep_log);
+  keep_libbpf_log();
   std::unique_ptr<ExecFamily> family(new ExecFamily);
   Status opened = family->open(settings, /*raw=*/settings.hooks == HookSet::raw_tp);
   if (!opened && settings.hooks == HookSet::automatic) opened = family->open(settings, /*raw=*/true);
@@ -84,7 +59,7 @@ Result<std::unique_ptr<ExecFamily>> ExecFamily::make(const ExecFamilySettings& s
 
 Status ExecFamily::open(const ExecFamilySettings& settings, bool raw) {
   programs_.clear();
-  libbpf_log().clear();
+  forget_libbpf_log();
   raw_ = raw;
   skeleton_.reset(exec_bpf__open());
   if (!skeleton_) return Error{"open the exec family", errno, hint_for(errno)};
@@ -100,7 +75,7 @@ Status ExecFamily::open(const ExecFamilySettings& settings, bool raw) {
   for (bpf_program* program : {progs.aa_fork_raw, progs.aa_exec_raw, progs.aa_exit_raw, progs.aa_failed_raw})
     bpf_program__set_autoload(program, raw);
   if (const int error = exec_bpf__load(skeleton_.get()); error != 0)
-    return Error{"load the exec family: " + last_line(libbpf_log()), -error, hint_for(-error), is_lasting(-error)};
+    return Error{"load the exec family: " + reason_in(libbpf_log()), -error, hint_for(-error), is_lasting(-error)};
   return Done{};
 }
 
