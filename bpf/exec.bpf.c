@@ -84,7 +84,7 @@ static __always_inline void begin_exec(struct aa_scratch* s, struct task_struct*
   header_from_entry(&s->record.header, entry);
 }
 
-static __always_inline int on_exec(struct task_struct* task, struct linux_binprm* bprm) {
+static __always_inline int on_exec(struct task_struct* task, struct linux_binprm* bprm, int loop) {
   struct aa_watched* entry = watched_now(task);
   struct aa_scratch* s;
   struct mm_struct* mm;
@@ -116,9 +116,9 @@ static __always_inline int on_exec(struct task_struct* task, struct linux_binprm
     s->record.interp_len = len;
     off += len;
   }
-  s->record.exe_len = put_exe(s, off, mm, &root);
+  s->record.exe_len = put_exe(s, off, mm, &root, loop);
   off += s->record.exe_len;
-  s->record.cwd_len = put_cwd(s, off, fs, &root);
+  s->record.cwd_len = put_cwd(s, off, fs, &root, loop);
   off += s->record.cwd_len;
   send_exec(s, off, now);
   return 0;
@@ -174,14 +174,14 @@ static long argv_callback(__u32 index, struct aa_argv_context* context) {
   return argv_step(context->scratch);
 }
 
-static __always_inline __u64 put_requested_argv(struct aa_scratch* s, struct aa_exec_request* request) {
+static __always_inline __u64 put_requested_argv(struct aa_scratch* s, struct aa_exec_request* request, int loop) {
   s->argv.pointer = request->argv;
   s->argv.compat = request->compat;
   s->argv.count = 0;
   s->argv.len = 0;
   s->argv.cut = 0;
   if (request->argv) {
-    if (AA_HAS_BPF_LOOP) {
+    if (loop) {
       struct aa_argv_context context = {s};
       bpf_loop(AA_ARGV_STEPS, argv_callback, &context, 0);
     } else {
@@ -199,7 +199,7 @@ static __always_inline __u64 put_requested_argv(struct aa_scratch* s, struct aa_
   return s->argv.len;
 }
 
-static __always_inline int on_syscall_exit(struct pt_regs* regs, long result) {
+static __always_inline int on_syscall_exit(struct pt_regs* regs, long result, int loop) {
   struct aa_exec_request request = {};
   struct task_struct* task;
   struct aa_watched* entry;
@@ -218,12 +218,12 @@ static __always_inline int on_syscall_exit(struct pt_regs* regs, long result) {
   if (!s) return 0;
   begin_exec(s, task, entry, AA_KIND_EXEC_FAILED, now);
   s->record.result = result;
-  off = put_requested_argv(s, &request);
+  off = put_requested_argv(s, &request, loop);
   s->record.filename_len = put_user_string(s, off, (void*)request.filename);
   if (s->record.filename_len == AA_PATH_MAX - 1) s->record.flags |= AA_EXEC_FILENAME_CUT;
   off += s->record.filename_len;
   fs = BPF_CORE_READ(task, fs);
-  s->record.cwd_len = put_cwd(s, off, fs, &root);
+  s->record.cwd_len = put_cwd(s, off, fs, &root, loop);
   off += s->record.cwd_len;
   send_exec(s, off, now);
   return 0;
@@ -292,7 +292,7 @@ int BPF_PROG(aa_fork, struct task_struct* parent, struct task_struct* child) {
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(aa_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
-  return on_exec(task, bprm);
+  return on_exec(task, bprm, 1);
 }
 
 SEC("tp_btf/sched_process_exit")
@@ -302,7 +302,7 @@ int BPF_PROG(aa_exit, struct task_struct* task) {
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(aa_failed_exec, struct pt_regs* regs, long result) {
-  return on_syscall_exit(regs, result);
+  return on_syscall_exit(regs, result, 1);
 }
 
 SEC("raw_tp/sched_process_fork")
@@ -312,7 +312,7 @@ int BPF_PROG(aa_fork_raw, struct task_struct* parent, struct task_struct* child)
 
 SEC("raw_tp/sched_process_exec")
 int BPF_PROG(aa_exec_raw, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
-  return on_exec(task, bprm);
+  return on_exec(task, bprm, 1);
 }
 
 SEC("raw_tp/sched_process_exit")
@@ -322,5 +322,26 @@ int BPF_PROG(aa_exit_raw, struct task_struct* task) {
 
 SEC("raw_tp/sys_exit")
 int BPF_PROG(aa_failed_raw, struct pt_regs* regs, long result) {
-  return on_syscall_exit(regs, result);
+  return on_syscall_exit(regs, result, 1);
+}
+
+/* The same for kernels before 5.17, which have no bpf_loop. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(aa_exec_steps, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
+  return on_exec(task, bprm, 0);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(aa_failed_steps, struct pt_regs* regs, long result) {
+  return on_syscall_exit(regs, result, 0);
+}
+
+SEC("raw_tp/sched_process_exec")
+int BPF_PROG(aa_exec_rsteps, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
+  return on_exec(task, bprm, 0);
+}
+
+SEC("raw_tp/sys_exit")
+int BPF_PROG(aa_failed_rstep, struct pt_regs* regs, long result) {
+  return on_syscall_exit(regs, result, 0);
 }

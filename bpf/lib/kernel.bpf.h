@@ -172,8 +172,4 @@ struct bpf_iter__task {
 #define AA_PF_KTHREAD 0x00200000
 #define AA_SIGNAL_GROUP_EXIT 0x00000004
 
-/* BPF_FUNC_loop came with 5.17: asked of the running kernel's BTF, so that the branch is dead where it is missing. */
-enum bpf_func_id___probe { BPF_FUNC_loop___probe = 181 };
-#define AA_HAS_BPF_LOOP bpf_core_enum_value_exists(enum bpf_func_id___probe, BPF_FUNC_loop___probe)
-
 #endif

@@ -13,7 +13,7 @@
 
 /* "/" and 2,047 one-letter components fill a path; mounts crossed come on top. */
 #define AA_WALK_STEPS 2112
-/* 5.10 has no bpf_loop; a bounded loop of this many steps loads quickly there. */
+/* Before 5.17 there is no bpf_loop; a bounded loop of this many steps loads quickly there. */
 #define AA_WALK_STEPS_UNROLLED 256
 
 static __always_inline struct mount* mount_of(struct vfsmount* mnt) {
@@ -80,25 +80,35 @@ static long walk_callback(__u32 index, struct aa_walk_context* context) {
   return walk_step(context->walk);
 }
 
+static __noinline int walk_by_loop(struct aa_walk* walk) {
+  struct aa_walk_context context = {walk};
+  if (!walk) return 0;
+  bpf_loop(AA_WALK_STEPS, walk_callback, &context, 0);
+  return 0;
+}
+
+static __noinline int walk_by_steps(struct aa_walk* walk) {
+  if (!walk) return 0;
+  for (int i = 0; i < AA_WALK_STEPS_UNROLLED; i++)
+    if (walk_step(walk)) break;
+  return 0;
+}
+
 /* Walks from `path` to `root` (both copied out of the kernel). Afterwards walk->end tells how it ended and
- * walk->buffer[walk->off ..) holds the path, empty for the root itself. */
-static __noinline int walk_path(struct aa_walk* walk, struct path* path, struct path* root) {
-  if (!walk || !path || !root) return 0;
+ * walk->buffer[walk->off ..) holds the path, empty for the root itself. `loop` is known when this is compiled: a
+ * program for a kernel without bpf_loop must not contain its callback, not even where it is never reached. */
+static __always_inline void walk_path(struct aa_walk* walk, struct path* path, struct path* root, int loop) {
   walk->dentry = (__u64)path->dentry;
   walk->mount = (__u64)mount_of(path->mnt);
   walk->root_dentry = (__u64)root->dentry;
   walk->root_mount = (__u64)mount_of(root->mnt);
   walk->off = AA_WALK_BUFFER;
   walk->end = AA_WALK_RUNNING;
-  if (AA_HAS_BPF_LOOP) {
-    struct aa_walk_context context = {walk};
-    bpf_loop(AA_WALK_STEPS, walk_callback, &context, 0);
-  } else {
-    for (int i = 0; i < AA_WALK_STEPS_UNROLLED; i++)
-      if (walk_step(walk)) break;
-  }
+  if (loop)
+    walk_by_loop(walk);
+  else
+    walk_by_steps(walk);
   if (walk->end == AA_WALK_RUNNING) walk->end = AA_WALK_TOO_LONG;
-  return 0;
 }
 
 static __always_inline int unhashed(struct dentry* dentry) {

@@ -79,12 +79,13 @@ static __always_inline int is_memfd(struct dentry* dentry) {
   return name[0] == 'm' && name[1] == 'e' && name[2] == 'm' && name[3] == 'f' && name[4] == 'd' && name[5] == ':';
 }
 
-static __always_inline __u32 put_exe(struct aa_scratch* s, __u64 off, struct mm_struct* mm, struct path* root) {
+static __always_inline __u32 put_exe(struct aa_scratch* s, __u64 off, struct mm_struct* mm, struct path* root,
+                                     int loop) {
   struct path path = {};
   struct file* file = BPF_CORE_READ(mm, exe_file);
   if (!file) return 0;
   BPF_CORE_READ_INTO(&path, file, f_path);
-  walk_path(&s->walk, &path, root);
+  walk_path(&s->walk, &path, root, loop);
   if (s->walk.end == AA_WALK_DETACHED && s->walk.off == AA_WALK_BUFFER) {
     s->record.flags |= is_memfd(path.dentry) ? AA_EXEC_MEMFD : AA_EXEC_EXE_CUT;
     return put_dentry_name(s, off, path.dentry);
@@ -94,11 +95,12 @@ static __always_inline __u32 put_exe(struct aa_scratch* s, __u64 off, struct mm_
   return put_walked(s, off);
 }
 
-static __always_inline __u32 put_cwd(struct aa_scratch* s, __u64 off, struct fs_struct* fs, struct path* root) {
+static __always_inline __u32 put_cwd(struct aa_scratch* s, __u64 off, struct fs_struct* fs, struct path* root,
+                                     int loop) {
   struct path path = {};
   BPF_CORE_READ_INTO(&path, fs, pwd);
   if (!path.mnt || !path.dentry) return 0;
-  walk_path(&s->walk, &path, root);
+  walk_path(&s->walk, &path, root, loop);
   if (s->walk.end == AA_WALK_DETACHED || s->walk.end == AA_WALK_TOO_LONG) s->record.flags |= AA_EXEC_CWD_CUT;
   if (unhashed(path.dentry) && s->walk.off != AA_WALK_BUFFER) s->record.flags |= AA_EXEC_CWD_DELETED;
   return put_walked(s, off);

@@ -4,7 +4,9 @@
 #include <bpf/btf.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "abi/filter.h"
 #include "exec.skel.h"
@@ -69,43 +71,45 @@ Status ExecFamily::open(const ExecFamilySettings& settings, bool raw) {
   bpf_map__set_max_entries(maps.aa_moves, settings.watched_limit);
   bpf_map__set_max_entries(maps.aa_scratch, static_cast<std::uint32_t>(libbpf_num_possible_cpus()) * 2);
   skeleton_->rodata->aa_argv_limit = settings.argv_bytes;
-  auto& progs = skeleton_->progs;
-  for (bpf_program* program : {progs.aa_fork, progs.aa_exec, progs.aa_exit, progs.aa_failed_exec})
-    bpf_program__set_autoload(program, !raw);
-  for (bpf_program* program : {progs.aa_fork_raw, progs.aa_exec_raw, progs.aa_exit_raw, progs.aa_failed_raw})
-    bpf_program__set_autoload(program, raw);
+  choose_programs();
   if (const int error = exec_bpf__load(skeleton_.get()); error != 0)
     return Error{"load the exec family: " + reason_in(libbpf_log()), -error, hint_for(-error), is_lasting(-error)};
   return Done{};
 }
 
-Status ExecFamily::attach_all() {
+// One program for each event; the others are not even shown to the kernel.
+void ExecFamily::choose_programs() {
   const auto& progs = skeleton_->progs;
-  struct Row {
-    bpf_program* program;
-    const char* name;  // the same for both ways of attaching: it names what is seen, `hook` says how
-    bool rests;
-  };
-  const std::array<Row, 4> rows = raw_ ? std::array<Row, 4>{{{progs.aa_fork_raw, "aa_fork", false},
-                                                             {progs.aa_exec_raw, "aa_exec", false},
-                                                             {progs.aa_exit_raw, "aa_exit", false},
-                                                             {progs.aa_failed_raw, "aa_failed_exec", true}}}
-                                       : std::array<Row, 4>{{{progs.aa_fork, "aa_fork", false},
-                                                             {progs.aa_exec, "aa_exec", false},
-                                                             {progs.aa_exit, "aa_exit", false},
-                                                             {progs.aa_failed_exec, "aa_failed_exec", true}}};
-  for (const Row& row : rows) {
-    Program program{row.program, row.rests, nullptr, {}};
+  const bool loop = libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_loop, nullptr) == 1;
+  bpf_program* const exec = loop ? progs.aa_exec : progs.aa_exec_steps;
+  bpf_program* const failed = loop ? progs.aa_failed_exec : progs.aa_failed_steps;
+  bpf_program* const exec_raw = loop ? progs.aa_exec_raw : progs.aa_exec_rsteps;
+  bpf_program* const failed_raw = loop ? progs.aa_failed_raw : progs.aa_failed_rstep;
+  chosen_ = raw_ ? std::array{progs.aa_fork_raw, exec_raw, progs.aa_exit_raw, failed_raw}
+                 : std::array{progs.aa_fork, exec, progs.aa_exit, failed};
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton_->obj) {
+    const bool wanted = std::find(chosen_.begin(), chosen_.end(), program) != chosen_.end();
+    bpf_program__set_autoload(program, wanted || program == progs.aa_scan);
+  }
+}
+
+Status ExecFamily::attach_all() {
+  // The same names for all ways of attaching: they name what is seen, `hook` says how.
+  const std::array<std::pair<const char*, bpf_program*>, 4> rows = {
+      {{"aa_fork", chosen_[0]}, {"aa_exec", chosen_[1]}, {"aa_exit", chosen_[2]}, {"aa_failed_exec", chosen_[3]}}};
+  for (const auto& [name, chosen] : rows) {
+    Program program{chosen, chosen == chosen_[3], nullptr, {}};
     program.state.family = "exec";
-    program.state.program = row.name;
-    program.state.hook = bpf_program__section_name(row.program);
+    program.state.program = name;
+    program.state.hook = bpf_program__section_name(chosen);
     attach(program);
     programs_.push_back(std::move(program));
   }
   for (const Program& program : programs_)
     if (program.state.state == ProbeState::failed && !program.rests)
       return Error{"attach " + program.state.hook, program.state.error_number, hint_for(program.state.error_number)};
-  scan_link_.reset(bpf_program__attach(progs.aa_scan));
+  scan_link_.reset(bpf_program__attach(skeleton_->progs.aa_scan));
   if (!scan_link_) return Error{"attach iter/task", errno, hint_for(errno)};
   return Done{};
 }

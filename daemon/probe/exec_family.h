@@ -59,12 +59,14 @@ class ExecFamily {
   struct Program;
   ExecFamily();
   Status open(const ExecFamilySettings& settings, bool raw);
+  void choose_programs();
   Status attach_all();
   void attach(Program& program);
 
   std::unique_ptr<exec_bpf, void (*)(exec_bpf*)> skeleton_;
   std::vector<Program> programs_;
   LinkPtr scan_link_;
+  std::array<bpf_program*, 4> chosen_{};  // fork, exec, exit, failed exec
   bool raw_ = false;
 };
 
