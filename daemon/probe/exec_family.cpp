@@ -28,7 +28,7 @@ std::string hint_for(int error) {
     return "loading BPF needs root or CAP_BPF and CAP_PERFMON: start aa-ebpfd as root, outside a restricted container";
   if (error == ENOENT || error == ESRCH || error == EINVAL)
     return "this kernel lacks what the program needs; kernels from 5.10 with CONFIG_DEBUG_INFO_BTF are supported";
-  return "see the last lines of the log at level debug";
+  return "report it with this sentence and the kernel's version";
 }
 
 // Refusals; the rest (ENOMEM, EAGAIN, EINTR, EBUSY) may pass.
