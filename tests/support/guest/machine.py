@@ -146,7 +146,9 @@ def judge(trouble, folder, begin):
             break  # the guest died while it wrote
     events = {report.get("event") for report in reports}
     log = folder / "console.log"
-    text = log.read_text(errors="replace") if log.exists() else (folder / "qemu.log").read_text(errors="replace")
+    if not log.exists():
+        log = folder / "qemu.log"  # it did not even start
+    text = log.read_text(errors="replace")
     if not trouble and "done" not in events:
         trouble = "ended before its suites were done" if "up" in events else "ended before it was up"
     complaint = console.complaint(text)

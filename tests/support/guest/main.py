@@ -62,9 +62,9 @@ def run_row(row, parts, options):
     outcome = machine.boot(row, kernel, disks, start, folder, options.seconds, orders)
     if not outcome.up:
         note(f"{row.name}: did not boot ({outcome.trouble}); once more")
-        first = outcome.log.read_text(errors="replace")
-        (folder / "first-boot.log").write_text(first)
+        first = outcome.log.read_text(errors="replace") if outcome.log.exists() else ""
         outcome = machine.boot(row, kernel, disks, start, folder, options.seconds, orders)
+        (folder / "first-boot.log").write_text(first)
         if not outcome.up:
             outcome.trouble = f"did not boot, twice: {outcome.trouble}"
     tell(row, outcome)
