@@ -20,11 +20,11 @@ RECIPE = 1  # to be raised when what is done below changes
 
 def mirror():
     """Address of the Debian archive this machine is set up with."""
-    lines = run(["apt-get", "indextargets", "--format", "$(LABEL)|$(REPO_URI)", "Created-By: Packages"],
+    lines = run(["apt-get", "indextargets", "--format", "$(LABEL)|$(RELEASE)|$(REPO_URI)", "Created-By: Packages"],
                 "read apt's configuration")
     for line in lines.splitlines():
-        label, _, address = line.partition("|")
-        if label == "Debian":
+        label, release, address = line.split("|", 2)
+        if label == "Debian" or release in CODENAMES.values():  # without its lists apt knows no label
             return address
     raise Unavailable("apt on this machine has no Debian archive among its sources: add one, and run apt-get update")
 
@@ -58,7 +58,8 @@ def kernel(suite, version):
     def make(folder):
         apt = Apt(folder / "apt", suite)
         apt("update")
-        tree = apt("depends", "--recurse", "--no-recommends", "--no-suggests", "linux-image-cloud-amd64", tool="apt-cache")
+        tree = apt("depends", "--recurse", "--no-recommends", "--no-suggests", "linux-image-cloud-amd64",
+                   tool="apt-cache")
         names = sorted({line for line in map(str.strip, tree.splitlines()) if KERNEL_PACKAGE.match(line)})
         if not names:
             raise Unavailable(f"Debian {suite} has no linux-image-cloud-amd64")

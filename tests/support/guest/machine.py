@@ -108,7 +108,8 @@ def boot(row, kernel, disks, start, folder, seconds, orders):
     begin = time.monotonic()
     with (folder / "qemu.log").open("wb") as said:
         # Should this process be killed, the guest goes too.
-        qemu = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *line], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        qemu = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *line], stdin=subprocess.DEVNULL, stdout=said,
+                                stderr=said)
     try:
         trouble = watch(qemu, log, results, begin, seconds)
     finally:

@@ -60,7 +60,8 @@ def locked(name):
 
 def remove(folder):
     # Not across mounts: a user land that is in use has the source tree inside.
-    if any(line.split()[4].startswith(f"{folder}/") for line in pathlib.Path("/proc/self/mountinfo").open(encoding="utf-8")):
+    mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
+    if any(mount.startswith(f"{folder}/") for mount in mounts):
         raise Unavailable(f"{folder} has mounts below it: unmount them first")
     if folder.exists():
         shutil.rmtree(folder)
