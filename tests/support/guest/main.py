@@ -24,6 +24,8 @@ from place import ROOT, Unavailable, note
 sys.path.insert(0, str(ROOT / "tests/guest"))
 import rows as matrix  # noqa: E402
 
+UNAVAILABLE = 3  # exit status: no guest could be had, which says nothing about the project
+
 
 def chosen(words):
     """Rows by name or pattern, as a shell has them; all when none is named."""
@@ -34,23 +36,30 @@ def chosen(words):
 
 
 class Parts:
-    """What guests are made of, made once each."""
+    """What guests are made of, made once each; side by side, for one waits for the network while another computes."""
 
     def __init__(self, rows, packages, suites):
-        self.lands, self.projects, self.kernels = {}, {}, {}
-        for row in rows:
-            if row.kernel not in self.kernels:
-                note(f"kernel {row.kernel} from Debian {row.suite}")
-                self.kernels[row.kernel] = debian.kernel(row.suite, row.kernel)
-        for release in sorted({row.release for row in rows}):
-            note(f"Debian {release} user land")
-            self.lands[release] = debian.user_land(release, packages)
-            note(f"building in Debian {release}")
-            self.projects[release] = project.image(release, self.lands[release], suites)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            kernels = {version: pool.submit(self.kernel, row) for version, row in {r.kernel: r for r in rows}.items()}
+            houses = {release: pool.submit(self.house, release, packages, suites) for release in {r.release for r in rows}}
+        self.kernels = {version: made.result() for version, made in kernels.items()}
+        self.houses = {release: made.result() for release, made in houses.items()}
+
+    @staticmethod
+    def kernel(row):
+        note(f"kernel {row.kernel} from Debian {row.suite}")
+        return debian.kernel(row.suite, row.kernel)
+
+    @staticmethod
+    def house(release, packages, suites):
+        note(f"Debian {release} user land")
+        land = debian.user_land(release, packages)
+        note(f"building in Debian {release}")
+        return land, project.image(release, land, suites)
 
     def of(self, row):
-        kernel, land = self.kernels[row.kernel], self.lands[row.release]
-        disks = (land / "root.img", self.projects[row.release], machine.modules_image(kernel))
+        kernel, (land, image) = self.kernels[row.kernel], self.houses[row.release]
+        disks = (land / "root.img", image, machine.modules_image(kernel))
         return kernel, disks, machine.initrd(kernel, land, ROOT / "tests/support/guest/first_init.sh")
 
 
@@ -94,15 +103,19 @@ def main():
     parser.add_argument("--seconds", type=int, default=1800, help="how long one guest may take")
     options = parser.parse_args(arguments[:split])
     options.suites = arguments[split + 1:] or list(matrix.SUITES)
-    begin = time.monotonic()
     try:
-        rows = chosen(options.rows)
-        parts = Parts(rows, os.environ["AA_GUEST_PACKAGES"].split(), options.suites)
-        if options.shell:
-            machine.shell(rows[0], *parts.of(rows[0]))
+        return run_rows(options)
     except Unavailable as error:
         note(str(error))
-        return 3
+        return UNAVAILABLE
+
+
+def run_rows(options):
+    begin = time.monotonic()
+    rows = chosen(options.rows)
+    parts = Parts(rows, os.environ["AA_GUEST_PACKAGES"].split(), options.suites)
+    if options.shell:
+        machine.shell(rows[0], *parts.of(rows[0]))
     ready = time.monotonic() - begin
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         outcomes = list(pool.map(lambda row: run_row(row, parts, options), rows))
