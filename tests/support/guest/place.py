@@ -72,8 +72,9 @@ def run(command, what, **options):
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", check=False, **options)
     if done.returncode != 0:
-        said = "\n".join(done.stdout.strip().splitlines()[-30:])
-        raise Unavailable(f"cannot {what}: {command[0]} ended with {done.returncode}:\n{said}")
+        said = done.stdout.strip().splitlines()[-30:]
+        last = said[-1] if said else "without a word"
+        raise Unavailable("\n".join([f"cannot {what}: {command[0]} ended with {done.returncode}: {last}", *said[:-1]]))
     return done.stdout
 
 
