@@ -113,7 +113,10 @@ def main():
 def run_rows(options):
     begin = time.monotonic()
     rows = chosen(options.rows)
-    parts = Parts(rows, os.environ["AA_GUEST_PACKAGES"].split(), options.suites)
+    packages = os.environ.get("AA_GUEST_PACKAGES", "").split()
+    if not packages:
+        raise Unavailable("which packages the project needs is known to ./dev: use ./dev guest, or ./dev test smoke")
+    parts = Parts(rows, packages, options.suites)
     if options.shell:
         machine.shell(rows[0], *parts.of(rows[0]))
     ready = time.monotonic() - begin
