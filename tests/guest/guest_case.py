@@ -57,7 +57,13 @@ def our_programs():
 
 
 def journal():
+    """Its own words and systemd's about it, since boot."""
     return run("journalctl", "-b", "-u", UNIT, "-o", "cat", "--no-pager")
+
+
+def own_words():
+    """What the daemon that runs now has logged."""
+    return run("journalctl", "-o", "cat", "--no-pager", f"_SYSTEMD_INVOCATION_ID={show('InvocationID')}")
 
 
 class GuestCase(unittest.TestCase):
