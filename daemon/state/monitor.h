@@ -34,6 +34,7 @@ class Monitor {
     TextBudget::Limits texts;
     std::size_t keep_exited_targets = 256;
     std::chrono::nanoseconds reconcile_every = std::chrono::seconds(60);
+    Severity least_alert = Severity::info;  // of what the detector says of an exec
     std::chrono::nanoseconds standby_after = std::chrono::seconds(5);
   };
 

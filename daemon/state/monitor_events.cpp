@@ -71,6 +71,7 @@ void Monitor::Impl::handle_record(Step& step, Event event) {
   }
   const std::uint64_t boot_ns = event.boot_ns;
   deliver(step, std::move(event), owner);
+  detect_exec(step);
   check_exited(step, ended_in, boot_ns);
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "state/detect_table.h"
 #include "state/monitor.h"
 #include "state/slot_table.h"
 
@@ -85,6 +86,11 @@ struct Monitor::Impl {
                std::uint32_t child_key);
   void on_exec(Step& step, const Event& event, const ExecBody& exec, std::uint32_t key);
   void on_adopted(Step& step, const Event& event, std::uint32_t key);
+
+  // monitor_detect.cpp
+  void detect_exec(Step& step);  // looks at the event delivered last
+  void alert_rule(Step& step, Event about, const Rule& rule);
+  std::vector<AncestryItem> ancestry_of(const ProcessId& id) const;
 
   // monitor_targets.cpp
   void start(Step& step, StartMonitoring command);
