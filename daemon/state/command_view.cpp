@@ -72,7 +72,8 @@ std::string file_key(std::string_view path) {
 
 // Code of other languages that hands a text to a shell or another program.
 bool hands_to_shell(std::string_view code) {
-  static constexpr std::string_view kCalls[] = {"system", "popen", "subprocess", "exec", "spawn", "qx", "`", "check_output"};
+  static constexpr std::string_view kCalls[] = {"system", "popen", "subprocess", "exec",
+                                                "spawn",  "qx",    "`",          "check_output"};
   return std::any_of(std::begin(kCalls), std::end(kCalls),
                      [&](std::string_view call) { return code.find(call) != std::string_view::npos; });
 }
@@ -86,11 +87,20 @@ class Opener {
     for (const std::string& argument : argv) words.push_back({argument, {}, false, false});
     exe_ = exe;
     if (!words.empty()) simple(std::move(words), false);
+    run_environment();
     for (const Command& command : view_.commands) view_.text.append(command.text).push_back(' ');
     return std::move(view_);
   }
 
  private:
+  // Variables whose value a shell, or another program, runs by itself.
+  void run_environment() {
+    for (const char* name : {"BASH_ENV", "ENV", "PROMPT_COMMAND", "PS0", "PS4", "PAGER", "EDITOR", "VISUAL", "LESSOPEN",
+                             "GIT_SSH_COMMAND", "GIT_PAGER", "GIT_EDITOR", "BROWSER"}) {
+      if (const auto found = variables_.find(name); found != variables_.end()) text(std::string(found->second.text));
+    }
+  }
+
   // ---- scripts ----
 
   Indices text(std::string_view source) {
@@ -133,12 +143,17 @@ class Opener {
       const Families to = view_.commands[index].families;
       const bool code = view_.commands[index].stdin_code;
       if (upstream != 0) view_.flows.push_back({upstream, to, code});
-      const std::vector<std::string>& names = view_.commands[index].names;
-      if (upstream != 0 && std::find(names.begin(), names.end(), "tee") != names.end()) {
-        for (const Word& word : view_.commands[index].words) written_[file_key(word.text)] |= upstream;
-      }
+      if (upstream != 0) note_copies(view_.commands[index], upstream);
       if (code && !literal.empty()) run_text(index, literal);
     }
+  }
+
+  // tee and dd put what they read into files.
+  void note_copies(const Command& command, Families upstream) {
+    const std::string& name = command.names.empty() ? std::string() : command.names.front();
+    if (name != "tee" && name != "dd") return;
+    for (const Word& word : command.words)
+      written_[file_key(word.text.substr(word.text.starts_with("of=") ? 3 : 0))] |= upstream;
   }
 
   void redirects(const Stage& stage, const Indices& commands, Families upstream) {
@@ -148,13 +163,15 @@ class Opener {
       const Families made = made_by(redirect.target);
       const bool document = redirect.op.starts_with("<<");
       if (redirect.op.find('>') != std::string::npos && own != 0) written_[file_key(redirect.target.text)] |= own;
+      if (redirect.fd > 2 && made != 0) written_["&" + std::to_string(redirect.fd)] |= made;
       for (const std::size_t index : commands) {
         Command& command = view_.commands[index];
         if (!document) command.text.append(" ").append(redirect.op).append(redirect.target.text);
-        if (!command.stdin_code || redirect.op.front() != '<') continue;
-        const Families from = made | (document ? 0 : written(redirect.target.text));
-        if (from != 0) view_.flows.push_back({from, command.families, true});
-        if (document) run_text(index, redirect.target.text);
+        if (redirect.op.front() != '<') continue;
+        const std::string source = (redirect.op == "<&" ? "&" : "") + redirect.target.text;
+        const Families from = made | (document ? 0 : written(source));
+        if (from != 0) view_.flows.push_back({from, command.families, command.stdin_code});
+        if (document && command.stdin_code) run_text(index, redirect.target.text);
       }
       if (commands.empty()) add_bare_redirect(redirect);
     }
@@ -214,8 +231,9 @@ class Opener {
       command.names = {real};
     if (program.pattern) {
       const std::string_view pattern = std::string_view(program.text).substr(program.text.rfind('/') + 1);
+      const bool says_something = std::any_of(pattern.begin(), pattern.end(), is_letter);
       for (const auto& [name, memberships] : table_.programs) {
-        if (matches_glob(pattern, name)) command.names.push_back(name);
+        if (says_something && matches_glob(pattern, name)) command.names.push_back(name);
       }
     }
     for (const std::string& name : command.names) command.families |= families_of(name, command.words);
@@ -297,9 +315,9 @@ class Opener {
       if (contains(wrapper.exec_options, words[i].text)) {
         std::size_t end = i + 1;
         while (end < words.size() && words[end].text != ";" && words[end].text != "+") ++end;
-        add(simple(Words(words.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                         words.begin() + static_cast<std::ptrdiff_t>(end)),
-                   feeds));
+        add(simple(
+            Words(words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.begin() + static_cast<std::ptrdiff_t>(end)),
+            feeds));
       }
       if (const auto script = option_value(words, i, wrapper.script_options)) return run_code(at, *script, true);
     }
@@ -312,13 +330,18 @@ class Opener {
         ++i;
         break;
       }
-      if (wrapper.assignments && is_assignment(text)) continue;
+      if (wrapper.assignments && is_assignment(text)) {
+        const std::size_t equals = text.find('=');
+        variables_[text.substr(0, equals)] = {text.substr(equals + 1), words[i].made_by, false, false};
+        continue;
+      }
       if (text.size() < 2 || text[0] != '-') break;
       if (contains(wrapper.value_options, text)) ++i;
     }
     i += wrapper.positionals;
     if (i >= words.size()) return all;
     Words rest(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
+    if (wrapper.first) return run_code(at, rest.front(), true);
     if (!wrapper.joined) return simple(std::move(rest), feeds || wrapper.feeds);
     Word line{join(rest, 0), {}, false, false};
     for (const Word& word : rest) line.made_by.insert(line.made_by.end(), word.made_by.begin(), word.made_by.end());
@@ -415,6 +438,8 @@ class Opener {
     Command& command = view_.commands[at];
     const bool from_stdin = code.has_operand && code.operand.made_by.empty() && is_stdin_path(code.operand.text);
     const bool none = code.inline_code.empty() && !code.has_operand && !code.has_module;
+    if (runner.texts) run_texts(words);
+    if (runner.texts) return {};
     command.stdin_code = code.reads_stdin || from_stdin || none || (feeds && runner.shell && runs_input(code));
     if (command.stdin_code && runner.shell) command.families |= kStdinShell;
     if (code.has_operand && !from_stdin) command.operand = code.operand.text;
@@ -430,6 +455,19 @@ class Opener {
       all.insert(all.end(), found.begin(), found.end());
     }
     return all;
+  }
+
+  // Commands within arguments: system("COMMAND"), x=COMMAND, :!COMMAND.
+  void run_texts(const Words& words) {
+    for (std::size_t i = 1; i < words.size(); ++i) {
+      const std::string& argument = words[i].text;
+      if (hands_to_shell(argument)) {
+        for (const std::string& quoted : shell::quoted_strings(argument)) text(quoted);
+      }
+      const std::size_t sign = argument.find_first_of("=!");
+      if (sign != std::string::npos && !argument.starts_with("--"))
+        text(argument.substr(std::min(argument.size(), argument.find_first_not_of("=!", sign))));
+    }
   }
 
   void set_parameters(const Words& words, const Code& code) {

@@ -14,12 +14,12 @@
 namespace aa {
 
 struct Command {
-  std::vector<shell::Word> words;   // [0] the program
-  std::vector<std::string> names;   // program names it goes by
+  std::vector<shell::Word> words;  // [0] the program
+  std::vector<std::string> names;  // program names it goes by
   Families families = 0;
-  std::string text;                 // words and redirections, joined by blanks
-  std::string operand;              // of a runner: the file it runs; "" none
-  bool stdin_code = false;          // of a runner: it runs what it reads
+  std::string text;         // words and redirections, joined by blanks
+  std::string operand;      // of a runner: the file it runs; "" none
+  bool stdin_code = false;  // of a runner: it runs what it reads
 };
 
 struct Flow {

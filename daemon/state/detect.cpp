@@ -18,8 +18,8 @@ bool contains_all(std::string_view text, const std::vector<std::string>& values)
 }
 
 bool matches_any(std::string_view text, const std::vector<std::string>& globs) {
-  return !text.empty() && std::any_of(globs.begin(), globs.end(),
-                                      [&](const std::string& glob) { return matches_glob(glob, text); });
+  return !text.empty() &&
+         std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) { return matches_glob(glob, text); });
 }
 
 class Judge {
@@ -68,11 +68,13 @@ class Judge {
       case Test::none:
         return !contains_any(text, values);
       case Test::word:
-        return command != nullptr && std::any_of(command->words.begin() + 1, command->words.end(),
-                                                 [&](const auto& word) { return matches_any(word.text, values); });
+        return command != nullptr && !command->words.empty() &&
+               std::any_of(command->words.begin() + 1, command->words.end(),
+                           [&](const auto& word) { return matches_any(word.text, values); });
       case Test::path:
-        if (command != nullptr) return matches_any(command->words.front().text, values);
-        return matches_any(sighting_.exe, values) || matches_any(whole(sighting_.filename), values);
+        return is_at(command, values);
+      case Test::elsewhere:
+        return !is_at(command, values);
       case Test::operand:
         return command != nullptr && matches_any(whole(command->operand), values);
       case Test::option:
@@ -89,6 +91,11 @@ class Judge {
         return sighting_.stdin_inet;
     }
     return false;
+  }
+
+  bool is_at(const Command* command, const std::vector<std::string>& globs) const {
+    if (command != nullptr) return !command->words.empty() && matches_any(command->words.front().text, globs);
+    return matches_any(sighting_.exe, globs) || matches_any(whole(sighting_.filename), globs);
   }
 
   std::string whole(const std::string& path) const {

@@ -37,6 +37,9 @@ family remote ssh dbclient autossh rsh rlogin
 family tar tar bsdtar
 family gitlike git hg
 family loader ld-linux-x86-64.so ld-linux-aarch64.so ld-linux-armhf.so ld-linux.so ld-musl-x86 ld.so
+family reader read mapfile readarray
+family make make gmake bmake ninja just
+family installer pip pipx uvx npx npm pnpm yarn bunx gem cargo go easy_install brew dpkg rpm apt apt-get dnf
 family writer tee cp mv install dd ln sed rsync truncate
 
 # ---- how they take code ------------------------------------------------------------------------------------------------
@@ -50,6 +53,10 @@ runner node inline=-e,-p,--eval,--print,eval values=-r,--require,--import,--load
 runner php inline=-r,-B,-R values=-d,-c,-f
 runner lua inline=-e values=-l
 runner rscript inline=-e,--eval
+runner awk texts
+runner editor texts
+runner gitlike texts
+runner tar texts
 runner tclsh values=-encoding inline=-c
 runner powershell inline=-c,-Command,-command,-EncodedCommand,-enc,-e,-ec values=-ExecutionPolicy,-ep,-ex,-w,-WindowStyle
 
@@ -70,7 +77,7 @@ wrapper script script=-c,--command
 wrapper flock positionals=1 script=-c,--command values=-w,-E,--timeout
 wrapper watch joined values=-n,-d,--interval
 wrapper eval joined
-wrapper trap joined
+wrapper trap first
 wrapper xargs feeds values=-I,-n,-P,-L,-d,-a,-E,-s,-i,--max-args,--max-procs,--replace,--delimiter,--arg-file
 wrapper parallel feeds joined values=-j,--jobs
 wrapper entr feeds
@@ -83,11 +90,11 @@ wrapper faketime positionals=1
 
 # ---- rules: the worst counts; of equal ones the first --------------------------------------------------------------------
 rule memfd-runc fileless-exec warning | exec ; memfd ; path memfd:runc_cloned* *memfd:runc_cloned* | A container runtime's copy of itself is run from memory.
-rule memfd fileless-exec critical | exec ; memfd | The program exists in memory only; no file on disk holds it.
+rule memfd fileless-exec critical | exec ; memfd ; elsewhere memfd:runc_cloned* *memfd:runc_cloned* | The program exists in memory only; no file on disk holds it.
 rule deleted fileless-exec critical | exec ; deleted | The program's file has no name any more; nobody can look at it afterwards.
 rule shell-on-network reverse-shell critical | exec ; inet | A program reads its standard input from a network connection, as a shell handed to somebody else does.
-rule shell-to-device reverse-shell critical | line ; any /dev/tcp/ /dev/udp/ ; any "bash -i" "sh -i" "sh <&" "sh 0<&" "bash <&" "eval " "-i >&" "-i <>" | A shell is bound to a network connection.
-rule variable-from-device reverse-shell critical | command variable ; line /dev/tcp/ /dev/udp/ | What comes over a network connection is run.
+rule shell-to-device reverse-shell critical | line ; any >/dev/tcp/ </dev/tcp/ >&/dev/tcp/ >/dev/udp/ </dev/udp/ >&/dev/udp/ ; any "bash -i" "sh -i" "sh <&" "sh 0<&" "bash <&" "eval " "-i >&" "-i <>" | A shell is bound to a network connection.
+rule variable-from-device reverse-shell critical | command variable ; line >/dev/tcp/ </dev/tcp/ >&/dev/tcp/ >/dev/udp/ </dev/udp/ >&/dev/udp/ | What comes over a network connection is run.
 rule device-to-shell reverse-shell critical | command shell ; stdin ; any </dev/tcp/ </dev/udp/ <>/dev/tcp/ >&/dev/tcp/ &>/dev/tcp/ >/dev/tcp/ >/dev/udp/ | A shell is bound to a network connection.
 rule netclient-exec reverse-shell critical | command netclient ; option -e -c --exec --sh-exec --lua-exec | A network tool hands its connection to another program.
 rule socat-exec reverse-shell critical | command netclient ; any EXEC: exec: SYSTEM: system: SHELL: shell: | A network tool hands its connection to another program.
@@ -105,17 +112,23 @@ rule zsh-reverse reverse-shell critical | line ; any zsh/net/tcp ztcp | A shell 
 rule powershell-reverse reverse-shell critical | command powershell ; any TCPClient TcpClient ; any iex Invoke-Expression GetStream | A PowerShell program ties a shell to a network connection.
 
 rule download-to-shell pipe-to-shell critical | flow downloader shell,busybox,eval,itself,python,perl,ruby,node,php,lua,rscript,tclsh,powershell | A download is run without having been looked at.
+rule download-to-eval pipe-to-shell critical | pipe downloader,netclient eval,variable | A download is run line by line.
+rule download-read pipe-to-shell critical | pipe downloader,netclient reader ; any "eval $" "sh -c $" "source $" | A download is read into a variable, and that is run.
+rule decoded-to-eval encoded-payload critical | pipe decoder eval,variable | Encoded text is unpacked and run line by line.
+rule download-to-make pipe-to-shell critical | pipe downloader make ; any "-f -" -f- /dev/stdin --file=- | A download is run as a makefile.
+rule install-address pipe-to-shell warning | command installer ; word http://*.tgz http://*.tar.* http://*.whl http://*.zip https://*.tgz https://*.tar.* https://*.whl https://*.zip http://*.deb http://*.rpm | Software is installed straight from a network address; its installation scripts run.
 rule python-download-run pipe-to-shell critical | command python ; any urlopen urlretrieve requests.get httpx http.client urllib3 wget.download ; any exec( eval( os.system subprocess popen runpy compile( | A Python program downloads code and runs it.
 rule perl-download-run pipe-to-shell critical | command perl ; any LWP HTTP::Tiny Net::HTTP ; any eval system exec | A Perl program downloads code and runs it.
 rule ruby-download-run pipe-to-shell critical | command ruby ; any open-uri Net::HTTP URI.open open( ; any http:// https:// ; any eval system exec instance_eval | A Ruby program downloads code and runs it.
 rule php-download-run pipe-to-shell critical | command php ; any http:// https:// ftp:// ; any eval( include( require( system( exec( include_once copy( ; any file_get_contents include( require( fopen copy( curl_ | A PHP program downloads code and runs it.
-rule node-download-run pipe-to-shell critical | command node ; any fetch( https.get http.get axios got( ; any eval( Function( execSync exec( spawn vm.run child_process | A JavaScript program downloads code and runs it.
+rule node-download-run pipe-to-shell critical | command node ; any fetch( https.get http.get axios got( ; any eval Function( execSync exec( spawn vm.run child_process | A JavaScript program downloads code and runs it.
 rule deno-url pipe-to-shell critical | command node ; word run x ; word http://* https://* | Code is run straight from a network address.
 rule powershell-download-run pipe-to-shell critical | command powershell ; any DownloadString Invoke-WebRequest iwr irm Invoke-RestMethod ; any iex IEX Invoke-Expression | A PowerShell program downloads code and runs it.
 rule editor-download pipe-to-shell critical | command editor ; any ":!curl" ":!wget" "!curl" "!wget" | An editor is told to download and run something.
 
 rule decoded-to-shell encoded-payload critical | flow decoder shell,busybox,eval,itself,python,perl,ruby,node,php,lua,powershell | Encoded or packed text is unpacked and run at once.
-rule python-encoded encoded-payload critical | command python ; any b64decode b32decode b85decode a85decode fromhex unhexlify decompress( codecs.decode rot13 marshal.loads pickle.loads ; any exec( eval( os.system subprocess popen runpy loads( | A Python program unpacks encoded text and runs it.
+rule generated-to-shell encoded-payload critical | flow python,perl,ruby,node,php shell,eval,itself ; any fromhex b64decode decode_base64 decode64 rot13 unhexlify "chr(" fromCharCode "pack(" | Text that was made unreadable is made readable by a program and run.
+rule python-encoded encoded-payload critical | command python ; any b64decode b32decode b85decode a85decode fromhex unhexlify decompress( codecs.decode rot13 marshal.loads pickle.loads ; any exec( eval( system( subprocess popen runpy loads( | A Python program unpacks encoded text and runs it.
 rule perl-encoded encoded-payload critical | command perl ; any decode_base64 "unpack" MIME::Base64 "pack(" ; any eval system exec | A Perl program unpacks encoded text and runs it.
 rule ruby-encoded encoded-payload critical | command ruby ; any decode64 unpack ; any eval system exec | A Ruby program unpacks encoded text and runs it.
 rule php-encoded encoded-payload critical | command php ; any base64_decode gzinflate gzuncompress str_rot13 hex2bin convert_uudecode ; any eval( assert( system( exec( create_function passthru( shell_exec( | A PHP program unpacks encoded text and runs it.
@@ -132,7 +145,7 @@ rule ptrace-python escape critical | command python,perl,ruby ; any process_vm_w
 rule debugger-attach escape critical | command debugger ; option -p --pid -attach --attach -batch --batch-silent ; any call system exec shell attach | A debugger attaches to a process and makes it do something.
 rule debugger escape warning | command debugger ; option -p --pid --attach --attach-pid | A debugger attaches to a running process.
 rule ssh-local escape critical | command remote ; word localhost *@localhost 127.* *@127.* ::1 *@::1 0.0.0.0 *@0.0.0.0 "[[]::1]" ip6-localhost *@ip6-localhost | A connection to this very machine: what runs there is out of sight.
-rule cron-write escape critical | line ; any >/etc/cron >>/etc/cron >/var/spool/cron >>/var/spool/cron >/etc/systemd/system >>/etc/systemd/system >/etc/init.d /.config/autostart/ >/etc/rc.local >>/etc/rc.local >/etc/profile.d >>/etc/ld.so.preload >/etc/ld.so.preload >/etc/udev/rules.d | Something is put where the system will run it later, out of sight.
+rule cron-write escape critical | line ; any >/etc/cron >>/etc/cron >/var/spool/cron >>/var/spool/cron >/etc/systemd/system >>/etc/systemd/system >/etc/init.d >~/.config/systemd >>~/.config/systemd >$HOME/.config/systemd >>$HOME/.config/systemd >~/.config/autostart >$HOME/.config/autostart >/etc/rc.local >>/etc/rc.local >/etc/profile.d >>/etc/ld.so.preload >/etc/ld.so.preload >/etc/udev/rules.d | Something is put where the system will run it later, out of sight.
 rule cron-place escape critical | command writer ; word /etc/cron* /var/spool/cron/* /etc/systemd/system/* /etc/init.d/* */.config/systemd/user/* */.config/autostart/* /etc/rc.local /etc/profile.d/* /etc/ld.so.preload /etc/udev/rules.d/* /etc/update-motd.d/* | Something is put where the system will run it later, out of sight.
 rule crontab escape critical | command scheduler ; path crontab */crontab ; without -l --list -V -h --help --version | A job is given to cron, which runs it out of sight.
 rule at-job escape critical | command scheduler ; path at batch */at */batch ; without -l -r -d -c -V | A job is given to the at daemon, which runs it out of sight.
@@ -149,17 +162,17 @@ rule namespace-enter escape warning | command namespace | Another process's name
 rule temp-direct-loader exec-from-temp warning | command loader ; word /tmp/* /var/tmp/* /dev/shm/* /run/user/* | A program in a folder that everybody may write to is run through the dynamic loader.
 rule temp-shm exec-from-temp warning | exec ; path /dev/shm/* /run/shm/* /run/user/* /run/lock/* /dev/mqueue/* | A program is run from a folder that lives in memory.
 rule temp-go-build exec-from-temp info | exec ; path /tmp/go-build* /tmp/tmp*/meson-* /tmp/cc* /tmp/rustc* /tmp/nix-build* /tmp/pip-* /tmp/cargo-* | A build's own product is run from a folder for temporary files.
-rule temp exec-from-temp warning | exec ; path /tmp/* /var/tmp/* /tmp/.* | A program is run from a folder that everybody may write to.
-rule temp-build-command exec-from-temp info | command itself ; path /tmp/go-build* /tmp/cc* /tmp/rustc* | A build's own product is run from a folder for temporary files.
-rule temp-command exec-from-temp warning | command itself ; path /tmp/* /var/tmp/* /dev/shm/* /run/user/* | A program is run from a folder that everybody may write to.
+rule temp exec-from-temp warning | exec ; path /tmp/* /var/tmp/* ; elsewhere /tmp/go-build* /tmp/tmp*/meson-* /tmp/cc* /tmp/rustc* /tmp/nix-build* /tmp/pip-* /tmp/cargo-* | A program is run from a folder that everybody may write to.
+rule temp-build-command exec-from-temp info | command itself ; path /tmp/go-build* /tmp/tmp*/meson-* /tmp/cc* /tmp/rustc* /tmp/nix-build* /tmp/pip-* /tmp/cargo-* | A build's own product is run from a folder for temporary files.
+rule temp-command exec-from-temp warning | command itself ; path /tmp/* /var/tmp/* /dev/shm/* /run/user/* ; elsewhere /tmp/go-build* /tmp/tmp*/meson-* /tmp/cc* /tmp/rustc* /tmp/nix-build* /tmp/pip-* /tmp/cargo-* | A program is run from a folder that everybody may write to.
 rule temp-script exec-from-temp warning | command shell,eval ; operand /tmp/* /var/tmp/* /dev/shm/* /run/shm/* /run/user/* | A shell script is run from a folder that everybody may write to.
 rule temp-code exec-from-temp info | command python,perl,ruby,node,php,lua ; operand /tmp/* /var/tmp/* /dev/shm/* /run/shm/* | A script is run from a folder that everybody may write to.
 
 rule tar-action shell warning | command tar ; any checkpoint-action=exec --to-command --use-compress-program= --rsh-command | An archiver is told to run another program.
 rule editor-shell shell warning | command editor ; any ":!" "!sh" "!bash" "shell-command" "system(" ":sh" ":terminal" | An editor is told to start a shell.
 rule git-shell shell warning | command gitlike ; any core.pager= core.sshCommand= core.fsmonitor= core.editor= alias. credential.helper= "ext::" protocol.ext.allow core.hooksPath= --upload-pack --receive-pack diff.external= ; any "-c " ext:: --upload-pack --receive-pack | A version control program is told to run another one.
-rule awk-shell shell warning | command awk ; any "system(" "| getline" "|getline" "| \"" | An awk program starts a shell.
-rule network-device downloader info | line ; any /dev/tcp/ /dev/udp/ | A shell opens a network connection by itself.
+rule awk-shell shell warning | command awk ; any "system(" "| getline" "|getline" |"sh |"bash | An awk program starts a shell.
+rule network-device downloader info | line ; any >/dev/tcp/ </dev/tcp/ >&/dev/tcp/ >/dev/udp/ </dev/udp/ >&/dev/udp/ | A shell opens a network connection by itself.
 rule download downloader info | command downloader | Something is fetched from, or sent to, the network.
 rule network-tool downloader info | command netclient | A tool that speaks to any network address is run.
 rule inline-code interpreter info | command python,perl,ruby,node,php,lua,rscript,tclsh,powershell ; option -c -e -E -r -p --eval --print -Command | An interpreter is given its program on the command line.

@@ -6,26 +6,31 @@
 namespace aa {
 namespace {
 
-constexpr std::array<std::string_view, 9> kClasses = {"shell",         "downloader",    "interpreter",
-                                                      "reverse-shell", "pipe-to-shell", "encoded-payload",
+constexpr std::array<std::string_view, 9> kClasses = {"shell",         "downloader",     "interpreter",
+                                                      "reverse-shell", "pipe-to-shell",  "encoded-payload",
                                                       "fileless-exec", "exec-from-temp", "escape"};
 constexpr std::array<std::string_view, 5> kScopes = {"command", "flow", "pipe", "line", "exec"};
-constexpr std::array<std::string_view, 13> kTests = {"any", "line", "has",     "none",  "word",  "path",    "operand",
-                                                     "option", "without", "stdin", "memfd", "deleted", "inet"};
+constexpr std::array<std::string_view, 14> kTests = {"any",   "line",      "has",     "none",   "word",
+                                                     "path",  "elsewhere", "operand", "option", "without",
+                                                     "stdin", "memfd",     "deleted", "inet"};
 constexpr std::size_t kFamiliesMax = 64;
 
 using Words = std::vector<std::string>;
 
-// Words of a line; a word in double quotes may hold blanks.
+// Words of a line; a word in double quotes may hold blanks, and \" and \\.
 Words split_words(std::string_view text) {
   Words out;
   for (std::size_t at = 0; at < text.size();) {
     if (text[at] == ' ') {
       ++at;
     } else if (text[at] == '"') {
-      const std::size_t end = std::min(text.size(), text.find('"', at + 1));
-      out.emplace_back(text.substr(at + 1, end - at - 1));
-      at = end + 1;
+      std::string word;
+      for (++at; at < text.size() && text[at] != '"'; ++at) {
+        if (text[at] == '\\' && at + 1 < text.size()) ++at;
+        word.push_back(text[at]);
+      }
+      ++at;
+      out.push_back(std::move(word));
     } else {
       const std::size_t end = std::min(text.size(), text.find(' ', at));
       out.emplace_back(text.substr(at, end - at));
@@ -121,8 +126,10 @@ class TableReader {
         runner.value_options = values;
       } else if (key == "shell") {
         runner.shell = true;
+      } else if (key == "texts") {
+        runner.texts = true;
       } else {
-        return "a runner has inline=, module=, values= and shell, not \"" + key + "\"";
+        return "a runner has inline=, module=, values=, shell and texts, not \"" + key + "\"";
       }
     }
     table_.runners.push_back(std::move(runner));
@@ -151,6 +158,8 @@ class TableReader {
         wrapper.assignments = true;
       } else if (key == "joined") {
         wrapper.joined = true;
+      } else if (key == "first") {
+        wrapper.first = true;
       } else if (key == "feeds") {
         wrapper.feeds = true;
       } else {
@@ -184,6 +193,7 @@ class TableReader {
       const auto test = words.empty() ? std::nullopt : index_of(words[0], kTests);
       if (!test) return "no test is called \"" + conditions[i] + "\"; there are " + listed(kTests);
       words.erase(words.begin());
+      if (std::find(words.begin(), words.end(), "") != words.end()) return "an empty value would match everything";
       rule.conditions.push_back({static_cast<Test>(*test), std::move(words)});
     }
     table_.rules.push_back(std::move(rule));
@@ -196,7 +206,8 @@ class TableReader {
     rule.scope = static_cast<RuleScope>(*scope);
     const bool two = rule.scope == RuleScope::flow || rule.scope == RuleScope::pipe;
     const std::size_t wanted = two ? 3 : rule.scope == RuleScope::command ? 2 : 1;
-    if (words.size() != wanted) return "\"" + words[0] + "\" wants " + std::to_string(wanted - 1) + " lists of families";
+    if (words.size() != wanted)
+      return "\"" + words[0] + "\" wants " + std::to_string(wanted - 1) + " lists of families";
     for (std::size_t i = 1; i < words.size(); ++i) {
       for (const std::string& name : split_list(words[i], ",")) {
         if (Wrong wrong = known_family(name, i == 1 ? rule.first : rule.second)) return wrong;

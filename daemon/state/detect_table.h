@@ -50,6 +50,7 @@ struct Runner {
   std::vector<std::string> module_options;  // -m: what follows is neither code nor a file
   std::vector<std::string> value_options;   // options with a value of their own
   bool shell = false;                       // the code is shell text
+  bool texts = false;                       // any argument may hold commands: x=COMMAND, system("COMMAND")
 };
 
 // A program that runs another one that its arguments name.
@@ -62,11 +63,27 @@ struct Wrapper {
   std::size_t positionals = 0;              // own arguments before the command
   bool assignments = false;                 // NAME=VALUE may stand before the command
   bool joined = false;                      // its arguments are one shell text
+  bool first = false;                       // the first of them is
   bool feeds = false;                       // what it reads becomes arguments of the command
 };
 
 enum class RuleScope : std::uint8_t { command, flow, pipe, line, exec };
-enum class Test : std::uint8_t { any, line, has, none, word, path, operand, option, without, stdin_code, memfd, deleted, inet };
+enum class Test : std::uint8_t {
+  any,
+  line,
+  has,
+  none,
+  word,
+  path,
+  elsewhere,
+  operand,
+  option,
+  without,
+  stdin_code,
+  memfd,
+  deleted,
+  inet
+};
 
 struct Condition {
   Test test = Test::any;

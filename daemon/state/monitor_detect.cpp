@@ -1,7 +1,7 @@
 // state/monitor_detect.cpp: an exec that the detector has something to say about becomes an alert.
 //
-// Comes in: a successful exec that was just delivered. Goes out: at most one alert, right behind it, with who ran it and
-// by whom. The summary holds names of executables and ids, never arguments: it goes to the bus and to the journal.
+// Comes in: a successful exec that was just delivered. Goes out: at most one alert, right behind it, with who ran it
+// and by whom. The summary holds names of executables and ids, never arguments: it goes to the bus and to the journal.
 #include "base/text.h"
 #include "state/detect.h"
 #include "state/monitor_impl.h"

@@ -35,14 +35,18 @@ class Parser {
   // Commands up to the closing word or character, which is taken.
   void list(Script& script, std::string_view end) {
     if (++nesting_ > kNestingMax) in_.skip_all();
+    bool pattern = end == "esac";  // of `case`: what stands before its ")" is no command
     while (!in_.at_end()) {
+      in_.skip_newlines();
+      pattern = pattern || (end == "esac" && (in_.starts_with(";;") || in_.starts_with(";&")));
       in_.skip_separators();
       if (in_.at_end() || closes(end)) break;
-      if (in_.peek() == ')' && end != "esac") break;
-      if (in_.peek() == ')') {
-        in_.skip(1);  // a pattern of `case`
+      if (pattern) {
+        in_.skip_past(")");
+        pattern = false;
         continue;
       }
+      if (in_.peek() == ')') break;
       const std::size_t before = in_.position();
       Pipeline pipeline = read_pipeline(end);
       if (!pipeline.stages.empty()) script.pipelines.push_back(std::move(pipeline));
@@ -93,6 +97,7 @@ class Parser {
     } else if (is_one_of(word, kOpening)) {
       in_.skip(word.size());
       if (word == "for" || word == "select") loop_head();
+      if (word == "case") case_head();
       group(stage, word == "if" ? "fi" : word == "case" ? "esac" : "done");
     } else {
       return simple(end);
@@ -130,6 +135,13 @@ class Parser {
       all.made_by.insert(all.made_by.end(), word.made_by.begin(), word.made_by.end());
     }
     in_.variables()[name] = std::move(all);
+  }
+
+  void case_head() {
+    in_.skip_blanks();
+    (void)in_.read_word();
+    in_.skip_newlines();
+    if (in_.bare_word() == "in") in_.skip(2);
   }
 
   bool redirect(Stage& stage) {

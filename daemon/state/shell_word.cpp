@@ -6,7 +6,7 @@
 namespace aa::shell {
 namespace {
 
-constexpr char kSplit = '\x1f';  // where an unquoted $IFS stood
+constexpr char kSplit = '\x1f';                                                  // where an unquoted $IFS stood
 constexpr char kBraceOpen = '\x1c', kBraceComma = '\x1d', kBraceClose = '\x1e';  // unquoted { , }
 
 bool is_blank(char c) {
@@ -244,7 +244,8 @@ Word WordReader::read_word() {
       ++at_;
     }
   }
-  const bool whole = word.text.find(kBraceOpen) == std::string::npos || word.text.find(kBraceComma) == std::string::npos;
+  const bool whole =
+      word.text.find(kBraceOpen) == std::string::npos || word.text.find(kBraceComma) == std::string::npos;
   if (whole) word.text = brace_words(std::move(word.text)).front();
   return word;
 }
@@ -336,7 +337,11 @@ void WordReader::read_braced(Word& word) {
     add_variable(word, inner.substr(0, name));
   } else {
     const std::size_t dash = inner.find('-', name);
-    if (dash != std::string_view::npos && dash <= name + 1) word.text.append(inner.substr(dash + 1));
+    if (dash != std::string_view::npos && dash <= name + 1) {
+      word.text.append(inner.substr(dash + 1));
+    } else if (name > 0) {
+      add_variable(word, inner.substr(0, name));
+    }
   }
 }
 

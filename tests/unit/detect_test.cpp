@@ -1,7 +1,8 @@
 // Detection: the corpus, the table, and how much a hostile argv may cost.
+#include "state/detect.h"
+
 #include <chrono>
 
-#include "state/detect.h"
 #include "support/catch.h"
 #include "support/corpus.h"
 
@@ -88,13 +89,13 @@ TEST_CASE("detect: no argv costs more than a moment, however it is nested") {
 }
 
 TEST_CASE("detect table: what is wrong is told with its line, and nothing of the table is taken") {
-  CHECK(wrong_with("family a b\nrule x mischief critical | command a | No.").find(
-            "line 2: no class is called \"mischief\"; there are shell, downloader") == 0);
+  CHECK(wrong_with("family a b\nrule x mischief critical | command a | No.")
+            .find("line 2: no class is called \"mischief\"; there are shell, downloader") == 0);
   CHECK(wrong_with("family a b\nrule x shell loud | command a | No.") ==
         "line 2: a severity is info, warning or critical, not \"loud\"");
   CHECK(wrong_with("rule x shell info | command ghosts | No.") == "line 1: no family is called \"ghosts\"");
-  CHECK(wrong_with("family a b\nrule x shell info | command a ; smells bad | No.").find(
-            "line 2: no test is called \"smells bad\"") == 0);
+  CHECK(wrong_with("family a b\nrule x shell info | command a ; smells bad | No.")
+            .find("line 2: no test is called \"smells bad\"") == 0);
   CHECK(wrong_with("rule x shell info") == "line 1: a rule is: rule NAME CLASS SEVERITY | CONDITIONS | SENTENCE");
   CHECK(wrong_with("wrapper x colour=blue") == "line 1: a wrapper has no \"colour=blue\"");
   CHECK(wrong_with("famly a b") == "line 1: \"famly\" is not one of family, runner, wrapper, rule");

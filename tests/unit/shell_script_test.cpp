@@ -1,5 +1,6 @@
 // What the reader of shell texts makes of them.
 #include "state/shell_script.h"
+
 #include "support/catch.h"
 
 using namespace aa;
@@ -22,7 +23,8 @@ std::string shown(const shell::Script& script) {
   std::string out;
   for (const shell::Pipeline& pipeline : script.pipelines) {
     if (!out.empty()) out += "; ";
-    for (const shell::Stage& stage : pipeline.stages) out += (&stage == &pipeline.stages[0] ? "" : " | ") + shown(stage);
+    for (const shell::Stage& stage : pipeline.stages)
+      out += (&stage == &pipeline.stages[0] ? "" : " | ") + shown(stage);
   }
   return out;
 }
@@ -41,7 +43,7 @@ TEST_CASE("shell text: commands, pipelines and groups") {
   CHECK(read("(a; b) | { c; }") == "{ a; b } | { c }");
   CHECK(read("if a; then b; else c; fi; d") == "{ a; b; c }; d");
   CHECK(read("for x in 1 2; do echo $x; done | sh") == "{ echo 1 2 } | sh");
-  CHECK(read("case $x in a|b) c;; esac; d") .find("; d") != std::string::npos);
+  CHECK(read("case $x in a|b) c;; *) e; f;; esac; d") == "{ c; e; f }; d");
   CHECK(read("f() { a; }; b") == "{ a }; b");
   CHECK(read("[[ a > b ]] && c") == "c");
   CHECK(read("a # b | c") == "a");
@@ -65,8 +67,9 @@ TEST_CASE("shell text: substitutions, redirections, here-documents") {
 }
 
 TEST_CASE("shell text: what is unfinished is read as far as it goes") {
-  for (const char* text : {"'", "\"", "`", "$(", "${", "((", "[[", "a |", "<<", "<<E", "(", "{", "if", "for", "\\", "$'",
-                           ")", "}", "fi", "a <", "&&", "case", "case x in", "f()", "a=", "$", "<(", ";;"}) {
+  for (const char* text :
+       {"'",  "\"", "`", "$(", "${", "((",  "[[", "a |",  "<<",        "<<E", "(",  "{", "if", "for",
+        "\\", "$'", ")", "}",  "fi", "a <", "&&", "case", "case x in", "f()", "a=", "$", "<(", ";;"}) {
     INFO(text);
     CHECK_NOTHROW(read(text));
   }
