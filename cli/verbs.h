@@ -37,6 +37,7 @@ int events(const Globals& globals, const Client::Filter& filter);
 int tree(const Globals& globals, const std::string& pid_or_target);
 int ancestry(const Globals& globals, std::uint32_t pid);
 
+int detect(const Globals& globals, const std::vector<std::string>& command);
 int status(const Globals& globals);
 
 }  // namespace aa

@@ -59,6 +59,7 @@ void Daemon::open_monitor() {
   settings.lineage.keep_exited_count = config_.lineage.keep_exited_count;
   settings.texts.argv_bytes = config_.lifecycle.argv_bytes;
   settings.texts.total_bytes = config_.lineage.text_mib << 20;
+  settings.least_alert = parse_severity(config_.detect.min_severity).value_or(Severity::info);
   settings.reconcile_every = std::chrono::seconds(config_.lineage.reconcile_seconds);
   monitor_ = std::make_unique<Monitor>(std::move(settings));
 }

@@ -31,6 +31,11 @@ struct Config {
     bool operator==(const LineageKeys&) const = default;
   } lineage;
 
+  struct Detect {
+    std::string min_severity = "info";
+    bool operator==(const Detect&) const = default;
+  } detect;
+
   struct Jsonl {
     std::string path;  // "" = off
     bool operator==(const Jsonl&) const = default;

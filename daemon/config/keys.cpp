@@ -11,6 +11,7 @@ namespace {
 constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
 
 constexpr std::array<std::string_view, 3> kHookSets = {"auto", "tp_btf", "raw_tp"};
+constexpr std::array<std::string_view, 3> kSeverities = {"info", "warning", "critical"};
 
 constexpr std::array kKeys = {
     Key{"lifecycle", "ring_kib",
@@ -38,6 +39,8 @@ constexpr std::array kKeys = {
     Key{"lineage", "reconcile_seconds",
         IntegerKey{[](Config& c) -> std::uint64_t& { return c.lineage.reconcile_seconds; }, 1, 3600}, Applies::restart,
         "How often what is remembered is compared with the kernel's living processes, in seconds."},
+    Key{"detect", "min_severity", TextKey{[](Config& c) -> std::string& { return c.detect.min_severity; }, kSeverities},
+        Applies::restart, "Least severity of the alerts that the detector raises; every shell is an info."},
     Key{"jsonl", "path", TextKey{[](Config& c) -> std::string& { return c.jsonl.path; }, {}}, Applies::restart,
         "File that every event is appended to as JSON Lines; empty: no such file is written."},
     Key{"log", "level", TextKey{[](Config& c) -> std::string& { return c.log.level; }, kLogLevels}, Applies::restart,

@@ -27,7 +27,7 @@ constexpr std::array kTable = {
     AccessRow{"Manager", "SetPathRules", Allowed::root, kSetRules, kLater},
     AccessRow{"Manager", "GetPathFilter", Allowed::root, kReadRules, kLater},
     AccessRow{"Manager", "TestPath", Allowed::root, kReadRules, kLater},
-    AccessRow{"Manager", "TestCommand", Allowed::root, kReadRules, kLater},
+    AccessRow{"Manager", "TestCommand", Allowed::root, kReadRules},
     AccessRow{"Manager", "Reload", Allowed::root, kReload, kLater},
     AccessRow{"Manager", "Subscribe", Allowed::root, kReadEvents},
     AccessRow{"Manager", "Explain", Allowed::root, kReadLineage, kLater},

@@ -148,8 +148,13 @@ class Exported final : public BusObject, private Adaptors {
   void TestPath(sdbus::Result<std::string, std::string>&& result, std::string) override {
     later("TestPath", std::move(result));
   }
-  void TestCommand(sdbus::Result<std::string, std::string, std::string>&& result, std::vector<std::string>) override {
-    later("TestCommand", std::move(result));
+  void TestCommand(sdbus::Result<std::string, std::string, std::string>&& result,
+                   std::vector<std::string> argv) override {
+    using Answer = Pending<std::string, std::string, std::string>;
+    enter("TestCommand", std::move(result), [this, argv = std::move(argv)](const Caller&, const Answer& pending) {
+      const auto said = manager_.test_command(argv);
+      pending->values(said.detect_class, said.severity, said.rule);
+    });
   }
   void Reload(sdbus::Result<>&& result) override { later("Reload", std::move(result)); }
   void Explain(sdbus::Result<Dict>&& result, std::uint32_t) override { later("Explain", std::move(result)); }

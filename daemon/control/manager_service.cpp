@@ -10,6 +10,7 @@
 #include "control/options.h"
 #include "control/pidfd.h"
 #include "control/refuse.h"
+#include "state/detect.h"
 
 namespace aa {
 
@@ -137,6 +138,17 @@ UniqueFd ManagerService::subscribe(const Dict& dict) const {
   auto stream = house_.subscribe(filter);
   if (!stream) throw Refused(fault_of(stream.error()), stream.error().text());
   return std::move(*stream);
+}
+
+ManagerService::Said ManagerService::test_command(const std::vector<std::string>& argv) const {
+  constexpr std::size_t kArgvMax = 1024 * 1024;
+  std::size_t bytes = 0;
+  for (const std::string& argument : argv) bytes += argument.size() + 1;
+  if (argv.empty()) refuse_value("argv is empty; give a command and its arguments");
+  if (bytes > kArgvMax) refuse_value("argv has " + std::to_string(bytes) + " bytes; at most 1048576 are looked at");
+  const Rule* rule = detect(sighting_of(argv), shipped_detect_table());
+  if (rule == nullptr) return {};
+  return {std::string(name_of(rule->detect_class)), std::string(name_of(rule->severity)), rule->name};
 }
 
 std::vector<ProbeRow> ManagerService::probe_states() const {

