@@ -40,6 +40,7 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   if (Status kernel = daemon->open_kernel(); !kernel) return kernel.error();
   if (options.list_probes) return daemon;
   if (Status sinks = daemon->open_sinks(); !sinks) return sinks.error();
+  if (Status recording = daemon->open_recording(); !recording) return recording.error();
   if (Status control = daemon->open_control(); !control) return control.error();
   if (Status wired = daemon->wire_loop(); !wired) return wired.error();
   daemon->publish_probes();
@@ -61,6 +62,7 @@ void Daemon::open_monitor() {
   settings.texts.total_bytes = config_.lineage.text_mib << 20;
   settings.least_alert = parse_severity(config_.detect.min_severity).value_or(Severity::info);
   settings.reconcile_every = std::chrono::seconds(config_.lineage.reconcile_seconds);
+  settings_ = settings;
   monitor_ = std::make_unique<Monitor>(std::move(settings));
 }
 
@@ -107,6 +109,21 @@ Status Daemon::open_sinks() {
   return Done{};
 }
 
+Status Daemon::open_recording() {
+  if (options_.record.empty()) return Done{};
+  auto recorder = Recorder::open(options_.record, settings_);
+  if (!recorder) return recorder.error();
+  recorder_ = std::move(*recorder);
+  return Done{};
+}
+
+// A capture with a hole would tell another story: it is given up whole, and lacks its end mark.
+void Daemon::settle_recording() {
+  if (!recorder_ || recorder_->settle()) return;
+  spdlog::error("the recording to {} is given up: {}", options_.record, recorder_->trouble());
+  recorder_.reset();
+}
+
 Status Daemon::open_control() {
   auto control = Control::make(options_.bus, house());
   if (!control) return control.error();
@@ -131,7 +148,7 @@ Status Daemon::wire_loop() {
   }
   loop_->add_deadline([this] { return ring_armed_ ? std::nullopt : std::optional(quiet_until_); },
                       [this] { drain_now_ = true; });
-  loop_->add_deadline([this] { return monitor_->next_deadline(); }, [this] { carry_on(monitor_->on_time(boot_ns())); });
+  loop_->add_deadline([this] { return monitor_->next_deadline(); }, [this] { input(TimePassed{boot_ns()}); });
   loop_->add_deadline([this] { return next_counts_ == 0 ? std::nullopt : std::optional(next_counts_); },
                       [this] {
                         refresh_counts();
@@ -172,6 +189,7 @@ Status Daemon::run() {
   notify::stopping();
   drain();
   settle();
+  if (recorder_) recorder_->finish();
   return ended;
 }
 
@@ -191,7 +209,7 @@ void Daemon::on_signal() {
 Control::House Daemon::house() {
   Control::House house;
   house.command = [this](Command command) {
-    carry_on(monitor_->apply(std::move(command)));
+    input(std::move(command));
     drain_now_ = true;
   };
   house.monitor = monitor_.get();

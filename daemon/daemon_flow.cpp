@@ -29,7 +29,12 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;  // clang 14 does not deduce
 
 void Daemon::take_record(Event event) {
   if (self_test_->saw(event)) return;
-  carry_on(monitor_->on_event(std::move(event)));
+  input(std::move(event));
+}
+
+void Daemon::input(Input input) {
+  if (recorder_) recorder_->take(input);
+  carry_on(feed(*monitor_, std::move(input)));
 }
 
 void Daemon::carry_on(const Step& step) {
@@ -59,7 +64,7 @@ void Daemon::drain() {
   while (!pending_.empty() && pending_.front().position <= source_->position()) {
     Completion completion = std::move(pending_.front().completion);
     pending_.pop_front();
-    carry_on(monitor_->complete(std::move(completion)));
+    input(std::move(completion));
     update_status();
   }
   if (source_->position() == before) return;
@@ -70,6 +75,7 @@ void Daemon::drain() {
 // Hands the turn's output to the sinks, and listens to the ring again once it is quiet and released.
 void Daemon::settle() {
   if (subscribers_) subscribers_->flush();
+  settle_recording();
   if (jsonl_) {
     jsonl_->seal(source_->position());
     if (source_->unreleased()) give_up_on_disk();
@@ -136,11 +142,11 @@ void Daemon::refresh_counts() {
       counts.ledger.push_back({loss.family, loss.cause, loss.count, loss.first_boot_ns, loss.last_boot_ns});
   }
   next_counts_ = !counts.slots.empty() ? boot_ns() + kCountsEveryNs : 0;
-  carry_on(monitor_->on_counts(counts));
+  input(std::move(counts));
 }
 
 void Daemon::publish_probes() {
-  for (ProbeBody& probe : family_->states()) carry_on(monitor_->on_probe(std::move(probe)));
+  for (ProbeBody& probe : family_->states()) input(std::move(probe));
 }
 
 }  // namespace aa

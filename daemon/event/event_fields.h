@@ -1,0 +1,108 @@
+// event/event_fields.h: what of an event a capture holds: all of it.
+//
+// Every function names all members: one that is added and forgotten here does not compile. Their order is the format:
+// changing it makes another version (capture_file.h).
+#pragma once
+
+#include "event/archive.h"
+#include "event/event.h"
+
+namespace aa {
+
+template <class A>
+void fields(A& archive, ProcessId& value) {
+  auto& [pid, start_ns] = value;
+  archive(pid, start_ns);
+}
+
+template <class A>
+void fields(A& archive, ProcessRef& value) {
+  auto& [id, tid, ns_pid, parent, source, uid, gid, image, cgroup_id, comm, cgroup, exe] = value;
+  archive(id, tid, ns_pid, parent);
+  archive.choice(source, 2);
+  archive(uid, gid, image, cgroup_id, comm, cgroup, exe);
+}
+
+template <class A>
+void fields(A& archive, TargetRef& value) {
+  auto& [id, name] = value;
+  archive(id, name);
+}
+
+template <class A>
+void fields(A& archive, ForkBody& value) {
+  auto& [child, child_ns_pid] = value;
+  archive(child, child_ns_pid);
+}
+
+template <class A>
+void fields(A& archive, ExecBody& value) {
+  auto& [filename, argv, cwd, interpreter, result, argv_truncated, argv_unreadable, memfd, deleted, exe_truncated,
+         cwd_truncated, cwd_deleted, filename_truncated, interpreter_truncated] = value;
+  archive(filename, argv, cwd, interpreter, result, argv_truncated, argv_unreadable, memfd, deleted, exe_truncated,
+          cwd_truncated, cwd_deleted, filename_truncated, interpreter_truncated);
+}
+
+template <class A>
+void fields(A& archive, ExitBody& value) {
+  auto& [status, runtime_ns] = value;
+  archive(status, runtime_ns);
+}
+
+template <class A>
+void fields(A& archive, RefusedBody& value) {
+  auto& [child, child_ns_pid] = value;
+  archive(child, child_ns_pid);
+}
+
+template <class A>
+void fields(A&, AdoptedBody&) {}
+
+template <class A>
+void fields(A& archive, AncestryItem& value) {
+  auto& [id, exe, argv] = value;
+  archive(id, exe, argv);
+}
+
+template <class A>
+void fields(A& archive, AlertBody& value) {
+  auto& [kind, severity, rule, summary, ancestry, cause_seq] = value;
+  archive(kind);
+  archive.choice(severity, 3);
+  archive(rule, summary, ancestry, cause_seq);
+}
+
+template <class A>
+void fields(A& archive, LossBody& value) {
+  auto& [family, cause, count, first_boot_ns, last_boot_ns] = value;
+  archive(family, cause, count, first_boot_ns, last_boot_ns);
+}
+
+template <class A>
+void fields(A& archive, GapBody& value) {
+  auto& [from_boot_ns, to_boot_ns, reason] = value;
+  archive(from_boot_ns, to_boot_ns, reason);
+}
+
+template <class A>
+void fields(A& archive, TargetBody& value) {
+  auto& [change, adopted] = value;
+  archive.choice(change, 4);
+  archive(adopted);
+}
+
+template <class A>
+void fields(A& archive, ProbeBody& value) {
+  auto& [family, program, hook, state, error_number, reason] = value;
+  archive(family, program, hook);
+  archive.choice(state, 5);
+  archive(error_number, reason);
+}
+
+template <class A>
+void fields(A& archive, Event& value) {
+  auto& [seq, boot_ns, wall_ns, slot, target, process, body] = value;
+  archive(seq, boot_ns, wall_ns, slot, target, process, body);
+}
+
+}  // namespace aa
