@@ -56,7 +56,9 @@ class Client {
   std::vector<nlohmann::json> tree_of_target(const std::string& target);
   std::vector<nlohmann::json> tree_of_process(std::uint32_t pid);
   nlohmann::json detect(const std::vector<std::string>& argv);  // {class, severity, rule}, "" where nothing is said
-  nlohmann::json status();  // {version, config_file, boot_time_ns, probes: […], counters: {…}}
+  nlohmann::json explain(std::uint32_t pid);  // as docs/dbus.md lists it; families as {family, state, reason}
+  std::string events_file();                  // "" when the daemon writes none
+  nlohmann::json status();                    // {version, config_file, boot_time_ns, probes: […], counters: {…}}
 
  private:
   struct Bus;

@@ -28,6 +28,9 @@ constexpr const char* kExamples =
     "  sudo aactl ancestry 4300             how a process came to be, from pid 1 down\n"
     "  sudo aactl detect -- sh -c 'curl x'  what the detector would say of a command line\n"
     "  sudo aactl status                    is the observer well, and what did it miss\n"
+    "  sudo aactl explain 4300              why a process is, or is not, seen\n"
+    "  sudo aactl stats                     the numbers alone\n"
+    "  sudo aactl doctor                    what this machine allows, and what to change\n"
     "\n"
     "Exit status: 0 done, 1 refused, 2 wrong usage, 3 daemon not reachable;\n"
     "`run` passes on the command's own (127 not found, 126 cannot be run, 128+N killed by signal N).";
@@ -43,10 +46,10 @@ struct Arguments {
   std::string name;
   std::string tls;
   std::vector<std::string> unwatch;
-  Client::Filter filter;
+  aa::EventsOptions events;
   std::string tree;
   std::uint32_t ancestry = 0;
-  bool follow = true;
+  std::uint32_t explain = 0;
 };
 
 using Verb = std::function<int()>;
@@ -112,14 +115,18 @@ void add_targets(CLI::App& app, Arguments& in, Verb& verb) {
 
 void add_events(CLI::App& app, Arguments& in, Verb& verb) {
   CLI::App* sub = app.add_subcommand("events", "Follow events: pretty on a terminal, JSON Lines when piped");
-  sub->add_flag("-f,--follow", in.follow, "Follow until interrupted (what it does anyway)");
-  sub->add_option("--type", in.filter.types, "Only these types, as in exec,exit")->delimiter(',')->type_name("TYPES");
-  sub->add_option("--target", in.filter.target, "Only this target: id, name, or pid of its root process")
+  sub->add_flag("-f,--follow", in.events.follow, "Follow until interrupted (what it does anyway without --since)");
+  sub->add_option("--since", in.events.since, "First the events since then, as in 10m or '2026-11-22 13:00'")
+      ->type_name("TIME");
+  sub->add_option("--type", in.events.filter.types, "Only these types, as in exec,exit")
+      ->delimiter(',')
+      ->type_name("TYPES");
+  sub->add_option("--target", in.events.filter.target, "Only this target: id, name, or pid of its root process")
       ->type_name("TARGET");
-  sub->add_option("--severity", in.filter.severity, "Leave out alerts below info, warning or critical")
+  sub->add_option("--severity", in.events.filter.severity, "Leave out alerts below info, warning or critical")
       ->type_name("SEVERITY");
   sub->footer("Example: sudo aactl events --type exec,exit --target agent");
-  sub->callback([&in, &verb] { verb = [&in] { return aa::events(in.globals, in.filter); }; });
+  sub->callback([&in, &verb] { verb = [&in] { return aa::events(in.globals, in.events); }; });
 }
 
 void add_lineage(CLI::App& app, Arguments& in, Verb& verb) {
@@ -140,6 +147,22 @@ void add_detect(CLI::App& app, Arguments& in, Verb& verb) {
       "The command follows --, as in: aactl detect -- COMMAND [ARGUMENT...]\n"
       "Example: sudo aactl detect -- sh -c 'curl https://x.example | sh'");
   sub->callback([&in, &verb] { verb = [&in] { return aa::detect(in.globals, in.run.command); }; });
+}
+
+void add_health(CLI::App& app, Arguments& in, Verb& verb) {
+  CLI::App* explain = app.add_subcommand("explain", "Say why a process is or is not observed");
+  explain->add_option("PID", in.explain, "The process")->required();
+  explain->footer("Example: sudo aactl explain 4300");
+  explain->callback([&in, &verb] { verb = [&in] { return aa::explain(in.globals, in.explain); }; });
+
+  CLI::App* stats = app.add_subcommand("stats", "Show counters and losses, in numbers only");
+  stats->footer("Example: sudo aactl stats --json");
+  stats->callback([&in, &verb] { verb = [&in] { return aa::stats(in.globals); }; });
+
+  CLI::App* doctor =
+      app.add_subcommand("doctor", "Try what this kernel and these privileges allow, and say what to change");
+  doctor->footer("Example: sudo aactl doctor");
+  doctor->callback([&in, &verb] { verb = [&in] { return aa::doctor(in.globals); }; });
 }
 
 void add_status(CLI::App& app, Arguments& in, Verb& verb) {
@@ -178,6 +201,7 @@ int main_checked(int argc, char** argv) {
   add_lineage(app, in, verb);
   add_detect(app, in, verb);
   add_status(app, in, verb);
+  add_health(app, in, verb);
 
   bool dashes = false;
   std::vector<std::string> own = split_command(argc, argv, dashes, in.run.command);

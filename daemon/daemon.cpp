@@ -217,6 +217,7 @@ Control::House Daemon::house() {
   house.counters = [this] { return counters(); };
   house.version = AA_VERSION;
   house.config_file = options_.config_file;
+  house.events_file = config_.jsonl.path;
   house.boot_time_ns = static_cast<std::uint64_t>(realtime_offset_ns());
   house.self_pid = kernel_->self();
   return house;

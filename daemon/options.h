@@ -18,7 +18,7 @@ struct Options {
   std::vector<std::string> set;
   std::string record;  // "" : nothing is recorded
   std::string replay;  // "" : not a replay
-  std::string bus;  // "" : the system bus
+  std::string bus;     // "" : the system bus
   std::string output = "jsonl";
   bool check_config = false;
   bool print_config = false;

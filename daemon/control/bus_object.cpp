@@ -157,7 +157,9 @@ class Exported final : public BusObject, private Adaptors {
     });
   }
   void Reload(sdbus::Result<>&& result) override { later("Reload", std::move(result)); }
-  void Explain(sdbus::Result<Dict>&& result, std::uint32_t) override { later("Explain", std::move(result)); }
+  void Explain(sdbus::Result<Dict>&& result, std::uint32_t pid) override {
+    query("Explain", std::move(result), [this, pid] { return manager_.explain_process(pid); });
+  }
 
   std::string Version() override { return house_.version; }
   std::vector<ProbeRow> ProbeStates() override {
@@ -168,6 +170,7 @@ class Exported final : public BusObject, private Adaptors {
   }
   std::uint64_t PathFilterGeneration() override { return 0; }
   std::string ConfigFile() override { return to_bus_string(house_.config_file); }
+  std::string EventsFile() override { return to_bus_string(house_.events_file); }
   std::uint64_t BootTime() override { return house_.boot_time_ns; }
 
   // ---- Lineage ----

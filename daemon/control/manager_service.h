@@ -38,6 +38,8 @@ class ManagerService {
   };
   Said test_command(const std::vector<std::string>& argv) const;
 
+  Dict explain_process(std::uint32_t pid) const;  // refused: no such process
+
   std::vector<ProbeRow> probe_states() const;
   std::map<std::string, std::uint64_t> counters() const;
 
