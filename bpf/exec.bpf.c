@@ -3,6 +3,7 @@
  * Comes in: fork, exec and exit of every process. Goes out: lifecycle records of the watched ones, and the watched set
  * kept true. One body per event; a thin program for each way of attaching (tp_btf, and raw_tp where that is refused).
  */
+#include "lib/discover.bpf.h"
 #include "lib/record_text.bpf.h"
 #include "lib/scan.bpf.h"
 #include "lib/syscall.bpf.h"
@@ -92,12 +93,18 @@ static __always_inline int on_exec(struct task_struct* task, struct linux_binprm
   struct path root = {}; /* none: to the mount namespace's, for a chroot must not rename a program */
   const char *filename, *interp;
   __u64 now, off;
+  __u32 discovered = 0;
+  if (!entry && aa_discovering) {
+    entry = discover(task, bprm);
+    discovered = AA_HEADER_DISCOVERED;
+  }
   if (!entry) return 0;
   now = bpf_ktime_get_boot_ns();
   __sync_fetch_and_add(&entry->image, 1); /* counted even when the record is lost: the next one says how many */
   s = scratch_or_count(AA_SCRATCH_EXEC, entry->slot, now);
   if (!s) return 0;
   begin_exec(s, task, entry, AA_KIND_EXEC, now);
+  s->record.header.flags |= discovered;
   mm = BPF_CORE_READ(task, mm);
   fs = BPF_CORE_READ(task, fs);
   s->record.argc = BPF_CORE_READ(bprm, argc);

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/notify.h"
 #include "sink/journal.h"
+#include "state/discovery.h"
 
 namespace aa {
 namespace {
@@ -44,6 +45,7 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   if (Status control = daemon->open_control(); !control) return control.error();
   if (Status wired = daemon->wire_loop(); !wired) return wired.error();
   daemon->publish_probes();
+  if (Status looking = daemon->look_for_agents(); !looking) return looking.error();
   ::malloc_trim(0);  // loading parsed the kernel's whole BTF: tens of megabytes that are free again
   return daemon;
 }
@@ -61,6 +63,8 @@ void Daemon::open_monitor() {
   settings.texts.argv_bytes = config_.lifecycle.argv_bytes;
   settings.texts.total_bytes = config_.lineage.text_mib << 20;
   settings.least_alert = parse_severity(config_.detect.min_severity).value_or(Severity::info);
+  settings.agents = std::get<std::vector<std::string>>(parse_agents(config_.discovery.agents));
+  settings.agents_per_uid = static_cast<std::uint32_t>(config_.discovery.per_uid);
   settings.reconcile_every = std::chrono::seconds(config_.lineage.reconcile_seconds);
   settings_ = settings;
   monitor_ = std::make_unique<Monitor>(std::move(settings));
@@ -90,6 +94,13 @@ Status Daemon::open_kernel() {
   });
   family_->set_watching(false);
   return tested;
+}
+
+Status Daemon::look_for_agents() {
+  std::vector<std::uint64_t> names;
+  for (const std::string& agent : settings_.agents) names.push_back(name_hash(agent));
+  input(TimePassed{boot_ns()});  // makes rows ready first
+  return kernel_->look_for(names);
 }
 
 Status Daemon::open_sinks() {

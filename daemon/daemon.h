@@ -49,6 +49,7 @@ class Daemon {
   Status open_control();
   void open_monitor();
   Status wire_loop();
+  Status look_for_agents();
 
   // events → right
   void take_record(Event event);

@@ -117,8 +117,10 @@ void Daemon::carry_out(const Plan& plan) {
                  },
                  [this](const AdoptPlan& adopt) { complete_later(kernel_->adopt(adopt)); },
                  [this](const ReconcilePlan&) { complete_later(kernel_->reconcile()); },
+                 [this](const SparePlan& spare) { kernel_->spare(spare); },
                  [this](const StandbyPlan& standby) {
                    family_->set_watching(standby.watching);
+                   input(TimePassed{boot_ns()});  // so that what came too early can be dated
                    publish_probes();
                  },
              },

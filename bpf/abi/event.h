@@ -49,6 +49,7 @@ struct aa_header {
   __u8 comm[AA_COMM_LEN];
 };
 
+#define AA_HEADER_DISCOVERED 2u     /* exec: it started the target in `slot`, by its name */
 #define AA_HEADER_PARENT_CURRENT 1u /* parent_* is the current parent: the process is older than our observation */
 
 /* fork, refused, adopted: the header is the parent's for FORK and REFUSED, the process's own for ADOPTED. */

@@ -36,6 +36,13 @@ struct Config {
     bool operator==(const Detect&) const = default;
   } detect;
 
+  struct Discovery {
+    std::string agents =
+        "claude, codex, copilot, gemini, cursor-agent, windsurf, aider, goose, opencode, amp, crush, qwen, ollama";
+    std::uint64_t per_uid = 16;
+    bool operator==(const Discovery&) const = default;
+  } discovery;
+
   struct Jsonl {
     std::string path;  // "" = off
     bool operator==(const Jsonl&) const = default;

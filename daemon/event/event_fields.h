@@ -38,9 +38,9 @@ void fields(A& archive, ForkBody& value) {
 template <class A>
 void fields(A& archive, ExecBody& value) {
   auto& [filename, argv, cwd, interpreter, result, argv_truncated, argv_unreadable, memfd, deleted, exe_truncated,
-         cwd_truncated, cwd_deleted, filename_truncated, interpreter_truncated] = value;
+         cwd_truncated, cwd_deleted, filename_truncated, interpreter_truncated, discovered] = value;
   archive(filename, argv, cwd, interpreter, result, argv_truncated, argv_unreadable, memfd, deleted, exe_truncated,
-          cwd_truncated, cwd_deleted, filename_truncated, interpreter_truncated);
+          cwd_truncated, cwd_deleted, filename_truncated, interpreter_truncated, discovered);
 }
 
 template <class A>

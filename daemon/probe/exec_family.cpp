@@ -182,6 +182,15 @@ int ExecFamily::scan_link_fd() const {
 volatile aa_scan& ExecFamily::scan() const {
   return *reinterpret_cast<aa_scan*>(&skeleton_->bss->aa_scan_state);
 }
+int ExecFamily::names_fd() const {
+  return bpf_map__fd(skeleton_->maps.aa_names);
+}
+int ExecFamily::spares_fd() const {
+  return bpf_map__fd(skeleton_->maps.aa_spares);
+}
+void ExecFamily::set_discovering(std::uint32_t names) {
+  __atomic_store_n(&skeleton_->bss->aa_discovering, names, __ATOMIC_SEQ_CST);
+}
 void ExecFamily::set_enrolling(bool on) {
   __atomic_store_n(&skeleton_->bss->aa_enrolling, on ? 1u : 0u, __ATOMIC_SEQ_CST);
 }

@@ -43,6 +43,9 @@ class ExecFamily {
   int scan_link_fd() const;
   volatile aa_scan& scan() const;
   void set_enrolling(bool on);
+  int names_fd() const;
+  int spares_fd() const;
+  void set_discovering(std::uint32_t names);  // 0: nothing is looked at
 
   // The raw syscall program rests while nothing is watched: it would slow every system call of the machine.
   void set_watching(bool on);

@@ -160,6 +160,26 @@ void KernelState::open_slot(const EnrolPlan& plan) {
   __atomic_store_n(&row.active, 1u, __ATOMIC_SEQ_CST);
 }
 
+// Not active yet: the kernel makes it so when it takes it.
+void KernelState::spare(const SparePlan& plan) {
+  aa_target& row = targets_[AA_SLOT_ROW(plan.slot)];
+  std::memset(&row, 0, sizeof(row));
+  row.tls_level = static_cast<std::uint32_t>(TlsLevel::redacted);
+  row.limit = plan.limit;
+  __atomic_store_n(&row.slot, plan.slot, __ATOMIC_SEQ_CST);
+  bpf_map_update_elem(family_.spares_fd(), nullptr, &plan.slot, BPF_ANY);  // cannot be full: it holds every row
+}
+
+Status KernelState::look_for(const std::vector<std::uint64_t>& names) {
+  for (const std::uint64_t name : names) {
+    const std::uint32_t one = 1;
+    if (bpf_map_update_elem(family_.names_fd(), &name, &one, BPF_ANY) != 0)
+      return Error{"tell the kernel which agents to look for", errno, ""};
+  }
+  family_.set_discovering(static_cast<std::uint32_t>(names.size()));
+  return Done{};
+}
+
 void KernelState::close_slot(std::uint32_t slot) {
   __atomic_store_n(&targets_[AA_SLOT_ROW(slot)].active, 0u, __ATOMIC_SEQ_CST);
   (void)scan_until_still({AA_SCAN_SWEEP, 0, 0, slot});  // what it could not sweep is stale by its generation
@@ -325,7 +345,7 @@ aa_ledger_row KernelState::ledger_row(std::uint32_t cause) const {
 
 KernelCounts KernelState::counts() const {
   constexpr std::array<const char*, AA_CAUSES> kCauses = {"attempt",    "ring-full", "scratch", "watched-full",
-                                                          "share-full", "adopt-cut", nullptr,   nullptr};
+                                                          "share-full", "adopt-cut", nullptr,   "no-spare"};
   KernelCounts counts;
   counts.boot_ns = boot_ns();
   for (std::uint32_t cause = 0; cause < AA_CAUSES; ++cause) {

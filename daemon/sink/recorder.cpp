@@ -39,7 +39,7 @@ void Recorder::take(const Input& input) {
 
 bool Recorder::settle() {
   file_->seal(bytes_);
-  if (file_->counts().write_errors > 0) trouble_ = "the file cannot be written";
+  if (file_->counts().write_errors.count > 0) trouble_ = "the file cannot be written";
   if (bytes_ - file_->acknowledged() > kWaitingMax) trouble_ = "the disk does not follow";
   return trouble_.empty();
 }

@@ -27,11 +27,12 @@ void fields(A& archive, TextBudget::Limits& value) {
 
 template <class A>
 void fields(A& archive, Monitor::Settings& value) {
-  auto& [boot_id, offset, watched_limit, share, lineage, texts, keep_targets, reconcile_every, least_alert, standby] =
-      value;
+  auto& [boot_id, offset, watched_limit, share, lineage, texts, keep_targets, reconcile_every, least_alert, agents,
+         agents_per_uid, standby] = value;
   archive(boot_id, offset, watched_limit, share, lineage, texts, keep_targets);
   fields(archive, reconcile_every);
   archive.choice(least_alert, 3);
+  archive(agents, agents_per_uid);
   fields(archive, standby);
 }
 

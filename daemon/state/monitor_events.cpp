@@ -46,6 +46,7 @@ void Monitor::Impl::take(Step& step, Event event) {
     it->second.held.push_back(std::move(event));
     return;
   }
+  if (take_discovered(step, event)) return;
   handle_record(step, std::move(event));
 }
 

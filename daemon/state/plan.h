@@ -89,12 +89,18 @@ struct AdoptPlan {
 // Compare lineage with the kernel's living processes.
 struct ReconcilePlan {};
 
+// Make a row ready for a target that the kernel starts by itself (discovery).
+struct SparePlan {
+  std::uint32_t slot = 0;
+  std::uint32_t limit = 0;  // share of the watched set
+};
+
 // Programs that rest while nothing is watched: wake them (true) or let them rest.
 struct StandbyPlan {
   bool watching = false;
 };
 
-using Plan = std::variant<EnrolPlan, ReleasePlan, AdoptPlan, ReconcilePlan, StandbyPlan>;
+using Plan = std::variant<EnrolPlan, ReleasePlan, AdoptPlan, ReconcilePlan, StandbyPlan, SparePlan>;
 
 // ---- completions
 // -------------------------------------------------------------------------------------------------------
