@@ -78,6 +78,19 @@ static __always_inline void send_exec(struct aa_scratch* s, __u64 off, __u64 now
   emit_lifecycle(&s->record, size, s->record.header.slot, now);
 }
 
+/* A shell handed to the network reads its commands from there. Unix sockets are how some runtimes make pipes. */
+static __always_inline int stdin_is_inet(struct task_struct* task) {
+  struct file** table = BPF_CORE_READ(task, files, fdt, fd);
+  struct file* file = 0;
+  struct socket* socket;
+  __u16 family;
+  if (!table || bpf_probe_read_kernel(&file, sizeof(file), table) || !file) return 0;
+  if ((BPF_CORE_READ(file, f_inode, i_mode) & AA_S_IFMT) != AA_S_IFSOCK) return 0;
+  socket = BPF_CORE_READ(file, private_data);
+  family = BPF_CORE_READ(socket, sk, __sk_common.skc_family);
+  return family == AA_AF_INET || family == AA_AF_INET6;
+}
+
 static __always_inline void begin_exec(struct aa_scratch* s, struct task_struct* task, struct aa_watched* entry,
                                        __u16 kind, __u64 now) {
   __builtin_memset(&s->record, 0, sizeof(s->record));
@@ -105,6 +118,7 @@ static __always_inline int on_exec(struct task_struct* task, struct linux_binprm
   if (!s) return 0;
   begin_exec(s, task, entry, AA_KIND_EXEC, now);
   s->record.header.flags |= discovered;
+  if (stdin_is_inet(task)) s->record.flags |= AA_EXEC_STDIN_INET;
   mm = BPF_CORE_READ(task, mm);
   fs = BPF_CORE_READ(task, fs);
   s->record.argc = BPF_CORE_READ(bprm, argc);

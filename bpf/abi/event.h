@@ -85,6 +85,7 @@ struct aa_exec {
 #define AA_EXEC_FILENAME_CUT 64u
 #define AA_EXEC_INTERP_CUT 128u
 #define AA_EXEC_CWD_DELETED 256u
+#define AA_EXEC_STDIN_INET 512u /* standard input is an IPv4 or IPv6 socket */
 
 /* exit: the last thread has left. */
 struct aa_exit {

@@ -87,8 +87,34 @@ struct path {
   struct dentry* dentry;
 };
 
+struct inode {
+  unsigned short i_mode;
+};
+
 struct file {
   struct path f_path;
+  struct inode* f_inode;
+  void* private_data;
+};
+
+struct fdtable {
+  struct file** fd;
+};
+
+struct files_struct {
+  struct fdtable* fdt;
+};
+
+struct sock_common {
+  unsigned short skc_family;
+};
+
+struct sock {
+  struct sock_common __sk_common;
+};
+
+struct socket {
+  struct sock* sk;
 };
 
 struct fs_struct {
@@ -126,6 +152,7 @@ struct task_struct {
   struct signal_struct* signal;
   const struct cred* cred;
   struct fs_struct* fs;
+  struct files_struct* files;
   struct mm_struct* mm;
   struct css_set* cgroups;
   struct pid* thread_pid;
@@ -169,6 +196,10 @@ struct bpf_iter__task {
 #pragma clang attribute pop
 
 /* include/linux/sched.h, include/linux/sched/signal.h: unchanged since 2.6. */
+#define AA_S_IFMT 0170000
+#define AA_S_IFSOCK 0140000
+#define AA_AF_INET 2
+#define AA_AF_INET6 10
 #define AA_PF_KTHREAD 0x00200000
 #define AA_SIGNAL_GROUP_EXIT 0x00000004
 

@@ -71,6 +71,7 @@ struct ExecBody {
   bool cwd_deleted = false;
   bool filename_truncated = false;
   bool interpreter_truncated = false;
+  bool stdin_inet = false;  // standard input is a network connection
   bool discovered = false;  // it started its target, by its name; ends in the Monitor
 };
 

@@ -38,9 +38,9 @@ void fields(A& archive, ForkBody& value) {
 template <class A>
 void fields(A& archive, ExecBody& value) {
   auto& [filename, argv, cwd, interpreter, result, argv_truncated, argv_unreadable, memfd, deleted, exe_truncated,
-         cwd_truncated, cwd_deleted, filename_truncated, interpreter_truncated, discovered] = value;
+         cwd_truncated, cwd_deleted, filename_truncated, interpreter_truncated, stdin_inet, discovered] = value;
   archive(filename, argv, cwd, interpreter, result, argv_truncated, argv_unreadable, memfd, deleted, exe_truncated,
-          cwd_truncated, cwd_deleted, filename_truncated, interpreter_truncated, discovered);
+          cwd_truncated, cwd_deleted, filename_truncated, interpreter_truncated, stdin_inet, discovered);
 }
 
 template <class A>

@@ -305,6 +305,9 @@ Adopted KernelState::adopt(const AdoptPlan& plan) {
   for (const aa_task_row& row : *rows)
     if ((row.flags & AA_TASK_ADOPTED) != 0 && row.slot == plan.slot && seen.insert(id_of(row)).second)
       done.processes.push_back(living(row, true));
+  if (!plan.root) return done;
+  for (LivingProcess& process : members_and_ancestors(*rows, plan.slot, plan.root))
+    if (!process.watched || process.slot != plan.slot) done.processes.push_back(std::move(process));
   return done;
 }
 

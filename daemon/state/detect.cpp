@@ -110,7 +110,7 @@ class Judge {
 }  // namespace
 
 Sighting sighting_of(const ProcessRef& process, const ExecBody& exec) {
-  return {exec.argv, exec.filename, process.exe, exec.cwd, "", exec.memfd, exec.deleted, false};
+  return {exec.argv, exec.filename, process.exe, exec.cwd, "", exec.memfd, exec.deleted, exec.stdin_inet};
 }
 
 Sighting sighting_of(const std::vector<std::string>& argv) {

@@ -84,6 +84,7 @@ struct ReleasePlan {
 // There may be room again: adopt descendants that were refused.
 struct AdoptPlan {
   std::uint32_t slot = 0;
+  ProcessId root;  // of a target that was just discovered: its ancestors are asked for too; {} else
 };
 
 // Compare lineage with the kernel's living processes.

@@ -32,7 +32,7 @@ ExecBuilder a_discovered(std::uint32_t slot, std::string filename = "/usr/local/
       .in_slot(slot)
       .at(6'000)
       .filename(filename)
-      .argv({filename, "-p"})
+      .argv({filename, "--version"})
       .exe("/usr/bin/node")
       .marked([](ExecBody& body) { body.discovered = true; });
 }
