@@ -35,8 +35,8 @@ class Monitor {
     std::size_t keep_exited_targets = 256;
     std::chrono::nanoseconds reconcile_every = std::chrono::seconds(60);
     Severity least_alert = Severity::info;  // of what the detector says of an exec
-    std::vector<std::string> agents;  // discovery: names, or paths with * and ?; none: no discovery
-    std::uint32_t agents_per_uid = 16;  // discovered targets of one user at once
+    std::vector<std::string> agents;        // discovery: names, or paths with * and ?; none: no discovery
+    std::uint32_t agents_per_uid = 16;      // discovered targets of one user at once
     std::chrono::nanoseconds standby_after = std::chrono::seconds(5);
   };
 

@@ -10,6 +10,7 @@ import unittest
 import tree
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+LISTED = re.compile(r"^ +(?:-\w,)?(--[a-z][a-z-]*)", re.MULTILINE)  # not those of other programs in examples
 VERB = re.compile(r"^  ([a-z]+) ", re.MULTILINE)
 
 
@@ -40,7 +41,7 @@ class Man(unittest.TestCase):
 
     def test_daemon(self):
         """man: aa-ebpfd(8) has every option of the daemon, and no other"""
-        self.assertEqual(set(OPTION.findall(plain("aa-ebpfd.8"))), set(OPTION.findall(help_of(self.daemon))))
+        self.assertEqual(set(OPTION.findall(plain("aa-ebpfd.8"))), set(LISTED.findall(help_of(self.daemon))))
 
     def test_aactl(self):
         """man: aactl(1) has every verb and option of aactl, and no other"""

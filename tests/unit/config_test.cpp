@@ -87,7 +87,8 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
       "[lifecycle]\nring_kib = 16\nargv_bytes = 0\nhooks = \"raw_tp\"\n[watched]\nlimit = 100\nshare = 100\n[lineage]\n"
       "keep_exited_seconds = 5\nkeep_exited_count = 6\ntext_mib = 8\nreconcile_seconds = 7\n[jsonl]\npath = "
       "\"/var/log/x\"\n"
-      "[log]\nlevel = \"debug\"\n[detect]\nmin_severity = \"warning\"\n[discovery]\nagents = \"a, /b/*/c\"\nper_uid = 3\n");
+      "[log]\nlevel = \"debug\"\n[detect]\nmin_severity = \"warning\"\n[discovery]\nagents = \"a, /b/*/c\"\nper_uid = "
+      "3\n");
   CHECK(config.detect.min_severity == "warning");
   CHECK(config.discovery == Config::Discovery{"a, /b/*/c", 3});
   CHECK(config.lifecycle == Config::Lifecycle{16, 0, "raw_tp"});
