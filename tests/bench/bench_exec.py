@@ -36,6 +36,7 @@ def timed(command):
 class Bench:
     def __init__(self, count, folder):
         self.count, self.log = count, str(folder / "log")
+        (folder / "log").touch()  # workers append
         self.file = folder / "events.jsonl"
         self.lost = self.told = self.expected = 0
         snoops = [command for command in SNOOPS if shutil.which(command[0])]

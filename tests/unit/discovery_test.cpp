@@ -33,7 +33,7 @@ ExecBuilder a_discovered(std::uint32_t slot, std::string filename = "/usr/local/
       .at(6'000)
       .filename(filename)
       .argv({filename, "--version"})
-      .exe("/usr/bin/node")
+      .exe(filename)
       .marked([](ExecBody& body) { body.discovered = true; });
 }
 
