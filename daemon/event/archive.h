@@ -63,7 +63,7 @@ class ArchiveWriter {
   template <class... T>
   void put(std::variant<T...>& value) {
     put_number(value.index());
-    std::visit([this](auto& held) { put(held); }, value);
+    std::visit([this](auto& held) { this->put(held); }, value);
   }
   template <class T>
   requires std::is_class_v<T>

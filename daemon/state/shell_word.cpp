@@ -61,7 +61,9 @@ std::vector<std::string> brace_words(std::string text) {
     std::string inner = text.substr(open + 1, close - open - 1);
     for (std::size_t begin = 0;;) {
       const std::size_t comma = inner.find(kBraceComma, begin);
-      out.push_back(before + inner.substr(begin, comma - begin) + after);
+      std::string word = before;
+      word.append(inner, begin, comma == std::string::npos ? comma : comma - begin).append(after);
+      out.push_back(std::move(word));
       if (comma == std::string::npos) break;
       begin = comma + 1;
     }
@@ -90,7 +92,9 @@ std::string literal_output(const Stage& stage) {
   for (std::size_t i = 1; i < words.size(); ++i) {
     const bool option = i == 1 && words[i].text.starts_with("-") && words[i].text.size() <= 3;
     const bool format = i == 1 && words[0].text == "printf" && words[i].text.starts_with("%");
-    if (!option && !format) said += (said.empty() ? "" : " ") + words[i].text;
+    if (option || format) continue;
+    if (!said.empty()) said += ' ';
+    said += words[i].text;
   }
   return unescaped(said);
 }
