@@ -36,8 +36,9 @@ static __always_inline int on_fork(struct task_struct* parent, struct task_struc
   owner = watched_now(parent);
   if (!owner) return 0;
 
-  now = bpf_ktime_get_boot_ns();
   entry.start_ns = BPF_CORE_READ(child, start_boottime);
+  if (watched_entry(child_tgid, entry.start_ns)) return 0; /* a scan was quicker: it is told as adopted */
+  now = bpf_ktime_get_boot_ns();
   entry.parent_tgid = parent_tgid;
   entry.parent_start_ns = owner->start_ns;
   entry.slot = owner->slot;
@@ -49,12 +50,10 @@ static __always_inline int on_fork(struct task_struct* parent, struct task_struc
   record.child_start_ns = entry.start_ns;
   record.child_tgid = child_tgid;
   record.child_ns_tgid = ns_tgid_of(child);
-  if (!watched_entry(child_tgid, entry.start_ns)) { /* a scan may have been quicker */
-    if (watched_insert(child_tgid, &entry, 1))
-      record.header.kind = AA_KIND_REFUSED;
-    else
-      follow_parent(child_tgid, owner, entry.slot);
-  }
+  if (watched_insert(child_tgid, &entry, 1))
+    record.header.kind = AA_KIND_REFUSED;
+  else
+    follow_parent(child_tgid, owner, entry.slot);
   emit_lifecycle(&record, sizeof(record), entry.slot, now);
   return 0;
 }
