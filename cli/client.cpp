@@ -196,6 +196,7 @@ std::vector<json> Client::targets() {
 
 json Client::detect(const std::vector<std::string>& argv) {
   std::vector<std::string> text;
+  text.reserve(argv.size());
   for (const std::string& argument : argv) text.push_back(to_bus_string(argument));
   auto [detect_class, severity, rule] =
       bus_->call<std::string, std::string, std::string>(kManager, "TestCommand", text);

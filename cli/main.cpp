@@ -10,7 +10,6 @@
 
 namespace {
 
-using aa::Client;
 using aa::Failure;
 
 constexpr const char* kAbout =
