@@ -97,10 +97,8 @@ Status Daemon::open_kernel() {
 }
 
 Status Daemon::look_for_agents() {
-  std::vector<std::uint64_t> names;
-  for (const std::string& agent : settings_.agents) names.push_back(name_hash(agent));
   input(TimePassed{boot_ns()});  // makes rows ready first
-  return kernel_->look_for(names);
+  return kernel_->look_for(settings_.agents);
 }
 
 Status Daemon::open_sinks() {

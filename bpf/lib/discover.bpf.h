@@ -22,8 +22,10 @@ struct {
   __uint(value_size, sizeof(__u32));
 } aa_spares SEC(".maps");
 
-/* Hashes the last component of each string in text[0 .. len); true when one of the first `words` is listed. */
-static __noinline int names_listed(struct aa_scratch* s, __u32 len, __u32 words) {
+/* Hashes the last component of each string in text[0 .. len); true when one of the first `words` is listed. Not static:
+ * the verifier then walks the loop once, for any arguments, and not for each call with what it knows there. */
+__noinline int names_listed(__u32 len, __u32 words) {
+  struct aa_scratch* s = scratch_of(AA_SCRATCH_EXEC);
   __u64 hash = AA_NAME_HASH_START;
   __u32 i;
   if (!s) return 0;
@@ -46,20 +48,19 @@ static __noinline int names_listed(struct aa_scratch* s, __u32 len, __u32 words)
 }
 
 static __always_inline int is_listed(struct task_struct* task, struct linux_binprm* bprm) {
-  __u32 row = bpf_get_smp_processor_id() * AA_SCRATCH_KINDS + AA_SCRATCH_EXEC;
-  struct aa_scratch* s = bpf_map_lookup_elem(&aa_scratch, &row);
+  struct aa_scratch* s = scratch_of(AA_SCRATCH_EXEC);
   struct mm_struct* mm = BPF_CORE_READ(task, mm);
   __u64 start, len;
   long got;
   if (!s) return 0;
   got = bpf_probe_read_kernel_str(s->text, AA_DISCOVER_TEXT, BPF_CORE_READ(bprm, filename));
-  if (got > 0 && names_listed(s, got, 1)) return 1;
+  if (got > 0 && names_listed(got, 1)) return 1;
   start = BPF_CORE_READ(mm, arg_start);
   len = BPF_CORE_READ(mm, arg_end) - start;
   if (len >= AA_DISCOVER_TEXT) len = AA_DISCOVER_TEXT - 1;
   asm volatile("%0 &= 0x1ff" : "+r"(len)); /* for the verifier, which may have lost the bound */
   if (!len || bpf_probe_read_user(s->text, len, (void*)start)) return 0;
-  return names_listed(s, len, 3);
+  return names_listed(len, 3);
 }
 
 /* The new target's entry, 0 when the program is not listed or there is no room. */

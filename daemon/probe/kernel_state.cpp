@@ -39,6 +39,14 @@ ProcessId id_of(const aa_task_row& row) {
   return {row.tgid, row.start_ns};
 }
 
+// Of a path's last component, as names_listed() computes it in the kernel (FNV-1a).
+std::uint64_t hash_of_last(std::string_view path) {
+  std::uint64_t hash = AA_NAME_HASH_START;
+  for (const char c : path.substr(path.rfind('/') + 1))
+    hash = (hash ^ static_cast<unsigned char>(c)) * AA_NAME_HASH_FACTOR;
+  return hash;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<KernelState>> KernelState::make(ExecFamily& family, CgroupNames& cgroups) {
@@ -170,13 +178,14 @@ void KernelState::spare(const SparePlan& plan) {
   bpf_map_update_elem(family_.spares_fd(), nullptr, &plan.slot, BPF_ANY);  // cannot be full: it holds every row
 }
 
-Status KernelState::look_for(const std::vector<std::uint64_t>& names) {
-  for (const std::uint64_t name : names) {
+Status KernelState::look_for(const std::vector<std::string>& agents) {
+  for (const std::string& agent : agents) {
+    const std::uint64_t hash = hash_of_last(agent);
     const std::uint32_t one = 1;
-    if (bpf_map_update_elem(family_.names_fd(), &name, &one, BPF_ANY) != 0)
+    if (bpf_map_update_elem(family_.names_fd(), &hash, &one, BPF_ANY) != 0)
       return Error{"tell the kernel which agents to look for", errno, ""};
   }
-  family_.set_discovering(static_cast<std::uint32_t>(names.size()));
+  family_.set_discovering(static_cast<std::uint32_t>(agents.size()));
   return Done{};
 }
 

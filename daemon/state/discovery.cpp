@@ -80,12 +80,6 @@ std::variant<std::vector<std::string>, std::string> parse_agents(std::string_vie
   }
 }
 
-std::uint64_t name_hash(std::string_view entry) {
-  std::uint64_t hash = 14695981039346656037ull;
-  for (const char c : last_of(entry)) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-  return hash;
-}
-
 std::optional<std::string> agent_of(const std::vector<std::string>& agents, const ProcessRef& process,
                                     const ExecBody& exec) {
   std::vector<std::string_view> ran = run_by(exec);

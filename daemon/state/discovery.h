@@ -23,9 +23,6 @@ inline constexpr std::string_view kShippedAgents =
 // path whose last component is a pattern (the kernel could not look for it).
 std::variant<std::vector<std::string>, std::string> parse_agents(std::string_view list);
 
-// FNV-1a of an entry's last component, as the kernel hashes it.
-std::uint64_t name_hash(std::string_view entry);
-
 // The name of the agent that was started: the program itself, the script an interpreter runs, `python -m NAME`,
 // `npx NAME`. An entry with "/" is about the path. nullopt: a listed word was an argument only.
 std::optional<std::string> agent_of(const std::vector<std::string>& agents, const ProcessRef& process,
