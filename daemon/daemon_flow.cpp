@@ -140,8 +140,7 @@ void Daemon::refresh_counts() {
   counts.ledger.push_back({"exec", "bad-record", source.bad, source.bad_first_ns, source.bad_last_ns});
   if (jsonl_) {
     const JsonlSink::Counts sink = jsonl_->counts();
-    for (const LossBody& loss : {sink.write_errors, sink.stalled})
-      counts.ledger.push_back({loss.family, loss.cause, loss.count, loss.first_boot_ns, loss.last_boot_ns});
+    counts.ledger.insert(counts.ledger.end(), {sink.write_errors, sink.stalled});
   }
   next_counts_ = !counts.slots.empty() ? boot_ns() + kCountsEveryNs : 0;
   input(std::move(counts));

@@ -7,6 +7,8 @@
 #include <map>
 #include <string>
 
+#include "state/discovery.h"
+
 namespace aa {
 
 struct Config {
@@ -37,8 +39,7 @@ struct Config {
   } detect;
 
   struct Discovery {
-    std::string agents =
-        "claude, codex, copilot, gemini, cursor-agent, windsurf, aider, goose, opencode, amp, crush, qwen, ollama";
+    std::string agents{kShippedAgents};
     std::uint64_t per_uid = 16;
     bool operator==(const Discovery&) const = default;
   } discovery;

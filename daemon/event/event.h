@@ -106,10 +106,12 @@ struct AlertBody {
 
 struct LossBody {
   std::string family;  // "exec"
-  std::string cause;   // "ring-full"
+  std::string cause;   // "ring-full", "scratch", "watched-full", "share-full", "recursion", "sink-stalled" …
   std::uint64_t count = 0;
   std::uint64_t first_boot_ns = 0;
   std::uint64_t last_boot_ns = 0;
+
+  bool operator==(const LossBody&) const = default;
 };
 
 struct GapBody {

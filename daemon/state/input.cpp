@@ -93,12 +93,6 @@ void fields(A& archive, Reconciled& value) {
 }
 
 template <class A>
-void fields(A& archive, LedgerRow& value) {
-  auto& [family, cause, count, first_boot_ns, last_boot_ns] = value;
-  archive(family, cause, count, first_boot_ns, last_boot_ns);
-}
-
-template <class A>
 void fields(A& archive, SlotCount& value) {
   auto& [slot, live, attempts, lost, refused] = value;
   archive(slot, live, attempts, lost, refused);

@@ -161,15 +161,9 @@ using Completion = std::variant<Enrolled, Released, Adopted, Reconciled>;
 // ---- what the kernel counted
 // --------------------------------------------------------------------------------------------
 
-struct LedgerRow {
-  std::string family;  // "exec"
-  std::string cause;  // "attempt", "ring-full", "scratch", "watched-full", "share-full", "recursion", "sink-stalled" …
-  std::uint64_t count = 0;  // since boot of the daemon
-  std::uint64_t first_boot_ns = 0;
-  std::uint64_t last_boot_ns = 0;
-
-  bool operator==(const LedgerRow&) const = default;
-};
+// A loss like one that is told, but its count is the sum since the daemon's start; cause "attempt" counts what was
+// asked.
+using LedgerRow = LossBody;
 
 struct SlotCount {
   std::uint32_t slot = 0;

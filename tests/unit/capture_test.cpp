@@ -9,28 +9,13 @@
 #include "sink/recorder.h"
 #include "source/replay_source.h"
 #include "support/catch.h"
+#include "support/scratch.h"
 #include "support/session.h"
 
 using namespace aa;
 using namespace aa::test;
 
 namespace {
-
-class Scratch {
- public:
-  Scratch() {
-    std::string name = std::filesystem::temp_directory_path() / "aa-capture-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 std::string read(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

@@ -12,8 +12,10 @@
 #include "config/load.h"
 #include "config/override.h"
 #include "support/catch.h"
+#include "support/scratch.h"
 
 using namespace aa;
+using aa::test::Scratch;
 
 namespace {
 
@@ -52,27 +54,6 @@ std::string contents(const std::string& path) {
   text << file.rdbuf();
   return text.str();
 }
-
-// A directory that is gone after the test.
-class Scratch {
- public:
-  Scratch() {
-    std::string name = std::filesystem::temp_directory_path() / "aa-config-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name) const { return path_ / name; }
-  std::string write(const std::string& name, std::string_view text) const {
-    std::ofstream(file(name)) << text;
-    return file(name);
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace
 
