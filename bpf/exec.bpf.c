@@ -3,6 +3,7 @@
  * Comes in: fork, exec and exit of every process. Goes out: lifecycle records of the watched ones, and the watched set
  * kept true. One body per event; a thin program for each way of attaching (tp_btf, and raw_tp where that is refused).
  */
+#include "lib/discover.bpf.h"
 #include "lib/record_text.bpf.h"
 #include "lib/scan.bpf.h"
 #include "lib/syscall.bpf.h"
@@ -35,8 +36,9 @@ static __always_inline int on_fork(struct task_struct* parent, struct task_struc
   owner = watched_now(parent);
   if (!owner) return 0;
 
-  now = bpf_ktime_get_boot_ns();
   entry.start_ns = BPF_CORE_READ(child, start_boottime);
+  if (watched_entry(child_tgid, entry.start_ns)) return 0; /* a scan was quicker: it is told as adopted */
+  now = bpf_ktime_get_boot_ns();
   entry.parent_tgid = parent_tgid;
   entry.parent_start_ns = owner->start_ns;
   entry.slot = owner->slot;
@@ -48,12 +50,10 @@ static __always_inline int on_fork(struct task_struct* parent, struct task_struc
   record.child_start_ns = entry.start_ns;
   record.child_tgid = child_tgid;
   record.child_ns_tgid = ns_tgid_of(child);
-  if (!watched_entry(child_tgid, entry.start_ns)) { /* a scan may have been quicker */
-    if (watched_insert(child_tgid, &entry, 1))
-      record.header.kind = AA_KIND_REFUSED;
-    else
-      follow_parent(child_tgid, owner, entry.slot);
-  }
+  if (watched_insert(child_tgid, &entry, 1))
+    record.header.kind = AA_KIND_REFUSED;
+  else
+    follow_parent(child_tgid, owner, entry.slot);
   emit_lifecycle(&record, sizeof(record), entry.slot, now);
   return 0;
 }
@@ -77,6 +77,19 @@ static __always_inline void send_exec(struct aa_scratch* s, __u64 off, __u64 now
   emit_lifecycle(&s->record, size, s->record.header.slot, now);
 }
 
+/* A shell handed to the network reads its commands from there. Unix sockets are how some runtimes make pipes. */
+static __always_inline int stdin_is_inet(struct task_struct* task) {
+  struct file** table = BPF_CORE_READ(task, files, fdt, fd);
+  struct file* file = 0;
+  struct socket* socket;
+  __u16 family;
+  if (!table || bpf_probe_read_kernel(&file, sizeof(file), table) || !file) return 0;
+  if ((BPF_CORE_READ(file, f_inode, i_mode) & AA_S_IFMT) != AA_S_IFSOCK) return 0;
+  socket = BPF_CORE_READ(file, private_data);
+  family = BPF_CORE_READ(socket, sk, __sk_common.skc_family);
+  return family == AA_AF_INET || family == AA_AF_INET6;
+}
+
 static __always_inline void begin_exec(struct aa_scratch* s, struct task_struct* task, struct aa_watched* entry,
                                        __u16 kind, __u64 now) {
   __builtin_memset(&s->record, 0, sizeof(s->record));
@@ -92,12 +105,19 @@ static __always_inline int on_exec(struct task_struct* task, struct linux_binprm
   struct path root = {}; /* none: to the mount namespace's, for a chroot must not rename a program */
   const char *filename, *interp;
   __u64 now, off;
+  __u32 discovered = 0;
+  if (!entry && aa_discovering) {
+    entry = discover(task, bprm);
+    discovered = AA_HEADER_DISCOVERED;
+  }
   if (!entry) return 0;
   now = bpf_ktime_get_boot_ns();
   __sync_fetch_and_add(&entry->image, 1); /* counted even when the record is lost: the next one says how many */
   s = scratch_or_count(AA_SCRATCH_EXEC, entry->slot, now);
   if (!s) return 0;
   begin_exec(s, task, entry, AA_KIND_EXEC, now);
+  s->record.header.flags |= discovered;
+  if (stdin_is_inet(task)) s->record.flags |= AA_EXEC_STDIN_INET;
   mm = BPF_CORE_READ(task, mm);
   fs = BPF_CORE_READ(task, fs);
   s->record.argc = BPF_CORE_READ(bprm, argc);

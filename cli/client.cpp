@@ -195,6 +195,31 @@ std::vector<json> Client::targets() {
   return targets;
 }
 
+json Client::detect(const std::vector<std::string>& argv) {
+  std::vector<std::string> text;
+  text.reserve(argv.size());
+  for (const std::string& argument : argv) text.push_back(to_bus_string(argument));
+  auto [detect_class, severity, rule] =
+      bus_->call<std::string, std::string, std::string>(kManager, "TestCommand", text);
+  return {{"class", detect_class}, {"severity", severity}, {"rule", rule}};
+}
+
+json Client::explain(std::uint32_t pid) {
+  auto [said] = bus_->call<Variants>(kManager, "Explain", pid);
+  json out = object_of(said);
+  using Family = sdbus::Struct<std::string, std::string, std::string>;
+  json families = json::array();
+  for (const Family& family : said.at("families").get<std::vector<Family>>())
+    families.push_back(
+        {{"family", std::get<0>(family)}, {"state", std::get<1>(family)}, {"reason", std::get<2>(family)}});
+  out["families"] = std::move(families);
+  return out;
+}
+
+std::string Client::events_file() {
+  return bus_->property<std::string>("EventsFile");
+}
+
 json Client::target(const std::string& id) {
   for (json& target : targets()) {
     if (target["id"] == id) return std::move(target);

@@ -59,7 +59,10 @@ class Client {
   nlohmann::json path_rules();  // {generation, rules: [{pattern, verdict, layer, ops, severity, category, target}]}
   std::uint64_t set_path_rules(const std::vector<PathRule>& rules);  // the running layer, whole; its generation
   nlohmann::json test_path(const std::string& path);                 // {verdict, rule}
-  nlohmann::json status();  // {version, config_file, boot_time_ns, probes: […], counters: {…}}
+  nlohmann::json detect(const std::vector<std::string>& argv);  // {class, severity, rule}, "" where nothing is said
+  nlohmann::json explain(std::uint32_t pid);  // as docs/dbus.md lists it; families as {family, state, reason}
+  std::string events_file();                  // "" when the daemon writes none
+  nlohmann::json status();                    // {version, config_file, boot_time_ns, probes: […], counters: {…}}
 
  private:
   struct Bus;

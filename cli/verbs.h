@@ -32,7 +32,12 @@ int unwatch(const Globals& globals, const std::vector<std::string>& targets);
 int targets(const Globals& globals);
 std::string targets_table(const std::vector<nlohmann::json>& targets, const Style& style);
 
-int events(const Globals& globals, const Client::Filter& filter);
+struct EventsOptions {
+  Client::Filter filter;
+  std::string since;  // "" from now on
+  bool follow = false;
+};
+int events(const Globals& globals, const EventsOptions& options);
 
 int tree(const Globals& globals, const std::string& pid_or_target);
 int ancestry(const Globals& globals, std::uint32_t pid);
@@ -41,6 +46,10 @@ int paths(const Globals& globals);
 int paths_set(const Globals& globals, const std::string& file);  // "-": standard input
 int paths_test(const Globals& globals, const std::string& path);
 
+int detect(const Globals& globals, const std::vector<std::string>& command);
+int explain(const Globals& globals, std::uint32_t pid);
+int stats(const Globals& globals);
+int doctor(const Globals& globals);
 int status(const Globals& globals);
 
 }  // namespace aa

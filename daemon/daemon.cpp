@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/notify.h"
 #include "sink/journal.h"
+#include "state/discovery.h"
 
 namespace aa {
 namespace {
@@ -58,11 +59,13 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
     if (Status sinks = daemon->open_sinks(); !sinks) return sinks.error();
   if (Status kernel = daemon->open_kernel(); !kernel) return kernel.error();
   if (options.list_probes) return daemon;
+  if (Status recording = daemon->open_recording(); !recording) return recording.error();
   daemon->publish_probes();
   daemon->open_rules();  // the kernel takes them in while the bus is opened
   if (Status control = daemon->open_control(); !control) return control.error();
   if (Status wired = daemon->wire_loop(); !wired) return wired.error();
   daemon->await_rules();
+  if (Status looking = daemon->look_for_agents(); !looking) return looking.error();
   ::malloc_trim(0);  // loading parsed the kernel's whole BTF: tens of megabytes that are free again
   return daemon;
 }
@@ -81,7 +84,11 @@ void Daemon::open_monitor() {
   settings.texts.total_bytes = config_.lineage.text_mib << 20;
   settings.sums_every = std::chrono::milliseconds(config_.file.interval_ms);
   settings.homes = user_homes();
+  settings.least_alert = parse_severity(config_.detect.min_severity).value_or(Severity::info);
+  settings.agents = std::get<std::vector<std::string>>(parse_agents(config_.discovery.agents));
+  settings.agents_per_uid = static_cast<std::uint32_t>(config_.discovery.per_uid);
   settings.reconcile_every = std::chrono::seconds(config_.lineage.reconcile_seconds);
+  settings_ = settings;
   monitor_ = std::make_unique<Monitor>(std::move(settings));
 }
 
@@ -89,6 +96,8 @@ Status Daemon::open_kernel() {
   ExecFamilySettings settings;
   settings.ring_bytes = static_cast<std::uint32_t>(config_.lifecycle.ring_kib * 1024);
   settings.argv_bytes = static_cast<std::uint32_t>(config_.lifecycle.argv_bytes);
+  if (config_.lifecycle.hooks == "tp_btf") settings.hooks = HookSet::tp_btf;
+  if (config_.lifecycle.hooks == "raw_tp") settings.hooks = HookSet::raw_tp;
   settings.watched_limit = static_cast<std::uint32_t>(config_.watched.limit);
   auto family = ExecFamily::make(settings);
   if (!family) return family.error();
@@ -148,7 +157,7 @@ void Daemon::open_rules() {
   SetPathRules command;
   command.layer = RuleLayer::file;
   command.rules = config_.paths.rules;
-  carry_on(monitor_->apply(std::move(command)));
+  input(std::move(command));
 }
 
 // Ready means judged: nothing shall be watched before the rules are in force. A path that cannot be opened in that time
@@ -163,7 +172,7 @@ void Daemon::await_rules() {
   }
   for (const RulesInForce& done : file_rules_->take()) {
     if (done.refusal) spdlog::error("the path rules are not in force: {}", done.refusal->sentence);
-    carry_on(monitor_->complete(done));
+    input(done);
   }
 }
 
@@ -171,6 +180,11 @@ std::vector<ProbeBody> Daemon::probes() const {
   std::vector<ProbeBody> probes = family_->states();
   for (ProbeBody& probe : files_->states()) probes.push_back(std::move(probe));
   return probes;
+}
+
+Status Daemon::look_for_agents() {
+  input(TimePassed{boot_ns()});  // makes rows ready first
+  return kernel_->look_for(settings_.agents);
 }
 
 Status Daemon::open_sinks() {
@@ -188,6 +202,21 @@ Status Daemon::open_sinks() {
     fan_out_.add(*jsonl_);
   }
   return Done{};
+}
+
+Status Daemon::open_recording() {
+  if (options_.record.empty()) return Done{};
+  auto recorder = Recorder::open(options_.record, settings_);
+  if (!recorder) return recorder.error();
+  recorder_ = std::move(*recorder);
+  return Done{};
+}
+
+// A capture with a hole would tell another story: it is given up whole, and lacks its end mark.
+void Daemon::settle_recording() {
+  if (!recorder_ || recorder_->settle()) return;
+  spdlog::error("the recording to {} is given up: {}", options_.record, recorder_->trouble());
+  recorder_.reset();
 }
 
 Status Daemon::open_control() {
@@ -222,7 +251,7 @@ Status Daemon::wire_loop() {
   }
   loop_->add_deadline([this] { return ring_armed_ ? std::nullopt : std::optional(quiet_until_); },
                       [this] { drain_now_ = true; });
-  loop_->add_deadline([this] { return monitor_->next_deadline(); }, [this] { carry_on(monitor_->on_time(boot_ns())); });
+  loop_->add_deadline([this] { return monitor_->next_deadline(); }, [this] { input(TimePassed{boot_ns()}); });
   loop_->add_deadline([this] { return next_counts_ == 0 ? std::nullopt : std::optional(next_counts_); },
                       [this] {
                         refresh_counts();
@@ -238,6 +267,14 @@ Status Daemon::wire_loop() {
                           spdlog::info("the bus is back, the name is owned again");
                         }
                       });
+  if (const auto every = notify::watchdog_ns()) {  // from the loop: what hangs is not alive
+    next_alive_ = boot_ns();
+    loop_->add_deadline([this] { return std::optional(next_alive_); },
+                        [this, every] {
+                          next_alive_ = boot_ns() + *every;
+                          notify::alive();
+                        });
+  }
   loop_->add_turn([this] { return bus_turn(); });
   loop_->add_turn([this] { return turn(); });
   return Done{};
@@ -255,6 +292,7 @@ Status Daemon::run() {
   notify::stopping();
   drain();
   settle();
+  if (recorder_) recorder_->finish();
   return ended;
 }
 
@@ -274,7 +312,7 @@ void Daemon::on_signal() {
 Control::House Daemon::house() {
   Control::House house;
   house.command = [this](Command command) {
-    carry_on(monitor_->apply(std::move(command)));
+    input(std::move(command));
     drain_now_ = true;
   };
   house.monitor = monitor_.get();
@@ -282,6 +320,7 @@ Control::House Daemon::house() {
   house.counters = [this] { return counters(); };
   house.version = AA_VERSION;
   house.config_file = options_.config_file;
+  house.events_file = config_.jsonl.path;
   house.boot_time_ns = static_cast<std::uint64_t>(realtime_offset_ns());
   house.self_pid = kernel_->self();
   return house;

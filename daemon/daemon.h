@@ -24,8 +24,10 @@
 #include "probe/self_test.h"
 #include "sink/fan_out.h"
 #include "sink/jsonl.h"
+#include "sink/recorder.h"
 #include "sink/subscribers.h"
 #include "source/bpf_source.h"
+#include "state/input.h"
 #include "state/monitor.h"
 
 namespace aa {
@@ -49,12 +51,16 @@ class Daemon {
   void open_rules();
   void await_rules();
   Status open_sinks();
+  Status open_recording();
+  void settle_recording();
   Status open_control();
   void open_monitor();
   Status wire_loop();
+  Status look_for_agents();
 
   // events → right
   void take_record(Event event);
+  void input(Input input);  // whatever goes into the Monitor: recorded if asked for, fed, and what came out carried on
   void carry_on(const Step& step);
   bool turn();  // drains what must be drained now and hands the turn's output to the sinks
   void drain();
@@ -95,7 +101,9 @@ class Daemon {
   std::unique_ptr<KernelState> kernel_;
   std::unique_ptr<SelfTest> self_test_;
   std::unique_ptr<BpfSource> source_;
+  Monitor::Settings settings_;
   std::unique_ptr<Monitor> monitor_;
+  std::unique_ptr<Recorder> recorder_;
   FanOut fan_out_;
   std::unique_ptr<JsonlSink> jsonl_;
   std::unique_ptr<Subscribers> subscribers_;
@@ -113,6 +121,7 @@ class Daemon {
   Control::Poll polled_;
   std::uint64_t bus_deadline_ = 0;
   std::uint64_t bus_retry_ = 0;
+  std::uint64_t next_alive_ = 0;  // when the service manager is told next that we are alive
   std::string status_;
 };
 

@@ -29,7 +29,12 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;  // clang 14 does not deduce
 
 void Daemon::take_record(Event event) {
   if (self_test_->saw(event)) return;
-  carry_on(monitor_->on_event(std::move(event)));
+  input(std::move(event));
+}
+
+void Daemon::input(Input input) {
+  if (recorder_) recorder_->take(input);
+  carry_on(feed(*monitor_, std::move(input)));
 }
 
 void Daemon::carry_on(const Step& step) {
@@ -60,7 +65,7 @@ void Daemon::drain() {
   while (!pending_.empty() && source_->reached(pending_.front().mark)) {
     Completion completion = std::move(pending_.front().completion);
     pending_.pop_front();
-    carry_on(monitor_->complete(std::move(completion)));
+    input(std::move(completion));
     completed = true;
   }
   if (completed) update_status();
@@ -72,6 +77,7 @@ void Daemon::drain() {
 // Hands the turn's output to the sinks, and listens to the ring again once it is quiet and released.
 void Daemon::settle() {
   if (subscribers_) subscribers_->flush();
+  settle_recording();
   if (jsonl_) {
     jsonl_->seal(source_->stamp());
     if (source_->unreleased()) give_up_on_disk();
@@ -117,12 +123,14 @@ void Daemon::carry_out(const Plan& plan) {
                  },
                  [this](const AdoptPlan& adopt) { complete_later(kernel_->adopt(adopt)); },
                  [this](const ReconcilePlan&) { complete_later(kernel_->reconcile()); },
+                 [this](const SparePlan& spare) { kernel_->spare(spare); },
                  [this](const StandbyPlan& standby) {
                    family_->set_watching(standby.watching);
                    if (const Status ring = source_->set_watching(standby.watching); !ring)
                      spdlog::error("file operations are not read: {}", ring.error().text());
                    else
                      files_->set_watching(standby.watching);
+                   input(TimePassed{boot_ns()});  // so that what came too early can be dated
                    publish_probes();
                  },
                  [this](const RulesPlan& rules) { file_rules_->put(rules); },
@@ -149,15 +157,14 @@ void Daemon::refresh_counts() {
   counts.ledger.push_back({"exec", "bad-record", source.bad, source.bad_first_ns, source.bad_last_ns});
   if (jsonl_) {
     const JsonlSink::Counts sink = jsonl_->counts();
-    for (const LossBody& loss : {sink.write_errors, sink.stalled})
-      counts.ledger.push_back({loss.family, loss.cause, loss.count, loss.first_boot_ns, loss.last_boot_ns});
+    counts.ledger.insert(counts.ledger.end(), {sink.write_errors, sink.stalled});
   }
   next_counts_ = !counts.slots.empty() ? boot_ns() + kCountsEveryNs : 0;
-  carry_on(monitor_->on_counts(counts));
+  input(std::move(counts));
 }
 
 void Daemon::publish_probes() {
-  for (ProbeBody& probe : probes()) carry_on(monitor_->on_probe(std::move(probe)));
+  for (ProbeBody& probe : probes()) input(std::move(probe));
 }
 
 }  // namespace aa

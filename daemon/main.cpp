@@ -11,6 +11,7 @@
 #include "config/path_rules_file.h"
 #include "daemon.h"
 #include "options.h"
+#include "source/replay_source.h"
 
 namespace aa {
 namespace {
@@ -61,10 +62,19 @@ void print_probes(const Daemon& daemon) {
   }
 }
 
+int replay(const std::string& path) {
+  if (Status replayed = replay_capture(path, STDOUT_FILENO); !replayed) {
+    std::cerr << "aa-ebpfd: " << replayed.error().text() << "\n";
+    return kExitFailed;
+  }
+  return 0;
+}
+
 int run(int argc, char** argv) {
   auto parsed = parse_options(argc, argv);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
   Options options = std::get<Options>(std::move(parsed));
+  if (!options.replay.empty()) return replay(options.replay);
   auto loaded = load(options);
   if (const int* status = std::get_if<int>(&loaded)) return *status;
   const Config config = std::get<Config>(std::move(loaded));

@@ -21,6 +21,11 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   app.add_flag("--print-config", options.print_config,
                "print the effective configuration and where it came from, and exit");
   app.add_flag("--list-probes", options.list_probes, "load and attach every program, print its state, and exit");
+  app.add_option("--record", options.record,
+                 "write everything that the state is made from to this new file, for --replay");
+  app.add_option("--replay", options.replay,
+                 "print the events of a recorded file (-: of standard input) as JSON Lines and exit; needs no "
+                 "privileges, watches nothing");
   app.add_flag("--foreground", options.foreground, "write every event to standard output as well");
   app.add_option("--output", options.output, "form of --foreground's output: jsonl")->check(CLI::IsMember({"jsonl"}));
   app.add_option("--ready-fd", options.ready_fd,

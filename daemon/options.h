@@ -16,7 +16,9 @@ inline constexpr int kExitUnable = 3;  // this kernel, or these privileges: star
 struct Options {
   std::string config_file;  // "" : the default file, which may be missing
   std::vector<std::string> set;
-  std::string bus;  // "" : the system bus
+  std::string record;  // "" : nothing is recorded
+  std::string replay;  // "" : not a replay
+  std::string bus;     // "" : the system bus
   std::string output = "jsonl";
   bool check_config = false;
   bool print_config = false;

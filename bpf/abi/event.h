@@ -52,6 +52,7 @@ struct aa_header {
   __u8 comm[AA_COMM_LEN];
 };
 
+#define AA_HEADER_DISCOVERED 2u     /* exec: it started the target in `slot`, by its name */
 #define AA_HEADER_PARENT_CURRENT 1u /* parent_* is the current parent: the process is older than our observation */
 
 /* fork, refused, adopted: the header is the parent's for FORK and REFUSED, the process's own for ADOPTED. */
@@ -87,6 +88,7 @@ struct aa_exec {
 #define AA_EXEC_FILENAME_CUT 64u
 #define AA_EXEC_INTERP_CUT 128u
 #define AA_EXEC_CWD_DELETED 256u
+#define AA_EXEC_STDIN_INET 512u /* standard input is an IPv4 or IPv6 socket */
 
 /* exit: the last thread has left. */
 struct aa_exit {

@@ -53,8 +53,16 @@ struct aa_target {
 #define AA_CAUSE_SHARE_FULL 4u   /* the same, because its target's share was used up */
 #define AA_CAUSE_ADOPT_CUT 5u    /* an exiting process had more children than one pass adopts: not a record */
 #define AA_CAUSE_SUM_FULL 6u     /* not a loss: a call that found no room among the sums became an event of its own */
-#define AA_CAUSE_UNSEEN 7u       /* an io_uring operation whose completion shows neither file nor result */
-#define AA_CAUSES 8u
+#define AA_CAUSE_NO_SPARE 7u     /* an agent was discovered, but no target row was ready: not a record */
+#define AA_CAUSE_UNSEEN 8u       /* an io_uring operation whose completion shows neither file nor result */
+#define AA_CAUSES 9u
+
+/* Discovery: names are known by the hash of a path's last component (FNV-1a), looked for in the filename and in the
+ * first three arguments, as far as so many bytes reach. */
+#define AA_DISCOVER_NAMES 256u
+#define AA_DISCOVER_TEXT 512u
+#define AA_NAME_HASH_START 14695981039346656037ull
+#define AA_NAME_HASH_FACTOR 1099511628211ull
 
 struct aa_ledger_row {
   __u64 count;

@@ -114,6 +114,7 @@ struct file {
   struct inode* f_inode;
   unsigned int f_flags;
   unsigned int f_mode;
+  void* private_data;
   file_ref_t f_ref; /* 6.13 and later */
 };
 
@@ -136,6 +137,18 @@ struct nsproxy {
 
 struct vm_area_struct {
   struct file* vm_file;
+};
+
+struct sock_common {
+  unsigned short skc_family;
+};
+
+struct sock {
+  struct sock_common __sk_common;
+};
+
+struct socket {
+  struct sock* sk;
 };
 
 struct fs_struct {
@@ -285,6 +298,10 @@ struct bpf_iter__task {
 #pragma clang attribute pop
 
 /* include/linux/sched.h, include/linux/sched/signal.h: unchanged since 2.6. */
+#define AA_S_IFMT 0170000
+#define AA_S_IFSOCK 0140000
+#define AA_AF_INET 2
+#define AA_AF_INET6 10
 #define AA_PF_KTHREAD 0x00200000
 #define AA_SIGNAL_GROUP_EXIT 0x00000004
 

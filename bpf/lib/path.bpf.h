@@ -13,7 +13,7 @@
 
 /* "/" and 2,047 one-letter components fill a path; mounts crossed come on top. */
 #define AA_WALK_STEPS 2112
-/* 5.10 has no bpf_loop; a bounded loop of this many steps loads quickly there. */
+/* Before 5.17 there is no bpf_loop; a bounded loop of this many steps loads quickly there. */
 #define AA_WALK_STEPS_UNROLLED 256
 
 static __always_inline struct mount* mount_of(struct vfsmount* mnt) {

@@ -33,16 +33,8 @@ static long walk_callback(__u32 index, struct aa_walk_context* context) {
   return walk_step(context->walk);
 }
 
-/* Walks from `path` to `root` (both copied out of the kernel). Afterwards walk->end tells how it ended and
- * walk->buffer[walk->off ..) holds the path, empty for the root itself. */
-static __noinline int walk_path(struct aa_walk* walk, struct path* path, struct path* root) {
-  if (!walk || !path || !root) return 0;
-  walk->dentry = (__u64)path->dentry;
-  walk->mount = (__u64)mount_of(path->mnt);
-  walk->root_dentry = (__u64)root->dentry;
-  walk->root_mount = (__u64)mount_of(root->mnt);
-  walk->off = AA_WALK_BUFFER;
-  walk->end = AA_WALK_RUNNING;
+static __noinline int walk_steps(struct aa_walk* walk) {
+  if (!walk) return 0;
   if (AA_HAS_BPF_LOOP) {
     struct aa_walk_context context = {walk};
     bpf_loop(AA_WALK_STEPS, walk_callback, &context, 0);
@@ -50,8 +42,20 @@ static __noinline int walk_path(struct aa_walk* walk, struct path* path, struct 
     for (int i = 0; i < AA_WALK_STEPS_UNROLLED; i++)
       if (walk_step(walk)) break;
   }
-  if (walk->end == AA_WALK_RUNNING) walk->end = AA_WALK_TOO_LONG;
   return 0;
+}
+
+/* Walks from `path` to `root` (both copied out of the kernel). Afterwards walk->end tells how it ended and
+ * walk->buffer[walk->off ..) holds the path, empty for the root itself. */
+static __always_inline void walk_path(struct aa_walk* walk, struct path* path, struct path* root) {
+  walk->dentry = (__u64)path->dentry;
+  walk->mount = (__u64)mount_of(path->mnt);
+  walk->root_dentry = (__u64)root->dentry;
+  walk->root_mount = (__u64)mount_of(root->mnt);
+  walk->off = AA_WALK_BUFFER;
+  walk->end = AA_WALK_RUNNING;
+  walk_steps(walk);
+  if (walk->end == AA_WALK_RUNNING) walk->end = AA_WALK_TOO_LONG;
 }
 
 /* How much of argv a record may carry, bytes. Set before load, at most AA_ARGV_LIMIT. */

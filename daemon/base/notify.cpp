@@ -41,4 +41,13 @@ void stopping() {
   send_or_drop("STOPPING=1");
 }
 
+std::optional<std::uint64_t> watchdog_ns() {
+  std::uint64_t microseconds = 0;
+  if (sd_watchdog_enabled(0, &microseconds) <= 0) return std::nullopt;
+  return microseconds * 1000 / 2;
+}
+void alive() {
+  send_or_drop("WATCHDOG=1");
+}
+
 }  // namespace aa::notify

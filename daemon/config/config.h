@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "state/discovery.h"
 #include "state/path_rules.h"
 
 namespace aa {
@@ -16,6 +17,7 @@ struct Config {
   struct Lifecycle {
     std::uint64_t ring_kib = 8192;
     std::uint64_t argv_bytes = 65'536;
+    std::string hooks = "auto";
     bool operator==(const Lifecycle&) const = default;
   } lifecycle;
 
@@ -47,6 +49,17 @@ struct Config {
     std::vector<PathRule> rules;  // what both say together, made when the configuration is loaded
     bool operator==(const Paths&) const = default;
   } paths;
+
+  struct Detect {
+    std::string min_severity = "info";
+    bool operator==(const Detect&) const = default;
+  } detect;
+
+  struct Discovery {
+    std::string agents{kShippedAgents};
+    std::uint64_t per_uid = 16;
+    bool operator==(const Discovery&) const = default;
+  } discovery;
 
   struct Jsonl {
     std::string path;  // "" = off

@@ -5,6 +5,8 @@
 #include <array>
 #include <bit>
 
+#include "state/discovery.h"
+
 namespace aa {
 namespace {
 
@@ -12,6 +14,14 @@ constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warnin
 
 constexpr std::array<std::string_view, 2> kReads = {"sum", "each"};
 constexpr std::array<std::string_view, 2> kOnOff = {"on", "off"};
+constexpr std::array<std::string_view, 3> kHookSets = {"auto", "tp_btf", "raw_tp"};
+constexpr std::array<std::string_view, 3> kSeverities = {"info", "warning", "critical"};
+
+std::optional<std::string> wrong_agents(const std::string& value) {
+  auto parsed = parse_agents(value);
+  if (auto* wrong = std::get_if<std::string>(&parsed)) return std::move(*wrong);
+  return std::nullopt;
+}
 
 constexpr std::array kKeys = {
     Key{"lifecycle", "ring_kib",
@@ -20,6 +30,8 @@ constexpr std::array kKeys = {
     Key{"lifecycle", "argv_bytes",
         IntegerKey{[](Config& c) -> std::uint64_t& { return c.lifecycle.argv_bytes; }, 0, 98'304}, Applies::restart,
         "How many bytes of a program's arguments are kept; longer ones are cut and marked."},
+    Key{"lifecycle", "hooks", TextKey{[](Config& c) -> std::string& { return c.lifecycle.hooks; }, kHookSets},
+        Applies::restart, "Which kind of kernel program sees them; auto: the first of these that the kernel takes."},
     Key{"watched", "limit", IntegerKey{[](Config& c) -> std::uint64_t& { return c.watched.limit; }, 16, 1'048'576},
         Applies::restart, "How many living processes can be watched at once, over all targets."},
     Key{"watched", "share", IntegerKey{[](Config& c) -> std::uint64_t& { return c.watched.share; }, 1, 1'048'576},
@@ -51,6 +63,14 @@ constexpr std::array kKeys = {
         Applies::restart, "Whether the shipped list of secrets is among the path rules."},
     Key{"paths", "file", TextKey{[](Config& c) -> std::string& { return c.paths.file; }, {}}, Applies::restart,
         "File with more path rules, one a line, in the form that aactl paths set reads; empty: there is none."},
+    Key{"detect", "min_severity", TextKey{[](Config& c) -> std::string& { return c.detect.min_severity; }, kSeverities},
+        Applies::restart, "Least severity of the alerts that the detector raises; every shell is an info."},
+    Key{"discovery", "agents", TextKey{[](Config& c) -> std::string& { return c.discovery.agents; }, {}, &wrong_agents},
+        Applies::restart,
+        "Programs that are watched as soon as they are started: names, or paths with patterns in their folders; empty: "
+        "none."},
+    Key{"discovery", "per_uid", IntegerKey{[](Config& c) -> std::uint64_t& { return c.discovery.per_uid; }, 1, 255},
+        Applies::restart, "How many discovered targets one user may have at once."},
     Key{"jsonl", "path", TextKey{[](Config& c) -> std::string& { return c.jsonl.path; }, {}}, Applies::restart,
         "File that every event is appended to as JSON Lines; empty: no such file is written."},
     Key{"log", "level", TextKey{[](Config& c) -> std::string& { return c.log.level; }, kLogLevels}, Applies::restart,
@@ -94,6 +114,7 @@ std::string Key::allowed() const {
            (integer->power_of_two ? ", a power of two" : "");
   }
   const auto& choices = std::get<TextKey>(type).choices;
+  if (std::get<TextKey>(type).wrong != nullptr) return "names with commas between them, at most 256";
   if (choices.empty()) return "an absolute path or empty";
   std::string out;
   for (const std::string_view choice : choices) out += (out.empty() ? "" : ", ") + quoted(choice);
@@ -134,6 +155,11 @@ std::optional<std::string> store(const Key& key, std::int64_t value, Config& con
 std::optional<std::string> store(const Key& key, const std::string& value, Config& config) {
   const auto* text = std::get_if<TextKey>(&key.type);
   if (text == nullptr) return wrong_type(key, "an integer", "a string");
+  if (text->wrong != nullptr) {
+    if (std::optional<std::string> wrong = text->wrong(value)) return wrong;
+    text->field(config) = value;
+    return std::nullopt;
+  }
   const bool fits = text->choices.empty()
                         ? (value.empty() || value.front() == '/') && value.find('\0') == std::string::npos
                         : std::find(text->choices.begin(), text->choices.end(), value) != text->choices.end();

@@ -25,7 +25,8 @@ struct IntegerKey {
 
 struct TextKey {
   std::string& (*field)(Config&);
-  std::span<const std::string_view> choices;  // empty: "" or an absolute path
+  std::span<const std::string_view> choices;                          // empty: "" or an absolute path
+  std::optional<std::string> (*wrong)(const std::string&) = nullptr;  // says what is wrong; null: the above holds
 };
 
 struct Key {

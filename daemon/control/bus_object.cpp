@@ -167,11 +167,18 @@ class Exported final : public BusObject, private Adaptors {
       pending->values(verdict.verdict, verdict.rule);
     });
   }
-  void TestCommand(sdbus::Result<std::string, std::string, std::string>&& result, std::vector<std::string>) override {
-    later("TestCommand", std::move(result));
+  void TestCommand(sdbus::Result<std::string, std::string, std::string>&& result,
+                   std::vector<std::string> argv) override {
+    using Answer = Pending<std::string, std::string, std::string>;
+    enter("TestCommand", std::move(result), [this, argv = std::move(argv)](const Caller&, const Answer& pending) {
+      const auto said = manager_.test_command(argv);
+      pending->values(said.detect_class, said.severity, said.rule);
+    });
   }
   void Reload(sdbus::Result<>&& result) override { later("Reload", std::move(result)); }
-  void Explain(sdbus::Result<Dict>&& result, std::uint32_t) override { later("Explain", std::move(result)); }
+  void Explain(sdbus::Result<Dict>&& result, std::uint32_t pid) override {
+    query("Explain", std::move(result), [this, pid] { return manager_.explain_process(pid); });
+  }
 
   std::string Version() override { return house_.version; }
   std::vector<ProbeRow> ProbeStates() override {
@@ -182,6 +189,7 @@ class Exported final : public BusObject, private Adaptors {
   }
   std::uint64_t PathFilterGeneration() override { return manager_.path_generation(); }
   std::string ConfigFile() override { return to_bus_string(house_.config_file); }
+  std::string EventsFile() override { return to_bus_string(house_.events_file); }
   std::uint64_t BootTime() override { return house_.boot_time_ns; }
 
   // ---- Lineage ----

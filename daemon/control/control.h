@@ -28,6 +28,7 @@ class Control {
     std::function<std::vector<std::pair<std::string, std::uint64_t>>()> counters;  // property Counters, sorted
     std::string version;
     std::string config_file;
+    std::string events_file;
     std::uint64_t boot_time_ns = 0;  // CLOCK_REALTIME at boot-time zero
     std::uint32_t self_pid = 0;
   };

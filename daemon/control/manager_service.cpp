@@ -1,7 +1,10 @@
 #include "control/manager_service.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -11,6 +14,8 @@
 #include "control/options.h"
 #include "control/pidfd.h"
 #include "control/refuse.h"
+#include "state/detect.h"
+#include "state/explain.h"
 #include "state/rules_text.h"
 
 namespace aa {
@@ -206,6 +211,41 @@ UniqueFd ManagerService::subscribe(const Dict& dict) const {
   auto stream = house_.subscribe(filter);
   if (!stream) throw Refused(fault_of(stream.error()), stream.error().text());
   return std::move(*stream);
+}
+
+ManagerService::Said ManagerService::test_command(const std::vector<std::string>& argv) const {
+  constexpr std::size_t kArgvMax = 1024 * 1024;
+  std::size_t bytes = 0;
+  for (const std::string& argument : argv) bytes += argument.size() + 1;
+  if (argv.empty()) refuse_value("argv is empty; give a command and its arguments");
+  if (bytes > kArgvMax) refuse_value("argv has " + std::to_string(bytes) + " bytes; at most 1048576 are looked at");
+  const Rule* rule = detect(sighting_of(argv), shipped_detect_table());
+  if (rule == nullptr) return {};
+  return {std::string(name_of(rule->detect_class)), std::string(name_of(rule->severity)), rule->name};
+}
+
+Dict ManagerService::explain_process(std::uint32_t pid) const {
+  if (pid == 0) refuse_value("pid 0 is no process; give the pid of a process");
+  (void)house_.counters();  // reads the kernel's counts: limits as they are now
+  Explanation said = explain(*house_.monitor, pid);
+  const bool lives = pid == house_.self_pid || ::kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH;
+  if (said.id.empty() && !lives)
+    throw Refused(Fault::no_such_process, "no process has the pid " + std::to_string(pid) + ", and none is remembered");
+  if (pid == house_.self_pid) said.reason = "it is this daemon, which does not watch itself";
+  std::vector<FamilyRow> families;
+  for (const FamilyState& family : said.families)
+    families.emplace_back(to_bus_string(family.family), family.state, to_bus_string(family.reason));
+  std::vector<std::string> limits;
+  for (const std::string& limit : said.limits) limits.push_back(to_bus_string(limit));
+  return {{"pid", sdbus::Variant{said.pid}},
+          {"id", sdbus::Variant{said.id}},
+          {"exe", sdbus::Variant{to_bus_string(said.exe)}},
+          {"observed", sdbus::Variant{said.observed}},
+          {"reason", sdbus::Variant{to_bus_string(said.reason)}},
+          {"target", sdbus::Variant{said.target}},
+          {"target_name", sdbus::Variant{to_bus_string(said.target_name)}},
+          {"families", sdbus::Variant{families}},
+          {"limits", sdbus::Variant{limits}}};
 }
 
 std::vector<ProbeRow> ManagerService::probe_states() const {

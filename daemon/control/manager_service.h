@@ -38,6 +38,15 @@ class ManagerService {
     std::string rule;
   };
   PathVerdict test_path(const std::string& path) const;
+  // What the detector would say of a command line; all empty: nothing. Refused: an empty argv, or more than 1 MiB.
+  struct Said {
+    std::string detect_class;
+    std::string severity;
+    std::string rule;
+  };
+  Said test_command(const std::vector<std::string>& argv) const;
+
+  Dict explain_process(std::uint32_t pid) const;  // refused: no such process
 
   std::vector<ProbeRow> probe_states() const;
   std::map<std::string, std::uint64_t> counters() const;

@@ -19,6 +19,9 @@ using ProcessRow = sdbus::Struct<std::string, std::string, std::uint64_t, std::u
 // (ssussta{sv}): id, name, root pid, source, state, live processes, more
 using TargetRow = sdbus::Struct<std::string, std::string, std::uint32_t, std::string, std::string, std::uint64_t, Dict>;
 
+// (sss): family, state, reason
+using FamilyRow = sdbus::Struct<std::string, std::string, std::string>;
+
 // (sssis): family, program, state, errno, reason
 using ProbeRow = sdbus::Struct<std::string, std::string, std::string, std::int32_t, std::string>;
 

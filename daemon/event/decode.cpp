@@ -146,6 +146,8 @@ Result<Event> decode_exec(const aa_header& header, std::span<const std::byte> re
   body.result = exec.result;
   body.argv_truncated = flag(AA_EXEC_ARGV_CUT) || exec.argv_total > exec.argv_len;
   body.argv_unreadable = flag(AA_EXEC_ARGV_FAULT);
+  body.discovered = (header.flags & AA_HEADER_DISCOVERED) != 0;
+  body.stdin_inet = flag(AA_EXEC_STDIN_INET);
   body.memfd = flag(AA_EXEC_MEMFD);
   body.deleted = flag(AA_EXEC_DELETED);
   body.exe_truncated = flag(AA_EXEC_EXE_CUT);

@@ -72,6 +72,8 @@ struct ExecBody {
   bool cwd_deleted = false;
   bool filename_truncated = false;
   bool interpreter_truncated = false;
+  bool stdin_inet = false;  // standard input is a network connection
+  bool discovered = false;  // it started its target, by its name; ends in the Monitor
 };
 
 struct ExitBody {
@@ -192,10 +194,12 @@ struct AlertBody {
 
 struct LossBody {
   std::string family;  // "exec"
-  std::string cause;   // "ring-full"
+  std::string cause;   // "ring-full", "scratch", "watched-full", "share-full", "recursion", "sink-stalled" …
   std::uint64_t count = 0;
   std::uint64_t first_boot_ns = 0;
   std::uint64_t last_boot_ns = 0;
+
+  bool operator==(const LossBody&) const = default;
 };
 
 struct GapBody {

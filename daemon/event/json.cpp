@@ -88,6 +88,7 @@ void append_body(JsonObject& event, std::string& out, const ExecBody& body) {
   if (!body.interpreter.empty()) object.bytes("interpreter", body.interpreter);
   object.boolean("memfd", body.memfd);
   object.boolean("deleted", body.deleted);
+  object.only_true("stdin_inet", body.stdin_inet);
   object.number("result", body.result);
   object.only_true("exe_truncated", body.exe_truncated);
   object.only_true("cwd_truncated", body.cwd_truncated);

@@ -4,7 +4,9 @@
 #include <bpf/btf.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "abi/filter.h"
 #include "exec.skel.h"
@@ -28,7 +30,7 @@ std::string hint_for(int error) {
     return "loading BPF needs root or CAP_BPF and CAP_PERFMON: start aa-ebpfd as root, outside a restricted container";
   if (error == ENOENT || error == ESRCH || error == EINVAL)
     return "this kernel lacks what the program needs; kernels from 5.10 with CONFIG_DEBUG_INFO_BTF are supported";
-  return "see the last lines of the log at level debug";
+  return "report it with this sentence and the kernel's version";
 }
 
 // Refusals; the rest (ENOMEM, EAGAIN, EINTR, EBUSY) may pass.
@@ -50,10 +52,10 @@ Result<std::unique_ptr<ExecFamily>> ExecFamily::make(const ExecFamilySettings& s
   if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0)
     return Error{"load the exec family: this kernel shows no BTF at /sys/kernel/btf/vmlinux", errno,
                  "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (all Debian kernels from 11 on are)", true};
-  LibbpfLog::capture();
+  keep_libbpf_log();
   std::unique_ptr<ExecFamily> family(new ExecFamily);
-  Status opened = family->open(settings, /*raw=*/false);
-  if (!opened) opened = family->open(settings, /*raw=*/true);
+  Status opened = family->open(settings, /*raw=*/settings.hooks == HookSet::raw_tp);
+  if (!opened && settings.hooks == HookSet::automatic) opened = family->open(settings, /*raw=*/true);
   if (!opened) return opened.error();
   if (Status attached = family->attach_all(); !attached) return attached.error();
   return family;
@@ -61,7 +63,7 @@ Result<std::unique_ptr<ExecFamily>> ExecFamily::make(const ExecFamilySettings& s
 
 Status ExecFamily::open(const ExecFamilySettings& settings, bool raw) {
   programs_.clear();
-  LibbpfLog::clear();
+  forget_libbpf_log();
   raw_ = raw;
   skeleton_.reset(open_for_kernel<exec_bpf>(&exec_bpf__create_skeleton, &exec_old_bpf::elf_bytes));
   if (!skeleton_) return Error{"open the exec family", errno, hint_for(errno)};
@@ -71,43 +73,40 @@ Status ExecFamily::open(const ExecFamilySettings& settings, bool raw) {
   bpf_map__set_max_entries(maps.aa_moves, settings.watched_limit);
   bpf_map__set_max_entries(maps.aa_scratch, static_cast<std::uint32_t>(libbpf_num_possible_cpus()) * 2);
   skeleton_->rodata->aa_argv_limit = settings.argv_bytes;
-  auto& progs = skeleton_->progs;
-  for (bpf_program* program : {progs.aa_fork, progs.aa_exec, progs.aa_exit, progs.aa_failed_exec})
-    bpf_program__set_autoload(program, !raw);
-  for (bpf_program* program : {progs.aa_fork_raw, progs.aa_exec_raw, progs.aa_exit_raw, progs.aa_failed_raw})
-    bpf_program__set_autoload(program, raw);
+  choose_programs();
   if (const int error = exec_bpf__load(skeleton_.get()); error != 0)
-    return Error{"load the exec family: " + LibbpfLog::last_line(), -error, hint_for(-error), is_lasting(-error)};
+    return Error{"load the exec family: " + reason_in(libbpf_log()), -error, hint_for(-error), is_lasting(-error)};
   return Done{};
 }
 
-Status ExecFamily::attach_all() {
+// One program for each event; the others are not even shown to the kernel.
+void ExecFamily::choose_programs() {
   const auto& progs = skeleton_->progs;
-  struct Row {
-    bpf_program* program;
-    const char* name;  // the same for both ways of attaching: it names what is seen, `hook` says how
-    bool rests;
-  };
-  const std::array<Row, 4> rows = raw_ ? std::array<Row, 4>{{{progs.aa_fork_raw, "aa_fork", false},
-                                                             {progs.aa_exec_raw, "aa_exec", false},
-                                                             {progs.aa_exit_raw, "aa_exit", false},
-                                                             {progs.aa_failed_raw, "aa_failed_exec", true}}}
-                                       : std::array<Row, 4>{{{progs.aa_fork, "aa_fork", false},
-                                                             {progs.aa_exec, "aa_exec", false},
-                                                             {progs.aa_exit, "aa_exit", false},
-                                                             {progs.aa_failed_exec, "aa_failed_exec", true}}};
-  for (const Row& row : rows) {
-    Program program{row.program, row.rests, nullptr, {}};
+  chosen_ = raw_ ? std::array{progs.aa_fork_raw, progs.aa_exec_raw, progs.aa_exit_raw, progs.aa_failed_raw}
+                 : std::array{progs.aa_fork, progs.aa_exec, progs.aa_exit, progs.aa_failed_exec};
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton_->obj) {
+    const bool wanted = std::find(chosen_.begin(), chosen_.end(), program) != chosen_.end();
+    bpf_program__set_autoload(program, wanted || program == progs.aa_scan);
+  }
+}
+
+Status ExecFamily::attach_all() {
+  // The same names for all ways of attaching: they name what is seen, `hook` says how.
+  const std::array<std::pair<const char*, bpf_program*>, 4> rows = {
+      {{"aa_fork", chosen_[0]}, {"aa_exec", chosen_[1]}, {"aa_exit", chosen_[2]}, {"aa_failed_exec", chosen_[3]}}};
+  for (const auto& [name, chosen] : rows) {
+    Program program{chosen, chosen == chosen_[3], nullptr, {}};
     program.state.family = "exec";
-    program.state.program = row.name;
-    program.state.hook = bpf_program__section_name(row.program);
+    program.state.program = name;
+    program.state.hook = bpf_program__section_name(chosen);
     attach(program);
     programs_.push_back(std::move(program));
   }
   for (const Program& program : programs_)
     if (program.state.state == ProbeState::failed && !program.rests)
       return Error{"attach " + program.state.hook, program.state.error_number, hint_for(program.state.error_number)};
-  scan_link_.reset(bpf_program__attach(progs.aa_scan));
+  scan_link_.reset(bpf_program__attach(skeleton_->progs.aa_scan));
   if (!scan_link_) return Error{"attach iter/task", errno, hint_for(errno)};
   return Done{};
 }
@@ -185,6 +184,15 @@ int ExecFamily::scan_link_fd() const {
 }
 volatile aa_scan& ExecFamily::scan() const {
   return *reinterpret_cast<aa_scan*>(&skeleton_->data_watch->aa_scan_state);
+}
+int ExecFamily::names_fd() const {
+  return bpf_map__fd(skeleton_->maps.aa_names);
+}
+int ExecFamily::spares_fd() const {
+  return bpf_map__fd(skeleton_->maps.aa_spares);
+}
+void ExecFamily::set_discovering(std::uint32_t names) {
+  __atomic_store_n(&skeleton_->bss->aa_discovering, names, __ATOMIC_SEQ_CST);
 }
 void ExecFamily::set_enrolling(bool on) {
   __atomic_store_n(&skeleton_->data_watch->aa_enrolling, on ? 1u : 0u, __ATOMIC_SEQ_CST);

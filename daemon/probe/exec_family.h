@@ -20,10 +20,13 @@ struct aa_scan;
 
 namespace aa {
 
+enum class HookSet { automatic, tp_btf, raw_tp };  // automatic: the first of these that the kernel takes
+
 struct ExecFamilySettings {
   std::uint32_t ring_bytes = 8u << 20;
   std::uint32_t argv_bytes = 64u << 10;
   std::uint32_t watched_limit = 65'536;
+  HookSet hooks = HookSet::automatic;
 };
 
 class ExecFamily {
@@ -42,6 +45,9 @@ class ExecFamily {
   int scan_link_fd() const;
   volatile aa_scan& scan() const;
   void set_enrolling(bool on);
+  int names_fd() const;
+  int spares_fd() const;
+  void set_discovering(std::uint32_t names);  // 0: nothing is looked at
 
   // The raw syscall program rests while nothing is watched: it would slow every system call of the machine.
   void set_watching(bool on);
@@ -58,12 +64,14 @@ class ExecFamily {
   struct Program;
   ExecFamily();
   Status open(const ExecFamilySettings& settings, bool raw);
+  void choose_programs();
   Status attach_all();
   void attach(Program& program);
 
   std::unique_ptr<exec_bpf, void (*)(exec_bpf*)> skeleton_;
   std::vector<Program> programs_;
   LinkPtr scan_link_;
+  std::array<bpf_program*, 4> chosen_{};  // fork, exec, exit, failed exec
   bool raw_ = false;
 };
 

@@ -80,7 +80,7 @@ Status FileFamily::share_maps(const ExecFamily& exec) {
 }
 
 Status FileFamily::load(const FileFamilySettings& settings, const ExecFamily& exec, bool uring) {
-  LibbpfLog::clear();
+  forget_libbpf_log();
   skeleton_.reset(
       open_for_kernel<file_tracepoint_bpf>(&file_tracepoint_bpf__create_skeleton, &file_tracepoint_old_bpf::elf_bytes));
   if (!skeleton_) return Error{"open the file family", errno, ""};
@@ -94,7 +94,7 @@ Status FileFamily::load(const FileFamilySettings& settings, const ExecFamily& ex
   for (bpf_program* program : {progs.aa_uring_submit, progs.aa_uring_sqe, progs.aa_uring_done})
     bpf_program__set_autoload(program, uring);
   if (const int error = file_tracepoint_bpf__load(skeleton_.get()); error != 0)
-    return Error{"load the file family: " + LibbpfLog::last_line(), -error, ""};
+    return Error{"load the file family: " + reason_in(libbpf_log()), -error, ""};
   this->settings().each = settings.each ? 1 : 0;
   this->settings().idle = 1;
   programs_[0].program = progs.aa_file_enter;

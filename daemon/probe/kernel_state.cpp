@@ -39,6 +39,14 @@ ProcessId id_of(const aa_task_row& row) {
   return {row.tgid, row.start_ns};
 }
 
+// Of a path's last component, as names_listed() computes it in the kernel (FNV-1a).
+std::uint64_t hash_of_last(std::string_view path) {
+  std::uint64_t hash = AA_NAME_HASH_START;
+  for (const char c : path.substr(path.rfind('/') + 1))
+    hash = (hash ^ static_cast<unsigned char>(c)) * AA_NAME_HASH_FACTOR;
+  return hash;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<KernelState>> KernelState::make(ExecFamily& family, const FileFamily& files,
@@ -159,6 +167,27 @@ void KernelState::open_slot(const EnrolPlan& plan) {
   row.tls_level = static_cast<std::uint32_t>(plan.tls);
   row.limit = plan.limit;
   __atomic_store_n(&row.active, 1u, __ATOMIC_SEQ_CST);
+}
+
+// Not active yet: the kernel makes it so when it takes it.
+void KernelState::spare(const SparePlan& plan) {
+  aa_target& row = targets_[AA_SLOT_ROW(plan.slot)];
+  std::memset(&row, 0, sizeof(row));
+  row.tls_level = static_cast<std::uint32_t>(TlsLevel::redacted);
+  row.limit = plan.limit;
+  __atomic_store_n(&row.slot, plan.slot, __ATOMIC_SEQ_CST);
+  bpf_map_update_elem(family_.spares_fd(), nullptr, &plan.slot, BPF_ANY);  // cannot be full: it holds every row
+}
+
+Status KernelState::look_for(const std::vector<std::string>& agents) {
+  for (const std::string& agent : agents) {
+    const std::uint64_t hash = hash_of_last(agent);
+    const std::uint32_t one = 1;
+    if (bpf_map_update_elem(family_.names_fd(), &hash, &one, BPF_ANY) != 0)
+      return Error{"tell the kernel which agents to look for", errno, ""};
+  }
+  family_.set_discovering(static_cast<std::uint32_t>(agents.size()));
+  return Done{};
 }
 
 void KernelState::close_slot(std::uint32_t slot) {
@@ -286,6 +315,9 @@ Adopted KernelState::adopt(const AdoptPlan& plan) {
   for (const aa_task_row& row : *rows)
     if ((row.flags & AA_TASK_ADOPTED) != 0 && row.slot == plan.slot && seen.insert(id_of(row)).second)
       done.processes.push_back(living(row, true));
+  if (!plan.root) return done;
+  for (LivingProcess& process : members_and_ancestors(*rows, plan.slot, plan.root))
+    if (!process.watched || process.slot != plan.slot) done.processes.push_back(std::move(process));
   return done;
 }
 
@@ -326,8 +358,8 @@ aa_ledger_row KernelState::ledger_row(std::uint32_t family, std::uint32_t cause)
 }
 
 KernelCounts KernelState::counts() const {
-  constexpr std::array<const char*, AA_CAUSES> kCauses = {"attempt",    "ring-full", "scratch",  "watched-full",
-                                                          "share-full", "adopt-cut", "sum-full", "unseen"};
+  constexpr std::array<const char*, AA_CAUSES> kCauses = {
+      "attempt", "ring-full", "scratch", "watched-full", "share-full", "adopt-cut", "sum-full", "no-spare", "unseen"};
   constexpr std::array<std::pair<std::uint32_t, const char*>, 2> kFamilies = {
       {{AA_FAMILY_EXEC, "exec"}, {AA_FAMILY_FILE, "file"}}};
   KernelCounts counts;

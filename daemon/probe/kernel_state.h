@@ -34,6 +34,11 @@ class KernelState {
   Adopted adopt(const AdoptPlan& plan);
   Reconciled reconcile();
 
+  // Discovery: what to look for, by an entry's last component; and a row made ready, which the kernel takes when it
+  // finds one.
+  Status look_for(const std::vector<std::string>& agents);
+  void spare(const SparePlan& plan);
+
   // Reads ledger and targets. Cost: one map read a row and CPU.
   KernelCounts counts() const;
   // Records that never reached the ring, so far. Cost: six system calls.

@@ -2,12 +2,18 @@
 
 #include <bpf/libbpf.h>
 
-#include <array>
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <vector>
 
 namespace aa {
 namespace {
+
+constexpr std::size_t kKeep = 16 * 1024;
+constexpr std::string_view kEnd = "-- END PROG LOAD LOG --";
 
 std::string& kept() {
   static std::string log;
@@ -16,34 +22,66 @@ std::string& kept() {
 
 int keep(libbpf_print_level level, const char* format, va_list arguments) {
   if (level == LIBBPF_DEBUG) return 0;
-  std::array<char, 4096> line{};
-  const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
-  constexpr std::size_t kKeep = 8192;
+  char* text = nullptr;  // a verifier's log is one message of any length
+  const int length = ::vasprintf(&text, format, arguments);
+  if (length < 0) return 0;
+  const std::unique_ptr<char, decltype(&std::free)> owner(text, &std::free);
   std::string& log = kept();
-  if (length > 0) log.append(line.data());
+  log.append(text, static_cast<std::size_t>(length));
   if (log.size() > kKeep) log.erase(0, log.size() - kKeep);
   return length;
 }
 
-}  // namespace
-
-void LibbpfLog::capture() {
-  libbpf_set_print(keep);
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    if (end > at) lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
 }
 
-void LibbpfLog::clear() {
+// "libbpf: prog 'aa_exec': failed to load: -22" → "aa_exec"
+std::string_view program_in(std::string_view line) {
+  const std::size_t begin = line.find("prog '");
+  if (begin == std::string_view::npos) return "";
+  line.remove_prefix(begin + 6);
+  return line.substr(0, line.find('\''));
+}
+
+// What the verifier adds after its reason.
+bool is_statistics(std::string_view line) {
+  for (const std::string_view start : {"processed ", "verification time ", "stack depth ", "peak_states "})
+    if (line.substr(0, start.size()) == start) return true;
+  return false;
+}
+
+}  // namespace
+
+const std::string& libbpf_log() {
+  return kept();
+}
+
+void forget_libbpf_log() {
   kept().clear();
 }
 
-// The verifier ends its log with a count; what it found wrong stands above that.
-std::string LibbpfLog::last_line() {
-  const std::string& log = kept();
-  const std::size_t verifier = log.rfind("\nprocessed ");
-  auto end = verifier == std::string::npos ? log.find_last_not_of('\n') : verifier - 1;
-  if (end == std::string::npos) return "";
-  const auto before = log.find_last_of('\n', end);
-  const std::size_t begin = before == std::string::npos ? 0 : before + 1;
-  return log.substr(begin, end - begin + 1);
+void keep_libbpf_log() {
+  libbpf_set_print(keep);
+}
+
+std::string reason_in(std::string_view log) {
+  const std::vector<std::string_view> lines = lines_of(log);
+  for (std::size_t end = lines.size(); end-- > 0;) {
+    if (lines[end].find(kEnd) == std::string_view::npos) continue;
+    std::size_t reason = end;
+    while (reason > 0 && is_statistics(lines[reason - 1])) --reason;
+    if (reason == 0) break;
+    const std::string_view program = end + 1 < lines.size() ? program_in(lines[end + 1]) : "";
+    return (program.empty() ? "" : std::string(program) + ": ") + std::string(lines[reason - 1]);
+  }
+  return lines.empty() ? "" : std::string(lines.back());
 }
 
 }  // namespace aa

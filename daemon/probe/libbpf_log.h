@@ -1,15 +1,20 @@
-// probe/libbpf_log.h: libbpf's own words, kept for error texts: the verifier's last lines are what a developer needs.
+// probe/libbpf_log.h: what libbpf says while it loads programs, and the one line of it that a person needs.
+//
+// Comes in: libbpf's messages, from the moment keep_libbpf_log() is called. Goes out: text. Knows no program of ours.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace aa {
 
-class LibbpfLog {
- public:
-  static void capture();  // from now on; nothing of libbpf goes to standard error
-  static void clear();
-  static std::string last_line();
-};
+// The end of what libbpf has said since forget_libbpf_log(): a verifier's reasons are its last lines. At most 16 KiB.
+const std::string& libbpf_log();
+void forget_libbpf_log();
+void keep_libbpf_log();
+
+// The program and the verifier's reason ("aa_exec: R1 invalid mem access 'inv'") where the log ends in one, else
+// libbpf's own last line; "" of an empty log.
+std::string reason_in(std::string_view log);
 
 }  // namespace aa

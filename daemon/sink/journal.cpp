@@ -10,7 +10,7 @@ namespace {
 void log_alert(const Event& event, const AlertBody& alert) {
   const auto level = alert.severity == Severity::critical  ? spdlog::level::err
                      : alert.severity == Severity::warning ? spdlog::level::warn
-                                                           : spdlog::level::info;
+                                                           : spdlog::level::debug;  // every shell is one
   const std::string process = event.process ? event.process->id.text() : "-";
   const std::string exe = event.process ? for_terminal(event.process->exe) : "-";
   spdlog::log(level, "alert {}: {} (process {}, exe {}, seq {})", alert.kind, for_terminal(alert.summary), process, exe,

@@ -87,6 +87,11 @@ Step Monitor::on_probe(ProbeBody probe) {
     if (other.family == probe.family && other.program == probe.program) known = &other;
   }
   if (known != nullptr && *known == probe) return step;
+  const bool rested = known != nullptr && known->state == ProbeState::standby;
+  if (rested && probe.state == ProbeState::attached && impl_->late_families.erase(probe.family) > 0) {
+    // How many it would have told of nobody knows.
+    impl_->deliver_loss(step, {probe.family, "late-attach", 0, impl_->late_since_ns, impl_->now_ns});
+  }
   const bool worked = known != nullptr && known->state == ProbeState::attached;
   if (known == nullptr) known = &impl_->probes.emplace_back();
   *known = probe;
@@ -114,6 +119,7 @@ Step Monitor::on_time(std::uint64_t now_boot_ns) {
     m.lineage.expire(now_boot_ns);
     m.expired_ns = now_boot_ns;
   }
+  m.top_up_spares(step);
   if (m.any_running() && now_boot_ns >= m.reconcile_due_ns) {
     m.reconcile_due_ns = now_boot_ns + in_ns(m.settings.reconcile_every);
     step.plans.emplace_back(ReconcilePlan{});

@@ -34,6 +34,9 @@ class Monitor {
     TextBudget::Limits texts;
     std::size_t keep_exited_targets = 256;
     std::chrono::nanoseconds reconcile_every = std::chrono::seconds(60);
+    Severity least_alert = Severity::info;  // of what the detector says of an exec
+    std::vector<std::string> agents;        // discovery: names, or paths with * and ?; none: no discovery
+    std::uint32_t agents_per_uid = 16;      // discovered targets of one user at once
     std::chrono::nanoseconds standby_after = std::chrono::seconds(5);
     std::chrono::nanoseconds sums_every = std::chrono::seconds(1);  // reads and writes are told as sums this often
     std::vector<std::string> homes;                                 // what ~ stands for in path rules

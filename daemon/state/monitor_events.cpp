@@ -47,6 +47,7 @@ void Monitor::Impl::take(Step& step, Event event) {
     it->second.held.push_back(std::move(event));
     return;
   }
+  if (take_discovered(step, event)) return;
   handle_record(step, std::move(event));
 }
 
@@ -68,6 +69,7 @@ void Monitor::Impl::handle_record(Step& step, Event event) {
     return on_adopted(step, event, key);
   }
   deliver(step, std::move(event), owner);
+  detect_exec(step);
 }
 
 void Monitor::Impl::ended_now(Step& step, Event event) {

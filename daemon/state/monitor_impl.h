@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "state/detect_table.h"
 #include "state/monitor.h"
 #include "state/slot_table.h"
 
@@ -48,6 +49,10 @@ struct Monitor::Impl {
   std::map<std::uint32_t, Watch> watches;        // by key, running targets only
   std::map<std::uint32_t, Enrolment> enrolling;  // by slot
   std::map<std::uint32_t, Release> releasing;    // by slot
+  std::set<std::uint32_t> spares;                // slots the kernel may start a target in
+  std::set<std::uint32_t> let_go_slots;          // discovered, and not wanted: their records are nobody's
+  std::uint64_t late_since_ns = 0;               // something was discovered while programs rested,
+  std::set<std::string> late_families;           // and those have not yet told what that may have cost
   std::vector<ProbeBody> probes;
   std::vector<LedgerRow> ledger;
   std::map<std::pair<std::string, std::string>, std::uint64_t> alerted_ns;  // by family and cause
@@ -134,6 +139,18 @@ struct Monitor::Impl {
   void flip(Step& step);
   void on_released(Step& step, const Released& done);  // after all that its processes did with files is told
   std::optional<std::uint64_t> flip_deadline() const;
+
+  // monitor_detect.cpp
+  void detect_exec(Step& step);  // looks at the event delivered last
+  void alert_rule(Step& step, Event about, const Rule& rule);
+  std::vector<AncestryItem> ancestry_of(const ProcessId& id) const;
+
+  // monitor_discovery.cpp
+  void top_up_spares(Step& step);
+  bool take_discovered(Step& step, Event& event);  // true: the record is dealt with, or nobody's
+  void claim(Step& step, const Event& event, const std::string& name);
+  void let_go(Step& step, std::uint32_t slot);
+  bool uid_has_room(std::uint32_t uid) const;
 
   // monitor_targets.cpp
   void start(Step& step, StartMonitoring command);

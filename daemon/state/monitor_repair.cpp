@@ -107,7 +107,7 @@ void Monitor::Impl::slot_counts(Step& step, const KernelCounts& counts) {
     if (count.refused <= watch.refused_settled || !has_room || !rested) continue;
     watch.refused_tried = count.refused;
     watch.adopt_tried_ns = counts.boot_ns;
-    step.plans.emplace_back(AdoptPlan{count.slot});
+    step.plans.emplace_back(AdoptPlan{count.slot, {}});
   }
 }
 

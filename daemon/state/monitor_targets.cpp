@@ -63,7 +63,7 @@ void Monitor::Impl::start(Step& step, StartMonitoring command) {
   if (!command.name.empty()) {
     if (std::optional<Refusal> bad = check_target_name(command.name)) return answer(step, command.token, *bad);
   }
-  const std::optional<std::uint32_t> slot = slots.take();
+  const std::optional<std::uint32_t> slot = slots.take();  // spares are the kernel's already
   if (!slot) {
     const Refusal refusal{Fault::limit_reached, "all " + std::to_string(SlotTable::kRows - 1) +
                                                     " target slots are in use; stop monitoring a target first"};
@@ -227,6 +227,8 @@ void Monitor::Impl::stop(Step& step, const StopMonitoring& command) {
 
 void Monitor::Impl::released(Step& step, const Released& done) {
   slots.give_back(done.slot);
+  let_go_slots.erase(done.slot);
+  top_up_spares(step);
   const Target* outer = done.return_to ? running_in_slot(*done.return_to) : nullptr;
   const std::uint32_t heir = outer == nullptr ? 0 : outer->key;
   slots.set_heir(done.slot, heir);

@@ -92,10 +92,17 @@ struct ReleasePlan {
 // There may be room again: adopt descendants that were refused.
 struct AdoptPlan {
   std::uint32_t slot = 0;
+  ProcessId root;  // of a target that was just discovered: its ancestors are asked for too; {} else
 };
 
 // Compare lineage with the kernel's living processes.
 struct ReconcilePlan {};
+
+// Make a row ready for a target that the kernel starts by itself (discovery).
+struct SparePlan {
+  std::uint32_t slot = 0;
+  std::uint32_t limit = 0;  // share of the watched set
+};
 
 // Programs that rest while nothing is watched: wake them (true) or let them rest.
 struct StandbyPlan {
@@ -131,8 +138,8 @@ struct CollectSumsPlan {
 // Take every sum out of the kernel.
 struct FlipSumsPlan {};
 
-using Plan = std::variant<EnrolPlan, ReleasePlan, AdoptPlan, ReconcilePlan, StandbyPlan, RulesPlan, LearnPlan,
-                          SettlePlan, CollectSumsPlan, FlipSumsPlan>;
+using Plan = std::variant<EnrolPlan, ReleasePlan, AdoptPlan, ReconcilePlan, StandbyPlan, SparePlan, RulesPlan,
+                          LearnPlan, SettlePlan, CollectSumsPlan, FlipSumsPlan>;
 
 // ---- completions
 // -------------------------------------------------------------------------------------------------------
@@ -215,15 +222,9 @@ using Completion =
 // ---- what the kernel counted
 // --------------------------------------------------------------------------------------------
 
-struct LedgerRow {
-  std::string family;  // "exec"
-  std::string cause;  // "attempt", "ring-full", "scratch", "watched-full", "share-full", "recursion", "sink-stalled" …
-  std::uint64_t count = 0;  // since boot of the daemon
-  std::uint64_t first_boot_ns = 0;
-  std::uint64_t last_boot_ns = 0;
-
-  bool operator==(const LedgerRow&) const = default;
-};
+// A loss like one that is told, but its count is the sum since the daemon's start; cause "attempt" counts what was
+// asked.
+using LedgerRow = LossBody;
 
 struct SlotCount {
   std::uint32_t slot = 0;

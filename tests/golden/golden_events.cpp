@@ -80,7 +80,7 @@ std::vector<Event> execs() {
           bash().argv({}).marked([](ExecBody& body) { body.argv_unreadable = true; }),
           bash().exe("memfd:x").marked([](ExecBody& body) { body.memfd = body.deleted = true; }),
           bash().interpreter("/bin/sh").marked([](ExecBody& body) {
-            body.exe_truncated = body.cwd_truncated = body.cwd_deleted = true;
+            body.stdin_inet = body.exe_truncated = body.cwd_truncated = body.cwd_deleted = true;
             body.filename_truncated = body.interpreter_truncated = true;
           }),
           bash().of(odd).exe("/e\xFF").filename("/f\xFF").interpreter("/i\xFF").cwd("/c\xFF"),

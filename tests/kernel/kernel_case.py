@@ -16,6 +16,7 @@ import unittest
 from harness import Daemon, PrivateBus, program, watch
 
 QUICK = bool(os.environ.get("AA_QUICK"))
+STORM = int(os.environ.get("AA_STORM") or (10_000 if QUICK else 100_000))  # processes in a storm; others are in proportion
 
 
 class Account:
@@ -44,8 +45,8 @@ class Account:
         elif kind == "target":
             self.adopted += event["target_change"].get("adopted", 0)
 
-    def of_type(self, kind):
-        return [event for event in self.events if event["type"] == kind]
+    def of_type(self, *kinds):
+        return [event for event in self.events if event["type"] in kinds]
 
     def id_of(self, pid):
         """The one process of this account that had `pid`."""

@@ -13,10 +13,10 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import Daemon, Deadline, PrivateBus, aactl_path, end_at_exit, wait_until
+from harness import PATIENCE, Daemon, Deadline, PrivateBus, aactl_path, end_at_exit, wait_until
 
 NOBODY = pwd.getpwnam("nobody")
-WITHIN = 30  # seconds a command may take
+WITHIN = 30 * PATIENCE  # seconds a command may take
 
 
 def ancestors(pid):

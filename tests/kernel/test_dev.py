@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -14,6 +15,11 @@ class DevRun(unittest.TestCase):
         if os.geteuid() != 0 or not shutil.which("ninja"):
             self.skipTest("needs root and what a build needs")
 
+    @staticmethod
+    def as_at_a_terminal():
+        """A shell cannot trap what was ignored when it started, as it is for background jobs."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     def test_interrupt_key(self):
         """dev run: the interrupt key is the command's affair: what it does afterwards is seen too"""
         # SIGINT for the whole process group, as the terminal sends it.
@@ -21,7 +27,7 @@ class DevRun(unittest.TestCase):
         env = {key: value for key, value in os.environ.items() if not key.startswith("SUDO_")}
         done = subprocess.run([ROOT / "dev", "run", "--", "bash", "-c", script], stdin=subprocess.DEVNULL, env=env,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-                              timeout=120)
+                              timeout=120, preexec_fn=self.as_at_a_terminal)
         self.assertEqual(3, done.returncode, done.stderr)
         self.assertIn("going on\nAFTER\n", done.stdout)
         self.assertRegex(done.stdout, r"\d+ /bin/echo AFTER")

@@ -7,8 +7,10 @@ import subprocess
 import time
 import unittest
 
-from harness import adopted_by, error_of, kind_of_change, pidfd_open, program, wait_until, watch
-from kernel_case import QUICK, Account, KernelCase, pid_of
+from harness import PATIENCE, adopted_by, error_of, kind_of_change, pidfd_open, program, wait_until, watch
+from kernel_case import QUICK, STORM, Account, KernelCase, pid_of
+
+GROWING = min(6000, 2 * STORM)  # processes of a tree that forks as fast as it can
 
 
 class Tree:
@@ -65,13 +67,13 @@ class Enrolment(KernelCase):
 
     def enrol_under_fire(self, seed):
         log = self.folder / f"tree-{seed}"
-        count = 6000
+        count = GROWING
         stream = self.daemon.subscribe(types=list(self.types))
         root = self.started("forking_tree", count, 150, log, seed)
         wait_until(lambda: log.exists() and log.stat().st_size > 20_000, "the tree is growing")
         target = self.daemon.start(root.pid)
         answered = boot_now()
-        self.assertEqual(0, root.wait(60))
+        self.assertEqual(0, root.wait(60 * PATIENCE))
         account = self.finished(stream, target)
         stream.close()
         tree = Tree(log)
@@ -97,12 +99,12 @@ class Enrolment(KernelCase):
         """enrolment: stopped in the middle of its forks, a tree is let go whole: no event of it comes after `removed`"""
         log = self.folder / "tree"
         stream = self.daemon.subscribe()
-        root = self.started("forking_tree", 6000, 150, log, 1)
+        root = self.started("forking_tree", GROWING, 150, log, 1)
         wait_until(lambda: log.exists() and log.stat().st_size > 20_000, "the tree is growing")
         target = self.daemon.start(root.pid)
         self.daemon.stop_monitoring(target)
         stream.wait_for(lambda e: kind_of_change(e) == "removed" and e["target"]["id"] == target)
-        self.assertEqual(0, root.wait(60))
+        self.assertEqual(0, root.wait(60 * PATIENCE))
         events = [e for e in stream.until_quiet() if e.get("target", {}).get("id") == target]
         self.assertEqual("removed", kind_of_change(events[-1]))
         self.assertNotIn(target, self.daemon.targets())

@@ -3,6 +3,7 @@
 import base64
 import os
 import shutil
+import socket
 import unittest
 
 from harness import exact, program
@@ -214,10 +215,36 @@ class Exec(KernelCase):
         """exec: a process's fork comes before its exec, and its exec before its exit"""
         account, said = self.watched("spawn_ways", "vfork", program(TINY))
         ((child, _),) = words(said)["fork"]
-        mine = [e["type"] for e in account.events
+        mine = [e["type"] for e in account.of_type("fork", "exec", "exit")
                 if (e["type"] == "fork" and e["fork"]["child_pid"] == child) or
                 (e["type"] != "fork" and pid_of(e.get("process", {}).get("id", "0")) == child)]
         self.assertEqual(["fork", "exec", "exit"], mine)
+
+
+class OnTheNetwork(KernelCase):
+    def test_standard_input_is_a_connection(self):
+        """exec: a shell whose standard input is a network connection is marked, and a critical alert"""
+        server = socket.create_server(("127.0.0.1", 0))
+        client = socket.create_connection(server.getsockname())
+        self.addCleanup(server.close)
+        self.addCleanup(client.close)
+        client.shutdown(socket.SHUT_WR)
+        peer, _ = server.accept()
+        self.addCleanup(peer.close)
+        account, _ = self.watched_path("/bin/sh", stdin=peer)
+        execs = [e for events in account.execs.values() for e in events]
+        self.assertTrue(all(e["exec"].get("stdin_inet") for e in execs))
+        alerts = [e["alert"] for e in account.of_type("alert")]
+        self.assertIn(("reverse-shell", "critical"), [(a["kind"], a["severity"]) for a in alerts])
+
+    def test_standard_input_is_a_pair(self):
+        """exec: a pair of local sockets, which some runtimes use as pipes, is not marked"""
+        ours, theirs = socket.socketpair()
+        self.addCleanup(ours.close)
+        self.addCleanup(theirs.close)
+        ours.shutdown(socket.SHUT_WR)
+        account, _ = self.watched_path("/bin/sh", stdin=theirs)
+        self.assertFalse(any("stdin_inet" in e["exec"] for events in account.execs.values() for e in events))
 
 
 if __name__ == "__main__":

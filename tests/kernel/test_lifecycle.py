@@ -1,16 +1,18 @@
 """The daemon's own life: ready when it says so, quiet when nothing happens, gone without a trace."""
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 import unittest
 
-from harness import NAME, Daemon, PrivateBus, connect, daemon_path, program, wait_until, watch
+from harness import NAME, PATIENCE, Daemon, PrivateBus, connect, daemon_path, program, wait_until, watch
 from kernel_case import QUICK, KernelCase
 
 PREFIX = "aa_"
@@ -48,9 +50,17 @@ def wakeups(pid):
     return count
 
 
-def socket_queue():
-    """How many messages a datagram socket holds that nobody reads."""
-    return int(pathlib.Path("/proc/sys/net/unix/max_dgram_qlen").read_text())
+def fill(path):
+    """Sends to a datagram socket that nobody reads until not one more message fits. A sender has its own limit: take many."""
+    full = False
+    while not full:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            full = True
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    sender.sendto(b"X_FILLER=1", str(path))
+                    full = False
 
 
 class Running(KernelCase):
@@ -92,7 +102,7 @@ class Alone(unittest.TestCase):
         """Runs it where it must fail; its exit status and its last words."""
         command = [str(path or daemon_path()), "--bus", bus or self.bus.address, *options]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=30, text=True, **popen)
+                              timeout=30 * PATIENCE, text=True, **popen)
         return done.returncode, done.stderr
 
     def assert_one_sentence(self, text):
@@ -102,6 +112,8 @@ class Alone(unittest.TestCase):
 
     def test_ready_soon(self):
         """lifecycle: READY within 300 ms of the start on an idle host"""
+        if PATIENCE > 1:
+            self.skipTest("the machine is slower than any that is meant")
         times = []
         for _ in range(5):
             daemon = Daemon(self.bus)
@@ -140,7 +152,7 @@ class Alone(unittest.TestCase):
         """lifecycle: SIGINT stops it as cleanly as SIGTERM"""
         daemon = Daemon(self.bus)
         daemon.process.send_signal(signal.SIGINT)
-        daemon.process.wait(20)
+        daemon.process.wait(20 * PATIENCE)
         daemon.stop()
 
     def test_idle(self):
@@ -150,6 +162,8 @@ class Alone(unittest.TestCase):
                 watched.run()
             time.sleep(6)  # programs go to rest 5 s after the last target: not part of being idle
             self.assertLess(resident_mib(daemon.pid), IDLE_MIB)
+            if PATIENCE > 1:
+                self.skipTest(f"{resident_mib(daemon.pid):.1f} MiB; the machine is slower than any that CPU time is meant for")
             cpu, woken = cpu_ns(daemon.pid), wakeups(daemon.pid)
             time.sleep(IDLE_SECONDS)
             cpu, woken = cpu_ns(daemon.pid) - cpu, wakeups(daemon.pid) - woken
@@ -162,8 +176,8 @@ class Alone(unittest.TestCase):
         """lifecycle: a service manager that reads no notifications does not hold the daemon up"""
         with Daemon(self.bus, deaf=True) as daemon:
             events = daemon.subscribe(types=["fork"])
-            # The STATUS line follows the events, once a second at most; a few fill the socket.
-            rounds = socket_queue() + 3
+            fill(daemon.folder / "notify")
+            rounds = 3  # the STATUS line follows the events, once a second at most
             for _ in range(rounds):
                 begin = time.monotonic()
                 with watch(daemon, [program("spawn_ways"), "vfork", program("tiny")]) as watched:
@@ -199,7 +213,7 @@ class Alone(unittest.TestCase):
     def run_wrapped(self, *wrapper):
         command = [*wrapper, str(daemon_path()), "--bus", self.bus.address]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=30, text=True)
+                              timeout=30 * PATIENCE, text=True)
         return done.returncode, self.assert_one_sentence(done.stderr)
 
     def test_no_btf(self):
@@ -238,7 +252,7 @@ class Alone(unittest.TestCase):
     def test_list_probes(self):
         """lifecycle: --list-probes shows every program with its hook and state, and leaves nothing behind"""
         done = subprocess.run([daemon_path(), "--list-probes"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              timeout=30)
+                              timeout=30 * PATIENCE)
         self.assertEqual(0, done.returncode, done.stderr)
         for hook in ("sched_process_fork", "sched_process_exec", "sched_process_exit"):
             self.assertIn(hook, done.stdout)

@@ -246,7 +246,8 @@ class ExecBuilder : public RecordBuilder<ExecBuilder> {
            (body_.memfd ? AA_EXEC_MEMFD : 0) | (body_.deleted ? AA_EXEC_DELETED : 0) |
            (body_.exe_truncated ? AA_EXEC_EXE_CUT : 0) | (body_.cwd_truncated ? AA_EXEC_CWD_CUT : 0) |
            (body_.filename_truncated ? AA_EXEC_FILENAME_CUT : 0) |
-           (body_.interpreter_truncated ? AA_EXEC_INTERP_CUT : 0) | (body_.cwd_deleted ? AA_EXEC_CWD_DELETED : 0);
+           (body_.interpreter_truncated ? AA_EXEC_INTERP_CUT : 0) | (body_.stdin_inet ? AA_EXEC_STDIN_INET : 0) |
+           (body_.cwd_deleted ? AA_EXEC_CWD_DELETED : 0);
   }
 
   ExecBody body_;

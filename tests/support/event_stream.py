@@ -12,6 +12,8 @@ import select
 import threading
 import time
 
+from deadline import PATIENCE
+
 PIPE_BYTES = 1 << 20
 
 
@@ -75,6 +77,7 @@ class EventStream:
                 return
 
     def _search(self, predicate, begin, deadline, what):
+        deadline *= PATIENCE
         end = time.monotonic() + deadline
         at = begin
         with self._news:

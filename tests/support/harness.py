@@ -21,19 +21,19 @@ import dbus
 import dbus.bus
 import dbus.lowlevel
 
-from deadline import Deadline, end_at_exit, wait_until
+from deadline import PATIENCE, Deadline, end_at_exit, wait_until
 from event_stream import EventStream, adopted_by, exact, kind_of_change
 from paths import ROOT, aactl_path, build_dir, daemon_path, program
 from private_bus import PrivateBus
 
-__all__ = ["Daemon", "Deadline", "EventStream", "PrivateBus", "NAME", "PATH", "ROOT", "Watched", "aactl_path", "adopted_by", "build_dir",
+__all__ = ["Daemon", "Deadline", "EventStream", "PrivateBus", "NAME", "PATH", "PATIENCE", "ROOT", "Watched", "aactl_path", "adopted_by", "build_dir",
            "connect", "daemon_path", "error_of", "exact", "kind_of_change", "pidfd_open", "process_id", "program",
            "wait_until", "watch"]
 
 NAME = "org.agentassembly.Ebpfd1"
 PATH = "/org/agentassembly/Ebpfd1"
 ERROR = NAME + ".Error."
-CALL_TIMEOUT = 25  # seconds
+CALL_TIMEOUT = 25 * PATIENCE  # seconds
 CLOCK_BOOTTIME = 7
 
 
@@ -64,6 +64,12 @@ def process_id(pid):
     return pid, int(fields[19])
 
 
+def forced_hooks():
+    """Every test with one hook set: how suites.py runs SUITE:HOOKS."""
+    hooks = os.environ.get("AA_HOOKS")
+    return {"lifecycle.hooks": hooks} if hooks else {}
+
+
 class Daemon:
     """aa-ebpfd, READY. `options` go to its command line; `settings` become --set KEY=VALUE; when `deaf`, nobody reads what
     it tells its service manager once it is ready."""
@@ -79,7 +85,7 @@ class Daemon:
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._notify.bind(str(self.folder / "notify"))
         command = [str(daemon_path()), "--bus", bus.address, *options]
-        for key, value in (settings or {}).items():
+        for key, value in {**forced_hooks(), **(settings or {})}.items():
             command += ["--set", f"{key}={value}"]
         self.command = command
         self._deaf = deaf
@@ -143,7 +149,7 @@ class Daemon:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(within)
+            status = self.process.wait(within * PATIENCE)
         except subprocess.TimeoutExpired:
             errors = self.errors()
             self.kill()
@@ -267,7 +273,7 @@ class Watched:
             return event.get("target", {}).get("id") == self.target and kind_of_change(event) == "exited"
 
         events = self.stream.collect_until(gone, deadline, f"the end of the target of pid {self.pid}")
-        self.status = self.process.wait(deadline)
+        self.status = self.process.wait(deadline * PATIENCE)
         return [e for e in events if e.get("target", {}).get("id") == self.target]
 
     def close(self):

@@ -5,12 +5,15 @@
     run_suite.py tests/kernel/test_exec.py -k memfd
     run_suite.py --junit out.xml tests/kernel
 
-A test's docstring is its sentence. Last line: `NAME: N passed, N failed, N skipped`. Exit status: 0 all passed, 1 a
+A test's docstring is its sentence. With AA_RESULTS set, a JSON line for each test that begins and each that ends is
+added to that file, so that a machine that hangs has said in what. Last line: `NAME: N passed, N failed, N skipped`. Exit status: 0 all passed, 1 a
 failure or nothing to run, 77 everything was skipped.
 """
 
 import argparse
 import importlib.util
+import json
+import os
 import pathlib
 import signal
 import sys
@@ -33,10 +36,12 @@ class Result(unittest.TestResult):
         super().startTest(test)
         self.begin = time.monotonic()
         self.current_subtests = []
+        tell(event="begin", test=sentence(test))
 
     def _say(self, test, outcome, text=""):
         seconds = time.monotonic() - getattr(self, "begin", time.monotonic())
         self.rows.append((test, outcome, text, seconds))
+        tell(event="test", test=sentence(test), outcome=outcome, seconds=round(seconds, 2), why=text[-2000:])
         note = f" ({text})" if outcome == "skip" else f" [{seconds:.1f} s]" if seconds >= 1 else ""
         print(f"  {outcome:<4}  {sentence(test)}{note}", flush=True)
         if outcome == "FAIL":
@@ -76,6 +81,12 @@ class Result(unittest.TestResult):
 
     def count(self, outcome):
         return sum(row[1] == outcome for row in self.rows)
+
+
+def tell(**what):
+    if os.environ.get("AA_RESULTS"):
+        with open(os.environ["AA_RESULTS"], "a", encoding="utf-8") as results:
+            results.write(json.dumps(what) + "\n")
 
 
 def sentence(test):

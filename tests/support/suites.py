@@ -2,9 +2,9 @@
 """Runs suites and adds their results up.
 
 Comes in: build folders and suite names. A suite is the programs that Meson lists under its name, and the test_*.py
-files of tests/NAME. Programs called unit_* are Catch2's and report each test case; any other counts as one test, by its
+files of tests/NAME; the path of one such file is a suite too. NAME:HOOKS runs it with that hook set forced. Programs called unit_* are Catch2's and report each test case; any other counts as one test, by its
 exit status (77: skipped). Goes out: a line for each part, the output of what failed, and one last line
-`N passed, N failed, N skipped`. A part that crashes, hangs or reports no test at all counts as failed: silence is not
+`N passed, N failed, N skipped`; with --results also a JSON line for each part, as it ends. A part that crashes, hangs or reports no test at all counts as failed: silence is not
 success. Exit status 0 only when nothing failed and something passed.
 """
 
@@ -106,13 +106,16 @@ def judge(part, status):
     return count, trouble
 
 
-def run_part(part):
+def run_part(part, results):
     """Runs it, prints its line; on failure its output too."""
     if part.report:
         part.report.unlink(missing_ok=True)
     begin = time.monotonic()
     count, trouble = judge(part, run_limited(part))
-    print(f"{part.name:<34} {count} ({time.monotonic() - begin:.1f} s)", flush=True)
+    seconds = time.monotonic() - begin
+    print(f"{part.name:<34} {count} ({seconds:.1f} s)", flush=True)
+    if results:
+        report(part, count, trouble, seconds, results)
     if count.failed:
         print(part.log.read_text(errors="replace").rstrip())
         print(f"---- {part.name}: {trouble or 'failed'}; the output above is kept in {part.log}", flush=True)
@@ -122,26 +125,43 @@ def run_part(part):
 
 
 def show_skips(part):
+    for name, reason in cases(part, "skipped"):
+        print(f"    skipped: {name}: {reason}")
+
+
+def cases(part, *outcomes):
+    """(sentence, why) of the tests that a JUnit report has under these outcomes; a program's last line without one."""
     if part.report is None:
-        print("    skipped: " + part.log.read_text(errors="replace").strip())
-        return
-    for case in ElementTree.parse(part.report).iter("testcase"):
-        skip = case.find("skipped")
-        if skip is not None:
-            reason = skip.get("message") or (skip.text or "").strip()
-            print(f"    skipped: {case.get('name')}: {reason}")
+        return [(part.name, part.log.read_text(errors="replace").strip()[-500:])]
+    try:
+        tree = ElementTree.parse(part.report)
+    except (OSError, ElementTree.ParseError):
+        return []
+    found = [(case.get("name"), case.find(outcome)) for case in tree.iter("testcase") for outcome in outcomes]
+    return [(name, node.get("message") or (node.text or "").strip()) for name, node in found if node is not None]
+
+
+def report(part, count, trouble, seconds, results):
+    line = {"event": "part", "name": part.name, "seconds": round(seconds, 1), "trouble": trouble,
+            "passed": count.passed, "failed": count.failed, "skipped": count.skipped,
+            "failures": cases(part, "failure", "error") if count.failed else [],
+            "skips": cases(part, "skipped") if count.skipped else []}
+    with results.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 def meson_tests(build):
-    listed = subprocess.run(["meson", "introspect", "--tests", str(build)], check=True, stdout=subprocess.PIPE)
-    return json.loads(listed.stdout)
+    return json.loads((build / "meson-info/intro-tests.json").read_text())
 
 
-def parts_of(suite, build, tests, sanitized, quick):
-    label = f"{suite} (sanitized)" if sanitized else suite
+def parts_of(word, build, tests, sanitized, quick):
+    label = f"{word} (sanitized)" if sanitized else word
+    suite, _, hooks = word.partition(":")
     logs = build / "test-logs"
     logs.mkdir(exist_ok=True)
     env = {"AA_BUILD": str(build), "AA_QUICK": "1" if quick else "", **(SANITIZER_ENV if sanitized else {})}
+    if hooks:
+        env["AA_HOOKS"] = hooks
     parts = []
     for test in tests:
         # Meson names a suite with its project before it: "aa-ebpfd:unit".
@@ -154,15 +174,15 @@ def parts_of(suite, build, tests, sanitized, quick):
         command = [*test["cmd"], *(["-r", "junit", "-o", str(report)] if report else [])]
         parts.append(Part(f"{label}: {test['name']}", command, report, logs / f"{suite}-{test['name']}.log",
                           test["timeout"] * 3, {**test["env"], **env}))
-    folder = ROOT / "tests" / suite
-    if any(folder.glob("test_*.py")):
-        report = logs / f"{suite}.xml"
-        command = ["/usr/bin/python3", str(ROOT / "tests/support/run_suite.py"), "--junit", str(report), str(folder)]
+    place = ROOT / suite if suite.endswith(".py") else ROOT / "tests" / suite
+    if place.is_file() or any(place.glob("test_*.py")):
+        report = logs / f"{word.replace('/', '-')}.xml"
+        command = ["/usr/bin/python3", str(ROOT / "tests/support/run_suite.py"), "--junit", str(report), str(place)]
         parts.append(Part(label, command, report, report.with_suffix(".log"), PYTHON_SUITE_TIMEOUT, env))
     return parts
 
 
-def run_round(suites, build, sanitized, quick):
+def run_round(suites, build, sanitized, quick, results):
     total = Count()
     if not suites:
         return total
@@ -173,7 +193,7 @@ def run_round(suites, build, sanitized, quick):
             print(f"{suite}: there is nothing in this suite", flush=True)
             total.failed += 1
         for part in parts:
-            total.add(run_part(part))
+            total.add(run_part(part, results))
     return total
 
 
@@ -183,12 +203,17 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--sanitized-build", type=pathlib.Path)
     parser.add_argument("--sanitized", nargs="*", default=[], metavar="SUITE", help="run these in --sanitized-build too")
+    parser.add_argument("--results", type=pathlib.Path, help="add a JSON line for each part and test to this file")
+    parser.add_argument("--note", default="", help="what to add to the last line")
     parser.add_argument("suites", nargs="+", metavar="SUITE")
     options = parser.parse_args()
-    total = run_round(options.suites, options.build.resolve(), False, options.quick)
+    if options.results:
+        os.environ["AA_RESULTS"] = str(options.results)  # for run_suite.py
+    total = run_round(options.suites, options.build.resolve(), False, options.quick, options.results)
     if options.sanitized:
-        total.add(run_round(options.sanitized, options.sanitized_build.resolve(), True, options.quick))
-    print(total)
+        total.add(run_round(options.sanitized, options.sanitized_build.resolve(), True, options.quick,
+                            options.results))
+    print(f"{total} ({options.note})" if options.note else total)
     return 0 if total.failed == 0 and total.passed > 0 else 1
 
 

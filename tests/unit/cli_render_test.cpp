@@ -1,11 +1,36 @@
 // aactl's words: quoting, durations, statuses, event lines, trees.
 #include <nlohmann/json.hpp>
 
+#include "past.h"
 #include "render.h"
 #include "support/catch.h"
 #include "tree_text.h"
 
 using namespace aa;
+
+TEST_CASE("since: times ago, seconds, dates and UTC become a time as events write it; anything else nothing") {
+  CHECK(since_text("10m", 1'000'000) == "1970-01-12T13:36:40.000000000Z");
+  CHECK(since_text("2h", 1'000'000) == "1970-01-12T11:46:40.000000000Z");
+  CHECK(since_text("@0", 5) == "1970-01-01T00:00:00.000000000Z");
+  CHECK(since_text("2026-11-22T13:00:01Z", 0) == "2026-11-22T13:00:01.000000000Z");
+  CHECK(since_text("2026-11-22 13:00", 0).size() == 30);
+  CHECK(since_text("2026-11-22", 0).size() == 30);
+  for (const char* nonsense :
+       {"", "m", "10", "10x", "-5m", "@", "@-1", "yesterday", "2026-13-40", "99999999999999999999m"})
+    CHECK(since_text(nonsense, 1'000'000).empty());
+}
+
+TEST_CASE("since: lines are taken by time, type, target and severity") {
+  const std::string alert =
+      R"({"v":1,"seq":7,"time":"2026-11-22T13:00:01.000000000Z","type":"alert","target":{"id":"x","name":"claude"},"alert":{"severity":"warning"}})";
+  CHECK(PastFilter{"2026-11-22T13:00:01.000000000Z", {}}.wants(alert));
+  CHECK_FALSE(PastFilter{"2026-11-22T13:00:02.000000000Z", {}}.wants(alert));
+  CHECK_FALSE(PastFilter{"2026", {"", {"exec"}, ""}}.wants(alert));
+  CHECK(PastFilter{"2026", {"claude", {"exec", "alert"}, "warning"}}.wants(alert));
+  CHECK_FALSE(PastFilter{"2026", {"codex", {}, ""}}.wants(alert));
+  CHECK_FALSE(PastFilter{"2026", {"", {}, "critical"}}.wants(alert));
+  CHECK_FALSE(PastFilter{"2026", {}}.wants("torn"));
+}
 using nlohmann::json;
 
 namespace {

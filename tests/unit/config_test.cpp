@@ -13,8 +13,10 @@
 #include "config/override.h"
 #include "config/path_rules_file.h"
 #include "support/catch.h"
+#include "support/scratch.h"
 
 using namespace aa;
+using aa::test::Scratch;
 
 namespace {
 
@@ -54,27 +56,6 @@ std::string contents(const std::string& path) {
   return text.str();
 }
 
-// A directory that is gone after the test.
-class Scratch {
- public:
-  Scratch() {
-    std::string name = std::filesystem::temp_directory_path() / "aa-config-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name) const { return path_ / name; }
-  std::string write(const std::string& name, std::string_view text) const {
-    std::ofstream(file(name)) << text;
-    return file(name);
-  }
-
- private:
-  std::filesystem::path path_;
-};
-
 }  // namespace
 
 TEST_CASE("config: an empty file means the defaults") {
@@ -85,12 +66,15 @@ TEST_CASE("config: an empty file means the defaults") {
 
 TEST_CASE("config: a good file's values arrive, each with its line") {
   const Config config = good(
-      "[lifecycle]\nring_kib = 16\nargv_bytes = 0\n[watched]\nlimit = 100\nshare = 100\n[lineage]\n"
+      "[lifecycle]\nring_kib = 16\nargv_bytes = 0\nhooks = \"raw_tp\"\n[watched]\nlimit = 100\nshare = 100\n[lineage]\n"
       "keep_exited_seconds = 5\nkeep_exited_count = 6\ntext_mib = 8\nreconcile_seconds = 7\n[jsonl]\npath = "
       "\"/var/log/x\"\n"
-      "[log]\nlevel = \"debug\"\n[file]\nring_kib = 8\nreads = \"each\"\ninterval_ms = 20\nsums = 32\n"
-      "[paths]\nshipped = \"off\"\nfile = \"/etc/rules\"\n");
-  CHECK(config.lifecycle == Config::Lifecycle{16, 0});
+      "[log]\nlevel = \"debug\"\n[detect]\nmin_severity = \"warning\"\n[discovery]\nagents = \"a, /b/*/c\"\nper_uid = "
+      "3\n[file]\nring_kib = 8\nreads = \"each\"\ninterval_ms = 20\nsums = 32\n[paths]\nshipped = \"off\"\nfile = "
+      "\"/etc/rules\"\n");
+  CHECK(config.detect.min_severity == "warning");
+  CHECK(config.discovery == Config::Discovery{"a, /b/*/c", 3});
+  CHECK(config.lifecycle == Config::Lifecycle{16, 0, "raw_tp"});
   CHECK(config.watched == Config::Watched{100, 100});
   CHECK(config.lineage == Config::LineageKeys{5, 6, 8, 7});
   CHECK(config.jsonl.path == "/var/log/x");

@@ -74,14 +74,10 @@ TEST_CASE("decode: a record of each kind gives back what the kernel put in") {
 }
 
 TEST_CASE("decode: every mark of an exec arrives alone") {
-  const std::vector<bool ExecBody::*> marks = {&ExecBody::argv_truncated,
-                                               &ExecBody::memfd,
-                                               &ExecBody::deleted,
-                                               &ExecBody::exe_truncated,
-                                               &ExecBody::cwd_truncated,
-                                               &ExecBody::cwd_deleted,
-                                               &ExecBody::filename_truncated,
-                                               &ExecBody::interpreter_truncated};
+  const std::vector<bool ExecBody::*> marks = {
+      &ExecBody::argv_truncated,       &ExecBody::memfd,       &ExecBody::deleted,    &ExecBody::exe_truncated,
+      &ExecBody::cwd_truncated,        &ExecBody::cwd_deleted, &ExecBody::stdin_inet, &ExecBody::filename_truncated,
+      &ExecBody::interpreter_truncated};
   for (bool ExecBody::*mark : marks) {
     const auto exec = full_exec().marked([&](ExecBody& body) { body.*mark = true; });
     check_same(decoded(exec.record()), exec);

@@ -1,0 +1,38 @@
+// sink/recorder.h: what goes into the Monitor → a capture file, for --replay.
+//
+// Comes in: the Monitor's settings and every input, already redacted. Goes out: records of event/capture_file.h,
+// written by the durable sink's thread; nothing waits for the disk. A capture lacks nothing or is given up.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "sink/jsonl.h"
+#include "state/input.h"
+
+namespace aa {
+
+class Recorder {
+ public:
+  // The file must not exist yet; it is made with mode 0600.
+  static Result<std::unique_ptr<Recorder>> open(const std::string& path, const Monitor::Settings& settings);
+
+  void take(const Input& input);
+  // End of a turn: hands over to the writer. False: the disk failed or does not follow; the capture is worthless.
+  bool settle();
+  const std::string& trouble() const { return trouble_; }
+  void finish();  // puts the end mark
+
+ private:
+  explicit Recorder(std::unique_ptr<JsonlSink> file) : file_(std::move(file)) {}
+  void put(std::string bytes);
+
+  std::unique_ptr<JsonlSink> file_;
+  std::uint64_t records_ = 0;
+  std::uint64_t bytes_ = 0;  // handed over so far
+  std::string trouble_;
+};
+
+}  // namespace aa

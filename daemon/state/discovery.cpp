@@ -1,0 +1,95 @@
+#include "state/discovery.h"
+
+#include <algorithm>
+#include <array>
+
+#include "state/detect_table.h"
+
+namespace aa {
+namespace {
+
+// Programs that run what their first argument that is no option names.
+constexpr std::array<std::string_view, 28> kRunners = {
+    "node", "nodejs", "bun",  "deno", "python", "pypy", "sh",  "bash", "dash", "zsh", "env", "perl", "ruby", "php",
+    "npx",  "bunx",   "pnpx", "uvx",  "pipx",   "sudo", "npm", "pnpm", "yarn", "uv",  "tsx", "exec", "nice", "nohup"};
+constexpr std::array<std::string_view, 8> kVerbs = {"run", "exec", "dlx", "x", "tool", "start", "serve", "--"};
+
+std::string_view last_of(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+// "@anthropic-ai/claude-code@latest" and "aider.py" are asked for by these names too.
+bool names(std::string_view word, std::string_view agent) {
+  std::string_view last = last_of(word);
+  if (const std::size_t at = last.find('@'); at != std::string_view::npos && at > 0) last = last.substr(0, at);
+  if (last == agent) return true;
+  for (const std::string_view tail : {".js", ".mjs", ".cjs", ".py", ".sh"}) {
+    if (last.size() == agent.size() + tail.size() && last.starts_with(agent) && last.ends_with(tail)) return true;
+  }
+  return false;
+}
+
+bool is_runner(std::string_view path) {
+  const std::string_view last = last_of(path);
+  const std::size_t end = last.find_last_not_of("0123456789.");
+  const std::string_view bare = last.substr(0, end == std::string_view::npos ? 0 : end + 1);
+  return std::find(kRunners.begin(), kRunners.end(), bare) != kRunners.end();
+}
+
+// What the program was told to run: scripts and modules among its first arguments.
+std::vector<std::string_view> run_by(const ExecBody& exec) {
+  std::vector<std::string_view> out;
+  if (exec.argv.empty() || !is_runner(exec.argv[0])) return out;
+  for (std::size_t i = 1; i < exec.argv.size() && i <= 3; ++i) {
+    const std::string_view word = exec.argv[i];
+    if (word == "-m") continue;
+    if (word.starts_with('-') || std::find(kVerbs.begin(), kVerbs.end(), word) != kVerbs.end()) continue;
+    out.push_back(word);
+    if (!is_runner(word)) break;
+  }
+  return out;
+}
+
+std::string trimmed(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return std::string(text);
+}
+
+}  // namespace
+
+std::variant<std::vector<std::string>, std::string> parse_agents(std::string_view list) {
+  std::vector<std::string> out;
+  if (trimmed(list).empty()) return out;
+  for (std::size_t begin = 0;;) {
+    const std::size_t end = list.find(',', begin);
+    std::string entry = trimmed(list.substr(begin, end - begin));
+    const std::string quoted = "\"" + entry.substr(0, 64) + "\"";
+    if (entry.empty()) return "has an empty name; write names with one comma between them";
+    if (entry.find('/') != std::string::npos && entry.front() != '/')
+      return "has " + quoted + ", which is neither a name nor an absolute path";
+    const std::string_view last = last_of(entry);
+    if (last.empty() || last.size() > 255 || last.find_first_of("*?[ ") != std::string_view::npos)
+      return "has " + quoted + ", whose last part is no plain name; patterns may stand in folders only";
+    out.push_back(std::move(entry));
+    if (out.size() > kAgentsMax)
+      return "has " + std::to_string(1 + std::count(list.begin(), list.end(), ',')) + " names; at most " +
+             std::to_string(kAgentsMax) + " are looked for";
+    if (end == std::string_view::npos) return out;
+    begin = end + 1;
+  }
+}
+
+std::optional<std::string> agent_of(const std::vector<std::string>& agents, const ProcessRef& process,
+                                    const ExecBody& exec) {
+  std::vector<std::string_view> ran = run_by(exec);
+  ran.insert(ran.begin(), {exec.filename, process.exe});
+  for (const std::string& agent : agents) {
+    const bool is_path = agent.find('/') != std::string::npos;
+    const auto is_it = [&](std::string_view word) { return is_path ? matches_glob(agent, word) : names(word, agent); };
+    if (std::any_of(ran.begin(), ran.end(), is_it)) return std::string(last_of(agent));
+  }
+  return std::nullopt;
+}
+
+}  // namespace aa

@@ -1,0 +1,216 @@
+"""What a user does with the installed daemon under systemd, command by command, with exact outcomes."""
+
+import json
+import pathlib
+import re
+import signal
+import stat
+import subprocess
+import unittest
+
+from deadline import PATIENCE, end_at_exit, wait_until
+from guest_case import (LINEAGE, MANAGER, UNIT, GuestCase, bus_owner, call, journal, our_programs, own_words, run,
+                        show, status_of)
+from harness import NAME
+
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
+INSTALLED = {
+    "/usr/sbin/aa-ebpfd": 0o755,
+    "/usr/bin/aactl": 0o755,
+    "/usr/lib/systemd/system/aa-ebpfd.service": 0o644,
+    "/usr/lib/sysusers.d/aa-ebpfd.conf": 0o644,
+    "/usr/share/dbus-1/interfaces/org.agentassembly.Ebpfd1.Manager.xml": 0o644,
+    "/usr/share/dbus-1/interfaces/org.agentassembly.Ebpfd1.Lineage.xml": 0o644,
+    "/usr/share/dbus-1/system.d/org.agentassembly.Ebpfd1.conf": 0o644,
+    "/etc/aa-ebpfd/config.toml": 0o644,
+}
+
+
+class Agent:
+    """A live process that runs a program each time it is told to."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(["/bin/sh", "-c", "while read -r word; do /bin/sleep 0.$word; echo done; done"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        end_at_exit(self.process)
+        self.pid = self.process.pid
+
+    def work(self):
+        self.process.stdin.write("1\n")
+        assert self.process.stdout.readline() == "done\n"
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(20 * PATIENCE)
+
+
+class Follower:
+    """aactl events, as JSON Lines, from now on."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(["aactl", "--json", "events"], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, text=True)
+        end_at_exit(self.process)
+        wait_until(lambda: int(call_property("subscriber.open")) > 0, "aactl is subscribed")
+
+    def until(self, wanted):
+        """Every event up to the first that `wanted` is true for."""
+        events = []
+        for line in self.process.stdout:
+            events.append(json.loads(line))
+            if wanted(events[-1]):
+                return events
+        raise AssertionError(f"aactl events ended: {events}")
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def call_property(counter):
+    text = run("busctl", "get-property", NAME, "/" + NAME.replace(".", "/"), MANAGER, "Counters")
+    return re.search(rf'"{re.escape(counter)}" (\d+)', text).group(1)
+
+
+class Journey(GuestCase):
+    def agent(self):
+        agent = Agent()
+        self.addCleanup(agent.end)
+        return agent
+
+    def watch(self, pid):
+        answer = call(MANAGER, "StartMonitoring", "ua{sv}", pid, 0)
+        self.assertRegex(answer, rf'^s "{UUID}"$')
+        return answer.split('"')[1]
+
+    def test_installed(self):
+        """journey: meson install puts every file where Debian looks for it, and systemd finds no fault in the unit"""
+        modes = {path: stat.S_IMODE(pathlib.Path(path).stat().st_mode) for path in INSTALLED if pathlib.Path(path).exists()}
+        self.assertEqual(INSTALLED, modes)
+        self.assertRegex(run("getent", "group", "aa-ebpfd"), r"^aa-ebpfd:x:\d+:$")
+        self.assertEqual("disabled", status_of("systemctl", "is-enabled", UNIT)[1])
+        self.assertEqual("", run("systemd-analyze", "verify", UNIT))
+        self.assertEqual("the configuration is valid",
+                         run("aa-ebpfd", "--check-config", "--config", "/etc/aa-ebpfd/config.toml"))
+
+    def test_enable(self):
+        """journey: enable --now starts it, status shows it running and what it watches, the name on the bus is its own"""
+        pid = self.start()
+        self.assertEqual("enabled", run("systemctl", "is-enabled", UNIT))
+        self.assertEqual("active", run("systemctl", "is-active", UNIT))
+        self.assertEqual(pid, bus_owner())
+        status, text = status_of("systemctl", "status", "--no-pager", UNIT)
+        self.assertEqual(0, status)
+        self.assertIn("Active: active (running)", text)
+        self.assertRegex(text, r"Loaded: loaded \((?:/usr)?/lib/systemd/system/aa-ebpfd\.service; enabled;")
+        self.assertRegex(text, r'Status: "watching 0 process\(es\) of 0 target\(s\), \d+ event\(s\) delivered"')
+        self.assertIn(f"Main PID: {pid} (aa-ebpfd)", text)
+        self.assertEqual("success", show("Result"))
+        # What they see is in the first two words; how, in what may follow.
+        self.assertEqual(["aa_exec", "aa_exit", "aa_failed", "aa_fork", "aa_scan"],
+                         sorted("_".join(name.split("_")[:2]) for name in our_programs()))
+        self.assertRegex(own_words(), r"(?m)^info: ready: ")
+        self.assertNotRegex(own_words(), r"(?m)^(?:warning|error|critical|aa-ebpfd): ")
+
+    def test_watch(self):
+        """journey: StartMonitoring on a live process, what it runs is an event, and its lineage is answered"""
+        self.start()
+        agent = self.agent()
+        target = self.watch(agent.pid)
+        follower = Follower()
+        self.addCleanup(follower.end)
+        agent.work()
+        events = follower.until(lambda e: e["type"] == "exit")
+        mine = [e for e in events if e.get("target", {}).get("id") == target]
+        self.assertEqual(["fork", "exec", "exit"], [e["type"] for e in mine])
+        fork, execed, ended = mine
+        self.assertEqual(agent.pid, fork["process"]["pid"])
+        child = fork["fork"]["child_pid"]
+        self.assertEqual([child, child], [execed["process"]["pid"], ended["process"]["pid"]])
+        self.assertEqual(["/bin/sleep", "0.1"], execed["exec"]["argv"])
+        self.assertEqual((0, 0), (ended["exit"]["code"], ended["exit"]["signal"]))
+        self.assertIn(f"/{run('systemctl', 'show', '--value', '-p', 'Id', 'aa-guest.service')}", fork["process"]["cgroup"])
+        self.assertEqual("b true", call(LINEAGE, "IsDescendantOf", "uu", child, agent.pid))
+        self.assertEqual("b false", call(LINEAGE, "IsDescendantOf", "uu", agent.pid, child))
+        ancestry = call(LINEAGE, "GetAncestry", "u", child)
+        pids = [int(row.group(1)) for row in re.finditer(r'"(\d+)-\d+" "(?:\d+-\d+)?" \d+ \d+ \d+', ancestry)]
+        self.assertEqual([child, agent.pid], pids[:2])
+        self.assertEqual(1, pids[-1], "ancestry reaches process 1")
+        self.assertEqual("", call(MANAGER, "StopMonitoring", "s", target))
+        self.assertEqual("a(ssussta{sv}) 0", call(MANAGER, "ListTargets"))
+
+    def test_restart(self):
+        """journey: a restart is a new daemon that owns the name, leaves no second set of programs, and watches again"""
+        pid = self.start()
+        before = sorted(our_programs())
+        self.watch(self.agent().pid)
+        run("systemctl", "restart", UNIT)
+        follower = int(show("MainPID"))
+        self.assertNotEqual(pid, follower)
+        self.assertEqual(follower, bus_owner())
+        wait_until(lambda: sorted(our_programs()) == before, "only the new daemon's programs are left")
+        self.assertEqual("a(ssussta{sv}) 0", call(MANAGER, "ListTargets"))
+        self.watch(self.agent().pid)
+
+    def test_killed(self):
+        """journey: SIGKILL brings a new daemon at once, without a hand"""
+        pid = self.start()
+        run("systemctl", "kill", "--kill-whom=main", "-s", "KILL", UNIT)
+        follower = self.wait_for_another(pid)
+        self.assertEqual("1", show("NRestarts"))
+        self.watch(self.agent().pid)
+        self.assertEqual(follower, int(show("MainPID")))
+
+    def test_watchdog(self):
+        """journey: a daemon that stands still is noticed by the watchdog, ended and replaced; one at work is left alone"""
+        pid = self.start(drop_in="[Service]\nWatchdogSec=4s\nTimeoutAbortSec=1s\n")
+        self.assertEqual("4s", show("WatchdogUSec"))
+        # Twice its limit at work, and nobody minds.
+        served = int(show("WatchdogTimestampMonotonic"))
+        wait_until(lambda: int(show("WatchdogTimestampMonotonic")) > served + 8_000_000, "the watchdog is served", 20)
+        self.assertEqual((pid, "0"), (int(show("MainPID")), show("NRestarts")))
+        wait_until(lambda: "T" in self.stopped(pid), "it stands still", 5)
+        self.wait_for_another(pid)
+        self.assertEqual("1", show("NRestarts"))
+        self.assertIn("Watchdog timeout (limit 4s)!", journal())
+
+    def stopped(self, pid):
+        try:
+            subprocess.run(["kill", f"-{int(signal.SIGSTOP)}", str(pid)], check=True)
+            return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return ""
+
+    def test_bad_configuration(self):
+        """journey: a configuration it cannot use fails the unit once, without restarts, and status names file, line and key"""
+        self.start()
+        file = pathlib.Path("/etc/aa-ebpfd/config.toml")
+        good = file.read_text()
+        self.addCleanup(file.write_text, good)
+        file.write_text(good.replace("[watched]", "[watched]\nlimitt = 100"))
+        status, _ = status_of("systemctl", "restart", UNIT)
+        self.assertEqual(1, status)
+        self.assertEqual(("failed", "exit-code", "2", "0"), (show("ActiveState"), show("Result"), show("ExecMainStatus"),
+                                                            show("NRestarts")))
+        _, text = status_of("systemctl", "status", "--no-pager", "-l", UNIT)
+        self.assertRegex(text, r"/etc/aa-ebpfd/config\.toml:\d+:\d+: .*limitt")
+
+    def test_disable(self):
+        """journey: disable --now stops it, leaves no program in the kernel and no name on the bus"""
+        self.start()
+        self.assertTrue(pathlib.Path("/etc/systemd/system/multi-user.target.wants/aa-ebpfd.service").is_symlink())
+        run("systemctl", "disable", "--now", UNIT)
+        self.assertEqual((1, "disabled"), status_of("systemctl", "is-enabled", UNIT))
+        self.assertEqual((3, "inactive"), status_of("systemctl", "is-active", UNIT))
+        self.assertFalse(pathlib.Path("/etc/systemd/system/multi-user.target.wants/aa-ebpfd.service").exists())
+        self.assertEqual("success", show("Result"))
+        self.assertIsNone(bus_owner())
+        wait_until(lambda: our_programs() == [], "no program of ours is left")
+        status, text = status_of("aactl", "status")
+        self.assertEqual(3, status, text)
+
+
+if __name__ == "__main__":
+    unittest.main()

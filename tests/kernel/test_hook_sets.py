@@ -1,0 +1,52 @@
+"""Every way of attaching, by force: what is asked for is what runs, and it sees a whole tree."""
+
+import os
+import subprocess
+import tempfile
+import unittest
+
+from harness import PATIENCE, Daemon, PrivateBus, daemon_path, program, watch
+
+MUST = os.environ.get("AA_MUST_HOOKS", "").split(",")  # hook sets that this machine must have
+LIFE = ("fork", "exec", "exit")
+
+
+class HookSets(unittest.TestCase):
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("loading programs into the kernel needs root")
+        self.bus = PrivateBus()
+        self.addCleanup(self.bus.stop)
+
+    def sees_a_tree(self, hooks):
+        setting = {"lifecycle.hooks": hooks}
+        try:
+            daemon = Daemon(self.bus, settings=setting)
+        except RuntimeError as error:
+            if hooks in MUST:
+                self.fail(f"this kernel must have {hooks}: {error}")
+            self.skipTest(f"{hooks} does not run here: {error}")
+        with daemon, tempfile.TemporaryDirectory(prefix="aa-hooks-") as folder:
+            with watch(daemon, [program("failed_exec"), folder]) as watched:
+                events = watched.run()
+        self.assertEqual({"exec", "exit"}, {e["type"] for e in events if e["type"] in LIFE})
+        self.assertTrue([e for e in events if e["type"] == "exec" and e["exec"]["result"] < 0], "no failed exec")
+        self.assertEqual({f"{hooks}/sched_process_{what}" for what in LIFE} | {f"{hooks}/sys_exit"}, self.listed(hooks))
+
+    def listed(self, hooks):
+        done = subprocess.run([str(daemon_path()), "--list-probes", "--bus", self.bus.address, "--set",
+                               f"lifecycle.hooks={hooks}"], check=True, stdout=subprocess.PIPE, text=True,
+                              timeout=30 * PATIENCE)
+        return {line.split("\t")[2] for line in done.stdout.splitlines()}
+
+    def test_tp_btf(self):
+        """hooks: with tp_btf by force a program's life is seen, its failed execs too, and nothing else is attached"""
+        self.sees_a_tree("tp_btf")
+
+    def test_raw_tp(self):
+        """hooks: with raw_tp by force a program's life is seen, its failed execs too, and nothing else is attached"""
+        self.sees_a_tree("raw_tp")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,132 @@
+#!/usr/bin/python3
+"""`./dev guest`: rows of tests/guest/rows.py, each in a guest of its own, and a table of what came out.
+
+Comes in: rows and suites by name, and in AA_GUEST_PACKAGES what `dev` says the project needs. Goes out: a line for each suite
+of each row as it is known, the last words of what failed, the table; exit status 0 only when nothing failed.
+"""
+
+import argparse
+import concurrent.futures
+import fnmatch
+import json
+import os
+import pathlib
+import sys
+import time
+
+import console
+import debian
+import machine
+import project
+import table
+from place import ROOT, Unavailable, note
+
+sys.path.insert(0, str(ROOT / "tests/guest"))
+import rows as matrix  # noqa: E402
+
+UNAVAILABLE = 3  # exit status: no guest could be had, which says nothing about the project
+
+
+def chosen(words):
+    """Rows by name or pattern, as a shell has them; all when none is named."""
+    for word in words:
+        if not any(fnmatch.fnmatch(row.name, word) for row in matrix.ROWS):
+            raise Unavailable(f"no row is called {word}. There are: {', '.join(row.name for row in matrix.ROWS)}")
+    return [row for row in matrix.ROWS if not words or any(fnmatch.fnmatch(row.name, word) for word in words)]
+
+
+class Parts:
+    """What guests are made of, made once each; side by side, for one waits for the network while another computes."""
+
+    def __init__(self, rows, packages, suites):
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            kernels = {version: pool.submit(self.kernel, row) for version, row in {r.kernel: r for r in rows}.items()}
+            houses = {release: pool.submit(self.house, release, packages, suites) for release in {r.release for r in rows}}
+        self.kernels = {version: made.result() for version, made in kernels.items()}
+        self.houses = {release: made.result() for release, made in houses.items()}
+
+    @staticmethod
+    def kernel(row):
+        note(f"kernel {row.kernel} from Debian {row.suite}")
+        return debian.kernel(row.suite, row.kernel)
+
+    @staticmethod
+    def house(release, packages, suites):
+        note(f"Debian {release} user land")
+        land = debian.user_land(release, packages)
+        note(f"building in Debian {release}")
+        return land, project.image(release, land, suites)
+
+    def of(self, row):
+        kernel, (land, image) = self.kernels[row.kernel], self.houses[row.release]
+        disks = (land / "root.img", image, machine.modules_image(kernel))
+        return kernel, disks, machine.initrd(kernel, land, ROOT / "tests/support/guest/first_init.sh")
+
+
+def run_row(row, parts, options):
+    kernel, disks, start = parts.of(row)
+    folder = options.logs / row.name
+    orders = {"suites": ",".join(options.suites), "hooks": ",".join(row.hooks), "quick": "0" if options.full else "1"}
+    note(f"{row.name}: booting")
+    outcome = machine.boot(row, kernel, disks, start, folder, options.seconds, orders)
+    if not outcome.up:
+        note(f"{row.name}: did not boot ({outcome.trouble}); once more")
+        first = outcome.log.read_text(errors="replace") if outcome.log.exists() else ""
+        outcome = machine.boot(row, kernel, disks, start, folder, options.seconds, orders)
+        (folder / "first-boot.log").write_text(first)
+        if not outcome.up:
+            outcome.trouble = f"did not boot, twice: {outcome.trouble}"
+    tell(row, outcome)
+    return outcome
+
+
+def tell(row, outcome):
+    for line in table.failures(row, outcome):
+        print(line)
+    if outcome.trouble:
+        print(f"---- {row.name}: {outcome.trouble}; the last lines of {outcome.log}:")
+        print(console.last_lines(outcome.log.read_text(errors="replace")))
+    sys.stdout.flush()
+
+
+def main():
+    arguments = sys.argv[1:]
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    parser = argparse.ArgumentParser(prog="./dev guest", description="Boot kernels and run suites on them.",
+                                     usage="./dev guest [OPTION…] [KERNEL…] [-- TEST…]")
+    parser.add_argument("rows", nargs="*", metavar="KERNEL", help="rows of tests/guest/rows.py (default: all)")
+    parser.add_argument("--logs", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--summary", type=pathlib.Path, help="write what came of each row to this file, as JSON")
+    parser.add_argument("--full", action="store_true", help="also what takes minutes")
+    parser.add_argument("--shell", action="store_true", help="a console on KERNEL instead of suites")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at a time (default: one for each core)")
+    parser.add_argument("--seconds", type=int, default=1800, help="how long one guest may take")
+    options = parser.parse_args(arguments[:split])
+    options.suites = arguments[split + 1:] or list(matrix.SUITES)
+    try:
+        return run_rows(options)
+    except Unavailable as error:
+        note(str(error))
+        return UNAVAILABLE
+
+
+def run_rows(options):
+    begin = time.monotonic()
+    rows = chosen(options.rows)
+    packages = os.environ.get("AA_GUEST_PACKAGES", "").split()
+    if not packages:
+        raise Unavailable("which packages the project needs is known to ./dev: use ./dev guest, or ./dev test smoke")
+    parts = Parts(rows, packages, options.suites)
+    if options.shell:
+        machine.shell(rows[0], *parts.of(rows[0]))
+    ready = time.monotonic() - begin
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        outcomes = list(pool.map(lambda row: run_row(row, parts, options), rows))
+    print(table.text(rows, outcomes, ready, time.monotonic() - begin))
+    if options.summary:
+        options.summary.write_text(json.dumps(table.summary(rows, outcomes)))
+    return 0 if all(table.passed(outcome) for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

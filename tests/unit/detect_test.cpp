@@ -1,0 +1,109 @@
+// Detection: the corpus, the table, and how much a hostile argv may cost.
+#include "state/detect.h"
+
+#include <chrono>
+
+#include "support/catch.h"
+#include "support/corpus.h"
+
+using namespace aa;
+using namespace aa::test;
+
+namespace {
+
+const std::string kCorpus = std::string(AA_TREE) + "/tests/corpus/commands.txt";
+
+std::string said_of(const Sighting& sighting) {
+  const Rule* rule = detect(sighting, shipped_detect_table());
+  if (rule == nullptr) return "none";
+  return std::string(name_of(rule->detect_class)) + " " + std::string(name_of(rule->severity));
+}
+
+std::string rule_of(std::vector<std::string> argv) {
+  const Rule* rule = detect(sighting_of(std::move(argv)), shipped_detect_table());
+  return rule == nullptr ? "" : rule->name;
+}
+
+std::string wrong_with(std::string_view text) {
+  const auto parsed = parse_detect_table(text);
+  const auto* wrong = std::get_if<std::string>(&parsed);
+  return wrong == nullptr ? "" : *wrong;
+}
+
+std::string wrong_with_line(const std::string& line) {
+  const auto read = read_corpus_line("x:1", line);
+  const auto* wrong = std::get_if<std::string>(&read);
+  return wrong == nullptr ? "" : *wrong;
+}
+
+}  // namespace
+
+TEST_CASE("detect: every line of the corpus is judged as it says") {
+  const auto read = read_corpus(kCorpus);
+  if (const auto* wrong = std::get_if<std::string>(&read)) FAIL(*wrong);
+  const auto& corpus = std::get<std::vector<CorpusLine>>(read);
+  std::size_t harmless = 0;
+  for (const CorpusLine& line : corpus) {
+    INFO(line.where);
+    const Rule* rule = detect(line.sighting, shipped_detect_table());
+    INFO("rule " << (rule == nullptr ? "none" : rule->name));
+    CHECK(said_of(line.sighting) == line.expected);
+    harmless += line.expected == "none" || line.expected.ends_with(" info") ? 1 : 0;
+  }
+  CHECK(corpus.size() >= 120);
+  CHECK(3 * harmless >= corpus.size());
+}
+
+TEST_CASE("detect: a plain command has no rule, a piped download names its rule") {
+  CHECK(rule_of({"ls"}).empty());
+  CHECK(rule_of({}).empty());
+  CHECK(rule_of({""}).empty());
+  CHECK(rule_of({"sh", "-c", "curl x | sh"}) == "download-to-shell");
+}
+
+TEST_CASE("detect: a copy under another name is judged as the program it is known as") {
+  Sighting sighting = sighting_of({"/opt/tool", "-c", "curl x | sh"});
+  CHECK(said_of(sighting) == "none");
+  sighting.known_as = "bash";
+  CHECK(said_of(sighting) == "pipe-to-shell critical");
+}
+
+TEST_CASE("detect: no argv costs more than a moment, however it is nested") {
+  std::vector<std::string> hostile = {std::string(90'000, '('), std::string(90'000, '`'), "a=b;"};
+  std::string nested, doubling = "a=xxxxxxxxxxxxxxxx;";
+  for (int i = 0; i < 8'000; ++i) nested += "$(echo \"";
+  for (int i = 0; i < 2'000; ++i) doubling += "a=$a$a;$a$a$a|sh;";
+  std::string groups, pipes;
+  for (int i = 0; i < 20'000; ++i) groups += "{ (";
+  for (int i = 0; i < 20'000; ++i) pipes += "curl|sh|";
+  std::string evals;
+  for (int i = 0; i < 12'000; ++i) evals += "eval ";
+  hostile.insert(hostile.end(), {nested, doubling, groups, pipes, evals, std::string(60'000, '{') + ",}"});
+  for (const std::string& text : hostile) {
+    const auto begin = std::chrono::steady_clock::now();
+    (void)rule_of({"bash", "-c", text});
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    INFO(text.substr(0, 40));
+    CHECK(took.count() < 0.5);
+  }
+}
+
+TEST_CASE("detect table: what is wrong is told with its line, and nothing of the table is taken") {
+  CHECK(wrong_with("family a b\nrule x mischief critical | command a | No.")
+            .find("line 2: no class is called \"mischief\"; there are shell, downloader") == 0);
+  CHECK(wrong_with("family a b\nrule x shell loud | command a | No.") ==
+        "line 2: a severity is info, warning or critical, not \"loud\"");
+  CHECK(wrong_with("rule x shell info | command ghosts | No.") == "line 1: no family is called \"ghosts\"");
+  CHECK(wrong_with("family a b\nrule x shell info | command a ; smells bad | No.")
+            .find("line 2: no test is called \"smells bad\"") == 0);
+  CHECK(wrong_with("rule x shell info") == "line 1: a rule is: rule NAME CLASS SEVERITY | CONDITIONS | SENTENCE");
+  CHECK(wrong_with("wrapper x colour=blue") == "line 1: a wrapper has no \"colour=blue\"");
+  CHECK(wrong_with("famly a b") == "line 1: \"famly\" is not one of family, runner, wrapper, rule");
+}
+
+TEST_CASE("detect corpus: a line that cannot be read says where and why") {
+  CHECK(wrong_with_line("shell info bash") == "x:1: there is no \" | \" between what is expected and the command");
+  CHECK(wrong_with_line("none | a; b") == "x:1: it is not one simple command");
+  CHECK(wrong_with_line("none | [colour] a") == "x:1: no fact is called [colour]");
+  CHECK(wrong_with_line("none | ls").empty());
+}
