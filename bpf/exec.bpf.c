@@ -262,6 +262,13 @@ static __always_inline __u32 wait_status(struct task_struct* task) {
 /* A process that leaves while its tree is being enrolled, before any pass saw its children: after it they are the
  * reaper's and nothing would lead to them. */
 #define AA_ORPHANS_MAX 128
+
+/* Global, so that the verifier looks at it once, not 128 times. */
+__noinline int adopt_orphan(__u64 child, __u64 parent, __u32 slot) {
+  if (!group_dead((struct task_struct*)child)) adopt((struct task_struct*)child, (struct task_struct*)parent, slot, 1);
+  return 0;
+}
+
 static __noinline int adopt_orphans(struct task_struct* task, __u32 slot) {
   char* head = (char*)task + bpf_core_field_offset(struct task_struct, children);
   struct task_struct* leader = leader_of(task);
@@ -271,7 +278,7 @@ static __noinline int adopt_orphans(struct task_struct* task, __u32 slot) {
     struct task_struct* child;
     if (!at || at == head) return 0;
     child = (struct task_struct*)(at - bpf_core_field_offset(struct task_struct, sibling));
-    if (!group_dead(child)) adopt(child, leader, slot, 1);
+    adopt_orphan((__u64)child, (__u64)leader, slot);
     at = (char*)BPF_CORE_READ(child, sibling.next);
   }
   if (at != head) ledger_count(AA_FAMILY_EXEC, AA_CAUSE_ADOPT_CUT, bpf_ktime_get_boot_ns());

@@ -15,6 +15,11 @@ def of(account, **wanted):
     return [body for body in found if all(body.get(name) == value for name, value in wanted.items())]
 
 
+def path_alerts(account):
+    """The alerts that path rules raised: a shell is one of another kind."""
+    return [event for event in account.of_type("alert") if event["alert"]["kind"] == "sensitive-path"]
+
+
 class FileCase(KernelCase):
     types = ()  # all of them
 

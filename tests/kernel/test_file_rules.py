@@ -6,7 +6,7 @@ import unittest
 
 import dbus
 
-from file_case import FileCase, of
+from file_case import FileCase, of, path_alerts
 from harness import CALL_TIMEOUT, program, watch
 from kernel_case import QUICK, Account
 
@@ -59,7 +59,7 @@ class Rules(FileCase):
                     self.assertNotIn(" -", said, "a call failed")
                     denied = {body["op"] for body in of(account, verdict="deny", rule=str(self.folder / "secret"))}
                     self.assertEqual(set(), {OP_OF.get(op, op) for op in DESCRIPTORS} - denied)
-                    self.assertEqual(1, len(account.of_type("alert")), "alerts")
+                    self.assertEqual(1, len(path_alerts(account)), "alerts")
 
     def test_names(self):
         """rules: by its name or a name of its folder, every operation that takes names is judged, at both ends"""
@@ -131,7 +131,7 @@ class Rules(FileCase):
         rule = f"{self.folder}/home/.aws/"
         self.deny(rule)
         account, _ = self.watched_path("/bin/sh", "-c", f"/bin/cat {self.folder}/harmless/credentials; true")
-        (alert,) = account.of_type("alert")
+        (alert,) = path_alerts(account)
         self.assertEqual(("sensitive-path", rule), (alert["alert"]["kind"], alert["alert"]["rule"]))
         self.assertIn(str(home / ".aws/credentials"), alert["alert"]["summary"])
         first, second = alert["alert"]["ancestry"][:2]
@@ -144,7 +144,7 @@ class Rules(FileCase):
         """rules: asking for a denied file that is not there is an alert"""
         self.deny(self.folder / "nothing")
         account, _ = self.watched("alias_ops", "plain", f"cd={self.folder}", "nothing", "open")
-        self.assertEqual(1, len(account.of_type("alert")))
+        self.assertEqual(1, len(path_alerts(account)))
 
     def test_allowed(self):
         """rules: what is allowed is not told"""
@@ -158,7 +158,7 @@ class Rules(FileCase):
     def test_shipped(self):
         """rules: the shipped list is in force from the start"""
         account, _ = self.watched_path("/usr/bin/cat", "/etc/shadow")
-        (alert,) = account.of_type("alert")
+        (alert,) = path_alerts(account)
         self.assertEqual("critical", alert["alert"]["severity"])
 
     def test_flips_under_load(self):

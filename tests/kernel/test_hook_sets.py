@@ -37,7 +37,8 @@ class HookSets(unittest.TestCase):
         done = subprocess.run([str(daemon_path()), "--list-probes", "--bus", self.bus.address, "--set",
                                f"lifecycle.hooks={hooks}"], check=True, stdout=subprocess.PIPE, text=True,
                               timeout=30 * PATIENCE)
-        return {line.split("\t")[2] for line in done.stdout.splitlines()}
+        rows = [line.split("\t") for line in done.stdout.splitlines()]
+        return {row[2] for row in rows if row[0] == "exec"}
 
     def test_tp_btf(self):
         """hooks: with tp_btf by force a program's life is seen, its failed execs too, and nothing else is attached"""
