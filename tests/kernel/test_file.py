@@ -129,7 +129,9 @@ class Files(FileCase):
             (self.folder / name).touch()
         names = {(self.folder / name).stat().st_ino: f"{self.folder}/{name}" for name in ("aaaa", "bbbb")}
         seen = set()
-        for _ in range(1 if QUICK else 20):  # in rounds that a reader in Python can follow
+        for _ in range(20):  # in rounds that a reader in Python can follow
+            if QUICK and len(seen) == len(names):
+                break
             account, said = self.watched("rewrite_path", self.folder, 5_000, deadline=120)
             opened = [names[int(line.split()[1])] for line in said.splitlines() if line.startswith("opened")]
             told = [body["path"] for body in of(account, op="open") if body["result"] >= 0 and
