@@ -1,13 +1,14 @@
 /* The exec family: which programs a watched tree ran, who started them, what ended them.
  *
- * Comes in: fork, exec and exit of every process. Goes out: lifecycle records of the watched ones, and the watched set
- * kept true. One body per event; a thin program for each way of attaching (tp_btf, and raw_tp where that is refused).
+ * Comes in: fork, exec and exit of every process; while a unit is watched also who is put into which control group, and
+ * which are made. Goes out: lifecycle records of the watched ones, and the watched set kept true. One body per event; a
+ * thin program for each way of attaching (tp_btf, and raw_tp where that is refused).
  */
 #include "lib/discover.bpf.h"
 #include "lib/record_text.bpf.h"
 #include "lib/scan.bpf.h"
 #include "lib/syscall.bpf.h"
-#include "lib/watched.bpf.h"
+#include "lib/units.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -33,8 +34,11 @@ static __always_inline int on_fork(struct task_struct* parent, struct task_struc
   struct aa_fork record;
   __u64 now;
   if (parent_tgid == child_tgid) return 0; /* a thread */
-  owner = watched_now(parent);
-  if (!owner) return 0;
+  owner = member_now(parent);
+  if (!owner) {
+    if (aa_units_watched) enter_own_unit(child, AA_ANNOUNCE); /* born into a unit: clone3(CLONE_INTO_CGROUP) */
+    return 0;
+  }
 
   entry.start_ns = BPF_CORE_READ(child, start_boottime);
   if (watched_entry(child_tgid, entry.start_ns)) return 0; /* a scan was quicker: it is told as adopted */
@@ -98,7 +102,7 @@ static __always_inline void begin_exec(struct aa_scratch* s, struct task_struct*
 }
 
 static __always_inline int on_exec(struct task_struct* task, struct linux_binprm* bprm) {
-  struct aa_watched* entry = watched_now(task);
+  struct aa_watched* entry = member_now(task);
   struct aa_scratch* s;
   struct mm_struct* mm;
   struct fs_struct* fs;
@@ -136,9 +140,9 @@ static __always_inline int on_exec(struct task_struct* task, struct linux_binprm
     s->record.interp_len = len;
     off += len;
   }
-  s->record.exe_len = put_exe(s, off, mm, &root);
+  s->record.exe_len = put_exe(s, AA_SCRATCH_EXEC, off, mm, &root);
   off += s->record.exe_len;
-  s->record.cwd_len = put_cwd(s, off, fs, &root);
+  s->record.cwd_len = put_cwd(s, AA_SCRATCH_EXEC, off, fs, &root);
   off += s->record.cwd_len;
   send_exec(s, off, now);
   return 0;
@@ -231,7 +235,7 @@ static __always_inline int on_syscall_exit(struct pt_regs* regs, long result) {
   task = (struct task_struct*)bpf_get_current_task();
   exec_request_of(regs, task, &request);
   if (!request.is_exec) return 0;
-  entry = watched_now(task);
+  entry = member_now(task);
   if (!entry) return 0;
   now = bpf_ktime_get_boot_ns();
   s = scratch_or_count(AA_SCRATCH_FAILED, entry->slot, now);
@@ -243,7 +247,7 @@ static __always_inline int on_syscall_exit(struct pt_regs* regs, long result) {
   if (s->record.filename_len == AA_PATH_MAX - 1) s->record.flags |= AA_EXEC_FILENAME_CUT;
   off += s->record.filename_len;
   fs = BPF_CORE_READ(task, fs);
-  s->record.cwd_len = put_cwd(s, off, fs, &root);
+  s->record.cwd_len = put_cwd(s, AA_SCRATCH_FAILED, off, fs, &root);
   off += s->record.cwd_len;
   send_exec(s, off, now);
   return 0;
@@ -263,12 +267,6 @@ static __always_inline __u32 wait_status(struct task_struct* task) {
  * reaper's and nothing would lead to them. */
 #define AA_ORPHANS_MAX 128
 
-/* Global, so that the verifier looks at it once, not 128 times. */
-__noinline int adopt_orphan(__u64 child, __u64 parent, __u32 slot) {
-  if (!group_dead((struct task_struct*)child)) adopt((struct task_struct*)child, (struct task_struct*)parent, slot, 1);
-  return 0;
-}
-
 static __noinline int adopt_orphans(struct task_struct* task, __u32 slot) {
   char* head = (char*)task + bpf_core_field_offset(struct task_struct, children);
   struct task_struct* leader = leader_of(task);
@@ -278,7 +276,7 @@ static __noinline int adopt_orphans(struct task_struct* task, __u32 slot) {
     struct task_struct* child;
     if (!at || at == head) return 0;
     child = (struct task_struct*)(at - bpf_core_field_offset(struct task_struct, sibling));
-    adopt_orphan((__u64)child, (__u64)leader, slot);
+    if (!group_dead(child)) adopt((__u64)child, (__u64)leader, slot, AA_ANNOUNCE);
     at = (char*)BPF_CORE_READ(child, sibling.next);
   }
   if (at != head) ledger_count(AA_FAMILY_EXEC, AA_CAUSE_ADOPT_CUT, bpf_ktime_get_boot_ns());
@@ -330,6 +328,26 @@ int BPF_PROG(aa_exit, struct task_struct* task) {
 SEC("tp_btf/sys_exit")
 int BPF_PROG(aa_failed_exec, struct pt_regs* regs, long result) {
   return on_syscall_exit(regs, result);
+}
+
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(aa_attach, struct cgroup* group, const char* path, struct task_struct* task) {
+  return on_attach(group, task);
+}
+
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(aa_mkdir, struct cgroup* group, const char* path) {
+  return on_mkdir(group, path);
+}
+
+SEC("raw_tp/cgroup_attach_task")
+int BPF_PROG(aa_attach_raw, struct cgroup* group, const char* path, struct task_struct* task) {
+  return on_attach(group, task);
+}
+
+SEC("raw_tp/cgroup_mkdir")
+int BPF_PROG(aa_mkdir_raw, struct cgroup* group, const char* path) {
+  return on_mkdir(group, path);
 }
 
 SEC("raw_tp/sched_process_fork")

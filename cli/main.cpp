@@ -88,10 +88,10 @@ void add_run(CLI::App& app, Arguments& in, Verb& verb) {
 void add_targets(CLI::App& app, Arguments& in, Verb& verb) {
   CLI::App* watch = app.add_subcommand("watch", "Watch running processes and all their descendants");
   auto* pids = watch->add_option("PID", in.watch.pids, "Processes to watch");
-  watch->add_option("--unit", in.watch.unit, "Watch every process of a systemd unit")
+  watch->add_option("--unit", in.watch.unit, "Watch every process of a systemd unit, also when it is started again")
       ->excludes(pids)
       ->type_name("UNIT");
-  watch->add_option("--name", in.name, "What to call the target (default: the program's name)")
+  watch->add_option("--name", in.name, "What to call the target (default: the program's or the unit's name)")
       ->check(kUtf8)
       ->type_name("NAME");
   watch->add_option("--tls", in.tls, "How much of TLS traffic to record: off, metadata, redacted or full")

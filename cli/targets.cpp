@@ -12,6 +12,15 @@ using nlohmann::json;
 
 namespace {
 
+bool is_unit(const json& target) {
+  return target.contains("unit");
+}
+
+const char* adopted_word(const json& target, std::uint64_t count) {
+  if (is_unit(target)) return count == 1 ? " process" : " processes";
+  return count == 1 ? " descendant" : " descendants";
+}
+
 void tell_watched(Client& client, const Globals& globals, Output& out, const std::string& id) {
   const json target = client.target(id);
   const std::uint64_t adopted = number_of(target, "adopted");
@@ -19,7 +28,7 @@ void tell_watched(Client& client, const Globals& globals, Output& out, const std
     out.write(json{{"target", id}, {"name", text_of(target, "name")}, {"adopted", adopted}}.dump() + '\n');
   } else {
     out.write("watching " + for_terminal(text_of(target, "name")) + " as target " + for_terminal(id) + ": " +
-              std::to_string(adopted) + (adopted == 1 ? " descendant" : " descendants") + " adopted\n");
+              std::to_string(adopted) + adopted_word(target, adopted) + " adopted\n");
   }
 }
 
@@ -67,10 +76,12 @@ std::string targets_table(const std::vector<json>& targets, const Style& style) 
   std::vector<std::vector<std::string>> rows = {
       {"NAME", "ROOT", "STATE", "LIVE", "EVENTS", "LOST", "SOURCE", "TARGET"}};
   for (const json& target : targets) {
-    rows.push_back({for_terminal(text_of(target, "name")), std::to_string(number_of(target, "root_pid")),
-                    for_terminal(text_of(target, "state")), std::to_string(number_of(target, "live")),
-                    std::to_string(number_of(target, "events")), std::to_string(number_of(target, "lost")),
-                    for_terminal(text_of(target, "source")), for_terminal(text_of(target, "id"))});
+    const std::string root =
+        is_unit(target) ? for_terminal(text_of(target, "unit")) : std::to_string(number_of(target, "root_pid"));
+    rows.push_back({for_terminal(text_of(target, "name")), root, for_terminal(text_of(target, "state")),
+                    std::to_string(number_of(target, "live")), std::to_string(number_of(target, "events")),
+                    std::to_string(number_of(target, "lost")), for_terminal(text_of(target, "source")),
+                    for_terminal(text_of(target, "id"))});
   }
   return table(rows, style);
 }

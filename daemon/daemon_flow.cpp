@@ -117,9 +117,14 @@ void Daemon::give_up_on_disk() {
 void Daemon::carry_out(const Plan& plan) {
   std::visit(Overloaded{
                  [this](const EnrolPlan& enrol) { complete_later(kernel_->enrol(enrol)); },
+                 [this](const EnrolUnitPlan& enrol) {
+                   complete_later(kernel_->enrol(enrol));
+                   publish_probes();  // programs that rest while no unit is watched
+                 },
                  [this](const ReleasePlan& release) {
                    refresh_counts();  // the slot's last: its row is given away after this
                    complete_later(kernel_->release(release));
+                   publish_probes();
                  },
                  [this](const AdoptPlan& adopt) { complete_later(kernel_->adopt(adopt)); },
                  [this](const ReconcilePlan&) { complete_later(kernel_->reconcile()); },

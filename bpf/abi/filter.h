@@ -64,6 +64,22 @@ struct aa_target {
 #define AA_NAME_HASH_START 14695981039346656037ull
 #define AA_NAME_HASH_FACTOR 1099511628211ull
 
+/* Units: control groups of the version 2 hierarchy whose processes belong to a target. */
+#define AA_CGROUP_DEPTH 32
+#define AA_CGROUP_PATH 1024 /* the longest path the kernel tells of, NUL included */
+
+/* units: key __u64 id of a control group, value __u32 slot. unit_paths: key __u64 hash of the path below the root
+ * (FNV-1a). */
+struct aa_unit {
+  __u64 cgroup_id; /* the group it has now, 0 none */
+  __u32 slot;
+  __u32 reserved;
+};
+
+struct aa_unit_path {
+  __u8 text[AA_CGROUP_PATH];
+};
+
 struct aa_ledger_row {
   __u64 count;
   __u64 first_ns; /* CLOCK_BOOTTIME of the first and the last, 0 when none */

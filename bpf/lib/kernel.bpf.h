@@ -48,8 +48,18 @@ struct kernfs_node {
   __u64 id;
 };
 
+struct cgroup_root {
+  int hierarchy_id; /* 0: version 2's */
+};
+
+struct cgroup_subsys_state {
+  struct cgroup_subsys_state* parent;
+};
+
 struct cgroup {
+  struct cgroup_subsys_state self;
   struct kernfs_node* kn;
+  struct cgroup_root* root;
 };
 
 struct css_set {

@@ -33,8 +33,13 @@ static long walk_callback(__u32 index, struct aa_walk_context* context) {
   return walk_step(context->walk);
 }
 
-static __noinline int walk_steps(struct aa_walk* walk) {
-  if (!walk) return 0;
+/* Of the walk in the scratch of that kind. Not static: the verifier goes all the steps once, and not for every path of
+ * a record (without bpf_loop that is most of what a record costs it). */
+__noinline int walk_steps(__u32 kind) {
+  struct aa_scratch* s = scratch_of(kind);
+  struct aa_walk* walk;
+  if (!s) return 0;
+  walk = &s->walk;
   if (AA_HAS_BPF_LOOP) {
     struct aa_walk_context context = {walk};
     bpf_loop(AA_WALK_STEPS, walk_callback, &context, 0);
@@ -45,16 +50,16 @@ static __noinline int walk_steps(struct aa_walk* walk) {
   return 0;
 }
 
-/* Walks from `path` to `root` (both copied out of the kernel). Afterwards walk->end tells how it ended and
- * walk->buffer[walk->off ..) holds the path, empty for the root itself. */
-static __always_inline void walk_path(struct aa_walk* walk, struct path* path, struct path* root) {
+/* Walks from `path` to `root` (both copied out of the kernel); `walk` is that of the scratch of `kind`. Afterwards
+ * walk->end tells how it ended and walk->buffer[walk->off ..) holds the path, empty for the root itself. */
+static __always_inline void walk_path(struct aa_walk* walk, __u32 kind, struct path* path, struct path* root) {
   walk->dentry = (__u64)path->dentry;
   walk->mount = (__u64)mount_of(path->mnt);
   walk->root_dentry = (__u64)root->dentry;
   walk->root_mount = (__u64)mount_of(root->mnt);
   walk->off = AA_WALK_BUFFER;
   walk->end = AA_WALK_RUNNING;
-  walk_steps(walk);
+  walk_steps(kind);
   if (walk->end == AA_WALK_RUNNING) walk->end = AA_WALK_TOO_LONG;
 }
 
@@ -133,12 +138,13 @@ static __always_inline int is_memfd(struct dentry* dentry) {
   return name[0] == 'm' && name[1] == 'e' && name[2] == 'm' && name[3] == 'f' && name[4] == 'd' && name[5] == ':';
 }
 
-static __always_inline __u32 put_exe(struct aa_scratch* s, __u64 off, struct mm_struct* mm, struct path* root) {
+static __always_inline __u32 put_exe(struct aa_scratch* s, __u32 kind, __u64 off, struct mm_struct* mm,
+                                     struct path* root) {
   struct path path = {};
   struct file* file = BPF_CORE_READ(mm, exe_file);
   if (!file) return 0;
   BPF_CORE_READ_INTO(&path, file, f_path);
-  walk_path(&s->walk, &path, root);
+  walk_path(&s->walk, kind, &path, root);
   if (s->walk.end == AA_WALK_DETACHED && s->walk.off == AA_WALK_BUFFER) {
     s->record.flags |= is_memfd(path.dentry) ? AA_EXEC_MEMFD : AA_EXEC_EXE_CUT;
     return put_dentry_name(s, off, path.dentry);
@@ -148,11 +154,12 @@ static __always_inline __u32 put_exe(struct aa_scratch* s, __u64 off, struct mm_
   return put_walked(s, off);
 }
 
-static __always_inline __u32 put_cwd(struct aa_scratch* s, __u64 off, struct fs_struct* fs, struct path* root) {
+static __always_inline __u32 put_cwd(struct aa_scratch* s, __u32 kind, __u64 off, struct fs_struct* fs,
+                                     struct path* root) {
   struct path path = {};
   BPF_CORE_READ_INTO(&path, fs, pwd);
   if (!path.mnt || !path.dentry) return 0;
-  walk_path(&s->walk, &path, root);
+  walk_path(&s->walk, kind, &path, root);
   if (s->walk.end == AA_WALK_DETACHED || s->walk.end == AA_WALK_TOO_LONG) s->record.flags |= AA_EXEC_CWD_CUT;
   if (unhashed(path.dentry) && s->walk.off != AA_WALK_BUFFER) s->record.flags |= AA_EXEC_CWD_DELETED;
   return put_walked(s, off);

@@ -3,7 +3,7 @@
 #ifndef AA_SCAN_BPF_H
 #define AA_SCAN_BPF_H
 
-#include "lib/watched.bpf.h"
+#include "lib/units.bpf.h"
 
 static __always_inline void move_to(struct aa_watched* entry, __u32 slot) {
   count_live(entry->slot, -1);
@@ -24,7 +24,7 @@ static __always_inline void scan_insert_root(struct task_struct* leader, __u32 t
     entry->flags |= AA_WATCHED_ROOT;
     return;
   }
-  if (!adopt(leader, leader_of(BPF_CORE_READ(leader, real_parent)), aa_scan_state.slot, 0)) {
+  if (!adopt(number_of(leader), (__u64)leader_of(BPF_CORE_READ(leader, real_parent)), aa_scan_state.slot, 0)) {
     row->flags |= AA_TASK_REFUSED;
     return;
   }
@@ -38,12 +38,19 @@ static __always_inline void scan_adopt(struct task_struct* leader, __u32 tgid, s
   struct aa_watched* parent_entry;
   if (watched_entry(tgid, row->start_ns)) return;
   parent_entry = watched_entry(BPF_CORE_READ(parent, tgid), BPF_CORE_READ(parent, start_boottime));
-  if (!parent_entry || !slot_active(parent_entry->slot)) return;
-  if (!adopt(leader, parent, parent_entry->slot, 0)) {
+  /* One target at a time: who is taken in is told with that one's plan. */
+  if (!parent_entry || parent_entry->slot != aa_scan_state.slot || !slot_active(parent_entry->slot)) return;
+  if (!adopt(number_of(leader), (__u64)parent, parent_entry->slot, 0)) {
     if (!group_dead(leader)) row->flags |= AA_TASK_REFUSED;
     return;
   }
   aa_scan_state.changed++;
+}
+
+static __always_inline void scan_unit(struct task_struct* leader, struct aa_task_row* row) {
+  int entered = enter_own_unit(leader, 0);
+  if (entered == AA_ENTERED) aa_scan_state.changed++;
+  if (entered == AA_ENTER_REFUSED && !group_dead(leader)) row->flags |= AA_TASK_REFUSED;
 }
 
 static __always_inline void scan_move(struct aa_watched* entry, __u32 tgid) {
@@ -61,6 +68,7 @@ static __always_inline void scan_entry(struct task_struct* leader, __u32 tgid, s
   struct aa_watched* entry;
   if (mode & AA_SCAN_INSERT && tgid == aa_scan_state.tgid) scan_insert_root(leader, tgid, row);
   if (mode & AA_SCAN_ADOPT) scan_adopt(leader, tgid, row);
+  if (mode & AA_SCAN_ADOPT && aa_units_watched) scan_unit(leader, row);
   entry = watched_entry(tgid, row->start_ns);
   if (!entry) return;
   if (mode & AA_SCAN_MOVE) scan_move(entry, tgid);

@@ -74,9 +74,27 @@ static __always_inline void header_from_entry(struct aa_header* header, struct a
   if (entry->flags & AA_WATCHED_PARENT_CURRENT) header->flags |= AA_HEADER_PARENT_CURRENT;
 }
 
-/* Takes a living process in whose present parent is `parent` (a leader), and says so in a record when asked.
- * The parent is the current one: who forked it happened before we looked. */
-static __noinline int adopt(struct task_struct* leader, struct task_struct* parent, __u32 slot, int announce) {
+/* Says of a process that it is in the watched set now, though nobody saw it being born there. */
+static __always_inline void tell_adopted(struct task_struct* leader, struct aa_watched* entry, __u32 slot) {
+  struct aa_fork record = {};
+  __u64 now = bpf_ktime_get_boot_ns();
+  header_from_task(&record.header, leader, AA_KIND_ADOPTED, sizeof(record), now);
+  header_from_entry(&record.header, entry);
+  emit_lifecycle(&record, sizeof(record), slot, now);
+}
+
+/* How adopt() tells: in a record; and without counting the want of room, which was counted at the first attempt. */
+#define AA_ANNOUNCE 1
+#define AA_ANNOUNCE_AGAIN 2
+
+/* Takes a living process in whose present parent is `parent` (both leaders), and says so in a record when asked.
+ * The parent is the current one: who forked it happened before we looked.
+ *
+ * Not static, as all that is called from many places: the verifier then walks it once, and not at every call. Such a
+ * function takes plain numbers: 5.10 knows no pointers there. */
+__noinline int adopt(__u64 leader_at, __u64 parent_at, __u32 slot, __u32 announce) {
+  struct task_struct* leader = (struct task_struct*)leader_at;
+  struct task_struct* parent = (struct task_struct*)parent_at;
   __u32 tgid = BPF_CORE_READ(leader, tgid);
   struct aa_watched entry = {};
   if (BPF_CORE_READ(leader, flags) & AA_PF_KTHREAD || tgid == aa_scan_state.self) return 0;
@@ -86,15 +104,9 @@ static __noinline int adopt(struct task_struct* leader, struct task_struct* pare
   entry.slot = slot;
   entry.flags = AA_WATCHED_PARENT_CURRENT | AA_WATCHED_SERIAL(aa_scan_state.serial);
   if (watched_entry(tgid, entry.start_ns)) return 0;
-  if (watched_insert(tgid, &entry, announce || aa_scan_state.mode & AA_SCAN_COUNT)) return 0;
+  if (watched_insert(tgid, &entry, announce == AA_ANNOUNCE || aa_scan_state.mode & AA_SCAN_COUNT)) return 0;
   if (group_dead(leader) && watched_delete(tgid, slot)) return 0; /* its exit came before it was in */
-  if (announce) {
-    struct aa_fork record = {};
-    __u64 now = bpf_ktime_get_boot_ns();
-    header_from_task(&record.header, leader, AA_KIND_ADOPTED, sizeof(record), now);
-    header_from_entry(&record.header, &entry);
-    emit_lifecycle(&record, sizeof(record), slot, now);
-  }
+  if (announce) tell_adopted(leader, &entry, slot);
   return 1;
 }
 
@@ -113,14 +125,19 @@ static __noinline __u32 slot_of_ancestor(struct task_struct* task) {
   return 0;
 }
 
-/* A function of its own to the verifier, which looks at it once and not at every call. Such a one takes plain numbers:
- * 5.10 knows no pointers there. */
+/* A pointer as the plain number that a function of its own takes. */
+static __always_inline __u64 number_of(void* pointer) {
+  __u64 number = 0;
+  bpf_probe_read_kernel(&number, sizeof(number), &pointer);
+  return number;
+}
+
 __noinline int enter_late(__u64 address) {
   struct task_struct* task = (struct task_struct*)address;
   struct task_struct* leader = leader_of(task);
   __u32 slot = slot_of_ancestor(task);
   if (!slot) return 0;
-  adopt(leader, leader_of(BPF_CORE_READ(leader, real_parent)), slot, 1);
+  adopt((__u64)leader, (__u64)leader_of(BPF_CORE_READ(leader, real_parent)), slot, AA_ANNOUNCE);
   return 1;
 }
 
@@ -131,11 +148,7 @@ static __always_inline struct aa_watched* watched_now(struct task_struct* task) 
   __u32 tgid = BPF_CORE_READ(task, tgid);
   __u64 start_ns = BPF_CORE_READ(leader, start_boottime);
   struct aa_watched* entry = watched_entry(tgid, start_ns);
-  if (!entry && aa_enrolling) {
-    __u64 address = 0;
-    bpf_probe_read_kernel(&address, sizeof(address), &task); /* a pointer no more, to the verifier */
-    if (enter_late(address)) entry = watched_entry(tgid, start_ns);
-  }
+  if (!entry && aa_enrolling && enter_late(number_of(task))) entry = watched_entry(tgid, start_ns);
   if (!entry || !slot_active(entry->slot)) return 0;
   return entry;
 }

@@ -27,6 +27,13 @@ std::string cgroup2_mount_point() {
   return "";
 }
 
+bool has_version_1_of_systemd() {
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);)
+    if (line.find(" - cgroup ") != std::string::npos && line.find("name=systemd") != std::string::npos) return true;
+  return false;
+}
+
 }  // namespace
 
 CgroupNames::CgroupNames() : mount_point_(cgroup2_mount_point()) {
@@ -37,6 +44,25 @@ const std::string& CgroupNames::path_of(std::uint64_t id) {
   if (const auto found = cache_.find(id); found != cache_.end()) return found->second;
   if (cache_.size() >= kCacheMax) cache_.clear();
   return cache_.emplace(id, resolve(id)).first->second;
+}
+
+std::uint64_t CgroupNames::id_of(const std::string& path) const {
+  if (!mount_) return 0;
+  std::array<std::byte, sizeof(file_handle) + MAX_HANDLE_SZ> storage{};
+  auto* handle = reinterpret_cast<file_handle*>(storage.data());
+  handle->handle_bytes = MAX_HANDLE_SZ;
+  int mount_id = 0;
+  std::uint64_t id = 0;
+  const std::string whole = mount_point_ + path;
+  if (::name_to_handle_at(AT_FDCWD, whole.c_str(), handle, &mount_id, 0) != 0) return 0;
+  if (handle->handle_type == kFileidKernfs) std::memcpy(&id, handle->f_handle, sizeof(id));
+  return id;
+}
+
+// Where both versions are mounted (hybrid), systemd keeps units in both or in the first alone: its own folders tell.
+bool CgroupNames::holds_units(const std::string& path) const {
+  if (!mount_) return false;
+  return !has_version_1_of_systemd() || id_of(path) != 0 || id_of(path.substr(0, path.find('/', 1))) != 0;
 }
 
 std::string CgroupNames::resolve(std::uint64_t id) const {

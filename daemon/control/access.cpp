@@ -20,7 +20,7 @@ constexpr std::string_view kReload = "org.agentassembly.ebpfd1.reload";
 constexpr std::array kTable = {
     AccessRow{"Manager", "StartMonitoring", Allowed::root, kWatch},
     AccessRow{"Manager", "StartMonitoringPidfd", Allowed::root, kWatch},
-    AccessRow{"Manager", "StartMonitoringUnit", Allowed::root, kWatch, kLater},
+    AccessRow{"Manager", "StartMonitoringUnit", Allowed::root, kWatch},
     AccessRow{"Manager", "StopMonitoring", Allowed::root, kStop},
     AccessRow{"Manager", "ListTargets", Allowed::root, kReadLineage},
     AccessRow{"Manager", "UpdatePathFilter", Allowed::root, kSetRules},

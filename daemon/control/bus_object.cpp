@@ -34,6 +34,7 @@ class Exported final : public BusObject, private Adaptors {
       : Adaptors(parts.connection, sdbus::ObjectPath{kPath}),
         gate_(parts.gate),
         manager_(parts.manager),
+        units_(parts.units),
         lineage_(parts.lineage),
         house_(parts.house) {
     registerAdaptor();
@@ -118,6 +119,17 @@ class Exported final : public BusObject, private Adaptors {
           });
   }
 
+  void StartMonitoringUnit(sdbus::Result<std::string>&& result, std::string unit, Dict options) override {
+    enter("StartMonitoringUnit", std::move(result),
+          [this, unit, options](const Caller& caller, const Pending<std::string>& pending) {
+            const auto command = ManagerService::unit_command(caller, options);
+            units_.find(unit, [this, command, pending](const Units::Found& found) {
+              Gate::try_answer<std::string>(
+                  pending, [&] { manager_.start_monitoring_unit(command, found, answer_with_id(pending)); });
+            });
+          });
+  }
+
   void StopMonitoring(sdbus::Result<>&& result, std::string target) override {
     enter("StopMonitoring", std::move(result), [this, target](const Caller&, const Pending<>& pending) {
       manager_.stop_monitoring(target, [pending](const Answer& answer) {
@@ -139,9 +151,6 @@ class Exported final : public BusObject, private Adaptors {
           [this, filter] { return sdbus::UnixFd(manager_.subscribe(filter).release(), sdbus::adopt_fd); });
   }
 
-  void StartMonitoringUnit(sdbus::Result<std::string>&& result, std::string, Dict) override {
-    later("StartMonitoringUnit", std::move(result));
-  }
   void UpdatePathFilter(sdbus::Result<std::uint64_t>&& result, std::vector<PatternRow> patterns) override {
     enter("UpdatePathFilter", std::move(result),
           [this, patterns](const Caller&, const Pending<std::uint64_t>& pending) {
@@ -222,6 +231,7 @@ class Exported final : public BusObject, private Adaptors {
 
   Gate& gate_;
   ManagerService& manager_;
+  Units& units_;
   const LineageService& lineage_;
   const Control::House& house_;
 };

@@ -10,6 +10,7 @@
 #include "control/gate.h"
 #include "control/lineage_service.h"
 #include "control/manager_service.h"
+#include "control/units.h"
 
 namespace aa {
 
@@ -20,6 +21,7 @@ class BusObject {
     sdbus::IConnection& connection;
     Gate& gate;
     ManagerService& manager;
+    Units& units;
     const LineageService& lineage;
     const Control::House& house;
   };

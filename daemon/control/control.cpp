@@ -46,7 +46,8 @@ struct Control::Impl {
         lineage(*house.monitor),
         callers(*connection),
         gate(callers),
-        object(BusObject::make({*connection, gate, manager, lineage, house})) {}
+        units(*connection),
+        object(BusObject::make({*connection, gate, manager, units, lineage, house})) {}
 
   House house;
   std::unique_ptr<sdbus::IConnection> connection;
@@ -54,6 +55,7 @@ struct Control::Impl {
   LineageService lineage;
   Callers callers;
   Gate gate;
+  Units units;
   std::unique_ptr<BusObject> object;
 };
 

@@ -157,7 +157,8 @@ Dict process_dict(const Monitor& monitor, const Process& process) {
 
 TargetRow target_row(const Monitor& monitor, const Target& target) {
   Dict more;
-  more["root"] = sdbus::Variant{target.root.text()};
+  if (target.root) more["root"] = sdbus::Variant{target.root.text()};
+  if (!target.unit.empty()) more["unit"] = sdbus::Variant{to_bus_string(target.unit)};
   more["adopted"] = sdbus::Variant{target.adopted};
   more["processes"] = sdbus::Variant{target.processes};
   more["events"] = sdbus::Variant{target.events};

@@ -46,14 +46,7 @@ class Gate {
     });
   }
 
- private:
-  template <class... Values, class Run>
-  static void guarded(sdbus::Result<Values...>&& promise, Run&& run) noexcept try {
-    const auto pending = std::make_shared<Reply<Values...>>(std::move(promise));
-    try_answer<Values...>(pending, [&] { run(pending); });
-  } catch (...) {  // no memory for the reply itself
-  }
-
+  // Runs what answers a call later; what it throws becomes the answer.
   template <class... Values, class Run>
   static void try_answer(const Pending<Values...>& pending, Run&& run) {
     try {
@@ -63,6 +56,14 @@ class Gate {
     } catch (const std::exception& error) {
       pending->refuse(unexpected(error));
     }
+  }
+
+ private:
+  template <class... Values, class Run>
+  static void guarded(sdbus::Result<Values...>&& promise, Run&& run) noexcept try {
+    const auto pending = std::make_shared<Reply<Values...>>(std::move(promise));
+    try_answer<Values...>(pending, [&] { run(pending); });
+  } catch (...) {  // no memory for the reply itself
   }
 
   // Refused: NotAuthorized, NotSupported.

@@ -142,6 +142,25 @@ void ManagerService::start_monitoring_pidfd(const Caller& caller, int pidfd, con
   send(std::move(command), token, std::move(then));
 }
 
+StartMonitoringUnit ManagerService::unit_command(const Caller& caller, const Dict& dict) {
+  const Options options(dict, "option", {"name", "tls"});
+  StartMonitoringUnit command;
+  command.name = read_name(options);
+  command.tls = read_tls(options);
+  command.owner_uid = caller.uid;
+  command.source = TargetSource::dbus;
+  return command;
+}
+
+void ManagerService::start_monitoring_unit(StartMonitoringUnit command, const Units::Found& found, Then then) {
+  if (const auto* refusal = std::get_if<Refusal>(&found)) throw Refused(*refusal);
+  const auto& place = std::get<Units::Place>(found);
+  command.unit = place.unit;
+  command.cgroup = place.cgroup;
+  const Token token = command.token = next_token();
+  send(std::move(command), token, std::move(then));
+}
+
 void ManagerService::stop_monitoring(const std::string& target, Then then) {
   const Token token = next_token();
   send(StopMonitoring{token, target}, token, std::move(then));

@@ -13,6 +13,7 @@
 #include "control/caller.h"
 #include "control/control.h"
 #include "control/types.h"
+#include "control/units.h"
 
 namespace aa {
 
@@ -25,6 +26,9 @@ class ManagerService {
   // `then` is called once, perhaps before these return; dropped uncalled when this object goes away.
   void start_monitoring(const Caller& caller, std::uint32_t pid, const Dict& options, Then then);
   void start_monitoring_pidfd(const Caller& caller, int pidfd, const Dict& options, Then then);
+  // A unit's is sent in two steps: systemd is asked between them where the unit is. Refused: bad options, no such unit.
+  static StartMonitoringUnit unit_command(const Caller& caller, const Dict& options);
+  void start_monitoring_unit(StartMonitoringUnit command, const Units::Found& found, Then then);
   void stop_monitoring(const std::string& target, Then then);
   void set_path_rules(const std::vector<NewRuleRow>& rows, Then then);
 

@@ -16,9 +16,16 @@
 
 namespace aa {
 
+namespace {
+
+// When a program is not attached: what it would cost everybody is for nobody then.
+enum class Rest { never, nothing_watched, no_unit };
+
+}  // namespace
+
 struct ExecFamily::Program {
   bpf_program* program = nullptr;
-  bool rests = false;  // attached only while something is watched
+  Rest rests = Rest::never;
   LinkPtr link = nullptr;
   ProbeBody state;
 };
@@ -82,8 +89,10 @@ Status ExecFamily::open(const ExecFamilySettings& settings, bool raw) {
 // One program for each event; the others are not even shown to the kernel.
 void ExecFamily::choose_programs() {
   const auto& progs = skeleton_->progs;
-  chosen_ = raw_ ? std::array{progs.aa_fork_raw, progs.aa_exec_raw, progs.aa_exit_raw, progs.aa_failed_raw}
-                 : std::array{progs.aa_fork, progs.aa_exec, progs.aa_exit, progs.aa_failed_exec};
+  chosen_ = raw_ ? std::array{progs.aa_fork_raw,   progs.aa_exec_raw,   progs.aa_exit_raw,
+                              progs.aa_failed_raw, progs.aa_attach_raw, progs.aa_mkdir_raw}
+                 : std::array{progs.aa_fork,        progs.aa_exec,   progs.aa_exit,
+                              progs.aa_failed_exec, progs.aa_attach, progs.aa_mkdir};
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
     const bool wanted = std::find(chosen_.begin(), chosen_.end(), program) != chosen_.end();
@@ -93,18 +102,27 @@ void ExecFamily::choose_programs() {
 
 Status ExecFamily::attach_all() {
   // The same names for all ways of attaching: they name what is seen, `hook` says how.
-  const std::array<std::pair<const char*, bpf_program*>, 4> rows = {
-      {{"aa_fork", chosen_[0]}, {"aa_exec", chosen_[1]}, {"aa_exit", chosen_[2]}, {"aa_failed_exec", chosen_[3]}}};
-  for (const auto& [name, chosen] : rows) {
-    Program program{chosen, chosen == chosen_[3], nullptr, {}};
+  constexpr std::array<std::pair<const char*, Rest>, 6> kRows = {{{"aa_fork", Rest::never},
+                                                                  {"aa_exec", Rest::never},
+                                                                  {"aa_exit", Rest::never},
+                                                                  {"aa_failed_exec", Rest::nothing_watched},
+                                                                  {"aa_attach", Rest::no_unit},
+                                                                  {"aa_mkdir", Rest::no_unit}}};
+  for (std::size_t i = 0; i < kRows.size(); ++i) {
+    const auto& [name, rests] = kRows[i];
+    bpf_program* const chosen = chosen_[i];
+    Program program{chosen, rests, nullptr, {}};
     program.state.family = "exec";
     program.state.program = name;
     program.state.hook = bpf_program__section_name(chosen);
-    attach(program);
+    if (rests == Rest::no_unit)
+      put_to_rest(program);
+    else
+      attach(program);
     programs_.push_back(std::move(program));
   }
   for (const Program& program : programs_)
-    if (program.state.state == ProbeState::failed && !program.rests)
+    if (program.state.state == ProbeState::failed && program.rests == Rest::never)
       return Error{"attach " + program.state.hook, program.state.error_number, hint_for(program.state.error_number)};
   scan_link_.reset(bpf_program__attach(skeleton_->progs.aa_scan));
   if (!scan_link_) return Error{"attach iter/task", errno, hint_for(errno)};
@@ -119,22 +137,39 @@ void ExecFamily::attach(Program& program) {
   program.state.reason = program.link ? "" : hint_for(error);
 }
 
+void ExecFamily::put_to_rest(Program& program) {
+  program.link.reset();
+  if (program.state.state == ProbeState::failed || program.state.state == ProbeState::degraded) return;
+  program.state.state = ProbeState::standby;
+  program.state.reason =
+      program.rests == Rest::no_unit ? "rests while no unit is watched" : "rests while nothing is watched";
+}
+
 void ExecFamily::set_watching(bool on) {
   for (Program& program : programs_) {
-    if (!program.rests || program.state.state == ProbeState::failed) continue;
+    if (program.rests != Rest::nothing_watched || program.state.state == ProbeState::failed) continue;
     if (on == (program.link != nullptr)) continue;
-    if (on) {
-      const ProbeBody before = program.state;
-      attach(program);
-      if (program.link && before.state == ProbeState::degraded) program.state = before;
+    if (!on) {
+      put_to_rest(program);
       continue;
     }
-    program.link.reset();
-    if (program.state.state == ProbeState::attached) {
-      program.state.state = ProbeState::standby;
-      program.state.reason = "rests while nothing is watched";
-    }
+    const ProbeBody before = program.state;
+    attach(program);
+    if (program.link && before.state == ProbeState::degraded) program.state = before;
   }
+}
+
+Status ExecFamily::set_watching_units(bool on) {
+  for (Program& program : programs_) {
+    if (program.rests != Rest::no_unit || on == (program.link != nullptr)) continue;
+    if (on)
+      attach(program);
+    else
+      put_to_rest(program);
+    if (on && !program.link)
+      return Error{"attach " + program.state.hook, program.state.error_number, hint_for(program.state.error_number)};
+  }
+  return Done{};
 }
 
 void ExecFamily::mark_not_firing(std::string_view name, const std::string& reason) {
@@ -190,6 +225,15 @@ int ExecFamily::names_fd() const {
 }
 int ExecFamily::spares_fd() const {
   return bpf_map__fd(skeleton_->maps.aa_spares);
+}
+int ExecFamily::units_fd() const {
+  return bpf_map__fd(skeleton_->maps.aa_units);
+}
+int ExecFamily::unit_paths_fd() const {
+  return bpf_map__fd(skeleton_->maps.aa_unit_paths);
+}
+void ExecFamily::set_units_watched(std::uint32_t units) {
+  __atomic_store_n(&skeleton_->bss->aa_units_watched, units, __ATOMIC_SEQ_CST);
 }
 void ExecFamily::set_discovering(std::uint32_t names) {
   __atomic_store_n(&skeleton_->bss->aa_discovering, names, __ATOMIC_SEQ_CST);

@@ -47,10 +47,16 @@ class ExecFamily {
   void set_enrolling(bool on);
   int names_fd() const;
   int spares_fd() const;
-  void set_discovering(std::uint32_t names);  // 0: nothing is looked at
+  int units_fd() const;
+  int unit_paths_fd() const;
+  void set_units_watched(std::uint32_t units);  // 0: nobody's control group is looked at
+  void set_discovering(std::uint32_t names);    // 0: nothing is looked at
 
   // The raw syscall program rests while nothing is watched: it would slow every system call of the machine.
   void set_watching(bool on);
+
+  // Two more rest while no unit is watched. Error: the kernel refused one, and units cannot be followed.
+  Status set_watching_units(bool on);
 
   // Attached is not firing: what the self-test did not see arrive is degraded.
   void mark_not_firing(std::string_view program, const std::string& reason);
@@ -67,11 +73,12 @@ class ExecFamily {
   void choose_programs();
   Status attach_all();
   void attach(Program& program);
+  static void put_to_rest(Program& program);
 
   std::unique_ptr<exec_bpf, void (*)(exec_bpf*)> skeleton_;
   std::vector<Program> programs_;
   LinkPtr scan_link_;
-  std::array<bpf_program*, 4> chosen_{};  // fork, exec, exit, failed exec
+  std::array<bpf_program*, 6> chosen_{};  // fork, exec, exit, failed exec, attach, mkdir
   bool raw_ = false;
 };
 

@@ -14,6 +14,7 @@
 #include "abi/event.h"
 #include "abi/filter.h"
 #include "base/clock.h"
+#include "probe/name_hash.h"
 #include "probe/proc_text.h"
 
 namespace aa {
@@ -39,12 +40,8 @@ ProcessId id_of(const aa_task_row& row) {
   return {row.tgid, row.start_ns};
 }
 
-// Of a path's last component, as names_listed() computes it in the kernel (FNV-1a).
-std::uint64_t hash_of_last(std::string_view path) {
-  std::uint64_t hash = AA_NAME_HASH_START;
-  for (const char c : path.substr(path.rfind('/') + 1))
-    hash = (hash ^ static_cast<unsigned char>(c)) * AA_NAME_HASH_FACTOR;
-  return hash;
+ProcessId parent_of(const aa_task_row& row) {
+  return {row.parent_tgid, row.parent_start_ns};
 }
 
 }  // namespace
@@ -134,7 +131,7 @@ LivingProcess KernelState::unlisted(const ProcessId& id) {
 }
 
 std::vector<LivingProcess> KernelState::members_and_ancestors(const Rows& rows, std::uint32_t slot,
-                                                              const ProcessId& root) {
+                                                              const std::vector<ProcessId>& whose) {
   // The first row of a process is the latest; but one that was taken in and has ended since still counts.
   std::map<ProcessId, const aa_task_row*> by_id;
   const auto inside = [slot](const aa_task_row& row) { return (row.flags & AA_TASK_WATCHED) != 0 && row.slot == slot; };
@@ -144,14 +141,13 @@ std::vector<LivingProcess> KernelState::members_and_ancestors(const Rows& rows, 
     if (!added && inside(row) && !inside(*known->second)) known->second = &row;
   }
   std::vector<LivingProcess> processes;
-  ProcessId parent = root;
-  for (auto at = by_id.find(root); at != by_id.end() && processes.size() < by_id.size(); at = by_id.find(parent)) {
-    const aa_task_row& row = *at->second;
-    if (row.slot != slot) processes.push_back(living(row, true));
-    parent = {row.parent_tgid, row.parent_start_ns};
+  std::set<ProcessId> told;
+  for (ProcessId at : whose) {
+    for (; by_id.contains(at) && told.insert(at).second; at = parent_of(*by_id.at(at)))
+      if (by_id.at(at)->slot != slot) processes.push_back(living(*by_id.at(at), true));
+    // The build host's 6.18 was seen to leave process 1 out of the iterator: its child still names it exactly.
+    if (at.pid != 0 && told.insert(at).second) processes.push_back(unlisted(at));
   }
-  // The build host's 6.18 was seen to leave process 1 out of the iterator: its child still names it exactly.
-  if (parent.pid != 0 && !by_id.contains(parent)) processes.push_back(unlisted(parent));
   for (const auto& [id, row] : by_id)
     if (inside(*row)) processes.push_back(living(*row, true));
   return processes;
@@ -160,12 +156,12 @@ std::vector<LivingProcess> KernelState::members_and_ancestors(const Rows& rows, 
 // ---- slots
 // -----------------------------------------------------------------------------------------------------------
 
-void KernelState::open_slot(const EnrolPlan& plan) {
-  aa_target& row = targets_[AA_SLOT_ROW(plan.slot)];
+void KernelState::open_slot(std::uint32_t slot, TlsLevel tls, std::uint32_t limit) {
+  aa_target& row = targets_[AA_SLOT_ROW(slot)];
   std::memset(&row, 0, sizeof(row));
-  row.slot = plan.slot;
-  row.tls_level = static_cast<std::uint32_t>(plan.tls);
-  row.limit = plan.limit;
+  row.slot = slot;
+  row.tls_level = static_cast<std::uint32_t>(tls);
+  row.limit = limit;
   __atomic_store_n(&row.active, 1u, __ATOMIC_SEQ_CST);
 }
 
@@ -181,7 +177,7 @@ void KernelState::spare(const SparePlan& plan) {
 
 Status KernelState::look_for(const std::vector<std::string>& agents) {
   for (const std::string& agent : agents) {
-    const std::uint64_t hash = hash_of_last(agent);
+    const std::uint64_t hash = name_hash(std::string_view(agent).substr(agent.rfind('/') + 1));
     const std::uint32_t one = 1;
     if (bpf_map_update_elem(family_.names_fd(), &hash, &one, BPF_ANY) != 0)
       return Error{"tell the kernel which agents to look for", errno, ""};
@@ -258,7 +254,7 @@ Enrolled KernelState::enrol(const EnrolPlan& plan) {
   if (!before) return failed(before.error());
   if (auto refusal = check_root(*before, plan)) return give_up(plan, *refusal);
 
-  open_slot(plan);
+  open_slot(plan.slot, plan.tls, plan.limit);
   set_moves(plan.members, plan.slot);
   family_.set_enrolling(true);  // from here on nobody who belongs inside can slip out by forking or leaving
   Result<Rows> inserted = scan({AA_SCAN_INSERT, plan.pid, plan.slot, 0});
@@ -285,7 +281,7 @@ Enrolled KernelState::enrol(const EnrolPlan& plan) {
     if (!rows) return failed(rows.error());
     done.root = id_of(*root);
     rows->insert(rows->end(), inserted->begin(), inserted->end());
-    done.processes = members_and_ancestors(*rows, plan.slot, done.root);
+    done.processes = members_and_ancestors(*rows, plan.slot, {done.root});
   }
   family_.set_enrolling(false);
   clear_moves(plan.members);
@@ -297,6 +293,7 @@ Enrolled KernelState::enrol(const EnrolPlan& plan) {
 }
 
 Released KernelState::release(const ReleasePlan& plan) {
+  forget_unit(plan.slot);
   if (plan.return_to) {
     (void)scan_until_still({AA_SCAN_RETURN, 0, *plan.return_to, plan.slot});
   }
@@ -316,7 +313,7 @@ Adopted KernelState::adopt(const AdoptPlan& plan) {
     if ((row.flags & AA_TASK_ADOPTED) != 0 && row.slot == plan.slot && seen.insert(id_of(row)).second)
       done.processes.push_back(living(row, true));
   if (!plan.root) return done;
-  for (LivingProcess& process : members_and_ancestors(*rows, plan.slot, plan.root))
+  for (LivingProcess& process : members_and_ancestors(*rows, plan.slot, {plan.root}))
     if (!process.watched || process.slot != plan.slot) done.processes.push_back(std::move(process));
   return done;
 }
@@ -386,10 +383,8 @@ KernelCounts KernelState::counts() const {
 // -------------------------------------------------------------------------------------------------------
 
 void KernelState::open_self_test() {
-  EnrolPlan plan;
-  plan.slot = AA_SLOT_SELF_TEST;
-  plan.limit = 16;
-  open_slot(plan);
+  constexpr std::uint32_t kProcesses = 16;
+  open_slot(AA_SLOT_SELF_TEST, TlsLevel::off, kProcesses);
 }
 
 bool KernelState::enrol_self_test(std::uint32_t pid) {

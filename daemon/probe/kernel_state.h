@@ -5,9 +5,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "base/cgroup_names.h"
@@ -30,6 +32,8 @@ class KernelState {
   // Root first, then descendants until a pass over every process finds none new. Cost: about 10 µs a process of the
   // machine and pass, three passes as a rule. Blocks for that long.
   Enrolled enrol(const EnrolPlan& plan);
+  // The same for a unit: its control group first, then whoever is in it. Refused where units cannot be followed.
+  Enrolled enrol(const EnrolUnitPlan& plan);
   Released release(const ReleasePlan& plan);
   Adopted adopt(const AdoptPlan& plan);
   Reconciled reconcile();
@@ -67,7 +71,7 @@ class KernelState {
   // Repeats `request` until a pass changes nothing; rows of every pass, the last one's first.
   Result<Rows> scan_until_still(Request request);
   std::optional<Refusal> check_root(const Rows& rows, const EnrolPlan& plan) const;
-  void open_slot(const EnrolPlan& plan);
+  void open_slot(std::uint32_t slot, TlsLevel tls, std::uint32_t limit);
   void close_slot(std::uint32_t slot);
   void set_moves(const std::vector<ProcessId>& members, std::uint32_t slot);
   void clear_moves(const std::vector<ProcessId>& members);
@@ -75,13 +79,22 @@ class KernelState {
   Enrolled give_up(const EnrolPlan& plan, Refusal refusal);
   LivingProcess living(const aa_task_row& row, bool with_text);
   static LivingProcess unlisted(const ProcessId& id);
-  std::vector<LivingProcess> members_and_ancestors(const Rows& rows, std::uint32_t slot, const ProcessId& root);
+  // Everybody in the slot, and the ancestors of `whose`.
+  std::vector<LivingProcess> members_and_ancestors(const Rows& rows, std::uint32_t slot,
+                                                   const std::vector<ProcessId>& whose);
+
+  // kernel_state_units.cpp
+  std::optional<Refusal> check_unit(const EnrolUnitPlan& plan) const;
+  Status tell_unit(const std::string& cgroup, std::uint32_t slot);
+  void forget_unit(std::uint32_t slot);  // nothing happens when it is no unit's
+  void forget_cgroup(const std::string& cgroup, std::uint32_t slot);
 
   ExecFamily& family_;
   const FileFamily& files_;
   CgroupNames& cgroups_;
   aa_target* targets_ = nullptr;
   std::uint32_t serial_ = 0;
+  std::map<std::string, std::uint32_t> units_;  // a watched unit's control group → its slot
 };
 
 }  // namespace aa

@@ -15,7 +15,9 @@ std::string reason_for(const Monitor& monitor, const Process* process, const Tar
   const std::string ended = process->alive() ? "" : "; it has ended";
   if (target != nullptr && process->watched) {
     const bool is_root = target->root == process->id;
-    const std::string how = is_root ? "it is the root of target " : "it descends from the root of target ";
+    const std::string how = !target->unit.empty() ? "it belongs to " + target->unit + ", target "
+                            : is_root             ? "it is the root of target "
+                                                  : "it descends from the root of target ";
     return how + target->name + (target->running ? "" : ", which has ended") + ended;
   }
   const Process* parent = monitor.lineage().get(process->parent);

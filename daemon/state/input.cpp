@@ -56,6 +56,15 @@ void fields(A& archive, StartMonitoring& value) {
 }
 
 template <class A>
+void fields(A& archive, StartMonitoringUnit& value) {
+  auto& [token, unit, cgroup, name, tls, owner_uid, source] = value;
+  archive(token, unit, cgroup, name);
+  archive.choice(tls, 4);
+  archive(owner_uid);
+  archive.choice(source, 3);
+}
+
+template <class A>
 void fields(A& archive, StopMonitoring& value) {
   auto& [token, target] = value;
   archive(token, target);

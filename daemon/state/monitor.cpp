@@ -37,6 +37,8 @@ Step Monitor::apply(Command command) {
     impl_->start(step, std::move(*start));
   } else if (auto* rules = std::get_if<SetPathRules>(&command)) {
     impl_->set_rules(step, std::move(*rules));
+  } else if (auto* unit = std::get_if<StartMonitoringUnit>(&command)) {
+    impl_->start_unit(step, std::move(*unit));
   } else {
     impl_->stop(step, std::get<StopMonitoring>(command));
   }

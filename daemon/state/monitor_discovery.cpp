@@ -68,10 +68,10 @@ void Monitor::Impl::claim(Step& step, const Event& event, const std::string& nam
   done.slot = event.slot;
   done.boot_ns = event.boot_ns;
   done.root = event.process->id;
-  StartMonitoring command;
-  command.source = TargetSource::discovered;
-  command.owner_uid = event.process->uid;
-  Target& target = add_target(done, command);
+  Enrolment enrolment;
+  enrolment.command.source = TargetSource::discovered;
+  enrolment.command.owner_uid = event.process->uid;
+  Target& target = add_target(done, enrolment);
   target.name = check_target_name(name) ? "pid-" + std::to_string(done.root.pid) : name;
   slots.own({done.slot, target.key, {target.id, target.name}, 0});
   deliver_target(step, target, {TargetChange::added, 0}, event.boot_ns);

@@ -201,7 +201,8 @@ void Monitor::Impl::on_exec(Step& step, const Event& event, const ExecBody& exec
 void Monitor::Impl::on_adopted(Step& step, const Event& event, std::uint32_t key) {
   const Process* known = lineage.get(event.process->id);
   const bool was_inside = known != nullptr && known->watched;
-  observe(step, event, key);
+  Process& process = observe(step, event, key);
+  if (key != 0) move_to(process, key);  // also from an outer unit's target to an inner one's
   if (key != 0 && !was_inside) watches[key].adopted_unreported.insert(event.process->id);
 }
 

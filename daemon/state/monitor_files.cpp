@@ -13,10 +13,6 @@ namespace {
 constexpr std::size_t kMostPathAlerts = 65'536;
 constexpr std::size_t kAncestryArgvBytes = 4096;
 
-void answer(Step& step, Token token, std::variant<std::string, Refusal> outcome) {
-  if (token != 0) step.answers.push_back({token, std::move(outcome)});
-}
-
 std::string_view doing(FileOp op) {
   switch (op) {
     case FileOp::open:

@@ -1,6 +1,6 @@
 // state/monitor_impl.h: the Monitor's state, shared by monitor.cpp (face, time), monitor_events.cpp (records),
 // monitor_files.cpp (path rules), monitor_sums.cpp (reads and writes), monitor_targets.cpp (commands, enrolment,
-// release) and monitor_repair.cpp (losses, adoption, reconcile). Private.
+// release), monitor_units.cpp (units) and monitor_repair.cpp (losses, adoption, reconcile). Private.
 #pragma once
 
 #include <algorithm>
@@ -25,6 +25,7 @@ struct Monitor::Impl {
   // A plan under way: the kernel may already send records of the new slot, which wait for their target.
   struct Enrolment {
     StartMonitoring command;
+    std::string unit;  // "" when it is a process that is enrolled
     std::vector<Event> held;
   };
 
@@ -154,10 +155,13 @@ struct Monitor::Impl {
 
   // monitor_targets.cpp
   void start(Step& step, StartMonitoring command);
+  // A slot for a target that is asked for; nullopt: the refusal was answered.
+  std::optional<std::uint32_t> open_slot(Step& step, Token token, const std::string& name);
   void stop(Step& step, const StopMonitoring& command);
   void enrolled(Step& step, Enrolled done);
   void not_enrolled(Step& step, const Enrolled& done, Enrolment enrolment);
-  Target& add_target(const Enrolled& done, const StartMonitoring& command);
+  Target& add_target(const Enrolled& done, const Enrolment& enrolment);
+  std::string name_for(const Enrolled& done, const Enrolment& enrolment) const;
   void released(Step& step, const Released& done);
   void hand_over(const Target& from, std::uint32_t heir);
   Target* running(std::uint32_t key);
@@ -170,6 +174,10 @@ struct Monitor::Impl {
   void check_exited(Step& step, std::uint32_t key, std::uint64_t boot_ns);
   void forget_exited_targets();
   std::variant<const Target*, Refusal> resolve(std::string_view text) const;
+
+  // monitor_units.cpp
+  void start_unit(Step& step, StartMonitoringUnit command);
+  void readopt_units(Step& step);
 
   // monitor_repair.cpp
   void losses(Step& step, const KernelCounts& counts);
@@ -186,6 +194,8 @@ struct Monitor::Impl {
 
 // Kernel records, as against events made by this daemon.
 bool is_record(const EventBody& body);
+
+void answer(Step& step, Token token, std::variant<std::string, Refusal> outcome);  // nobody waits for token 0
 
 // The string another process has already, where it is the same; null for "".
 std::shared_ptr<const std::string> share_cgroup(const std::string& path, const Process* known, const Process* parent);

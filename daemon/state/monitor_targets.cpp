@@ -1,7 +1,7 @@
 // state/monitor_targets.cpp: the life of a target: asked for, enrolled, exited or released, forgotten.
 //
 // A process belongs to its innermost enrolled root. A target has exited when no process of its own lives and no running
-// target is nested in it: a nested one's processes would come back to it.
+// target is nested in it: a nested one's processes would come back to it. A unit never exits: it may be started again.
 #include <algorithm>
 #include <charconv>
 
@@ -9,10 +9,6 @@
 
 namespace aa {
 namespace {
-
-void answer(Step& step, Token token, std::variant<std::string, Refusal> outcome) {
-  if (token != 0) step.answers.push_back({token, std::move(outcome)});
-}
 
 std::string default_name(const Process* root, std::uint32_t pid) {
   const std::string comm = root == nullptr ? "" : root->comm;
@@ -37,6 +33,10 @@ Refusal ambiguous(std::string_view text, const std::vector<const Target*>& candi
 
 }  // namespace
 
+void answer(Step& step, Token token, std::variant<std::string, Refusal> outcome) {
+  if (token != 0) step.answers.push_back({token, std::move(outcome)});
+}
+
 Target* Monitor::Impl::running(std::uint32_t key) {
   const auto it = targets.find(key);
   return it != targets.end() && it->second.running ? &it->second : nullptr;
@@ -60,17 +60,8 @@ void Monitor::Impl::start(Step& step, StartMonitoring command) {
     const Refusal refusal{Fault::invalid_argument, "pid 0 is not a process; give the pid of a running process"};
     return answer(step, command.token, refusal);
   }
-  if (!command.name.empty()) {
-    if (std::optional<Refusal> bad = check_target_name(command.name)) return answer(step, command.token, *bad);
-  }
-  const std::optional<std::uint32_t> slot = slots.take();  // spares are the kernel's already
-  if (!slot) {
-    const Refusal refusal{Fault::limit_reached, "all " + std::to_string(SlotTable::kRows - 1) +
-                                                    " target slots are in use; stop monitoring a target first"};
-    return answer(step, command.token, refusal);
-  }
-  idle_since_ns.reset();
-  if (!std::exchange(watching, true)) step.plans.emplace_back(StandbyPlan{true});
+  const std::optional<std::uint32_t> slot = open_slot(step, command.token, command.name);
+  if (!slot) return;
   EnrolPlan plan{command.token, *slot, command.pid, command.pidfd, settings.target_share, command.tls, {}};
   const Process* root = lineage.by_pid(command.pid);
   if (root != nullptr && root->alive() && root->watched) {
@@ -78,8 +69,25 @@ void Monitor::Impl::start(Step& step, StartMonitoring command) {
       if (process->alive() && process->watched && process->target == root->target) plan.members.push_back(process->id);
     }
   }
-  enrolling.emplace(*slot, Enrolment{std::move(command), {}});
+  enrolling.emplace(*slot, Enrolment{std::move(command), "", {}});
   step.plans.push_back(std::move(plan));
+}
+
+std::optional<std::uint32_t> Monitor::Impl::open_slot(Step& step, Token token, const std::string& name) {
+  if (std::optional<Refusal> bad = name.empty() ? std::nullopt : check_target_name(name)) {
+    answer(step, token, *bad);
+    return std::nullopt;
+  }
+  const std::optional<std::uint32_t> slot = slots.take();  // spares are the kernel's already
+  if (!slot) {
+    const Refusal refusal{Fault::limit_reached, "all " + std::to_string(SlotTable::kRows - 1) +
+                                                    " target slots are in use; stop monitoring a target first"};
+    answer(step, token, refusal);
+    return std::nullopt;
+  }
+  idle_since_ns.reset();
+  if (!std::exchange(watching, true)) step.plans.emplace_back(StandbyPlan{true});
+  return slot;
 }
 
 void Monitor::Impl::enrolled(Step& step, Enrolled done) {
@@ -88,7 +96,7 @@ void Monitor::Impl::enrolled(Step& step, Enrolled done) {
   Enrolment enrolment = std::move(node.mapped());
   if (done.refusal || done.already) return not_enrolled(step, done, std::move(enrolment));
 
-  const std::uint32_t key = add_target(done, enrolment.command).key;
+  const std::uint32_t key = add_target(done, enrolment).key;
   std::set<ProcessId> taken_in;
   for (const LivingProcess& living : done.processes) {
     const bool inside = living.watched && (living.slot == done.slot || living.slot == 0);
@@ -105,8 +113,7 @@ void Monitor::Impl::enrolled(Step& step, Enrolled done) {
   }
   Target& target = targets.at(key);
   target.adopted = taken_in.size();
-  target.name =
-      enrolment.command.name.empty() ? default_name(lineage.get(done.root), done.root.pid) : enrolment.command.name;
+  target.name = name_for(done, enrolment);
   slots.own({done.slot, key, {target.id, target.name}, 0});
   deliver_target(step, target, {TargetChange::added, taken_in.size()}, done.boot_ns);
   answer(step, enrolment.command.token, target.id);
@@ -119,15 +126,24 @@ void Monitor::Impl::enrolled(Step& step, Enrolled done) {
   if (const auto it = targets.find(key); it != targets.end()) check_exited(step, it->second.outer, done.boot_ns);
 }
 
-Target& Monitor::Impl::add_target(const Enrolled& done, const StartMonitoring& command) {
+std::string Monitor::Impl::name_for(const Enrolled& done, const Enrolment& enrolment) const {
+  if (!enrolment.command.name.empty()) return enrolment.command.name;
+  if (enrolment.unit.empty()) return default_name(lineage.get(done.root), done.root.pid);
+  return check_target_name(enrolment.unit) ? "unit-" + std::to_string(last_key) : enrolment.unit;
+}
+
+Target& Monitor::Impl::add_target(const Enrolled& done, const Enrolment& enrolment) {
+  const StartMonitoring& command = enrolment.command;
   if (!any_running()) reconcile_due_ns = done.boot_ns + static_cast<std::uint64_t>(settings.reconcile_every.count());
-  const std::string id = target_id(settings.boot_id, done.root);
+  const std::string id =
+      enrolment.unit.empty() ? target_id(settings.boot_id, done.root) : target_id(settings.boot_id, enrolment.unit);
   std::erase_if(targets, [&](const auto& entry) { return !entry.second.running && entry.second.id == id; });
   const Target* outer = done.outer ? running_in_slot(*done.outer) : nullptr;
   Target target;
   target.key = ++last_key;
   target.id = id;
   target.root = done.root;
+  target.unit = enrolment.unit;
   target.source = command.source;
   target.tls = command.tls;
   target.owner_uid = command.owner_uid;
@@ -178,6 +194,7 @@ void Monitor::Impl::check_exited(Step& step, std::uint32_t key, std::uint64_t bo
   Target* target = running(key);
   // After lost records lineage may have missed a fork: only the kernel's own list can say that nobody is left.
   if (target == nullptr || target->live != 0 || repair_due_ns || releasing.contains(target->slot)) return;
+  if (!target->unit.empty()) return;  // it may be started again
   const bool holds_nested = std::any_of(targets.begin(), targets.end(), [&](const auto& entry) {
     return entry.second.running && entry.second.outer == key;
   });
@@ -243,6 +260,7 @@ void Monitor::Impl::released(Step& step, const Released& done) {
     }
     for (const Token token : node.mapped().tokens) answer(step, token, "");
     check_exited(step, heir, done.boot_ns);
+    if (heir == 0) readopt_units(step);
   }
   settle_idle(done.boot_ns);
 }
@@ -269,7 +287,7 @@ std::variant<const Target*, Refusal> Monitor::Impl::resolve(std::string_view tex
   std::vector<const Target*> past;
   for (const auto& [key, target] : targets) {
     if (target.id == text) return &target;
-    const bool named = pid ? target.root.pid == *pid : target.name == text;
+    const bool named = pid ? target.root && target.root.pid == *pid : target.name == text;
     if (named) (target.running ? live : past).push_back(&target);
   }
   const std::vector<const Target*>& candidates = live.empty() ? past : live;

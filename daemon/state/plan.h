@@ -54,6 +54,17 @@ struct StartMonitoring {
   TargetSource source = TargetSource::dbus;
 };
 
+// A systemd unit: every process in its control group, now and whenever the unit is started again.
+struct StartMonitoringUnit {
+  Token token = 0;
+  std::string unit;    // its whole name, as systemd gives it: "nginx.service"
+  std::string cgroup;  // its control group's path below the root: "/system.slice/nginx.service"; it need not exist now
+  std::string name;    // "": the Monitor takes the unit's
+  TlsLevel tls = TlsLevel::redacted;
+  std::uint32_t owner_uid = 0;
+  TargetSource source = TargetSource::dbus;
+};
+
 struct StopMonitoring {
   Token token = 0;
   std::string target;  // id, a name that one target alone has, or root pid in digits
@@ -66,7 +77,7 @@ struct SetPathRules {
   std::vector<PathRule> rules;
 };
 
-using Command = std::variant<StartMonitoring, StopMonitoring, SetPathRules>;
+using Command = std::variant<StartMonitoring, StopMonitoring, SetPathRules, StartMonitoringUnit>;
 
 // ---- plans: what the kernel is to be told
 // ------------------------------------------------------------------------------
@@ -82,6 +93,17 @@ struct EnrolPlan {
   std::vector<ProcessId> members;  // living known descendants that belong to the outer target now (nested enrolment)
 };
 
+// Take every process of a control group, and their descendants, into the watched set under `slot`. Answered by
+// Enrolled, whose root is {}.
+struct EnrolUnitPlan {
+  Token token = 0;
+  std::uint32_t slot = 0;
+  std::string unit;
+  std::string cgroup;
+  std::uint32_t limit = 0;
+  TlsLevel tls = TlsLevel::redacted;
+};
+
 // Give a target's processes back to `return_to`'s slot, or let them go.
 struct ReleasePlan {
   Token token = 0;
@@ -89,7 +111,7 @@ struct ReleasePlan {
   std::optional<std::uint32_t> return_to;
 };
 
-// There may be room again: adopt descendants that were refused.
+// There may be room again: adopt who belongs inside and was refused, or was another target's.
 struct AdoptPlan {
   std::uint32_t slot = 0;
   ProcessId root;  // of a target that was just discovered: its ancestors are asked for too; {} else
@@ -138,8 +160,8 @@ struct CollectSumsPlan {
 // Take every sum out of the kernel.
 struct FlipSumsPlan {};
 
-using Plan = std::variant<EnrolPlan, ReleasePlan, AdoptPlan, ReconcilePlan, StandbyPlan, SparePlan, RulesPlan,
-                          LearnPlan, SettlePlan, CollectSumsPlan, FlipSumsPlan>;
+using Plan = std::variant<EnrolPlan, EnrolUnitPlan, ReleasePlan, AdoptPlan, ReconcilePlan, StandbyPlan, SparePlan,
+                          RulesPlan, LearnPlan, SettlePlan, CollectSumsPlan, FlipSumsPlan>;
 
 // ---- completions
 // -------------------------------------------------------------------------------------------------------
@@ -170,7 +192,7 @@ struct Enrolled {
   std::uint64_t boot_ns = 0;
   std::optional<Refusal> refusal;  // set: nothing was changed in the kernel
   ProcessId root;
-  std::optional<std::uint32_t> already;  // the root is the root of that slot already: nothing was changed
+  std::optional<std::uint32_t> already;  // that slot has this root or unit already: nothing was changed
   std::optional<std::uint32_t> outer;    // nested: the slot it belonged to before
   std::vector<LivingProcess> processes;  // every process now in the slot, and the root's unwatched ancestors
 };

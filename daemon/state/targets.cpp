@@ -45,17 +45,24 @@ Refusal bad_name(std::string_view what) {
                                        "digits and not shaped like a UUID"};
 }
 
-}  // namespace
-
-std::string target_id(std::string_view boot_id, const ProcessId& root) {
+std::string uuid_of(std::string_view boot_id, const std::string& name) {
   uuid_t space;
   uuid_t id;
   if (uuid_parse(std::string(boot_id).c_str(), space) != 0) uuid_clear(space);
-  const std::string name = "process:" + root.text();
   uuid_generate_sha1(id, space, name.data(), name.size());
   char text[UUID_STR_LEN];
   uuid_unparse_lower(id, text);
   return text;
+}
+
+}  // namespace
+
+std::string target_id(std::string_view boot_id, const ProcessId& root) {
+  return uuid_of(boot_id, "process:" + root.text());
+}
+
+std::string target_id(std::string_view boot_id, std::string_view unit) {
+  return uuid_of(boot_id, "unit:" + std::string(unit));
 }
 
 std::string_view name_of(TargetSource source) {

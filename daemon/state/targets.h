@@ -1,7 +1,8 @@
 // state/targets.h: the table of what is watched and why.
 //
-// Pure. A target is a root process and everything that descends from it; it owns a kernel slot while it runs. Keys are
-// small numbers that are never reused within one daemon's life; ids are UUIDv5 of boot id and root.
+// Pure. A target is a root process, or the processes of a systemd unit, and everything that descends from it; it owns a
+// kernel slot while it runs. Keys are small numbers that are never reused within one daemon's life; ids are UUIDv5 of
+// boot id and root.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ struct Target {
   std::uint32_t key = 0;  // 1, 2, …
   std::string id;
   std::string name;
-  ProcessId root;
+  ProcessId root;    // {} of a unit
+  std::string unit;  // its name, "" when the target is not one
   TargetSource source = TargetSource::dbus;
   TlsLevel tls = TlsLevel::redacted;
   std::uint32_t owner_uid = 0;
@@ -37,8 +39,9 @@ struct Target {
   std::uint64_t refused = 0;
 };
 
-// UUIDv5 (name space: the boot id, name: "process:" + root.text()), lower case.
+// UUIDv5 (name space: the boot id, name: "process:" + root.text(), or "unit:" + unit), lower case.
 std::string target_id(std::string_view boot_id, const ProcessId& root);
+std::string target_id(std::string_view boot_id, std::string_view unit);
 
 std::string_view name_of(TargetSource source);  // "config" "dbus" "discovered"
 std::string_view name_of(TlsLevel level);       // "off" "metadata" "redacted" "full"

@@ -147,6 +147,7 @@ class FakeHouse {
 
   void carry_out(const Plan& plan) {
     if (const auto* enrol = std::get_if<EnrolPlan>(&plan)) take(monitor_.complete(enrolled(*enrol)));
+    if (const auto* unit = std::get_if<EnrolUnitPlan>(&plan)) take(monitor_.complete(enrolled(*unit)));
     if (const auto* rules = std::get_if<RulesPlan>(&plan))
       take(monitor_.complete(RulesInForce{rules->token, 60'000, rules->rules->generation(), std::nullopt}));
     if (const auto* release = std::get_if<ReleasePlan>(&plan)) {
@@ -170,6 +171,21 @@ class FakeHouse {
     }
     done.root = root->second.id;
     for (const auto& [pid, process] : world_) add_relative(done, process);
+    return done;
+  }
+
+  // A unit holds whoever is in its control group.
+  Enrolled enrolled(const EnrolUnitPlan& plan) {
+    Enrolled done;
+    done.token = plan.token;
+    done.slot = slot = plan.slot;
+    done.boot_ns = 20'000;
+    for (auto [pid, process] : world_) {
+      if (process.cgroup != plan.cgroup) continue;
+      process.watched = process.adopted = true;
+      process.slot = plan.slot;
+      done.processes.push_back(std::move(process));
+    }
     return done;
   }
 

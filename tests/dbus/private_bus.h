@@ -108,6 +108,12 @@ class PrivateBus {
     <allow receive_type="signal"/>
     <allow send_destination="org.freedesktop.DBus"/>
   </policy>
+  <policy user="root">
+    <allow own="org.freedesktop.systemd1"/>
+  </policy>
+  <policy context="default">
+    <allow send_destination="org.freedesktop.systemd1"/>
+  </policy>
 )" + include +
            "</busconfig>\n";
   }

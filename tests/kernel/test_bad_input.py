@@ -233,7 +233,7 @@ class BadInput(KernelCase):
     def test_members_of_later(self):
         """bad input: a member that is not there yet is NotSupported"""
         manager = self.daemon.manager
-        self.refused("NotSupported", manager.StartMonitoringUnit, "x.service", dbus.Dictionary({}, signature="sv"))
+        self.refused("NotSupported", manager.Reload)
 
     def test_nobody(self):
         """bad input: a caller who is not root is NotAuthorized, whatever he asks; properties are for everybody"""

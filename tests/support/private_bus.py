@@ -34,6 +34,12 @@ CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configurat
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Introspectable"/>
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Properties"/>
   </policy>
+  <policy user="root">
+    <allow own="org.freedesktop.systemd1"/>
+  </policy>
+  <policy context="default">
+    <allow send_destination="org.freedesktop.systemd1"/>
+  </policy>
   <include>{policy}</include>
 </busconfig>
 """
