@@ -38,7 +38,11 @@ def run_watched(case, *argv, deadline=300, **popen):
         watched.run(deadline)
     case.assertEqual(0, watched.status)
     case.root = watched.pid
-    wait_until(balanced, "attempts = delivered + lost", 20)
+    try:
+        wait_until(balanced, "attempts = delivered + lost", 20)
+    except TimeoutError as error:
+        exec_counts = {key: count for key, count in case.daemon.counters().items() if key.startswith("exec.") and count}
+        raise AssertionError(f"{error}: {exec_counts}") from None
     return watched.target
 
 

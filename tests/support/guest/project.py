@@ -29,6 +29,7 @@ def image(release, land, suites):
         build.mkdir(exist_ok=True)
         if not (build / "build.ninja").exists():
             in_land(land, ["meson", "setup", "/aa/build", "/aa/src", *MESON_OPTIONS], build)
+        in_land(land, ["ninja", "--quiet", "-C", "/aa/build", "build.ninja"], build)  # else old targets are asked for
         in_land(land, ["ninja", "--quiet", "-C", "/aa/build", *targets(build, suites)], build)
         return pack(build)
 
