@@ -276,7 +276,7 @@ static __noinline int adopt_orphans(struct task_struct* task, __u32 slot) {
     struct task_struct* child;
     if (!at || at == head) return 0;
     child = (struct task_struct*)(at - bpf_core_field_offset(struct task_struct, sibling));
-    if (!group_dead(child)) adopt((__u64)child, (__u64)leader, slot, AA_ANNOUNCE);
+    if (!group_dead(child) && adopt((__u64)child, (__u64)leader, slot, 1)) tell_adopted((__u64)child);
     at = (char*)BPF_CORE_READ(child, sibling.next);
   }
   if (at != head) ledger_count(AA_FAMILY_EXEC, AA_CAUSE_ADOPT_CUT, bpf_ktime_get_boot_ns());

@@ -144,9 +144,10 @@ void add_lineage(CLI::App& app, Arguments& in, Verb& verb) {
 
 void add_paths(CLI::App& app, Arguments& in, Verb& verb) {
   CLI::App* sub = app.add_subcommand("paths", "Show, replace or try the rules about paths");
-  sub->add_option("set FILE|test PATH", in.paths_words,
-                  "Replace the running layer by the rules in FILE (- standard input), or say which rule would decide "
-                  "about PATH, touching nothing");
+  sub->add_option("WHAT", in.paths_words,
+                  "set FILE: replace the running layer by the rules in FILE (- standard input); test PATH: say which "
+                  "rule would decide about PATH, touching nothing")
+      ->type_name("[set FILE | test PATH]");
   sub->footer("Example: sudo aactl paths test /etc/shadow");
   sub->callback([&in, &verb] {
     const std::string word = in.paths_words.empty() ? "" : in.paths_words.front();

@@ -66,6 +66,9 @@ __noinline __u32 unit_slot(__u64 group, __u32 held) {
 #define AA_ENTER_NOTHING 0
 #define AA_ENTERED 1
 #define AA_ENTER_REFUSED 2
+/* Told in a record; and the second time without counting the want of room, which was counted at the first. */
+#define AA_ANNOUNCE 1
+#define AA_ANNOUNCE_AGAIN 2
 __noinline int enter_unit(__u64 address, __u64 group, __u32 announce) {
   struct task_struct* leader = leader_of((struct task_struct*)address);
   __u32 tgid = BPF_CORE_READ(leader, tgid);
@@ -77,12 +80,14 @@ __noinline int enter_unit(__u64 address, __u64 group, __u32 announce) {
   if (!slot || (!announce && slot != aa_scan_state.slot)) return AA_ENTER_NOTHING; /* a scan is for one target */
   if (!entry) {
     struct task_struct* parent = leader_of(BPF_CORE_READ(leader, real_parent));
-    return adopt((__u64)leader, (__u64)parent, slot, announce) ? AA_ENTERED : AA_ENTER_REFUSED;
+    if (!adopt((__u64)leader, (__u64)parent, slot, announce == AA_ANNOUNCE)) return AA_ENTER_REFUSED;
+    if (announce) tell_adopted((__u64)leader);
+    return AA_ENTERED;
   }
   count_live(held, -1);
   count_live(slot, 1);
   entry->slot = slot;
-  if (announce) tell_adopted(leader, entry, slot);
+  if (announce) tell_adopted((__u64)leader);
   return AA_ENTERED;
 }
 

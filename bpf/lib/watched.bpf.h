@@ -74,25 +74,26 @@ static __always_inline void header_from_entry(struct aa_header* header, struct a
   if (entry->flags & AA_WATCHED_PARENT_CURRENT) header->flags |= AA_HEADER_PARENT_CURRENT;
 }
 
-/* Says of a process that it is in the watched set now, though nobody saw it being born there. */
-static __always_inline void tell_adopted(struct task_struct* leader, struct aa_watched* entry, __u32 slot) {
-  struct aa_fork record = {};
-  __u64 now = bpf_ktime_get_boot_ns();
-  header_from_task(&record.header, leader, AA_KIND_ADOPTED, sizeof(record), now);
-  header_from_entry(&record.header, entry);
-  emit_lifecycle(&record, sizeof(record), slot, now);
-}
-
-/* How adopt() tells: in a record; and without counting the want of room, which was counted at the first attempt. */
-#define AA_ANNOUNCE 1
-#define AA_ANNOUNCE_AGAIN 2
-
-/* Takes a living process in whose present parent is `parent` (both leaders), and says so in a record when asked.
- * The parent is the current one: who forked it happened before we looked.
+/* Says of a leader's process that it is in the watched set now, though nobody saw it being born there.
  *
  * Not static, as all that is called from many places: the verifier then walks it once, and not at every call. Such a
- * function takes plain numbers: 5.10 knows no pointers there. */
-__noinline int adopt(__u64 leader_at, __u64 parent_at, __u32 slot, __u32 announce) {
+ * function takes plain numbers: 5.10 knows no pointers there. And apart from adopt(), so that the two records never lie
+ * on one stack: 5.10 counts those of all callers together. */
+__noinline int tell_adopted(__u64 leader_at) {
+  struct task_struct* leader = (struct task_struct*)leader_at;
+  struct aa_watched* entry = watched_entry(BPF_CORE_READ(leader, tgid), BPF_CORE_READ(leader, start_boottime));
+  struct aa_fork record = {};
+  __u64 now = bpf_ktime_get_boot_ns();
+  if (!entry) return 0;
+  header_from_task(&record.header, leader, AA_KIND_ADOPTED, sizeof(record), now);
+  header_from_entry(&record.header, entry);
+  emit_lifecycle(&record, sizeof(record), entry->slot, now);
+  return 0;
+}
+
+/* Takes a living process in whose present parent is `parent` (both leaders). The parent is the current one: who forked
+ * it happened before we looked. `count`: want of room counts; a later attempt meets the same again. */
+__noinline int adopt(__u64 leader_at, __u64 parent_at, __u32 slot, __u32 count) {
   struct task_struct* leader = (struct task_struct*)leader_at;
   struct task_struct* parent = (struct task_struct*)parent_at;
   __u32 tgid = BPF_CORE_READ(leader, tgid);
@@ -104,9 +105,8 @@ __noinline int adopt(__u64 leader_at, __u64 parent_at, __u32 slot, __u32 announc
   entry.slot = slot;
   entry.flags = AA_WATCHED_PARENT_CURRENT | AA_WATCHED_SERIAL(aa_scan_state.serial);
   if (watched_entry(tgid, entry.start_ns)) return 0;
-  if (watched_insert(tgid, &entry, announce == AA_ANNOUNCE || aa_scan_state.mode & AA_SCAN_COUNT)) return 0;
+  if (watched_insert(tgid, &entry, count || aa_scan_state.mode & AA_SCAN_COUNT)) return 0;
   if (group_dead(leader) && watched_delete(tgid, slot)) return 0; /* its exit came before it was in */
-  if (announce) tell_adopted(leader, &entry, slot);
   return 1;
 }
 
@@ -137,7 +137,7 @@ __noinline int enter_late(__u64 address) {
   struct task_struct* leader = leader_of(task);
   __u32 slot = slot_of_ancestor(task);
   if (!slot) return 0;
-  adopt((__u64)leader, (__u64)leader_of(BPF_CORE_READ(leader, real_parent)), slot, AA_ANNOUNCE);
+  if (adopt((__u64)leader, (__u64)leader_of(BPF_CORE_READ(leader, real_parent)), slot, 1)) tell_adopted((__u64)leader);
   return 1;
 }
 
