@@ -40,8 +40,10 @@ void Monitor::Impl::losses(Step& step, const KernelCounts& counts) {
     const std::uint64_t known = before == nullptr ? 0 : before->count;
     if (row.count <= known) continue;
     // What is new happened after the last reading.
-    const std::uint64_t first_ns = known == 0 ? row.first_boot_ns : std::min(counts_ns, row.last_boot_ns);
-    deliver_loss(step, {row.family, row.cause, row.count - known, first_ns, row.last_boot_ns});
+    const bool is_dated = row.last_boot_ns != 0;
+    const std::uint64_t last_ns = is_dated ? row.last_boot_ns : counts.boot_ns;
+    const std::uint64_t first_ns = known == 0 && is_dated ? row.first_boot_ns : std::min(counts_ns, last_ns);
+    deliver_loss(step, {row.family, row.cause, row.count - known, first_ns, last_ns});
     alert_loss(step, row, row.count - known, counts);
     records_lost = records_lost || means_lost_record(row);
   }

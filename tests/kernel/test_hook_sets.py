@@ -31,7 +31,8 @@ class HookSets(unittest.TestCase):
                 events = watched.run()
         self.assertEqual({"exec", "exit"}, {e["type"] for e in events if e["type"] in LIFE})
         self.assertTrue([e for e in events if e["type"] == "exec" and e["exec"]["result"] < 0], "no failed exec")
-        self.assertEqual({f"{hooks}/sched_process_{what}" for what in LIFE} | {f"{hooks}/sys_exit"}, self.listed(hooks))
+        others = {f"{hooks}/{what}" for what in ("sys_exit", "cgroup_attach_task", "cgroup_mkdir")}
+        self.assertEqual({f"{hooks}/sched_process_{what}" for what in LIFE} | others, self.listed(hooks))
 
     def listed(self, hooks):
         done = subprocess.run([str(daemon_path()), "--list-probes", "--bus", self.bus.address, "--set",

@@ -53,6 +53,18 @@ TEST_CASE("counts: a loss event carries only what is new, and when") {
   CHECK(loss[0].last_boot_ns == 35);
 }
 
+TEST_CASE("counts: a loss that the kernel does not date happened between two readings") {
+  Monitored house;
+  house.watch(kAgent);
+  count(house, 20, {row("recursion", 0, 0, 0)});
+  for (const std::uint64_t at : {30, 40}) {
+    const auto loss = bodies_of<LossBody>(count(house, at, {row("recursion", at, 0, 0)}));
+    REQUIRE(loss.size() == 1);
+    CHECK(loss[0].first_boot_ns == at - 10);
+    CHECK(loss[0].last_boot_ns == at);
+  }
+}
+
 TEST_CASE("counts: a lost record asks for a reconcile, a full watched set does not") {
   Monitored house;
   house.watch(kAgent);
