@@ -90,6 +90,9 @@ Status FileFamily::load(const FileFamilySettings& settings, const ExecFamily& ex
   bpf_map__set_max_entries(maps.aa_sums_a, settings.sums);
   bpf_map__set_max_entries(maps.aa_sums_b, settings.sums);
   bpf_map__set_max_entries(maps.aa_file_rows, static_cast<std::uint32_t>(libbpf_num_possible_cpus()) * kScratchKinds);
+  // Memory taken while a program runs is what kernels before 6.1 warn of: it may dead-lock them. 21 MiB there.
+  if (!kernel_has_loops())
+    for (bpf_map* map : {maps.aa_asked_now, maps.aa_uring_now}) bpf_map__set_map_flags(map, 0);
   const auto& progs = skeleton_->progs;
   for (bpf_program* program : {progs.aa_uring_submit, progs.aa_uring_sqe, progs.aa_uring_done})
     bpf_program__set_autoload(program, uring);

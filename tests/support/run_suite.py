@@ -15,12 +15,14 @@ import importlib.util
 import json
 import os
 import pathlib
+import re
 import signal
 import sys
 import time
 import unittest
 import xml.etree.ElementTree as ElementTree
 
+EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Expired)\b")  # begins a traceback's last words
 SUPPORT = pathlib.Path(__file__).resolve().parent
 
 
@@ -134,13 +136,21 @@ def raiser(error):
     return fail
 
 
+def reason(text):
+    """What a traceback says of its exception, in one line."""
+    lines = text.strip().splitlines()
+    begins = [i for i, line in enumerate(lines) if EXCEPTION.match(line)]
+    said = lines[begins[-1]:] if begins else lines[-1:]
+    return " ".join(" ".join(said).split())[:500]
+
+
 def write_junit(file, name, result):
     root = ElementTree.Element("testsuite", name=name, tests=str(len(result.rows)), failures=str(result.count("FAIL")),
                                skipped=str(result.count("skip")))
     for test, outcome, text, seconds in result.rows:
         case = ElementTree.SubElement(root, "testcase", name=sentence(test), classname=test.id(), time=f"{seconds:.3f}")
         if outcome == "FAIL":
-            ElementTree.SubElement(case, "failure", message=text.strip().splitlines()[-1][:500]).text = printable(text)
+            ElementTree.SubElement(case, "failure", message=printable(reason(text))).text = printable(text)
         elif outcome == "skip":
             ElementTree.SubElement(case, "skipped", message=text)
     ElementTree.ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
