@@ -75,7 +75,7 @@ std::string escaped(const std::string& unit) {
 
 // Why systemd did not say. Its own words are kept: they name the unit.
 Refusal refusal_of(const sdbus::Error& error) {
-  const std::string name(error.getName());
+  const std::string& name = error.getName();
   if (name == "org.freedesktop.DBus.Error.ServiceUnknown" || name == "org.freedesktop.DBus.Error.NameHasNoOwner")
     return {Fault::not_supported,
             "systemd is not on this bus, so there are no units to watch: watch processes by their pid"};
