@@ -155,6 +155,7 @@ class Exported final : public BusObject, private Adaptors {
     enter("UpdatePathFilter", std::move(result),
           [this, patterns](const Caller&, const Pending<std::uint64_t>& pending) {
             std::vector<NewRuleRow> rules;
+            rules.reserve(patterns.size());
             for (const PatternRow& row : patterns) rules.emplace_back(std::get<0>(row), std::get<1>(row), Dict{});
             manager_.set_path_rules(rules, answer_with_generation(pending));
           });
