@@ -1,4 +1,6 @@
 // state/shell_word.h: the words of a shell text: quotes, expansions, redirections. Private to shell_script.cpp.
+//
+// shell_word.cpp: positions, words, redirections; shell_expand.cpp: what words are made of.
 #pragma once
 
 #include <optional>
@@ -10,6 +12,10 @@
 #include "state/shell_script.h"
 
 namespace aa::shell {
+
+inline constexpr char kSplit = '\x1f';  // in a word that is being read: where an unquoted $IFS stood
+
+bool is_name(char c);  // may be part of a variable's name
 
 // A position in the text, and what can be read there.
 class WordReader {
