@@ -22,7 +22,7 @@ class CommandOpener {
  public:
   explicit CommandOpener(const DetectTable& table) : table_(table) {}
 
-  CommandView open(const std::vector<std::string>& argv, std::string_view exe);
+  CommandView open(const std::vector<std::string>& argv, std::string_view exe, Families upstream);
 
  private:
   using Indices = std::vector<std::size_t>;  // of view_.commands

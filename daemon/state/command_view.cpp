@@ -13,11 +13,14 @@ using shell::Script;
 using shell::Stage;
 using shell::Word;
 
-CommandView CommandOpener::open(const std::vector<std::string>& argv, std::string_view exe) {
+CommandView CommandOpener::open(const std::vector<std::string>& argv, std::string_view exe, Families upstream) {
   Words words;
   for (const std::string& argument : argv) words.push_back({argument, {}, false, false});
   exe_ = exe;
-  if (!words.empty()) simple(std::move(words), false);
+  const Indices opened = simple(std::move(words), false);
+  feed(opened, upstream, "");
+  view_.output = upstream;
+  for (const std::size_t index : opened) view_.output |= output_of(index);
   run_environment();
   for (const Command& command : view_.commands) view_.text.append(command.text).push_back(' ');
   return std::move(view_);
@@ -136,8 +139,9 @@ Families CommandOpener::made_by(const Word& word) {
   return all;
 }
 
-CommandView view_command(const std::vector<std::string>& argv, std::string_view exe, const DetectTable& table) {
-  return CommandOpener(table).open(argv, exe);
+CommandView view_command(const std::vector<std::string>& argv, std::string_view exe, Families upstream,
+                         const DetectTable& table) {
+  return CommandOpener(table).open(argv, exe, upstream);
 }
 
 }  // namespace aa

@@ -168,6 +168,9 @@ rule temp-command exec-from-temp warning | command itself ; path /tmp/* /var/tmp
 rule temp-script exec-from-temp warning | command shell,eval ; operand /tmp/* /var/tmp/* /dev/shm/* /run/shm/* /run/user/* | A shell script is run from a folder that everybody may write to.
 rule temp-code exec-from-temp info | command python,perl,ruby,node,php,lua ; operand /tmp/* /var/tmp/* /dev/shm/* /run/shm/* | A script is run from a folder that everybody may write to.
 
+rule renamed-shell shell warning | command shell,busybox ; renamed | A shell is run under another name.
+rule renamed-download downloader warning | command downloader,netclient ; renamed | A program for the network is run under another name.
+rule renamed-code interpreter info | command python,perl,ruby,node,php,lua,rscript,tclsh,powershell ; renamed | An interpreter is run under another name.
 rule tar-action shell warning | command tar ; any checkpoint-action=exec --to-command --use-compress-program= --rsh-command | An archiver is told to run another program.
 rule editor-shell shell warning | command editor ; any ":!" "!sh" "!bash" "shell-command" "system(" ":sh" ":terminal" | An editor is told to start a shell.
 rule git-shell shell warning | command gitlike ; any core.pager= core.sshCommand= core.fsmonitor= core.editor= alias. credential.helper= "ext::" protocol.ext.allow core.hooksPath= --upload-pack --receive-pack diff.external= ; any "-c " ext:: --upload-pack --receive-pack | A version control program is told to run another one.
