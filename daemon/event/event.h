@@ -189,12 +189,13 @@ struct AncestryItem {
 };
 
 struct AlertBody {
-  std::string kind;  // "sensitive-path", "watched-set-full", "events-lost", "probe-lost"
+  std::string kind;  // "sensitive-path", "shell-injection", "watched-set-full", "events-lost", "probe-lost"
   Severity severity = Severity::warning;
   std::string rule;
   std::string summary;  // one plain sentence
   std::vector<AncestryItem> ancestry;
   std::optional<std::uint64_t> cause_seq;
+  std::string detect_class = {};  // of a shell-injection: "shell" … "escape"; "" else
 };
 
 struct LossBody {

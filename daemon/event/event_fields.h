@@ -106,10 +106,10 @@ void fields(A& archive, AncestryItem& value) {
 
 template <class A>
 void fields(A& archive, AlertBody& value) {
-  auto& [kind, severity, rule, summary, ancestry, cause_seq] = value;
+  auto& [kind, severity, rule, summary, ancestry, cause_seq, detect_class] = value;
   archive(kind);
   archive.choice(severity, 3);
-  archive(rule, summary, ancestry, cause_seq);
+  archive(rule, summary, ancestry, cause_seq, detect_class);
 }
 
 template <class A>

@@ -33,6 +33,7 @@ class CommandOpener {
   Indices walk_pipeline(const shell::Pipeline& pipeline);
   // What the stages before hand to these commands.
   void feed(const Indices& commands, Families upstream, const std::string& literal);
+  void give(const shell::Stage& stage, Families families);
   void note_copies(const Command& command, Families upstream);
   void redirects(const shell::Stage& stage, const Indices& commands, Families upstream);
   void add_bare_redirect(const shell::Redirect& redirect);

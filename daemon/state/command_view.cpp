@@ -63,9 +63,19 @@ CommandOpener::Indices CommandOpener::walk_pipeline(const Pipeline& pipeline) {
     const bool inner_echo = stage.group == nullptr;
     literal = inner_echo ? shell::literal_output(stage) : std::string();
     for (const std::size_t index : here) upstream |= output_of(index);
+    give(stage, upstream);
     all.insert(all.end(), here.begin(), here.end());
   }
   return all;
+}
+
+// tee >(sh), > >(sh): what a command writes there is read by these.
+void CommandOpener::give(const Stage& stage, Families families) {
+  const auto to = [&](const Word& word) {
+    for (const auto& script : word.given_to) feed(walk(*script), families, "");
+  };
+  for (const Word& word : stage.words) to(word);
+  for (const Redirect& redirect : stage.redirects) to(redirect.target);
 }
 
 void CommandOpener::feed(const Indices& commands, Families upstream, const std::string& literal) {

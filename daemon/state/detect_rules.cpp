@@ -112,6 +112,7 @@ rule zsh-reverse reverse-shell critical | line ; any zsh/net/tcp ztcp | A shell 
 rule powershell-reverse reverse-shell critical | command powershell ; any TCPClient TcpClient ; any iex Invoke-Expression GetStream | A PowerShell program ties a shell to a network connection.
 
 rule download-to-shell pipe-to-shell critical | flow downloader shell,busybox,eval,itself,python,perl,ruby,node,php,lua,rscript,tclsh,powershell | A download is run without having been looked at.
+rule remote-to-shell pipe-to-shell warning | flow remote shell,busybox,eval,itself | What another machine sends is run without having been looked at.
 rule download-to-eval pipe-to-shell critical | pipe downloader,netclient eval,variable | A download is run line by line.
 rule download-read pipe-to-shell critical | pipe downloader,netclient reader ; any "eval $" "sh -c $" "source $" | A download is read into a variable, and that is run.
 rule decoded-to-eval encoded-payload critical | pipe decoder eval,variable | Encoded text is unpacked and run line by line.

@@ -179,7 +179,8 @@ void Monitor::Impl::alert_rule(Step& step, Event about, const Rule& rule, std::v
   if (rule.severity < settings.least_alert) return;
   const ProcessRef& who = *about.process;
   AlertBody alert;
-  alert.kind = name_of(rule.detect_class);
+  alert.kind = "shell-injection";
+  alert.detect_class = name_of(rule.detect_class);
   alert.severity = rule.severity;
   alert.rule = rule.name;
   alert.ancestry = std::move(ancestry);

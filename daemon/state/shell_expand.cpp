@@ -103,7 +103,7 @@ void WordReader::read_dollar(Word& word, bool quoted) {
   if (next == '(' && peek(2) == '(') return skip_past("))");
   if (next == '(') {
     at_ += 2;
-    return read_nested(word, false);
+    return read_nested(word, '$');
   }
   if (next == '{') return read_braced(word);
   std::size_t end = at_ + 1;
@@ -173,11 +173,11 @@ void WordReader::read_backticks(Word& word) {
     if (!at_end()) inner.push_back(peek());
   }
   skip(1);
-  add_output(word, inner, false);
+  add_output(word, inner, '$');
 }
 
 // Finds the matching parenthesis; quotes inside hide theirs.
-void WordReader::read_nested(Word& word, bool fed) {
+void WordReader::read_nested(Word& word, char kind) {
   const std::size_t begin = at_;
   int depth = 1;
   char quote = '\0';
@@ -198,14 +198,18 @@ void WordReader::read_nested(Word& word, bool fed) {
   at_ = std::min(at_, text_.size());
   const std::string_view inner = text_.substr(begin, at_ - begin);
   skip(1);
-  add_output(word, inner, fed);
+  add_output(word, inner, kind);
 }
 
-void WordReader::add_output(Word& word, std::string_view inner, bool fed) {
+void WordReader::add_output(Word& word, std::string_view inner, char kind) {
   auto script = std::make_shared<Script>(parse(inner, variables_, budget_));
   const bool single = script->pipelines.size() == 1 && script->pipelines[0].stages.size() == 1;
-  if (!fed && single) word.text += literal_output(script->pipelines[0].stages[0]);
-  word.fed = word.fed || fed;
+  if (kind == '>') {
+    word.given_to.push_back(std::move(script));
+    return;
+  }
+  if (kind == '$' && single) word.text += literal_output(script->pipelines[0].stages[0]);
+  word.fed = word.fed || kind == '<';
   word.made_by.push_back(std::move(script));
 }
 

@@ -178,7 +178,7 @@ Word WordReader::read_word() {
     const char c = peek();
     if ((c == '<' || c == '>') && peek(1) == '(') {
       at_ += 2;
-      read_nested(word, true);
+      read_nested(word, c);
     } else if (is_operator(c) || is_blank(c)) {
       break;
     } else if (c == '\'') {

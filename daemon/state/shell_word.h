@@ -52,9 +52,9 @@ class WordReader {
   void read_dollar(Word& word, bool quoted);
   void read_braced(Word& word);  // ${…}
   void read_backticks(Word& word);
-  void read_nested(Word& word, bool fed);  // after "(": up to its ")"
+  void read_nested(Word& word, char kind);  // after "(": up to its ")"; of "$(" "<(" ">("
   void add_variable(Word& word, std::string_view name);
-  void add_output(Word& word, std::string_view inner, bool fed);
+  void add_output(Word& word, std::string_view inner, char kind);
 
   std::string_view text_;
   std::size_t at_ = 0;

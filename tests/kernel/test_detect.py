@@ -33,12 +33,12 @@ class Detect(KernelCase):
         for script in ("true", "/bin/true; exit 3", "exec /bin/true"):
             with self.subTest(script):
                 alert, events = self.alerts([notes, "-c", script], ("/notes", "renamed-shell"))
-                self.assertEqual(("shell", "warning"), (alert["alert"]["kind"], alert["alert"]["severity"]))
+                self.assertEqual(("shell", "warning"), (alert["alert"]["class"], alert["alert"]["severity"]))
                 cause = next(e for e in events if e["seq"] == alert["alert"]["cause_seq"])
                 self.assertEqual(("exec", [str(notes), "-c", script]), (cause["type"], cause["exec"]["argv"]))
                 self.assertEqual(cause["exec"]["argv"], alert["alert"]["ancestry"][0]["argv"])
                 self.assertEqual(cause["process"]["id"], alert["process"]["id"])
-                self.assertIn("exec-from-temp", [e["alert"]["kind"] for e in events if e["type"] == "alert"])
+                self.assertIn("exec-from-temp", [e["alert"]["class"] for e in events if e["type"] == "alert"])
 
     def test_renamed_shell_that_downloads(self):
         """detect: what a renamed shell is told to do is judged as a shell's"""
@@ -51,7 +51,7 @@ class Detect(KernelCase):
         """detect: a static busybox under another name is known too"""
         tool = self.copy(BUSYBOX, "tool")
         alert, _ = self.alerts([tool, "sh", "-c", "true"], ("/tool", "renamed-shell"))
-        self.assertEqual("shell", alert["alert"]["kind"])
+        self.assertEqual(("shell-injection", "shell"), (alert["alert"]["kind"], alert["alert"]["class"]))
 
     def test_other_programs(self):
         """detect: a copy of a program that is no shell, and a script, are no second alert"""
@@ -82,7 +82,7 @@ class Detect(KernelCase):
             with self.subTest(line), self.typed(line) as commands:
                 with watch(self.daemon, ["/bin/bash"], stdin=commands, stdout=subprocess.DEVNULL) as watched:
                     events = watched.run()
-                found = [e for e in events if e["type"] == "alert" and e["alert"]["kind"] == "pipe-to-shell"]
+                found = [e for e in events if e["type"] == "alert" and e["alert"].get("class") == "pipe-to-shell"]
                 self.assertEqual(1, len(found), [e.get("alert") for e in events if e["type"] == "alert"])
                 self.assertEqual("critical", found[0]["alert"]["severity"])
                 cause = next(e for e in events if e["seq"] == found[0]["alert"]["cause_seq"])
@@ -98,7 +98,7 @@ class Detect(KernelCase):
         with self.typed(f"{curl} {payload} > {fifo} & sh < {fifo}; wait") as commands:
             with watch(self.daemon, ["/bin/bash"], stdin=commands) as watched:
                 events = watched.run()
-        self.assertIn("pipe-to-shell", [e["alert"]["kind"] for e in events if e["type"] == "alert"])
+        self.assertIn("pipe-to-shell", [e["alert"]["class"] for e in events if e["type"] == "alert"])
 
     def test_harmless_pipes(self):
         """detect: a download piped into something that runs nothing of it, and a shell beside it, are no pipe-to-shell"""
@@ -108,7 +108,7 @@ class Detect(KernelCase):
         with self.typed(f"{curl} {script} | wc -l\n{curl} {script} | sh {script}\necho | sh\n{curl} {script} > x; sh {script}") as commands:
             with watch(self.daemon, ["/bin/bash"], stdin=commands, cwd=self.folder) as watched:
                 events = watched.run()
-        kinds = [e["alert"]["kind"] for e in events if e["type"] == "alert"]
+        kinds = [e["alert"]["class"] for e in events if e["type"] == "alert"]
         self.assertNotIn("pipe-to-shell", kinds)
         self.assertIn("shell", kinds)
 

@@ -35,7 +35,8 @@ TEST_CASE("monitor: a download piped into a shell is a critical alert right behi
   const Step step = piped_download(house);
   REQUIRE(types_of(step) == std::vector<std::string>{"exec", "alert"});
   const auto& alert = std::get<AlertBody>(step.events[1].body);
-  CHECK(alert.kind == "pipe-to-shell");
+  CHECK(alert.kind == "shell-injection");
+  CHECK(alert.detect_class == "pipe-to-shell");
   CHECK(alert.severity == Severity::critical);
   CHECK(alert.rule == "download-to-shell");
   CHECK(alert.cause_seq == step.events[0].seq);
@@ -109,8 +110,8 @@ struct Pipeline {
   }
 };
 
-std::string kind_of(const Event& event) {
-  return std::get<AlertBody>(event.body).kind;
+std::string class_of(const Event& event) {
+  return std::get<AlertBody>(event.body).detect_class;
 }
 
 ExecBuilder a_renamed_shell(std::uint32_t slot, std::vector<std::string> argv) {
@@ -126,16 +127,16 @@ ExecBuilder a_renamed_shell(std::uint32_t slot, std::vector<std::string> argv) {
 
 TEST_CASE("monitor: a download and a shell that a pipe joins are one alert, whichever was started first") {
   Pipeline one;
-  CHECK(kind_of(one.run({"curl", "x"}, 0, 11).at(0)) == "downloader");
+  CHECK(class_of(one.run({"curl", "x"}, 0, 11).at(0)) == "downloader");
   const auto late_shell = one.run({"sh"}, 11, 0);
   REQUIRE(late_shell.size() == 1);
-  CHECK(kind_of(late_shell[0]) == "pipe-to-shell");
+  CHECK(class_of(late_shell[0]) == "pipe-to-shell");
   Pipeline other;
-  CHECK(kind_of(other.run({"sh"}, 11, 0).at(0)) == "shell");
+  CHECK(class_of(other.run({"sh"}, 11, 0).at(0)) == "shell");
   const auto late_curl = other.run({"curl", "x"}, 0, 11);
   REQUIRE(late_curl.size() == 2);
-  CHECK(kind_of(late_curl[0]) == "downloader");
-  CHECK(kind_of(late_curl[1]) == "pipe-to-shell");
+  CHECK(class_of(late_curl[0]) == "downloader");
+  CHECK(class_of(late_curl[1]) == "pipe-to-shell");
   const auto& alert = std::get<AlertBody>(late_curl[1].body);
   CHECK(late_curl[1].process->exe == "/usr/bin/sh");
   CHECK(late_curl[1].process->id.pid == 300);
@@ -146,22 +147,22 @@ TEST_CASE("monitor: a download and a shell that a pipe joins are one alert, whic
 TEST_CASE("monitor: what a pipe carries is carried on by those between, in any order of starting") {
   for (const std::vector<int>& order : std::vector<std::vector<int>>{{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {2, 0, 1}}) {
     Pipeline line;
-    std::vector<std::string> kinds;
+    std::vector<std::string> classes;
     for (const int part : order) {
       const auto alerts = part == 0   ? line.run({"curl", "x"}, 0, 11)
                           : part == 1 ? line.run({"tee", "log"}, 11, 12)
                                       : line.run({"bash"}, 12, 0);
-      for (const Event& event : alerts) kinds.push_back(kind_of(event));
+      for (const Event& event : alerts) classes.push_back(class_of(event));
     }
-    CHECK(std::count(kinds.begin(), kinds.end(), "pipe-to-shell") == 1);
+    CHECK(std::count(classes.begin(), classes.end(), "pipe-to-shell") == 1);
   }
 }
 
 TEST_CASE("monitor: pipes of others, and shells that are told what to run, join nothing") {
   Pipeline line;
   line.run({"curl", "x"}, 0, 11);
-  CHECK(kind_of(line.run({"sh"}, 12, 0).at(0)) == "shell");
-  CHECK(kind_of(line.run({"sh", "build.sh"}, 11, 0).at(0)) == "shell");
+  CHECK(class_of(line.run({"sh"}, 12, 0).at(0)) == "shell");
+  CHECK(class_of(line.run({"sh", "build.sh"}, 11, 0).at(0)) == "shell");
   CHECK(line.run({"jq", "."}, 11, 0).empty());
 }
 
@@ -205,7 +206,8 @@ TEST_CASE("monitor: a copy that is recognised late is a second alert about the e
   const Step late = house.monitor.complete(Identified{kShell.id, 2, "bash"});
   REQUIRE(types_of(late) == std::vector<std::string>{"alert"});
   const auto& alert = std::get<AlertBody>(late.events[0].body);
-  CHECK(alert.kind == "pipe-to-shell");
+  CHECK(alert.kind == "shell-injection");
+  CHECK(alert.detect_class == "pipe-to-shell");
   CHECK(alert.cause_seq == first.events[0].seq);
   CHECK(late.events[0].process->exe == "/home/u/notes");
   CHECK(late.events[0].process->image == 2);
@@ -222,7 +224,7 @@ TEST_CASE("monitor: a recognised copy that says nothing worse is a warning that 
   const Step late = house.monitor.complete(Identified{kShell.id, 2, "bash"});
   const auto alerts = bodies_of<AlertBody>(late);
   REQUIRE(alerts.size() == 1);
-  CHECK(alerts[0].kind == "shell");
+  CHECK(alerts[0].detect_class == "shell");
   CHECK(alerts[0].severity == Severity::warning);
   CHECK(alerts[0].rule == "renamed-shell");
 }
