@@ -1,4 +1,6 @@
 // cli/main.cpp: arguments in, a verb's exit status out.
+#include <time.h>
+
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <functional>
@@ -6,6 +8,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "past.h"
 #include "verbs.h"
 
 namespace {
