@@ -36,7 +36,7 @@ std::string id_in_notes(std::string_view notes) {
     notes.remove_prefix(sizeof(note));
     const std::size_t name = padded(note.n_namesz), content = padded(note.n_descsz);
     if (name > notes.size() || content > notes.size() - name) return "";
-    const bool is_id = note.n_type == NT_GNU_BUILD_ID && notes.substr(0, note.n_namesz) == std::string_view("GNU", 4);
+    const bool is_id = note.n_type == NT_GNU_BUILD_ID && notes.substr(0, note.n_namesz) == std::string_view("GNU\0", 4);
     if (is_id && note.n_descsz >= 8 && note.n_descsz <= 64) return std::string(notes.substr(name, note.n_descsz));
     notes.remove_prefix(name + content);
   }
