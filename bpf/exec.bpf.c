@@ -81,17 +81,36 @@ static __always_inline void send_exec(struct aa_scratch* s, __u64 off, __u64 now
   emit_lifecycle(&s->record, size, s->record.header.slot, now);
 }
 
-/* A shell handed to the network reads its commands from there. Unix sockets are how some runtimes make pipes. */
-static __always_inline int stdin_is_inet(struct task_struct* task) {
+/* What descriptor 0, 1 or 2 is open at; every table has room for these. */
+static __always_inline struct file* standard_file(struct task_struct* task, int fd) {
   struct file** table = BPF_CORE_READ(task, files, fdt, fd);
   struct file* file = 0;
+  if (table) bpf_probe_read_kernel(&file, sizeof(file), table + fd);
+  return file;
+}
+
+/* The same number at both ends of a pipe, a named one too; 0: it is none. */
+static __always_inline __u64 pipe_of(struct file* file) {
+  struct inode* inode = file ? BPF_CORE_READ(file, f_inode) : 0;
+  if (!inode || (BPF_CORE_READ(inode, i_mode) & AA_S_IFMT) != AA_S_IFIFO) return 0;
+  return (__u64)BPF_CORE_READ(inode, i_sb, s_dev) << 32 ^ BPF_CORE_READ(inode, i_ino);
+}
+
+/* A shell handed to the network reads its commands from there. Unix sockets are how some runtimes make pipes. */
+static __always_inline int is_inet(struct file* file) {
   struct socket* socket;
   __u16 family;
-  if (!table || bpf_probe_read_kernel(&file, sizeof(file), table) || !file) return 0;
-  if ((BPF_CORE_READ(file, f_inode, i_mode) & AA_S_IFMT) != AA_S_IFSOCK) return 0;
+  if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & AA_S_IFMT) != AA_S_IFSOCK) return 0;
   socket = BPF_CORE_READ(file, private_data);
   family = BPF_CORE_READ(socket, sk, __sk_common.skc_family);
   return family == AA_AF_INET || family == AA_AF_INET6;
+}
+
+static __always_inline void put_standard_files(struct aa_scratch* s, struct task_struct* task) {
+  struct file* in = standard_file(task, 0);
+  if (is_inet(in)) s->record.flags |= AA_EXEC_STDIN_INET;
+  s->record.stdin_pipe = pipe_of(in);
+  s->record.stdout_pipe = pipe_of(standard_file(task, 1));
 }
 
 static __always_inline void begin_exec(struct aa_scratch* s, struct task_struct* task, struct aa_watched* entry,
@@ -121,7 +140,7 @@ static __always_inline int on_exec(struct task_struct* task, struct linux_binprm
   if (!s) return 0;
   begin_exec(s, task, entry, AA_KIND_EXEC, now);
   s->record.header.flags |= discovered;
-  if (stdin_is_inet(task)) s->record.flags |= AA_EXEC_STDIN_INET;
+  put_standard_files(s, task);
   mm = BPF_CORE_READ(task, mm);
   fs = BPF_CORE_READ(task, fs);
   s->record.argc = BPF_CORE_READ(bprm, argc);

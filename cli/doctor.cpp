@@ -3,16 +3,18 @@
 // The programs are loaded and attached once, by `aa-ebpfd --list-probes`, which needs root and leaves nothing behind.
 #include <fcntl.h>
 #include <spawn.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
+#include <optional>
 #include <sstream>
+#include <vector>
 
 #include "base/text.h"
+#include "machine.h"
 #include "verbs.h"
 
 extern char** environ;
@@ -21,62 +23,6 @@ namespace aa {
 namespace {
 
 using nlohmann::json;
-
-struct Finding {
-  std::string about;
-  bool good = true;
-  std::string found;
-  std::string advice;  // "" when there is nothing to change
-};
-
-std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-Finding kernel() {
-  utsname name{};
-  ::uname(&name);
-  int major = 0, minor = 0;
-  std::sscanf(name.release, "%d.%d", &major, &minor);
-  const bool good = major > 5 || (major == 5 && minor >= 10);
-  return {"kernel", good, std::string(name.release), good ? "" : "5.10 or later is needed"};
-}
-
-Finding type_information() {
-  const bool good = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
-  return {"BTF", good, good ? "/sys/kernel/btf/vmlinux is there" : "/sys/kernel/btf/vmlinux cannot be read",
-          good ? "" : "a kernel with CONFIG_DEBUG_INFO_BTF=y, as Debian's are; in a container, mount /sys"};
-}
-
-Finding privileges() {
-  std::ifstream status("/proc/self/status");
-  std::uint64_t effective = 0;
-  for (std::string line; std::getline(status, line);) {
-    if (line.rfind("CapEff:", 0) == 0) effective = std::strtoull(line.c_str() + 7, nullptr, 16);
-  }
-  constexpr int kSysPtrace = 19, kSysAdmin = 21, kPerfmon = 38, kBpf = 39;
-  const auto has = [&](int capability) { return (effective >> capability & 1) != 0; };
-  const bool good = has(kSysPtrace) && (has(kSysAdmin) || (has(kPerfmon) && has(kBpf)));
-  return {"privileges", good, good ? "enough to load programs" : "programs cannot be loaded with these",
-          good ? "" : "run it with sudo; in a container, with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE"};
-}
-
-Finding lockdown() {
-  const std::string line = first_line("/sys/kernel/security/lockdown");
-  const bool good = line.find("[confidentiality]") == std::string::npos;
-  return {"lockdown", good, line.empty() ? "not in this kernel, or securityfs is not mounted" : line,
-          good ? "" : "boot without lockdown=confidentiality: it forbids programs to read kernel memory"};
-}
-
-Finding security_modules() {
-  const std::string line = first_line("/sys/kernel/security/lsm");
-  const bool good = line.find("bpf") != std::string::npos;
-  return {"BPF LSM", true, line.empty() ? "unknown: securityfs is not mounted" : line,
-          good ? "" : "not needed by fork, exec and exit; for LSM hooks add bpf to the kernel's lsm= list"};
-}
 
 Finding reachable(const Globals& globals) {
   try {
@@ -122,7 +68,46 @@ int try_probes(std::string& out) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
+struct Tried {
+  std::string family, program, hook, state;
+  std::string rest;  // errno and reason, as said
+  int error_number = 0;
+
+  bool works() const { return state == "attached" || state == "standby"; }
+};
+
 // A line of --list-probes: family, program, hook, state, and perhaps errno and reason, between tabs.
+std::optional<Tried> tried_in(const std::string& line) {
+  std::vector<std::string> parts;
+  std::istringstream row(line);
+  for (std::string part; std::getline(row, part, '\t');) parts.push_back(part);
+  if (parts.size() < 4) return std::nullopt;
+  Tried one{parts[0], parts[1], parts[2], parts[3], "", 0};
+  for (std::size_t i = 4; i < parts.size(); ++i) {
+    one.rest += ", " + parts[i];
+    if (parts[i].starts_with("errno ")) one.error_number = std::atoi(parts[i].c_str() + 6);
+  }
+  return one;
+}
+
+// What one family can do here, and each of its programs.
+void add_family(std::vector<Finding>& findings, const std::vector<Tried>& all, const std::string& family) {
+  std::size_t programs = 0, working = 0;
+  for (const Tried& one : all) {
+    if (one.family != family) continue;
+    ++programs;
+    working += one.works() ? 1 : 0;
+  }
+  const std::string count = std::to_string(working) + " of " + std::to_string(programs) + " programs work";
+  findings.push_back({"family " + family, working == programs, working == 0 ? "nothing of it is seen" : count,
+                      working == programs ? "" : "what the others tell is seen; see each program below"});
+  for (const Tried& one : all) {
+    if (one.family != family) continue;
+    findings.push_back({family + " " + one.program, one.works(), one.state + " at " + one.hook + one.rest,
+                        one.works() ? "" : advice_for_probe(one.error_number)});
+  }
+}
+
 void add_probes(std::vector<Finding>& findings) {
   std::string out;
   const int status = try_probes(out);
@@ -131,28 +116,24 @@ void add_probes(std::vector<Finding>& findings) {
     return;
   }
   std::istringstream lines(out);
+  std::vector<Tried> all;
+  std::vector<std::string> families;
   std::string last;
-  bool any = false;
   for (std::string line; std::getline(lines, line); last = line) {
-    std::vector<std::string> parts;
-    std::istringstream row(line);
-    for (std::string part; std::getline(row, part, '\t');) parts.push_back(part);
-    if (parts.size() < 4) continue;
-    any = true;
-    const bool good = parts[3] == "attached" || parts[3] == "standby";
-    std::string found = parts[3] + " at " + parts[2];
-    for (std::size_t i = 4; i < parts.size(); ++i) found += ", " + parts[i];
-    findings.push_back({parts[0] + " " + parts[1], good, found,
-                        good ? "" : "the others run on; see docs/kernel-facts.md for what this hook needs"});
+    const auto one = tried_in(line);
+    if (!one) continue;
+    all.push_back(*one);
+    if (std::find(families.begin(), families.end(), one->family) == families.end()) families.push_back(one->family);
   }
-  if (status != 0 || !any)
+  for (const std::string& family : families) add_family(findings, all, family);
+  if (status != 0 || all.empty())
     findings.push_back({"programs", false, last.empty() ? "could not be tried" : last, "see above"});
 }
 
 }  // namespace
 
 int doctor(const Globals& globals) {
-  std::vector<Finding> findings = {kernel(), type_information(), privileges(), lockdown(), security_modules()};
+  std::vector<Finding> findings = machine_findings();
   add_probes(findings);
   findings.push_back(reachable(globals));
   Output out(STDOUT_FILENO, globals);

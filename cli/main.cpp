@@ -1,4 +1,6 @@
 // cli/main.cpp: arguments in, a verb's exit status out.
+#include <time.h>
+
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <functional>
@@ -6,6 +8,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "past.h"
 #include "verbs.h"
 
 namespace {
@@ -38,6 +41,13 @@ constexpr const char* kExamples =
 // The bus carries nothing else.
 const CLI::Validator kUtf8(
     [](std::string& text) { return aa::is_utf8(text) ? std::string() : std::string("is not UTF-8"); }, "", "");
+
+const CLI::Validator kTime(
+    [](std::string& text) {
+      if (!aa::since_text(text, ::time(nullptr)).empty()) return std::string();
+      return "takes 10m, 2h, 3d, @SECONDS or 2026-11-22 [13:00[:01]], not '" + text + "'";
+    },
+    "", "");
 
 struct Arguments {
   aa::Globals globals;
@@ -118,6 +128,7 @@ void add_events(CLI::App& app, Arguments& in, Verb& verb) {
   CLI::App* sub = app.add_subcommand("events", "Follow events: pretty on a terminal, JSON Lines when piped");
   sub->add_flag("-f,--follow", in.events.follow, "Follow until interrupted (what it does anyway without --since)");
   sub->add_option("--since", in.events.since, "First the events since then, as in 10m or '2026-11-22 13:00'")
+      ->check(kTime)
       ->type_name("TIME");
   sub->add_option("--type", in.events.filter.types, "Only these types, as in exec,exit")
       ->delimiter(',')

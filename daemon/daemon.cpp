@@ -60,6 +60,9 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   if (Status kernel = daemon->open_kernel(); !kernel) return kernel.error();
   if (options.list_probes) return daemon;
   if (Status recording = daemon->open_recording(); !recording) return recording.error();
+  auto identifier = Identifier::make();
+  if (!identifier) return identifier.error();
+  daemon->identifier_ = std::move(*identifier);
   daemon->publish_probes();
   daemon->open_rules();  // the kernel takes them in while the bus is opened
   if (Status control = daemon->open_control(); !control) return control.error();
@@ -245,6 +248,10 @@ Status Daemon::wire_loop() {
     const auto sums_done = [this](std::uint32_t) { complete_later(SumsFlipped{boot_ns(), file_sums_->take()}); };
     if (Status added = loop_->add(file_sums_->done_fd(), EPOLLIN, sums_done); !added) return added;
   }
+  const auto identified = [this](std::uint32_t) {
+    for (Identified& done : identifier_->take()) input(std::move(done));
+  };
+  if (Status added = loop_->add(identifier_->fd(), EPOLLIN, identified); !added) return added;
   if (jsonl_) {
     if (Status added = loop_->add(jsonl_->ack_fd(), EPOLLIN, [this](std::uint32_t) { acknowledge(); }); !added)
       return added;
@@ -370,6 +377,8 @@ std::vector<std::pair<std::string, std::uint64_t>> Daemon::counters() {
   counters.emplace_back("file.delivered", source_->counts().file_records);
   counters.emplace_back("file.allowed", monitor_->allowed());
   counters.emplace_back("events.delivered", monitor_->delivered());
+  counters.emplace_back("detect.unidentified", identifier_->counts().dropped);
+  counters.emplace_back("detect.unreadable", identifier_->counts().unreadable);
   if (jsonl_) {
     const JsonlSink::Counts counts = jsonl_->counts();
     counters.emplace_back("jsonl.written", counts.written);

@@ -20,6 +20,7 @@
 #include "probe/file_family.h"
 #include "probe/file_rules.h"
 #include "probe/file_sums.h"
+#include "probe/identifier.h"
 #include "probe/kernel_state.h"
 #include "probe/self_test.h"
 #include "sink/fan_out.h"
@@ -99,6 +100,7 @@ class Daemon {
   std::unique_ptr<FileRules> file_rules_;  // null where the file family does not run
   std::unique_ptr<FileSums> file_sums_;
   std::unique_ptr<KernelState> kernel_;
+  std::unique_ptr<Identifier> identifier_;
   std::unique_ptr<SelfTest> self_test_;
   std::unique_ptr<BpfSource> source_;
   Monitor::Settings settings_;

@@ -145,6 +145,7 @@ void Daemon::carry_out(const Plan& plan) {
                    complete_later(SumsCollected{collect.process, file_sums_->collect(collect.keys)});
                  },
                  [this](const FlipSumsPlan&) { file_sums_->flip(); },
+                 [this](const IdentifyPlan& identify) { identifier_->ask(identify); },
              },
              plan);
 }

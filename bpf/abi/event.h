@@ -74,9 +74,12 @@ struct aa_exec {
   __u32 interp_len;
   __u32 exe_len;
   __u32 cwd_len;
-  __u32 flags;  /* AA_EXEC_* */
-  __s32 result; /* 0, or a negative errno */
-  __u32 reserved;
+  __u32 flags;   /* AA_EXEC_* */
+  __s32 result;  /* 0, or a negative errno */
+  __u32 exe_dev; /* the executable's file, the kernel's own pair; 0 of a failed exec */
+  __u64 exe_ino;
+  __u64 stdin_pipe; /* which pipe descriptor 0 reads, and 1 writes: the same number at both ends; 0 none */
+  __u64 stdout_pipe;
 };
 
 #define AA_EXEC_ARGV_CUT 1u
@@ -234,7 +237,7 @@ struct aa_task_row {
 #endif
 AA_ASSERT_SIZE(struct aa_header, 96);
 AA_ASSERT_SIZE(struct aa_fork, 112);
-AA_ASSERT_SIZE(struct aa_exec, 136);
+AA_ASSERT_SIZE(struct aa_exec, 160);
 AA_ASSERT_SIZE(struct aa_exit, 104);
 AA_ASSERT_SIZE(struct aa_file, 208);
 AA_ASSERT_SIZE(struct aa_file_sum, 192);

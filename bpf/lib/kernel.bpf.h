@@ -309,6 +309,7 @@ struct bpf_iter__task {
 
 /* include/linux/sched.h, include/linux/sched/signal.h: unchanged since 2.6. */
 #define AA_S_IFMT 0170000
+#define AA_S_IFIFO 0010000
 #define AA_S_IFSOCK 0140000
 #define AA_AF_INET 2
 #define AA_AF_INET6 10

@@ -143,6 +143,8 @@ static __always_inline __u32 put_exe(struct aa_scratch* s, __u32 kind, __u64 off
   struct path path = {};
   struct file* file = BPF_CORE_READ(mm, exe_file);
   if (!file) return 0;
+  s->record.exe_dev = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+  s->record.exe_ino = BPF_CORE_READ(file, f_inode, i_ino);
   BPF_CORE_READ_INTO(&path, file, f_path);
   walk_path(&s->walk, kind, &path, root);
   if (s->walk.end == AA_WALK_DETACHED && s->walk.off == AA_WALK_BUFFER) {

@@ -189,6 +189,7 @@ Dict alert_details(const Event& event, const AlertBody& alert) {
   Dict details;
   details["process"] = sdbus::Variant{event.process ? id_text(event.process->id) : std::string()};
   details["rule"] = sdbus::Variant{to_bus_string(alert.rule)};
+  if (!alert.detect_class.empty()) details["class"] = sdbus::Variant{alert.detect_class};
   details["seq"] = sdbus::Variant{event.seq};
   if (alert.cause_seq) details["cause_seq"] = sdbus::Variant{*alert.cause_seq};
   return details;

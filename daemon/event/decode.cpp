@@ -147,6 +147,10 @@ Result<Event> decode_exec(const aa_header& header, std::span<const std::byte> re
   body.argv_truncated = flag(AA_EXEC_ARGV_CUT) || exec.argv_total > exec.argv_len;
   body.argv_unreadable = flag(AA_EXEC_ARGV_FAULT);
   body.discovered = (header.flags & AA_HEADER_DISCOVERED) != 0;
+  body.stdin_pipe = exec.stdin_pipe;
+  body.stdout_pipe = exec.stdout_pipe;
+  body.exe_ino = exec.exe_ino;
+  body.exe_dev = exec.exe_dev;
   body.stdin_inet = flag(AA_EXEC_STDIN_INET);
   body.memfd = flag(AA_EXEC_MEMFD);
   body.deleted = flag(AA_EXEC_DELETED);

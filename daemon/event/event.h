@@ -74,6 +74,11 @@ struct ExecBody {
   bool interpreter_truncated = false;
   bool stdin_inet = false;  // standard input is a network connection
   bool discovered = false;  // it started its target, by its name; ends in the Monitor
+  // Never shown:
+  std::uint64_t stdin_pipe = 0;   // which pipe standard input reads, and
+  std::uint64_t stdout_pipe = 0;  // standard output writes: the same number at both ends, 0 none
+  std::uint64_t exe_ino = 0;      // the executable's file, the kernel's own pair
+  std::uint32_t exe_dev = 0;
 };
 
 struct ExitBody {
@@ -184,12 +189,13 @@ struct AncestryItem {
 };
 
 struct AlertBody {
-  std::string kind;  // "sensitive-path", "watched-set-full", "events-lost", "probe-lost"
+  std::string kind;  // "sensitive-path", "shell-injection", "watched-set-full", "events-lost", "probe-lost"
   Severity severity = Severity::warning;
   std::string rule;
   std::string summary;  // one plain sentence
   std::vector<AncestryItem> ancestry;
   std::optional<std::uint64_t> cause_seq;
+  std::string detect_class = {};  // of a shell-injection: "shell" … "escape"; "" else
 };
 
 struct LossBody {

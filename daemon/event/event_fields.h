@@ -38,9 +38,11 @@ void fields(A& archive, ForkBody& value) {
 template <class A>
 void fields(A& archive, ExecBody& value) {
   auto& [filename, argv, cwd, interpreter, result, argv_truncated, argv_unreadable, memfd, deleted, exe_truncated,
-         cwd_truncated, cwd_deleted, filename_truncated, interpreter_truncated, stdin_inet, discovered] = value;
+         cwd_truncated, cwd_deleted, filename_truncated, interpreter_truncated, stdin_inet, discovered, stdin_pipe,
+         stdout_pipe, exe_ino, exe_dev] = value;
   archive(filename, argv, cwd, interpreter, result, argv_truncated, argv_unreadable, memfd, deleted, exe_truncated,
-          cwd_truncated, cwd_deleted, filename_truncated, interpreter_truncated, stdin_inet, discovered);
+          cwd_truncated, cwd_deleted, filename_truncated, interpreter_truncated, stdin_inet, discovered, stdin_pipe,
+          stdout_pipe, exe_ino, exe_dev);
 }
 
 template <class A>
@@ -104,10 +106,10 @@ void fields(A& archive, AncestryItem& value) {
 
 template <class A>
 void fields(A& archive, AlertBody& value) {
-  auto& [kind, severity, rule, summary, ancestry, cause_seq] = value;
+  auto& [kind, severity, rule, summary, ancestry, cause_seq, detect_class] = value;
   archive(kind);
   archive.choice(severity, 3);
-  archive(rule, summary, ancestry, cause_seq);
+  archive(rule, summary, ancestry, cause_seq, detect_class);
 }
 
 template <class A>

@@ -112,6 +112,7 @@ void append_body(JsonObject& event, std::string& out, const AlertBody& body) {
   event.key("alert");
   JsonObject object(out);
   object.words("kind", body.kind);
+  if (!body.detect_class.empty()) object.words("class", body.detect_class);
   object.words("severity", name_of(body.severity));
   if (!body.rule.empty()) object.words("rule", body.rule);
   object.words("summary", body.summary);

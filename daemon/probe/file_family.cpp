@@ -22,6 +22,8 @@ struct FileFamily::Program {
 
 namespace {
 
+constexpr std::uint32_t kUringBeforehand = 1024;  // requests under way, where each takes 4 KiB from the start
+
 constexpr std::uint32_t kScratchKinds = 4;  // AA_FILE_SCRATCH_KINDS
 
 struct Row {
@@ -89,6 +91,11 @@ Status FileFamily::load(const FileFamilySettings& settings, const ExecFamily& ex
   bpf_map__set_max_entries(maps.aa_file_ring, settings.ring_bytes);
   bpf_map__set_max_entries(maps.aa_sums_a, settings.sums);
   bpf_map__set_max_entries(maps.aa_sums_b, settings.sums);
+  if (!kernel_allocates_for_programs()) {
+    bpf_map__set_map_flags(maps.aa_asked_now, 0);
+    bpf_map__set_map_flags(maps.aa_uring_now, 0);
+    bpf_map__set_max_entries(maps.aa_uring_now, kUringBeforehand);
+  }
   bpf_map__set_max_entries(maps.aa_file_rows, static_cast<std::uint32_t>(libbpf_num_possible_cpus()) * kScratchKinds);
   // Memory taken while a program runs is what kernels before 6.1 warn of: it may dead-lock them. 21 MiB there.
   if (!kernel_has_loops())

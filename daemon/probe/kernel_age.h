@@ -1,4 +1,4 @@
-// probe/kernel_age.h: which of an object's two builds this kernel takes.
+// probe/kernel_age.h: which of an object's two builds this kernel takes, and what its maps need.
 #pragma once
 
 #include <bpf/libbpf.h>
@@ -12,6 +12,14 @@ namespace aa {
 inline bool kernel_has_loops() {
   static const bool has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_loop, nullptr) == 1;
   return has;
+}
+
+// Hash maps that allocate when a program adds to them are safe in tracing programs since 6.1, which has this helper; an
+// older kernel may deadlock in its allocator, and warns. There every entry is to be allocated beforehand.
+inline bool kernel_allocates_for_programs() {
+  static const bool does =
+      libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_user_ringbuf_drain, nullptr) == 1;
+  return does;
 }
 
 // Opens a skeleton, with the bytes of its older build where the kernel needs that: both have the same maps and

@@ -13,8 +13,9 @@ void log_alert(const Event& event, const AlertBody& alert) {
                                                            : spdlog::level::debug;  // every shell is one
   const std::string process = event.process ? event.process->id.text() : "-";
   const std::string exe = event.process ? for_terminal(event.process->exe) : "-";
-  spdlog::log(level, "alert {}: {} (process {}, exe {}, seq {})", alert.kind, for_terminal(alert.summary), process, exe,
-              event.seq);
+  const std::string of_class = alert.detect_class.empty() ? "" : ", " + alert.detect_class;
+  spdlog::log(level, "alert {}{}: {} (process {}, exe {}, seq {})", alert.kind, of_class, for_terminal(alert.summary),
+              process, exe, event.seq);
 }
 
 }  // namespace

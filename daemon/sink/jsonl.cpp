@@ -3,16 +3,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
+#include <utility>
 
-#include "base/quiet_thread.h"
 #include "event/json.h"
 
 namespace aa {
@@ -42,23 +39,12 @@ Result<std::unique_ptr<JsonlSink>> JsonlSink::over(UniqueFd file) {
 Status JsonlSink::start() {
   struct stat status {};
   regular_ = ::fstat(file_.get(), &status) == 0 && S_ISREG(status.st_mode);
-  ack_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!ack_) return Error{"make an event descriptor", errno, ""};
-  writer_ = quiet_thread([this] { write_batches(); });
-  return Done{};
+  return writer_.start([this](Batch& batch) { write(batch); });
 }
 
 JsonlSink::~JsonlSink() {
-  seal(acknowledged_);
-  {
-    std::unique_lock lock(mutex_);
-    idle_.wait_for(lock, std::chrono::seconds(2), [this] { return queue_.empty() && !busy_; });
-    ending_ = true;
-    for (const Batch& batch : queue_) lose(counts_.stalled, dropped_, batch, batch.events);
-    queue_.clear();
-  }
-  work_.notify_one();
-  writer_.join();
+  seal(sealed_);
+  (void)writer_.finish();  // what is lost now nobody asks about
 }
 
 void JsonlSink::take(const Event& event, const Line& line) {
@@ -72,31 +58,16 @@ void JsonlSink::take(const Event& event, const Line& line) {
 }
 
 void JsonlSink::seal(std::uint64_t position) {
-  const std::lock_guard lock(mutex_);
-  if (open_.events == 0 && position == acknowledged_) return;
+  if (open_.events == 0 && position == sealed_) return;
+  sealed_ = position;
   open_.position = position;
-  queue_.push_back(std::move(open_));
-  open_ = {};
-  work_.notify_one();
-}
-
-std::uint64_t JsonlSink::acknowledged() const {
-  const std::lock_guard lock(mutex_);
-  return acknowledged_;
-}
-
-void JsonlSink::clear_ack() {
-  std::uint64_t count = 0;
-  (void)!::read(ack_.get(), &count, sizeof(count));
+  writer_.put(std::exchange(open_, {}));
 }
 
 void JsonlSink::drop_waiting() {
+  const auto dropped = writer_.drop_waiting();
   const std::lock_guard lock(mutex_);
-  for (const Batch& batch : queue_) {
-    lose(counts_.stalled, dropped_, batch, batch.events);
-    acknowledged_ = std::max(acknowledged_, batch.position);
-  }
-  queue_.clear();
+  for (const Batch& batch : dropped) lose(counts_.stalled, dropped_, batch, batch.events);
 }
 
 JsonlSink::Counts JsonlSink::counts() const {
@@ -108,7 +79,7 @@ JsonlSink::Counts JsonlSink::counts() const {
 bool JsonlSink::wait_for_room() const {
   pollfd poll{file_.get(), POLLOUT, 0};
   while (::poll(&poll, 1, kRoomPollMs) <= 0)
-    if (ending_) return false;
+    if (writer_.ending()) return false;
   return true;
 }
 
@@ -177,28 +148,16 @@ void JsonlSink::settle(const Batch& batch, std::size_t preface, std::size_t writ
   }
   counts_.written += lines;
   lose(counts_.write_errors, unwritten_, batch, batch.events - lines);
-  acknowledged_ = std::max(acknowledged_, batch.position);
 }
 
-void JsonlSink::write_batches() {
+void JsonlSink::write(const Batch& batch) {
   std::unique_lock lock(mutex_);
-  for (;;) {
-    work_.wait(lock, [this] { return ending_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    Batch batch = std::move(queue_.front());
-    queue_.pop_front();
-    busy_ = true;
-    const std::uint64_t told = dropped_.loss.count;  // more may be dropped while we write
-    const std::string preface = (torn_ ? "\n" : "") + (batch.events == 0 ? "" : words_about_losses());
-    lock.unlock();
-    const std::size_t written = write_out(preface + batch.text);
-    lock.lock();
-    busy_ = false;
-    settle(batch, preface.size(), written, told);
-    const std::uint64_t one = 1;
-    (void)!::write(ack_.get(), &one, sizeof(one));
-    if (queue_.empty()) idle_.notify_all();
-  }
+  const std::uint64_t told = dropped_.loss.count;  // more may be dropped while we write
+  const std::string preface = (torn_ ? "\n" : "") + (batch.events == 0 ? "" : words_about_losses());
+  lock.unlock();
+  const std::size_t written = write_out(preface + batch.text);
+  lock.lock();
+  settle(batch, preface.size(), written, told);
 }
 
 }  // namespace aa

@@ -6,18 +6,15 @@
 // it holds whole lines only.
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "sink/batch_writer.h"
 #include "sink/fan_out.h"
 
 namespace aa {
@@ -42,9 +39,9 @@ class JsonlSink : public Sink {
   // Everything taken so far belongs to ring positions up to `position`: hands it to the writer.
   void seal(std::uint64_t position);
   // Up to which position everything is written, or given up. `ack_fd` becomes readable when it changes.
-  std::uint64_t acknowledged() const;
-  int ack_fd() const { return ack_.get(); }
-  void clear_ack();
+  std::uint64_t acknowledged() const { return writer_.acknowledged(); }
+  int ack_fd() const { return writer_.ack_fd(); }
+  void clear_ack() { writer_.clear_ack(); }
 
   // The disk does not follow: forget what the writer has not begun.
   void drop_waiting();
@@ -68,7 +65,7 @@ class JsonlSink : public Sink {
   };
   explicit JsonlSink(UniqueFd file) : file_(std::move(file)) {}
   Status start();
-  void write_batches();
+  void write(const Batch& batch);  // on the writer's thread
   bool wait_for_room() const;
   // How many bytes the file took. Less than all: it refused, and of a line that was begun nothing stays.
   std::size_t write_out(const std::string& text);
@@ -78,21 +75,15 @@ class JsonlSink : public Sink {
   static void lose(LossBody& total, Untold& untold, const Batch& batch, std::uint64_t events);
 
   UniqueFd file_;
-  UniqueFd ack_;
-  Batch open_;  // the loop's own
-  mutable std::mutex mutex_;
-  std::condition_variable work_;
-  std::condition_variable idle_;
-  std::deque<Batch> queue_;
-  bool busy_ = false;
-  std::atomic<bool> ending_ = false;
   bool regular_ = false;
   bool torn_ = false;  // half a line is there that could not be taken back: the next begins on a line of its own
+  Batch open_;         // the loop's own
+  std::uint64_t sealed_ = 0;
+  mutable std::mutex mutex_;  // of what follows
   Untold unwritten_{{"jsonl", "write-error", 0, 0, 0}, 0, 0};
   Untold dropped_{{"jsonl", "sink-stalled", 0, 0, 0}, 0, 0};
-  std::uint64_t acknowledged_ = 0;
   Counts counts_;
-  std::thread writer_;
+  BatchWriter<Batch> writer_;
 };
 
 }  // namespace aa

@@ -1,15 +1,17 @@
 // sink/recorder.h: what goes into the Monitor → a capture file, for --replay.
 //
 // Comes in: the Monitor's settings and every input, already redacted. Goes out: records of event/capture_file.h,
-// written by the durable sink's thread; nothing waits for the disk. A capture lacks nothing or is given up.
+// written by a thread of their own; nothing waits for the disk. A capture lacks nothing or is given up.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "base/result.h"
-#include "sink/jsonl.h"
+#include "base/unique_fd.h"
+#include "sink/batch_writer.h"
 #include "state/input.h"
 
 namespace aa {
@@ -24,15 +26,25 @@ class Recorder {
   bool settle();
   const std::string& trouble() const { return trouble_; }
   void finish();  // puts the end mark
+  ~Recorder();    // writes what waits, for at most two seconds
 
  private:
-  explicit Recorder(std::unique_ptr<JsonlSink> file) : file_(std::move(file)) {}
-  void put(std::string bytes);
+  struct Batch {
+    std::string bytes;
+    std::uint64_t position = 0;  // in the file
+  };
+  explicit Recorder(UniqueFd file) : file_(std::move(file)) {}
+  void put(const std::string& bytes);
+  void hand_over();
+  void write(const Batch& batch);  // on the writer's thread
 
-  std::unique_ptr<JsonlSink> file_;
+  UniqueFd file_;
+  std::atomic<bool> failed_ = false;
+  std::string waiting_;  // the loop's own
   std::uint64_t records_ = 0;
   std::uint64_t bytes_ = 0;  // handed over so far
   std::string trouble_;
+  BatchWriter<Batch> writer_;
 };
 
 }  // namespace aa

@@ -31,11 +31,13 @@ struct Flow {
 struct CommandView {
   std::vector<Command> commands;
   std::vector<Flow> flows;
-  std::string text;  // every command's text, joined by blanks
+  std::string text;     // every command's text, joined by blanks
+  Families output = 0;  // what standard output may carry: of all these commands, and what came in
 };
 
-// `exe` adds a name to the first command ("" unknown).
-CommandView view_command(const std::vector<std::string>& argv, std::string_view exe, const DetectTable& table);
+// `exe` adds a name to the first command ("" unknown); `upstream` is what standard input carries.
+CommandView view_command(const std::vector<std::string>& argv, std::string_view exe, Families upstream,
+                         const DetectTable& table);
 
 // Has the command one of these options? "-c" also as part of a cluster such as "-lc", "--x" also as "--x=…".
 bool has_option(const std::vector<shell::Word>& words, const std::vector<std::string>& options);

@@ -1,6 +1,7 @@
 #include "state/detect.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "state/command_view.h"
 
@@ -25,7 +26,9 @@ bool matches_any(std::string_view text, const std::vector<std::string>& globs) {
 class Judge {
  public:
   Judge(const Sighting& sighting, const DetectTable& table)
-      : sighting_(sighting), view_(view_command(sighting.argv, name_of_exe(), table)) {}
+      : sighting_(sighting), view_(view_command(sighting.argv, name_of_exe(), sighting.upstream, table)) {}
+
+  Families output() const { return view_.output; }
 
   bool matches(const Rule& rule) const {
     switch (rule.scope) {
@@ -89,6 +92,8 @@ class Judge {
         return sighting_.deleted;
       case Test::inet:
         return sighting_.stdin_inet;
+      case Test::renamed:  // the exec itself, not what it leads to
+        return !sighting_.known_as.empty() && (command == nullptr || command == &view_.commands.front());
     }
     return false;
   }
@@ -110,7 +115,7 @@ class Judge {
 }  // namespace
 
 Sighting sighting_of(const ProcessRef& process, const ExecBody& exec) {
-  return {exec.argv, exec.filename, process.exe, exec.cwd, "", exec.memfd, exec.deleted, exec.stdin_inet};
+  return {exec.argv, exec.filename, process.exe, exec.cwd, "", 0, exec.memfd, exec.deleted, exec.stdin_inet};
 }
 
 Sighting sighting_of(const std::vector<std::string>& argv) {
@@ -120,14 +125,26 @@ Sighting sighting_of(const std::vector<std::string>& argv) {
   return sighting;
 }
 
-const Rule* detect(const Sighting& sighting, const DetectTable& table) {
+Detection::Detection(const Sighting& sighting, const DetectTable& table) {
   const Judge judge(sighting, table);
-  const Rule* worst = nullptr;
   for (const Rule& rule : table.rules) {
-    if (worst != nullptr && rule.severity <= worst->severity) continue;
-    if (judge.matches(rule)) worst = &rule;
+    if (judge.matches(rule)) matching_.push_back(&rule);
   }
-  return worst;
+  output_ = judge.output();
+}
+
+const Rule* Detection::worst_of(const Rules& rules) {
+  const auto less = [](const Rule* a, const Rule* b) { return a->severity < b->severity; };
+  const auto worst = std::max_element(rules.begin(), rules.end(), less);
+  return worst == rules.end() ? nullptr : *worst;
+}
+
+const Rule* Detection::worst_beyond(const Detection& before) const {
+  Rules more;
+  std::copy_if(matching_.begin(), matching_.end(), std::back_inserter(more), [&](const Rule* rule) {
+    return std::find(before.matching_.begin(), before.matching_.end(), rule) == before.matching_.end();
+  });
+  return worst_of(more);
 }
 
 }  // namespace aa

@@ -18,7 +18,8 @@ struct Sighting {
   std::string filename;  // as requested
   std::string exe;       // what ran
   std::string cwd;
-  std::string known_as;  // a program of the table that `exe` is a copy of; "" when none is known
+  std::string known_as;   // a program of the table that `exe` is a copy of; "" when none is known
+  Families upstream = 0;  // what comes through the pipe it reads, as far as execs have told
   bool memfd = false;
   bool deleted = false;
   bool stdin_inet = false;  // standard input is a network connection
@@ -26,8 +27,24 @@ struct Sighting {
 Sighting sighting_of(const ProcessRef& process, const ExecBody& exec);
 Sighting sighting_of(const std::vector<std::string>& argv);  // as if argv were typed
 
-// The worst rule that matches, of equal ones the first in the table; nullptr: nothing to say. Bounded: milliseconds for
-// the longest argv.
-const Rule* detect(const Sighting& sighting, const DetectTable& table);
+// What the table says of one exec. Bounded: milliseconds for the longest argv.
+class Detection {
+ public:
+  Detection(const Sighting& sighting, const DetectTable& table);
+
+  // The worst rule that matches, of equal ones the first in the table; nullptr: nothing to say.
+  const Rule* worst() const { return worst_of(matching_); }
+  // The same of the rules that did not match `before`, when less was known of the same exec.
+  const Rule* worst_beyond(const Detection& before) const;
+  // What its standard output may carry.
+  Families output() const { return output_; }
+
+ private:
+  using Rules = std::vector<const Rule*>;
+  static const Rule* worst_of(const Rules& rules);
+
+  Rules matching_;  // in the table's order
+  Families output_ = 0;
+};
 
 }  // namespace aa

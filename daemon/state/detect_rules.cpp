@@ -112,6 +112,7 @@ rule zsh-reverse reverse-shell critical | line ; any zsh/net/tcp ztcp | A shell 
 rule powershell-reverse reverse-shell critical | command powershell ; any TCPClient TcpClient ; any iex Invoke-Expression GetStream | A PowerShell program ties a shell to a network connection.
 
 rule download-to-shell pipe-to-shell critical | flow downloader shell,busybox,eval,itself,python,perl,ruby,node,php,lua,rscript,tclsh,powershell | A download is run without having been looked at.
+rule remote-to-shell pipe-to-shell warning | flow remote shell,busybox,eval,itself | What another machine sends is run without having been looked at.
 rule download-to-eval pipe-to-shell critical | pipe downloader,netclient eval,variable | A download is run line by line.
 rule download-read pipe-to-shell critical | pipe downloader,netclient reader ; any "eval $" "sh -c $" "source $" | A download is read into a variable, and that is run.
 rule decoded-to-eval encoded-payload critical | pipe decoder eval,variable | Encoded text is unpacked and run line by line.
@@ -168,6 +169,9 @@ rule temp-command exec-from-temp warning | command itself ; path /tmp/* /var/tmp
 rule temp-script exec-from-temp warning | command shell,eval ; operand /tmp/* /var/tmp/* /dev/shm/* /run/shm/* /run/user/* | A shell script is run from a folder that everybody may write to.
 rule temp-code exec-from-temp info | command python,perl,ruby,node,php,lua ; operand /tmp/* /var/tmp/* /dev/shm/* /run/shm/* | A script is run from a folder that everybody may write to.
 
+rule renamed-shell shell warning | command shell,busybox ; renamed | A shell is run under another name.
+rule renamed-download downloader warning | command downloader,netclient ; renamed | A program for the network is run under another name.
+rule renamed-code interpreter info | command python,perl,ruby,node,php,lua,rscript,tclsh,powershell ; renamed | An interpreter is run under another name.
 rule tar-action shell warning | command tar ; any checkpoint-action=exec --to-command --use-compress-program= --rsh-command | An archiver is told to run another program.
 rule editor-shell shell warning | command editor ; any ":!" "!sh" "!bash" "shell-command" "system(" ":sh" ":terminal" | An editor is told to start a shell.
 rule git-shell shell warning | command gitlike ; any core.pager= core.sshCommand= core.fsmonitor= core.editor= alias. credential.helper= "ext::" protocol.ext.allow core.hooksPath= --upload-pack --receive-pack diff.external= ; any "-c " ext:: --upload-pack --receive-pack | A version control program is told to run another one.

@@ -10,9 +10,9 @@ constexpr std::array<std::string_view, 9> kClasses = {"shell",         "download
                                                       "reverse-shell", "pipe-to-shell",  "encoded-payload",
                                                       "fileless-exec", "exec-from-temp", "escape"};
 constexpr std::array<std::string_view, 5> kScopes = {"command", "flow", "pipe", "line", "exec"};
-constexpr std::array<std::string_view, 14> kTests = {"any",   "line",      "has",     "none",   "word",
+constexpr std::array<std::string_view, 15> kTests = {"any",   "line",      "has",     "none",   "word",
                                                      "path",  "elsewhere", "operand", "option", "without",
-                                                     "stdin", "memfd",     "deleted", "inet"};
+                                                     "stdin", "memfd",     "deleted", "inet",   "renamed"};
 constexpr std::size_t kFamiliesMax = 64;
 
 using Words = std::vector<std::string>;

@@ -82,7 +82,8 @@ enum class Test : std::uint8_t {
   stdin_code,
   memfd,
   deleted,
-  inet
+  inet,
+  renamed
 };
 
 struct Condition {

@@ -147,6 +147,12 @@ void fields(A& archive, SumsFlipped& value) {
 }
 
 template <class A>
+void fields(A& archive, Identified& value) {
+  auto& [process, image, program] = value;
+  archive(process, image, program);
+}
+
+template <class A>
 void fields(A& archive, SlotCount& value) {
   auto& [slot, live, attempts, lost, refused] = value;
   archive(slot, live, attempts, lost, refused);

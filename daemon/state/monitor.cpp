@@ -27,6 +27,7 @@ Step Monitor::on_event(Event event) {
   if (is_record(event.body)) ++impl_->consumed;
   impl_->take(step, std::move(event));
   if (impl_->lineage.over_count()) impl_->lineage.expire(boot_ns);
+  if (impl_->texts.over()) impl_->exec_notes.drop_texts();
   while (impl_->texts.over() && impl_->lineage.forget_oldest()) continue;
   return step;
 }
@@ -59,6 +60,8 @@ Step Monitor::complete(Completion completion) {
   } else if (const auto* rules = std::get_if<RulesInForce>(&completion)) {
     impl_->saw_time(rules->boot_ns);
     impl_->rules_done(step, *rules);
+  } else if (const auto* named = std::get_if<Identified>(&completion)) {
+    impl_->identified(step, *named);
   } else if (const auto* settled = std::get_if<Settled>(&completion)) {
     impl_->settled(step, *settled);
   } else if (const auto* collected = std::get_if<SumsCollected>(&completion)) {

@@ -11,7 +11,6 @@ namespace aa {
 namespace {
 
 constexpr std::size_t kMostPathAlerts = 65'536;
-constexpr std::size_t kAncestryArgvBytes = 4096;
 
 std::string_view doing(FileOp op) {
   switch (op) {
@@ -54,20 +53,6 @@ std::string summary_of(const Event& event, const FileBody& file, const std::stri
                                            : std::string(doing(file.op)) + " " + path;
   return who + what + ", denied by the rule " + rule.pattern +
          (rule.category.empty() ? "" : " (" + rule.category + ")");
-}
-
-std::vector<std::string> short_argv(const ProcessText& text) {
-  std::vector<std::string> out;
-  std::size_t room = kAncestryArgvBytes;
-  for (const std::string& argument : text.argv) {
-    if (argument.size() >= room) {
-      out.push_back(argument.substr(0, room));
-      break;
-    }
-    room -= argument.size() + 1;
-    out.push_back(argument);
-  }
-  return out;
 }
 
 }  // namespace
@@ -174,14 +159,7 @@ void Monitor::Impl::alert_path(Step& step, const Event& event, const PathRule& r
   alert.severity = rule.severity.value_or(Severity::warning);
   alert.rule = rule.pattern;
   alert.summary = summary_of(event, file, path, rule);
-  for (const Process* process : lineage.ancestry(event.process->id)) {
-    AncestryItem item{process->id, "", {}};
-    if (process->text != nullptr) {
-      item.exe = process->text->exe;
-      item.argv = short_argv(*process->text);
-    }
-    alert.ancestry.push_back(std::move(item));
-  }
+  alert.ancestry = ancestry_of(event.process->id);
   alert.cause_seq = event.seq;
   Event told;
   told.boot_ns = event.boot_ns;

@@ -13,7 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "state/detect_table.h"
+#include "state/detect.h"
+#include "state/exec_notes.h"
 #include "state/monitor.h"
 #include "state/slot_table.h"
 
@@ -79,6 +80,11 @@ struct Monitor::Impl {
   std::uint64_t allowed_count = 0;
   std::set<std::tuple<ProcessId, std::string, std::string>> path_alerts;  // process, rule, path: told once each
 
+  // Execs that the detector may have to judge once more, and files whose programs were taken as what they are called.
+  static constexpr std::size_t kMostLearntFiles = 1024;
+  ExecNotes exec_notes;
+  std::set<std::pair<std::uint32_t, std::uint64_t>> learnt_files;  // device, inode
+
   // Sums of reads and writes the kernel keeps. The first call of each came as an event, which says what file it is.
   struct SummedFile {
     ProcessRef process;
@@ -142,8 +148,13 @@ struct Monitor::Impl {
   std::optional<std::uint64_t> flip_deadline() const;
 
   // monitor_detect.cpp
-  void detect_exec(Step& step);  // looks at the event delivered last
-  void alert_rule(Step& step, Event about, const Rule& rule);
+  void detect_exec(Step& step);                                         // looks at the event delivered last
+  bool identify(Step& step, const Event& cause, const ExecBody& exec);  // true: an answer may come
+  void identified(Step& step, const Identified& done);
+  void spread(Step& step, std::uint64_t pipe, Families families);
+  Sighting sighting_now(const ExecNote& note) const;
+  void late_alert(Step& step, const ExecNote& note, const Rule& rule);
+  void alert_rule(Step& step, Event about, const Rule& rule, std::vector<AncestryItem> ancestry);
   std::vector<AncestryItem> ancestry_of(const ProcessId& id) const;
 
   // monitor_discovery.cpp

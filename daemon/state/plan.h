@@ -160,8 +160,19 @@ struct CollectSumsPlan {
 // Take every sum out of the kernel.
 struct FlipSumsPlan {};
 
+// Read the build-id of the program a process ran: answered when it is a known program's under another name. Or, with
+// `learn_as`, remember it as that program's; not answered.
+struct IdentifyPlan {
+  ProcessId process;
+  std::uint32_t image = 0;
+  std::string exe;        // from its mount namespace's root
+  std::uint64_t ino = 0;  // the kernel's own pair
+  std::uint32_t dev = 0;
+  std::string learn_as;
+};
+
 using Plan = std::variant<EnrolPlan, EnrolUnitPlan, ReleasePlan, AdoptPlan, ReconcilePlan, StandbyPlan, SparePlan,
-                          RulesPlan, LearnPlan, SettlePlan, CollectSumsPlan, FlipSumsPlan>;
+                          RulesPlan, LearnPlan, SettlePlan, CollectSumsPlan, FlipSumsPlan, IdentifyPlan>;
 
 // ---- completions
 // -------------------------------------------------------------------------------------------------------
@@ -238,8 +249,15 @@ struct SumsFlipped {
   std::vector<FileSum> sums;
 };
 
-using Completion =
-    std::variant<Enrolled, Released, Adopted, Reconciled, RulesInForce, Settled, SumsCollected, SumsFlipped>;
+// The program of that process and image is a copy of `program`.
+struct Identified {
+  ProcessId process;
+  std::uint32_t image = 0;
+  std::string program;
+};
+
+using Completion = std::variant<Enrolled, Released, Adopted, Reconciled, RulesInForce, Settled, SumsCollected,
+                                SumsFlipped, Identified>;
 
 // ---- what the kernel counted
 // --------------------------------------------------------------------------------------------

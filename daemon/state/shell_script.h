@@ -17,10 +17,11 @@ namespace aa::shell {
 struct Script;
 
 struct Word {
-  std::string text;                                    // without quotes; outputs of commands are left out
-  std::vector<std::shared_ptr<const Script>> made_by;  // $(…) `…` <(…) whose output is part of it
-  bool pattern = false;                                // an unquoted * ? [ is in it
-  bool fed = false;                                    // made_by is read as a file: <(…)
+  std::string text;                                          // without quotes; outputs of commands are left out
+  std::vector<std::shared_ptr<const Script>> made_by;        // $(…) `…` <(…) whose output is part of it
+  bool pattern = false;                                      // an unquoted * ? [ is in it
+  bool fed = false;                                          // made_by is read as a file: <(…)
+  std::vector<std::shared_ptr<const Script>> given_to = {};  // >(…): what is written into it, these read
 };
 
 struct Redirect {

@@ -1,4 +1,6 @@
 // state/shell_word.h: the words of a shell text: quotes, expansions, redirections. Private to shell_script.cpp.
+//
+// shell_word.cpp: positions, words, redirections; shell_expand.cpp: what words are made of.
 #pragma once
 
 #include <optional>
@@ -10,6 +12,10 @@
 #include "state/shell_script.h"
 
 namespace aa::shell {
+
+inline constexpr char kSplit = '\x1f';  // in a word that is being read: where an unquoted $IFS stood
+
+bool is_name(char c);  // may be part of a variable's name
 
 // A position in the text, and what can be read there.
 class WordReader {
@@ -46,9 +52,9 @@ class WordReader {
   void read_dollar(Word& word, bool quoted);
   void read_braced(Word& word);  // ${…}
   void read_backticks(Word& word);
-  void read_nested(Word& word, bool fed);  // after "(": up to its ")"
+  void read_nested(Word& word, char kind);  // after "(": up to its ")"; of "$(" "<(" ">("
   void add_variable(Word& word, std::string_view name);
-  void add_output(Word& word, std::string_view inner, bool fed);
+  void add_output(Word& word, std::string_view inner, char kind);
 
   std::string_view text_;
   std::size_t at_ = 0;

@@ -139,10 +139,12 @@ std::vector<Event> notices() {
   AlertBody full{"watched-set-full", Severity::warning, "", "3 processes of claude could not be watched.", {}, {}};
   AlertBody access{"sensitive-path", Severity::critical, "/etc/shadow", "bash asked for /etc/shadow.", {}, 17};
   access.ancestry = {{{4300, 98'123}, "/usr/bin/bash", {"bash", "-c", "ls"}}, {{4242, 9'000}, "/o\xFF", {"\xFF", "b"}}};
+  AlertBody started{"shell-injection", Severity::info, "shell", "bash: A shell was started.", {}, 16, "shell"};
   AlertBody lost{"events-lost", Severity::info, "", "2 events were lost.", {}, 18};
   return {about(shell(), access),
           plain(full),
           plain(lost),
+          about(shell(), started),
           plain(LossBody{"exec", "ring-full", 2, 4'000'000'000, 4'500'000'000}),
           plain(GapBody{1'000'000'000, 4'000'000'000, "the daemon was not running"}),
           about(agent(), TargetBody{TargetChange::added, 3}),

@@ -13,10 +13,10 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import PATIENCE, Daemon, Deadline, PrivateBus, aactl_path, end_at_exit, wait_until
+from aactl_case import WITHIN, AactlCase
+from harness import Deadline, PrivateBus, aactl_path, wait_until
 
 NOBODY = pwd.getpwnam("nobody")
-WITHIN = 30 * PATIENCE  # seconds a command may take
 
 
 def ancestors(pid):
@@ -25,41 +25,7 @@ def ancestors(pid):
     return [*(ancestors(parent) if parent else []), pid]
 
 
-class Aactl(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.bus = PrivateBus()
-        cls.addClassCleanup(cls.bus.stop)
-        cls.daemon = Daemon(cls.bus)
-        cls.addClassCleanup(cls.daemon.stop)
-
-    def start(self, *arguments, env=None, bus=None, **popen):
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("SUDO_")}
-        popen = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
-                 **popen}
-        process = subprocess.Popen([aactl_path(), "--bus", bus or self.bus.address, *arguments],
-                                   env={**clean, **(env or {})}, **popen)
-        end_at_exit(process)
-        return process
-
-    def aactl(self, *arguments, **options):
-        """(exit status, stdout, stderr)"""
-        process = self.start(*arguments, **options)
-        out, err = process.communicate(timeout=WITHIN)
-        return process.returncode, out, err
-
-    def held(self):
-        """A process that lives until the test ends."""
-        process = subprocess.Popen(["sleep", "600"])
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return process
-
-    def watched(self, name):
-        process = self.held()
-        self.assertEqual(self.aactl("watch", str(process.pid), "--name", name)[0], 0)
-        return process
-
+class Aactl(AactlCase):
     # -- run -----------------------------------------------------------------------------------------------------------
 
     def test_run_tells_what_ran(self):

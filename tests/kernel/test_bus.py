@@ -11,6 +11,7 @@ from kernel_case import QUICK, KernelCase, read_lines
 
 RESTARTS = 5 if QUICK else 20
 STORM = int(os.environ.get("AA_STORM") or (15_000 if QUICK else 100_000))
+KEPT = 50_000  # exited processes remembered: lineage.keep_exited_count
 LOST = ("ring-full", "scratch", "recursion", "bad-record", "sink-stalled")
 
 
@@ -41,16 +42,26 @@ class BusGone(KernelCase):
         self.daemon.manager = dbus.Interface(proxy, NAME + ".Manager")
         self.daemon.lineage = dbus.Interface(proxy, NAME + ".Lineage")
 
+    def in_full(self, count, call, *arguments):
+        """All of a tree; one too large for a reply is refused, with the way to have it in pages."""
+        try:
+            self.assertEqual(count, len(call(*arguments)))
+        except dbus.DBusException as refusal:
+            self.assertEqual(NAME + ".Error.LimitReached", refusal.get_dbus_name())
+            self.assertIn("ListProcesses", refusal.get_dbus_message())
+            self.assertGreater(count, 10_000)
+
     def call_everything(self, target, pid):
         """Each method answers, by a value or by its own refusal."""
-        daemon = self.daemon
+        daemon, number = self.daemon, dbus.UInt32(pid)
         self.assertIn(target, daemon.targets())
-        self.assertTrue(daemon.tree(target))
-        self.assertTrue(daemon.processes(target=target))
-        number = dbus.UInt32(pid)
+        pages = [str(row["id"]) for row in daemon.processes(target=target)]
+        self.assertEqual(len(set(pages)), len(pages), "pages overlap")
+        self.assertGreaterEqual(len(pages), min(STORM, KEPT))
+        self.in_full(len(pages), daemon.tree, target)
+        self.in_full(len(pages) - 1, daemon.lineage.GetDescendants, number, dbus.UInt32(0))
         self.assertEqual(pid, int(daemon.lineage.GetProcess(number)["pid"]))
         self.assertEqual(pid, int(daemon.lineage.GetAncestry(number)[0][3]))
-        daemon.lineage.GetDescendants(number, dbus.UInt32(0))
         self.assertTrue(daemon.lineage.IsDescendantOf(number, number))
         self.assertEqual("shell", daemon.manager.TestCommand(["bash"])[0])
         for name in ("Version", "ProbeStates", "Counters", "PathFilterGeneration", "ConfigFile", "BootTime"):
@@ -58,6 +69,7 @@ class BusGone(KernelCase):
         self.assertEqual("NoSuchProcess", error_of(daemon.manager.Explain, dbus.UInt32(4_000_000))[0])
         with watch(daemon, [program("tiny"), "0"]) as watched:
             self.assertTrue(watched.run())
+            self.assertEqual({watched.pid}, {int(row["pid"]) for row in daemon.tree(watched.target).values()})
         with watch(daemon, [program("hold")], pidfd=True) as watched:
             daemon.stop_monitoring(watched.target)
 

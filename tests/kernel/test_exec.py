@@ -235,7 +235,7 @@ class OnTheNetwork(KernelCase):
         execs = [e for events in account.execs.values() for e in events]
         self.assertTrue(all(e["exec"].get("stdin_inet") for e in execs))
         alerts = [e["alert"] for e in account.of_type("alert")]
-        self.assertIn(("reverse-shell", "critical"), [(a["kind"], a["severity"]) for a in alerts])
+        self.assertIn(("reverse-shell", "critical"), [(a["class"], a["severity"]) for a in alerts])
 
     def test_standard_input_is_a_pair(self):
         """exec: a pair of local sockets, which some runtimes use as pipes, is not marked"""

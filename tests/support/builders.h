@@ -204,6 +204,12 @@ class ExecBuilder : public RecordBuilder<ExecBuilder> {
     who_.exe.clear();
     return *this;
   }
+  // Pipes that standard input reads and standard output writes.
+  ExecBuilder& between_pipes(std::uint64_t in, std::uint64_t out) {
+    body_.stdin_pipe = in;
+    body_.stdout_pipe = out;
+    return *this;
+  }
   // Any further mark: an_exec().marked([](ExecBody& body) { body.memfd = true; }).
   template <class Mark>
   ExecBuilder& marked(Mark mark) {
@@ -234,6 +240,10 @@ class ExecBuilder : public RecordBuilder<ExecBuilder> {
     exec.cwd_len = static_cast<std::uint32_t>(body_.cwd.size());
     exec.flags = flags();
     exec.result = body_.result;
+    exec.stdin_pipe = body_.stdin_pipe;
+    exec.stdout_pipe = body_.stdout_pipe;
+    exec.exe_ino = body_.exe_ino;
+    exec.exe_dev = body_.exe_dev;
     Bytes out;
     put(out, exec);
     put_text(out, text);

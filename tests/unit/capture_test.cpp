@@ -1,6 +1,9 @@
 // Captures: what is recorded replays to the same, and what is no capture is refused with a sentence.
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -76,6 +79,26 @@ TEST_CASE("capture: a recorder writes the same bytes, into a new file only") {
   CHECK(read(path) == session_capture());
   CHECK_FALSE(Recorder::open(path, session_settings()));
   CHECK(read(path) == session_capture());
+}
+
+TEST_CASE("capture: a recorder whose file takes no more gives up and says why") {
+  const Scratch scratch;
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{1024, before.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  auto recorder = Recorder::open(scratch.file("full.aacap"), session_settings());
+  REQUIRE(recorder);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while ((*recorder)->settle() && std::chrono::steady_clock::now() < end) {
+    for (const Input& input : session_inputs()) (*recorder)->take(input);
+  }
+  CHECK((*recorder)->trouble() == "the file cannot be written");
+  recorder = Error{"let go", 0, ""};
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  CHECK_FALSE(replay(read(scratch.file("full.aacap"))).error.empty());
 }
 
 TEST_CASE("capture: every input comes back as it went in") {

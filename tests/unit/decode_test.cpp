@@ -86,6 +86,18 @@ TEST_CASE("decode: every mark of an exec arrives alone") {
   check_same(decoded(unreadable.record()), unreadable);
 }
 
+TEST_CASE("decode: an exec names the pipes it stands between and the file it runs") {
+  const auto exec = full_exec().between_pipes(0x8'0000'0001, 0xFFFF'FFFF'FFFF).marked([](ExecBody& body) {
+    body.exe_ino = 1ull << 40;
+    body.exe_dev = 0x800'001;
+  });
+  const auto body = std::get<ExecBody>(decoded(exec.record()).body);
+  CHECK(body.stdin_pipe == 0x8'0000'0001);
+  CHECK(body.stdout_pipe == 0xFFFF'FFFF'FFFF);
+  CHECK(body.exe_ino == 1ull << 40);
+  CHECK(body.exe_dev == 0x800'001);
+}
+
 TEST_CASE("decode: a record of any length short of its own is refused") {
   for (const Bytes& whole : one_of_each()) {
     REQUIRE(decode(whole).has_value());

@@ -14,13 +14,13 @@ namespace {
 const std::string kCorpus = std::string(AA_TREE) + "/tests/corpus/commands.txt";
 
 std::string said_of(const Sighting& sighting) {
-  const Rule* rule = detect(sighting, shipped_detect_table());
+  const Rule* rule = Detection(sighting, shipped_detect_table()).worst();
   if (rule == nullptr) return "none";
   return std::string(name_of(rule->detect_class)) + " " + std::string(name_of(rule->severity));
 }
 
 std::string rule_of(std::vector<std::string> argv) {
-  const Rule* rule = detect(sighting_of(std::move(argv)), shipped_detect_table());
+  const Rule* rule = Detection(sighting_of(std::move(argv)), shipped_detect_table()).worst();
   return rule == nullptr ? "" : rule->name;
 }
 
@@ -45,7 +45,7 @@ TEST_CASE("detect: every line of the corpus is judged as it says") {
   std::size_t harmless = 0;
   for (const CorpusLine& line : corpus) {
     INFO(line.where);
-    const Rule* rule = detect(line.sighting, shipped_detect_table());
+    const Rule* rule = Detection(line.sighting, shipped_detect_table()).worst();
     INFO("rule " << (rule == nullptr ? "none" : rule->name));
     CHECK(said_of(line.sighting) == line.expected);
     harmless += line.expected == "none" || line.expected.ends_with(" info") ? 1 : 0;
@@ -66,6 +66,32 @@ TEST_CASE("detect: a copy under another name is judged as the program it is know
   CHECK(said_of(sighting) == "none");
   sighting.known_as = "bash";
   CHECK(said_of(sighting) == "pipe-to-shell critical");
+}
+
+TEST_CASE("detect: what becomes known later is judged by what it adds") {
+  Sighting sighting = sighting_of({"/tmp/notes", "-c", "ls"});
+  const Detection before(sighting, shipped_detect_table());
+  CHECK(before.worst()->name == "temp");
+  sighting.known_as = "bash";
+  const Detection after(sighting, shipped_detect_table());
+  REQUIRE(after.worst_beyond(before) != nullptr);
+  CHECK(after.worst_beyond(before)->name == "renamed-shell");
+  CHECK(after.worst_beyond(after) == nullptr);
+}
+
+TEST_CASE("detect: what a command's output may carry is what it fetched or let through") {
+  const auto& families = shipped_detect_table().families;
+  const Families download = families.at("downloader");
+  const auto carries = [](std::vector<std::string> argv, Families upstream) {
+    Sighting sighting = sighting_of(std::move(argv));
+    sighting.upstream = upstream;
+    return Detection(sighting, shipped_detect_table()).output();
+  };
+  CHECK((carries({"curl", "x"}, 0) & download) != 0);
+  CHECK((carries({"sudo", "curl", "x"}, 0) & download) != 0);
+  CHECK((carries({"bash", "-c", "curl x | gunzip"}, 0) & download) != 0);
+  CHECK((carries({"gunzip"}, download) & download) != 0);
+  CHECK((carries({"ls"}, 0) & download) == 0);
 }
 
 TEST_CASE("detect: no argv costs more than a moment, however it is nested") {
