@@ -4,90 +4,13 @@
  * comes from the file behind the descriptor; a call that only has names keeps them as the caller gave them, with the
  * folder they start from. One body per kind of call; which call is which is a table.
  */
-#include "lib/file_call.bpf.h"
+#define AA_FILE_HOOK AA_HOOK_TRACEPOINT
+#include "lib/file_learn.bpf.h"
+#include "lib/file_name.bpf.h"
+#include "lib/file_uring.bpf.h"
 #include "lib/sums.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-/* ---- names ---- */
-
-/* The folder that a name starts from, and the name. */
-__noinline __u64 put_name(__u32 kind, __u64 address) {
-  struct aa_file_scratch* s = file_scratch_of(kind);
-  struct task_struct* task = (struct task_struct*)address;
-  struct aa_file_path* at;
-  __u64 folder = 0, len, off;
-  char first = 0;
-  if (!s) return 0;
-  at = s->request.which == AA_TO ? &s->record.to : &s->record.at;
-  at->flags |= AA_PATH_BASE;
-  off = s->request.off;
-  len = put_requested(kind, off + AA_PATH_MAX);
-  AA_BOUND_FILE_TEXT(off);
-  first = s->text[off + AA_PATH_MAX];
-  if (len && first == '/') {
-    s->path = s->root;
-  } else if ((__s32)s->request.dirfd == AA_AT_FDCWD) {
-    s->path = s->pwd;
-  } else {
-    struct file* file = file_of(task, s->request.dirfd);
-    __builtin_memset(&s->path, 0, sizeof(s->path));
-    if (file) BPF_CORE_READ_INTO(&s->path, file, f_path);
-  }
-  folder = put_path(kind, s->request.which, off);
-  /* The name was put a path's length further on: bring it behind the folder. */
-  len = at->requested_len;
-  AA_BOUND_FILE_TEXT(off);
-  asm volatile("%0 &= 0x1fff" : "+r"(folder));
-  asm volatile("%0 &= 0xfff" : "+r"(len));
-  if (off + folder + len < AA_FILE_TEXT_MAX && off + AA_PATH_MAX < AA_FILE_TEXT_MAX) {
-    __u64 to = off + folder;
-    AA_BOUND_FILE_TEXT(to);
-    bpf_probe_read_kernel(&s->text[to], len, &s->text[off + AA_PATH_MAX]);
-  }
-  return folder + len;
-}
-
-#define AA_AT_REMOVEDIR 0x200
-
-static __always_inline void request_name(struct aa_file_scratch* s, __u64 dirfd, __u64 pointer, __u64 off,
-                                         __u32 which) {
-  s->request.dirfd = dirfd;
-  s->request.pointer = pointer;
-  s->request.off = off;
-  s->request.which = which;
-}
-
-__noinline int on_name(__u32 kind, __u64 address, __u32 row) {
-  const volatile struct aa_call* call = &aa_calls[row & (AA_CALLS - 1)];
-  struct aa_file_scratch* s = file_scratch_of(kind);
-  struct task_struct* task = (struct task_struct*)address;
-  struct aa_file* record;
-  struct file* file = 0;
-  __u64 text;
-  if (!s) return 0;
-  record = &s->record;
-  record->op = call->op;
-  if (call->mode != AA_ARG_NONE) {
-    record->mode = AA_ARG(s, call->mode) & 07777;
-    record->flags |= AA_FILE_MODE;
-  }
-  if (call->op == AA_OP_UNLINK && AA_ARG(s, call->flags) & AA_AT_REMOVEDIR) record->op = AA_OP_RMDIR;
-  request_name(s, AA_ARG(s, call->dirfd), AA_ARG(s, call->path), 0, 0);
-  text = put_name(kind, address);
-  if (!record->at.requested_len && (__s32)AA_ARG(s, call->dirfd) >= 0) file = file_of(task, AA_ARG(s, call->dirfd));
-  if (file) { /* "" with AT_EMPTY_PATH: the descriptor's own file */
-    record->at.flags &= ~AA_PATH_BASE;
-    put_inode(s, BPF_CORE_READ(file, f_inode));
-  }
-  if (call->shape == AA_SHAPE_NAMES) {
-    AA_BOUND_FILE_TEXT(text);
-    request_name(s, AA_ARG(s, call->dirfd2), AA_ARG(s, call->path2), text, 1);
-    text += put_name(kind, address);
-  }
-  emit_file(s, text);
-  return 0;
-}
 
 /* ---- descriptors ---- */
 
@@ -124,10 +47,6 @@ __noinline int on_open(__u32 kind, __u64 address, __u32 row, long result) {
   if (AA_ARG(s, call->path)) text += put_requested(kind, text);
   emit_file(s, text);
   return 0;
-}
-
-static __always_inline int tries_again(long result) {
-  return result == -11 || result == -4 || (result <= -512 && result >= -516); /* EAGAIN, EINTR, ERESTART* */
 }
 
 __noinline int on_object(__u64 address, __u32 row) {
@@ -229,8 +148,8 @@ static __always_inline void move_one(struct aa_file_scratch* s, struct aa_actor*
                                      __u64 now) {
   struct file* file = file_of(actor->task, fd);
   if (!file) return;
-  name_sum(s, file, actor->tgid, actor->entry->start_ns);
-  if (summed(s, op, result, now)) return;
+  name_sum(&s->key, file, actor->tgid, actor->entry->start_ns);
+  if (summed(&s->key, op, result, now)) return;
   begin_file(s, actor->task, actor->entry, AA_VIA_SYSCALL, now);
   on_moved(AA_FILE_SCRATCH_EXIT, (__u64)file, op, result);
 }
@@ -252,7 +171,7 @@ static __always_inline int on_enter(struct pt_regs* regs) {
   if (shape == AA_SHAPE_CLOSE) {
     struct file* file = file_of(actor.task, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].fd));
     if (!file || !last_reference(file)) return 0;
-    name_sum(s, file, actor.tgid, actor.entry->start_ns);
+    name_sum(&s->key, file, actor.tgid, actor.entry->start_ns);
     finish_sum(s, &aa_sums_a, actor.task, actor.entry, bpf_ktime_get_boot_ns());
     finish_sum(s, &aa_sums_b, actor.task, actor.entry, bpf_ktime_get_boot_ns());
     return 0;
@@ -321,55 +240,6 @@ int BPF_PROG(aa_file_exit, struct pt_regs* regs, long result) {
 }
 
 /* ---- io_uring: what never was a system call ---- */
-
-#define AA_URING_READV 1
-#define AA_URING_WRITEV 2
-#define AA_URING_READ_FIXED 4
-#define AA_URING_WRITE_FIXED 5
-#define AA_URING_FALLOCATE 17
-#define AA_URING_OPENAT 18
-#define AA_URING_READ 22
-#define AA_URING_WRITE 23
-#define AA_URING_OPENAT2 28
-#define AA_URING_SPLICE 30
-#define AA_URING_RENAMEAT 35
-#define AA_URING_UNLINKAT 36
-#define AA_URING_MKDIRAT 37
-#define AA_URING_SYMLINKAT 38
-#define AA_URING_LINKAT 39
-#define AA_URING_READ_MULTISHOT 49
-#define AA_URING_FTRUNCATE 55
-#define AA_URING_READV_FIXED 60
-#define AA_URING_WRITEV_FIXED 61
-#define AA_URING_QUIET 64 /* IOSQE_CQE_SKIP_SUCCESS: a success is not told */
-
-static __always_inline struct task_struct* uring_owner(struct io_kiocb* req) {
-  if (bpf_core_field_exists(req->tctx)) return BPF_CORE_READ(req, tctx, task);
-  return BPF_CORE_READ((struct io_kiocb___owned*)req, task);
-}
-
-static __always_inline int uring_names(__u32 opcode) {
-  return opcode == AA_URING_OPENAT || opcode == AA_URING_OPENAT2 ||
-         (opcode >= AA_URING_RENAMEAT && opcode <= AA_URING_LINKAT);
-}
-
-/* 1 + AA_OP_READ or AA_OP_WRITE, 0 when it moves nothing through a file. */
-static __always_inline __u32 uring_moves(__u32 opcode) {
-  switch (opcode) {
-    case AA_URING_READV:
-    case AA_URING_READ_FIXED:
-    case AA_URING_READ:
-    case AA_URING_READV_FIXED:
-      return 1 + AA_OP_READ;
-    case AA_URING_WRITEV:
-    case AA_URING_WRITE_FIXED:
-    case AA_URING_WRITE:
-    case AA_URING_WRITEV_FIXED:
-      return 1 + AA_OP_WRITE;
-    default:
-      return 0;
-  }
-}
 
 static __always_inline void keep_name(struct aa_uring_asked* asked, __u32 which, struct filename* filename) {
   bpf_probe_read_kernel_str(asked->name[which & 1], AA_URING_NAME, BPF_CORE_READ(filename, name));
@@ -484,8 +354,8 @@ static __always_inline int on_uring_complete(struct io_kiocb* req) {
   file = BPF_CORE_READ(req, file);
   if (moves) {
     if (!file || tries_again(result)) return 0;
-    name_sum(s, file, BPF_CORE_READ(task, tgid), entry->start_ns);
-    if (summed(s, moves - 1, result, now)) return 0;
+    name_sum(&s->key, file, BPF_CORE_READ(task, tgid), entry->start_ns);
+    if (summed(&s->key, moves - 1, result, now)) return 0;
   }
   begin_file(s, task, entry, AA_VIA_IO_URING, now);
   if (moves) return on_moved(AA_FILE_SCRATCH_COMPLETE, (__u64)file, moves - 1, result);
@@ -504,36 +374,11 @@ int BPF_PROG(aa_uring_submit, struct io_kiocb* req) {
 
 /* Its name before 6.4. */
 SEC("raw_tp/io_uring_submit_sqe")
-int BPF_PROG(aa_uring_sqe, struct io_kiocb* req) {
+int BPF_PROG(aa_uring_submit__sqe, struct io_kiocb* req) {
   return on_uring_submit(req);
 }
 
 SEC("raw_tp/io_uring_complete")
 int BPF_PROG(aa_uring_done, void* ring, struct io_kiocb* req) {
   return on_uring_complete(req);
-}
-
-/* False after the last row. Global, so that the verifier looks at it once. */
-__noinline int learn_row(__u32 number) {
-  struct aa_learned* row = &aa_learn_rows[number & (AA_LEARN_MAX - 1)];
-  struct file* file;
-  struct inode* inode;
-  if (!row->fd) return 0;
-  file = file_of((struct task_struct*)bpf_get_current_task(), row->fd);
-  if (!file) return 1;
-  inode = BPF_CORE_READ(file, f_inode);
-  row->ino = BPF_CORE_READ(inode, i_ino);
-  row->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-  row->inode_generation = BPF_CORE_READ(inode, i_generation);
-  row->is_known = 1;
-  return 1;
-}
-
-/* Run by user space on its own descriptors, never attached: what the kernel calls the files of path rules. */
-SEC("raw_tp/sys_enter")
-int aa_file_learn(void* context) {
-  (void)context;
-  for (__u32 i = 0; i < AA_LEARN_MAX; i++)
-    if (!learn_row(i)) break;
-  return 0;
 }

@@ -134,6 +134,8 @@ Status Daemon::open_files() {
   settings.ring_bytes = static_cast<std::uint32_t>(config_.file.ring_kib * 1024);
   settings.sums = static_cast<std::uint32_t>(config_.file.sums);
   settings.each = config_.file.reads == "each";
+  if (config_.file.hooks == "fentry") settings.hooks = FileHooks::fentry;
+  if (config_.file.hooks == "tracepoint") settings.hooks = FileHooks::tracepoint;
   files_ = FileFamily::make(settings, *family_);
   return Done{};
 }

@@ -95,9 +95,10 @@ _Static_assert(4 * AA_PATH_MAX < AA_FILE_TEXT_MAX, "the longest record fits its 
 /* Where the process and its mount namespace begin, and how far a walk has come. */
 struct aa_file_walk {
   __u64 namespace;
-  __u64 beyond; /* folders above a bind mount's root: in no path, but rules may name them */
-  __u32 root;   /* offset in the buffer where the process's root was met, 0 not yet */
-  __u32 judge;  /* look the folders up among the rules */
+  __u64 beyond;  /* folders above a bind mount's root: in no path, but rules may name them */
+  __u32 root;    /* offset in the buffer where the process's root was met, 0 not yet */
+  __u32 judge;   /* look the folders up among the rules */
+  __u64 joining; /* inode that gets the name by this operation, and the rules of the name with it; 0 none */
 };
 
 /* A name of a call: where it starts from, where it is, where it goes. In the scratch: five arguments are all a function
@@ -110,6 +111,16 @@ struct aa_name_request {
   __u32 asked;     /* the scratch holds what the call began with */
   __u32 in_kernel; /* the name is the kernel's own copy */
   __u32 nameless;  /* opened without a descriptor */
+};
+
+/* An operation under way, where hooks see its parts. */
+struct aa_file_operation {
+  __u64 text;    /* bytes put so far */
+  __u64 address; /* argument of the enclosing function that its end needs */
+  __s32 error;   /* met on the way */
+  __u32 call;    /* row of aa_calls */
+  __u32 seen;    /* AA_SEEN_* */
+  __u32 fd;      /* 1 + the descriptor it got, 0 none */
 };
 
 struct aa_file_scratch {
@@ -127,6 +138,7 @@ struct aa_file_scratch {
   struct aa_asked asked;
   struct aa_uring_asked uring;
   struct aa_name_request request;
+  struct aa_file_operation operation;
   struct path path;      /* to be walked */
   struct aa_file record; /* and right behind it what it sends along */
   __u8 text[AA_FILE_TEXT_MAX + AA_FILE_TEXT_SLACK];
@@ -147,7 +159,11 @@ struct {
 /* Functions that the verifier is to look at once, not at every call, are global and take plain numbers (5.10 knows no
  * pointers there): `kind` names the scratch. */
 static __always_inline struct aa_file_scratch* file_scratch_of(__u32 kind) {
+#if AA_FILE_HOOK == AA_HOOK_TRACEPOINT
   __u32 row = bpf_get_smp_processor_id() * AA_FILE_SCRATCH_KINDS + kind;
+#else
+  __u32 row = kind; /* taken by a thread until its operation ends: it may sleep in the middle (lib/file_rows.bpf.h) */
+#endif
   return bpf_map_lookup_elem(&aa_file_rows, &row);
 }
 

@@ -22,9 +22,10 @@ static __always_inline void begin_file(struct aa_file_scratch* s, struct task_st
   __builtin_memset(&s->record, 0, sizeof(s->record));
   header_from_task(&s->record.header, task, AA_KIND_FILE, 0, now);
   header_from_entry(&s->record.header, entry);
-  s->record.hook = AA_HOOK_TRACEPOINT;
+  s->record.hook = AA_FILE_HOOK;
   s->record.via = via;
   s->record.generation = aa_file_state.generation;
+  s->more.joining = 0;
   s->more.namespace = (__u64)BPF_CORE_READ(task, nsproxy, mnt_ns);
   BPF_CORE_READ_INTO(&s->root, fs, root);
   BPF_CORE_READ_INTO(&s->pwd, fs, pwd);

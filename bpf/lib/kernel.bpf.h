@@ -201,6 +201,7 @@ struct task_struct {
   struct mm_struct* mm;
   struct css_set* cgroups;
   struct pid* thread_pid;
+  void* stack;
   char comm[16];
 };
 

@@ -93,7 +93,10 @@ static __always_inline void match_self(struct aa_file_scratch* s, struct dentry*
     known = match_inode(s, inode, AA_OBJECT_FILE);
     match_inode(s, inode, AA_OBJECT_DIRECTORY);
   }
-  match_name(s, dentry, inode, known);
+  if (s->more.joining)
+    match_name(s, dentry, (struct inode*)s->more.joining, 0);
+  else
+    match_name(s, dentry, inode, known);
 }
 
 #endif

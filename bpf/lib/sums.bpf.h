@@ -10,15 +10,15 @@ static __always_inline void* sums_now(void) {
   return bpf_map_lookup_elem(&aa_sums_now, &zero);
 }
 
-static __always_inline void name_sum(struct aa_file_scratch* s, struct file* file, __u32 tgid, __u64 start_ns) {
+static __always_inline void name_sum(struct aa_sum_key* key, struct file* file, __u32 tgid, __u64 start_ns) {
   struct inode* inode = BPF_CORE_READ(file, f_inode);
-  s->key.file = (__u64)file;
-  s->key.ino = BPF_CORE_READ(inode, i_ino);
-  s->key.start_ns = start_ns;
-  s->key.dev = BPF_CORE_READ(inode, i_sb, s_dev);
-  s->key.inode_generation = BPF_CORE_READ(inode, i_generation);
-  s->key.tgid = tgid;
-  s->key.reserved = 0;
+  key->file = (__u64)file;
+  key->ino = BPF_CORE_READ(inode, i_ino);
+  key->start_ns = start_ns;
+  key->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+  key->inode_generation = BPF_CORE_READ(inode, i_generation);
+  key->tgid = tgid;
+  key->reserved = 0;
 }
 
 static __always_inline void add_up(struct aa_sum* sum, __u32 op, __u64 bytes, __u64 now) {
@@ -30,6 +30,11 @@ static __always_inline void add_up(struct aa_sum* sum, __u32 op, __u64 bytes, __
     __sync_fetch_and_add(&sum->writes, 1);
   }
   sum->last_ns = now;
+}
+
+/* Nothing was moved, and the caller will ask again. */
+static __always_inline int tries_again(long result) {
+  return result == -11 || result == -4 || (result <= -512 && result >= -516); /* EAGAIN, EINTR, ERESTART* */
 }
 
 /* The sum of s->key, made when there is none; 0 when there is no room. */
@@ -81,12 +86,12 @@ __noinline int on_moved(__u32 kind, __u64 address, __u32 op, long result) {
   return 0;
 }
 
-/* True when the call was added to a sum already open and judged by the rules in force. s->key must be set. */
-static __always_inline int summed(struct aa_file_scratch* s, __u32 op, long result, __u64 now) {
+/* True when the call was added to a sum already open and judged by the rules in force. */
+static __always_inline int summed(struct aa_sum_key* key, __u32 op, long result, __u64 now) {
   void* sums = sums_now();
   struct aa_sum* sum;
   if (result < 0 || aa_file_state.each || !sums) return 0;
-  sum = bpf_map_lookup_elem(sums, &s->key);
+  sum = bpf_map_lookup_elem(sums, key);
   if (!sum || !(sum->told & 1u << op) || sum->generation != aa_file_state.generation) return 0;
   add_up(sum, op, result, now);
   return 1;

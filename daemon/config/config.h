@@ -37,6 +37,7 @@ struct Config {
 
   struct File {
     std::uint64_t ring_kib = 4096;  // counts as resident memory, whole
+    std::string hooks = "auto";
     std::string reads = "sum";
     std::uint64_t interval_ms = 1000;
     std::uint64_t sums = 16'384;

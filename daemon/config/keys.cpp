@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
 
+constexpr std::array<std::string_view, 3> kFileHookSets = {"auto", "fentry", "tracepoint"};
 constexpr std::array<std::string_view, 2> kReads = {"sum", "each"};
 constexpr std::array<std::string_view, 2> kOnOff = {"on", "off"};
 constexpr std::array<std::string_view, 3> kHookSets = {"auto", "tp_btf", "raw_tp"};
@@ -51,6 +52,9 @@ constexpr std::array kKeys = {
         "How often what is remembered is compared with the kernel's living processes, in seconds."},
     Key{"file", "ring_kib", IntegerKey{[](Config& c) -> std::uint64_t& { return c.file.ring_kib; }, 4, 1'048'576, true},
         Applies::restart, "Size of the ring buffer for file operations, in KiB."},
+    Key{"file", "hooks", TextKey{[](Config& c) -> std::string& { return c.file.hooks; }, kFileHookSets},
+        Applies::restart,
+        "Which kind of kernel program sees file operations; auto: the first of these that the kernel takes."},
     Key{"file", "reads", TextKey{[](Config& c) -> std::string& { return c.file.reads; }, kReads}, Applies::restart,
         "Whether reads and writes of one process on one file are summed, or each is an event of its own."},
     Key{"file", "interval_ms",

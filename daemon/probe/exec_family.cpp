@@ -79,6 +79,7 @@ Status ExecFamily::open(const ExecFamilySettings& settings, bool raw) {
   bpf_map__set_max_entries(maps.aa_watched, settings.watched_limit);
   bpf_map__set_max_entries(maps.aa_moves, settings.watched_limit);
   bpf_map__set_max_entries(maps.aa_scratch, static_cast<std::uint32_t>(libbpf_num_possible_cpus()) * 2);
+  allocate_beforehand(skeleton_->obj);
   skeleton_->rodata->aa_argv_limit = settings.argv_bytes;
   choose_programs();
   if (const int error = exec_bpf__load(skeleton_.get()); error != 0)

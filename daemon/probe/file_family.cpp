@@ -1,21 +1,38 @@
 #include "probe/file_family.h"
 
 #include <bpf/bpf.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "abi/event.h"
 #include "abi/filter.h"
+#include "file_hooks.skel.h"
+#include "file_hooks_old.skel.h"
 #include "file_tracepoint.skel.h"
 #include "file_tracepoint_old.skel.h"
 #include "probe/kernel_age.h"
+#include "probe/kernel_functions.h"
 #include "probe/libbpf_log.h"
 
 namespace aa {
 
+struct FileFamily::Set {
+  FileHooks hooks;
+  const char* name;
+  const char* opening;  // its program that tells of opened files
+  bool rests;           // while nothing is watched
+  std::uint32_t
+      rows;  // working memory: a fixed number, or one for each CPU and this many kinds (AA_FILE_SCRATCH_KINDS)
+  bool rows_per_cpu;
+  const void* (*bytes)(std::size_t*);
+  const void* (*older_bytes)(std::size_t*);
+};
+
 struct FileFamily::Program {
+  std::vector<bpf_program*> candidates;  // the first that attaches is taken
   bpf_program* program = nullptr;
-  bpf_program* older = nullptr;  // the same on a kernel that has the other tracepoint
   LinkPtr link = nullptr;
   ProbeBody state;
 };
@@ -23,119 +40,175 @@ struct FileFamily::Program {
 namespace {
 
 constexpr std::uint32_t kUringBeforehand = 1024;  // requests under way, where each takes 4 KiB from the start
+constexpr const char* kLearn = "aa_file_learn";  // is run, not attached
+constexpr std::size_t kMostRefused = 16;
 
-constexpr std::uint32_t kScratchKinds = 4;  // AA_FILE_SCRATCH_KINDS
+std::size_t page_rounded(std::size_t bytes) {
+  static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return (bytes + page - 1) / page * page;
+}
 
-struct Row {
-  const char* name;
-  const char* hook;
-};
-constexpr Row kRows[] = {{"aa_file_enter", "raw_tp/sys_enter"},
-                         {"aa_file_exit", "raw_tp/sys_exit"},
-                         {"aa_uring_submit", "raw_tp/io_uring_submit_req"},
-                         {"aa_uring_done", "raw_tp/io_uring_complete"}};
+bool hooks_functions(const bpf_program* program) {
+  return bpf_program__type(program) == BPF_PROG_TYPE_TRACING;
+}
 
 }  // namespace
-
-FileFamily::FileFamily() : skeleton_(nullptr, &file_tracepoint_bpf__destroy) {}
 
 FileFamily::~FileFamily() {
   for (Program& program : programs_) program.link.reset();
 }
 
 std::unique_ptr<FileFamily> FileFamily::make(const FileFamilySettings& settings, const ExecFamily& exec) {
+  static const Set kSets[] = {{FileHooks::fentry, "fentry", "aa_open_out", false, 128, false,
+                               &file_hooks_bpf::elf_bytes, &file_hooks_old_bpf::elf_bytes},
+                              {FileHooks::tracepoint, "tracepoint", "aa_file_exit", true, 4, true,
+                               &file_tracepoint_bpf::elf_bytes, &file_tracepoint_old_bpf::elf_bytes}};
   std::unique_ptr<FileFamily> family(new FileFamily);
-  for (const Row& row : kRows) {
-    Program program;
-    program.state.family = "file";
-    program.state.program = row.name;
-    program.state.hook = row.hook;
-    family->programs_.push_back(std::move(program));
+  for (const Set& set : kSets) {
+    if (settings.hooks != FileHooks::automatic && settings.hooks != set.hooks) continue;
+    const Status loaded = family->load(set, settings, exec);
+    if (loaded) break;
+    family->add_unavailable(set, loaded.error().doing, loaded.error().errno_value);
   }
-  Status loaded = family->load(settings, exec, /*uring=*/true);
-  if (!loaded) loaded = family->load(settings, exec, /*uring=*/false);  // its structures are the ones that change
-  if (!loaded) family->fail(loaded.error());
   return family;
 }
 
-void FileFamily::fail(const Error& error) {
-  skeleton_.reset();
-  for (Program& program : programs_) {
-    program.state.state = ProbeState::failed;
-    program.state.error_number = error.errno_value;
-    program.state.reason = error.doing;
+void FileFamily::add_unavailable(const Set& set, const std::string& reason, int error) {
+  programs_.clear();
+  object_.reset();
+  elsewhere_.push_back({"file", set.opening, set.name, ProbeState::unavailable, error, reason});
+}
+
+// A program that the verifier does not take is left out, and said; the others see what they see.
+Status FileFamily::load(const Set& set, const FileFamilySettings& settings, const ExecFamily& exec) {
+  refused_.clear();
+  if (set.hooks == FileHooks::fentry && libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_TRACING, nullptr) != 1)
+    return Error{"this kernel, or its security policy, takes no programs on its functions", EPERM, ""};
+  for (;;) {
+    forget_libbpf_log();
+    const Status opened = open(set, settings, exec);
+    if (opened) break;
+    const std::string program = program_refused(libbpf_log());
+    if (program.empty() || opened.error().errno_value == EPERM || refused_.size() >= kMostRefused) return opened;
+    if (!refused_.insert(program).second) return opened;
   }
+  if (Status filled = fill(); !filled) return filled;
+  this->settings().each = settings.each ? 1 : 0;
+  this->settings().idle = 1;
+  for (Program& program : programs_) attach(program);
+  const bool opens = std::any_of(programs_.begin(), programs_.end(), [&](const Program& program) {
+    return program.state.program == set.opening && program.state.state == ProbeState::attached;
+  });
+  if (!opens) return Error{"the kernel refuses to attach its programs", ENOTSUP, ""};
+  set_ = &set;
+  return Done{};
+}
+
+Status FileFamily::open(const Set& set, const FileFamilySettings& settings, const ExecFamily& exec) {
+  std::size_t size = 0;
+  const void* bytes = kernel_has_loops() ? set.bytes(&size) : set.older_bytes(&size);
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "file_bpf");
+  object_.reset(bpf_object__open_mem(bytes, size, &options));
+  if (!object_) return Error{"open the file family", errno, ""};
+  if (Status shared = share_maps(exec); !shared) return shared;
+  size_maps(set, settings);
+  for (const char* outer : {kRuleObjects, kRuleNames}) note_inner(outer);
+  choose_programs();
+  if (const int error = bpf_object__load(object_.get()); error != 0)
+    return Error{"load the file family: " + reason_in(libbpf_log()), -error, ""};
+  return Done{};
 }
 
 // One copy of what all families share: who is watched, what was counted, where urgent records go.
 Status FileFamily::share_maps(const ExecFamily& exec) {
-  auto& maps = skeleton_->maps;
-  const std::pair<bpf_map*, int> shared[] = {{maps.aa_lifecycle, exec.ring_fd()},
-                                             {maps.aa_ledger, exec.ledger_fd()},
-                                             {maps.aa_watched, exec.watched_fd()},
-                                             {maps.aa_targets, exec.targets_fd()},
-                                             {maps.data_watch, exec.watch_data_fd()}};
-  for (const auto& [map, fd] : shared)
+  const std::pair<const char*, int> shared[] = {{"aa_lifecycle", exec.ring_fd()},
+                                                {"aa_ledger", exec.ledger_fd()},
+                                                {"aa_watched", exec.watched_fd()},
+                                                {"aa_targets", exec.targets_fd()},
+                                                {".data.watch", exec.watch_data_fd()}};
+  for (const auto& [name, fd] : shared) {
+    bpf_map* map = bpf_object__find_map_by_name(object_.get(), name);
     if (const int error = bpf_map__reuse_fd(map, fd); error != 0)
-      return Error{std::string("share the map ") + bpf_map__name(map), -error, ""};
+      return Error{std::string("share the map ") + name, -error, ""};
+  }
   return Done{};
 }
 
-Status FileFamily::load(const FileFamilySettings& settings, const ExecFamily& exec, bool uring) {
-  forget_libbpf_log();
-  skeleton_.reset(
-      open_for_kernel<file_tracepoint_bpf>(&file_tracepoint_bpf__create_skeleton, &file_tracepoint_old_bpf::elf_bytes));
-  if (!skeleton_) return Error{"open the file family", errno, ""};
-  if (Status shared = share_maps(exec); !shared) return shared;
-  auto& maps = skeleton_->maps;
-  bpf_map__set_max_entries(maps.aa_file_ring, settings.ring_bytes);
-  bpf_map__set_max_entries(maps.aa_sums_a, settings.sums);
-  bpf_map__set_max_entries(maps.aa_sums_b, settings.sums);
-  if (!kernel_allocates_for_programs()) {
-    bpf_map__set_map_flags(maps.aa_asked_now, 0);
-    bpf_map__set_map_flags(maps.aa_uring_now, 0);
-    bpf_map__set_max_entries(maps.aa_uring_now, kUringBeforehand);
+void FileFamily::size_maps(const Set& set, const FileFamilySettings& settings) {
+  const auto resize = [this](const char* name, std::uint32_t entries) {
+    if (bpf_map* map = bpf_object__find_map_by_name(object_.get(), name)) bpf_map__set_max_entries(map, entries);
+  };
+  resize("aa_file_ring", settings.ring_bytes);
+  resize("aa_sums_a", settings.sums);
+  resize("aa_sums_b", settings.sums);
+  const std::uint32_t cpus = set.rows_per_cpu ? static_cast<std::uint32_t>(libbpf_num_possible_cpus()) : 1;
+  resize("aa_file_rows", set.rows * cpus);
+  resize("aa_file_free", set.rows);
+  if (!kernel_allocates_for_programs()) resize("aa_uring_now", kUringBeforehand);
+  allocate_beforehand(object_.get());
+}
+
+void FileFamily::choose_programs() {
+  programs_.clear();
+  std::map<std::string, bpf_program*> chosen;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object_.get()) {
+    if (!hooks_functions(program)) continue;
+    chosen = KernelFunctions().choose(object_.get());
+    break;
   }
-  bpf_map__set_max_entries(maps.aa_file_rows, static_cast<std::uint32_t>(libbpf_num_possible_cpus()) * kScratchKinds);
-  // Memory taken while a program runs is what kernels before 6.1 warn of: it may dead-lock them. 21 MiB there.
-  if (!kernel_has_loops())
-    for (bpf_map* map : {maps.aa_asked_now, maps.aa_uring_now}) bpf_map__set_map_flags(map, 0);
-  const auto& progs = skeleton_->progs;
-  for (bpf_program* program : {progs.aa_uring_submit, progs.aa_uring_sqe, progs.aa_uring_done})
-    bpf_program__set_autoload(program, uring);
-  if (const int error = file_tracepoint_bpf__load(skeleton_.get()); error != 0)
-    return Error{"load the file family: " + reason_in(libbpf_log()), -error, ""};
-  this->settings().each = settings.each ? 1 : 0;
-  this->settings().idle = 1;
-  programs_[0].program = progs.aa_file_enter;
-  programs_[1].program = progs.aa_file_exit;
-  if (uring) {
-    programs_[2].program = progs.aa_uring_submit;
-    programs_[2].older = progs.aa_uring_sqe;
-    programs_[3].program = progs.aa_uring_done;
+  std::map<std::string, std::size_t> places;
+  bpf_object__for_each_program(program, object_.get()) {
+    const std::string job = job_of(program);
+    if (job == kLearn) continue;
+    const bool function = hooks_functions(program);
+    const bool refused = refused_.contains(bpf_program__name(program));
+    const bool wanted = !refused && (!function || chosen[job] == program);
+    bpf_program__set_autoload(program, wanted);
+    const auto [place, fresh] = places.emplace(job, programs_.size());
+    if (fresh) {
+      Program& row = programs_.emplace_back();
+      row.state = {"file",
+                   job,
+                   bpf_program__section_name(program),
+                   ProbeState::unavailable,
+                   0,
+                   "this kernel has nothing of that name"};
+    }
+    Program& row = programs_[place->second];
+    if (refused) row.state.reason = "this kernel's verifier does not take the program";
+    if (wanted) row.candidates.push_back(program);
   }
-  for (Program& program : programs_) attach(program);
+}
+
+// Working memory that nobody uses yet.
+Status FileFamily::fill() {
+  settings_map_ = MappedMap(map_fd(".data.file"), page_rounded(sizeof(aa_file_settings)));
+  learn_map_ = MappedMap(map_fd(".data.learn"), page_rounded(sizeof(aa_learned) * AA_LEARN_MAX));
+  if (settings_map_.data() == nullptr || learn_map_.data() == nullptr)
+    return Error{"map the file family's settings", errno, ""};
+  const bpf_map* free = bpf_object__find_map_by_name(object_.get(), "aa_file_free");
+  if (free == nullptr) return Done{};
+  for (std::uint32_t row = 0; row < bpf_map__max_entries(free); ++row)
+    if (bpf_map_update_elem(bpf_map__fd(free), nullptr, &row, BPF_ANY) != 0)
+      return Error{"make working memory for file operations", errno, ""};
   return Done{};
 }
 
 void FileFamily::attach(Program& program) {
-  if (program.program == nullptr) {
-    program.state.state = ProbeState::unavailable;
-    program.state.reason = "this kernel's io_uring is not one the program knows";
-    return;
+  for (bpf_program* candidate : program.candidates) {
+    program.link.reset(bpf_program__attach(candidate));
+    program.program = candidate;
+    program.state.hook = bpf_program__section_name(candidate);
+    program.state.error_number = program.link ? 0 : errno;
+    program.state.state = program.link ? ProbeState::attached : ProbeState::failed;
+    program.state.reason = program.link ? "" : "the kernel refuses to attach it";
+    if (program.link) return;
   }
-  program.link.reset(bpf_program__attach(program.program));
-  int error = program.link ? 0 : errno;
-  if (!program.link && program.older != nullptr) {
-    program.link.reset(bpf_program__attach(program.older));
-    error = program.link ? 0 : errno;
-  }
-  program.state.error_number = error;
-  program.state.state = program.link ? ProbeState::attached : ProbeState::failed;
-  program.state.reason = program.link ? "" : "the kernel refuses to attach it";
 }
 
 void FileFamily::set_watching(bool on) {
+  if (set_ == nullptr || !set_->rests) return;
   for (Program& program : programs_) {
     if (program.program == nullptr || program.state.state == ProbeState::failed || on == (program.link != nullptr))
       continue;
@@ -153,7 +226,11 @@ void FileFamily::set_watching(bool on) {
 }
 
 void FileFamily::set_reader_idle() {
-  if (runs()) __atomic_store_n(&skeleton_->data_file->aa_file_state.idle, 1u, __ATOMIC_SEQ_CST);
+  if (runs()) __atomic_store_n(&static_cast<aa_file_settings*>(settings_map_.data())->idle, 1u, __ATOMIC_SEQ_CST);
+}
+
+std::string_view FileFamily::opening_program() const {
+  return set_ == nullptr ? "" : set_->opening;
 }
 
 void FileFamily::mark_not_firing(std::string_view name, const std::string& reason) {
@@ -167,6 +244,7 @@ void FileFamily::mark_not_firing(std::string_view name, const std::string& reaso
 std::vector<ProbeBody> FileFamily::states() const {
   std::vector<ProbeBody> states;
   for (const Program& program : programs_) states.push_back(program.state);
+  if (!runs()) states.insert(states.end(), elsewhere_.begin(), elsewhere_.end());
   return states;
 }
 
@@ -181,29 +259,46 @@ std::uint64_t FileFamily::recursion_misses() const {
   return misses;
 }
 
+int FileFamily::map_fd(const char* name) const {
+  return bpf_map__fd(bpf_object__find_map_by_name(object_.get(), name));
+}
+// Up to 6.1 an inner map must have its types described as the first one has, or it is refused as another kind of map.
+// libbpf forgets the first one when it loads the object.
+void FileFamily::note_inner(const char* outer) {
+  const bpf_map* first = bpf_map__inner_map(bpf_object__find_map_by_name(object_.get(), outer));
+  inner_[outer] = {bpf_map__key_size(first), bpf_map__value_size(first), bpf_map__btf_key_type_id(first),
+                   bpf_map__btf_value_type_id(first)};
+}
+
+UniqueFd FileFamily::make_inner(const char* outer, std::uint32_t entries) const {
+  const Inner& inner = inner_.at(outer);
+  LIBBPF_OPTS(bpf_map_create_opts, options);
+  if (const int btf = bpf_object__btf_fd(object_.get()); btf >= 0) {
+    options.btf_fd = static_cast<__u32>(btf);
+    options.btf_key_type_id = inner.key_type;
+    options.btf_value_type_id = inner.value_type;
+  }
+  return UniqueFd(bpf_map_create(BPF_MAP_TYPE_HASH, outer, inner.key_bytes, inner.value_bytes, entries, &options));
+}
+
+Status FileFamily::put_inner(const char* outer, std::uint32_t place, const UniqueFd& inner) const {
+  const int fd = inner.get();
+  if (bpf_map_update_elem(map_fd(outer), &place, &fd, BPF_ANY) != 0)
+    return Error{"put a set of path rules in place", errno, ""};
+  return Done{};
+}
+
 int FileFamily::ring_fd() const {
-  return runs() ? bpf_map__fd(skeleton_->maps.aa_file_ring) : -1;
-}
-int FileFamily::sums_outer_fd() const {
-  return bpf_map__fd(skeleton_->maps.aa_sums_now);
-}
-int FileFamily::sums_fd(unsigned which) const {
-  return bpf_map__fd(which == 0 ? skeleton_->maps.aa_sums_a : skeleton_->maps.aa_sums_b);
-}
-int FileFamily::objects_outer_fd() const {
-  return bpf_map__fd(skeleton_->maps.aa_rule_objects);
-}
-int FileFamily::names_outer_fd() const {
-  return bpf_map__fd(skeleton_->maps.aa_rule_names);
+  return runs() ? map_fd("aa_file_ring") : -1;
 }
 int FileFamily::learn_program_fd() const {
-  return bpf_program__fd(skeleton_->progs.aa_file_learn);
+  return bpf_program__fd(bpf_object__find_program_by_name(object_.get(), kLearn));
 }
 volatile aa_file_settings& FileFamily::settings() const {
-  return *reinterpret_cast<aa_file_settings*>(&skeleton_->data_file->aa_file_state);
+  return *static_cast<aa_file_settings*>(settings_map_.data());
 }
 aa_learned* FileFamily::learn_rows() const {
-  return reinterpret_cast<aa_learned*>(&skeleton_->data_learn->aa_learn_rows);
+  return static_cast<aa_learned*>(learn_map_.data());
 }
 
 }  // namespace aa

@@ -41,12 +41,6 @@ void add_id(aa_object& object, const PathRules::Object& rule) {
   }  // more rules than that on one file: the others are found by its path
 }
 
-UniqueFd make_map(const char* name, std::size_t key, std::size_t entries) {
-  LIBBPF_OPTS(bpf_map_create_opts, options);
-  return UniqueFd(bpf_map_create(BPF_MAP_TYPE_HASH, name, static_cast<__u32>(key), sizeof(aa_object),
-                                 static_cast<__u32>(entries), &options));
-}
-
 }  // namespace
 
 struct FileRules::Entries {
@@ -166,8 +160,9 @@ void FileRules::collect(const PathRules& rules, Entries& entries) {
 // ---------------------------------------------------------------------------------------------------
 
 Status FileRules::fill(const Entries& entries, Slot& slot) {
-  slot.objects = make_map("aa_objects", sizeof(aa_object_key), entries.objects.size() + kRoomToLearn);
-  slot.names = make_map("aa_names", sizeof(aa_name_key), entries.names.size() + 1);
+  const auto sized = [](std::size_t entries) { return static_cast<std::uint32_t>(entries); };
+  slot.objects = family_.make_inner(FileFamily::kRuleObjects, sized(entries.objects.size() + kRoomToLearn));
+  slot.names = family_.make_inner(FileFamily::kRuleNames, sized(entries.names.size() + 1));
   if (!slot.objects || !slot.names) return Error{"make the maps of a set of path rules", errno, ""};
   for (const auto& [key, object] : entries.objects)
     if (bpf_map_update_elem(slot.objects.get(), &key, &object, BPF_ANY) != 0)
@@ -187,11 +182,9 @@ Status FileRules::apply(const std::shared_ptr<const PathRules>& rules) {
   slot.rules = rules;
   if (Status filled = fill(entries, slot); !filled) return filled;
   const auto which = static_cast<__u32>(rules->generation() & 1);
-  const int objects = slot.objects.get();
-  const int names = slot.names.get();
-  if (bpf_map_update_elem(family_.objects_outer_fd(), &which, &objects, BPF_ANY) != 0 ||
-      bpf_map_update_elem(family_.names_outer_fd(), &which, &names, BPF_ANY) != 0)
-    return Error{"put a set of path rules in place", errno, ""};
+  for (const auto& [outer, inner] :
+       {std::pair(FileFamily::kRuleObjects, &slot.objects), std::pair(FileFamily::kRuleNames, &slot.names)})
+    if (Status put = family_.put_inner(outer, which, *inner); !put) return put;
   const std::lock_guard lock(mutex_);
   slots_[which] = std::move(slot);
   generation_ = rules->generation();

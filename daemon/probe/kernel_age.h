@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
+#include <cstdint>
 #include <cstdlib>
 
 namespace aa {
@@ -20,6 +21,16 @@ inline bool kernel_allocates_for_programs() {
   static const bool does =
       libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_user_ringbuf_drain, nullptr) == 1;
   return does;
+}
+
+// Has every entry of an object's hash maps allocated beforehand, where programs cannot allocate.
+inline void allocate_beforehand(bpf_object* object) {
+  if (kernel_allocates_for_programs()) return;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    if (bpf_map__type(map) == BPF_MAP_TYPE_HASH)
+      bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~static_cast<std::uint32_t>(BPF_F_NO_PREALLOC));
+  }
 }
 
 // Opens a skeleton, with the bytes of its older build where the kernel needs that: both have the same maps and

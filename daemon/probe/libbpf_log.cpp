@@ -71,6 +71,14 @@ void keep_libbpf_log() {
   libbpf_set_print(keep);
 }
 
+std::string program_refused(std::string_view log) {
+  const std::vector<std::string_view> lines = lines_of(log);
+  for (auto line = lines.rbegin(); line != lines.rend(); ++line)
+    if (line->find("failed to load") != std::string_view::npos && line->find("prog '") != std::string_view::npos)
+      return std::string(program_in(*line));
+  return "";
+}
+
 std::string reason_in(std::string_view log) {
   const std::vector<std::string_view> lines = lines_of(log);
   for (std::size_t end = lines.size(); end-- > 0;) {

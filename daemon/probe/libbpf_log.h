@@ -17,4 +17,7 @@ void keep_libbpf_log();
 // libbpf's own last line; "" of an empty log.
 std::string reason_in(std::string_view log);
 
+// The last program that could not be loaded; "" where the log names none.
+std::string program_refused(std::string_view log);
+
 }  // namespace aa

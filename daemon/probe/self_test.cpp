@@ -71,7 +71,7 @@ Status SelfTest::run(const std::function<void()>& drain) {
   if (!seen_.fork) family_.mark_not_firing("aa_fork", silent);
   if (!seen_.exec) family_.mark_not_firing("aa_exec", silent);
   if (!seen_.exit) family_.mark_not_firing("aa_exit", silent);
-  if (!seen_.file) files_.mark_not_firing("aa_file_exit", silent);
+  if (!seen_.file) files_.mark_not_firing(files_.opening_program(), silent);
   if (!seen_.failed_exec) family_.mark_not_firing("aa_failed_exec", silent);
   return Done{};
 }

@@ -70,7 +70,8 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
       "keep_exited_seconds = 5\nkeep_exited_count = 6\ntext_mib = 8\nreconcile_seconds = 7\n[jsonl]\npath = "
       "\"/var/log/x\"\n"
       "[log]\nlevel = \"debug\"\n[detect]\nmin_severity = \"warning\"\n[discovery]\nagents = \"a, /b/*/c\"\nper_uid = "
-      "3\n[file]\nring_kib = 8\nreads = \"each\"\ninterval_ms = 20\nsums = 32\n[paths]\nshipped = \"off\"\nfile = "
+      "3\n[file]\nring_kib = 8\nhooks = \"tracepoint\"\nreads = \"each\"\ninterval_ms = 20\nsums = "
+      "32\n[paths]\nshipped = \"off\"\nfile = "
       "\"/etc/rules\"\n");
   CHECK(config.detect.min_severity == "warning");
   CHECK(config.discovery == Config::Discovery{"a, /b/*/c", 3});
@@ -79,7 +80,7 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
   CHECK(config.lineage == Config::LineageKeys{5, 6, 8, 7});
   CHECK(config.jsonl.path == "/var/log/x");
   CHECK(config.log.level == "debug");
-  CHECK(config.file == Config::File{8, "each", 20, 32});
+  CHECK(config.file == Config::File{8, "tracepoint", "each", 20, 32});
   CHECK(config.paths == Config::Paths{"off", "/etc/rules", {}});
   CHECK(config.origin.at("lifecycle.ring_kib") == "a.toml:2");
   CHECK(config.origin.size() == all_keys().size());

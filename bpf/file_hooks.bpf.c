@@ -1,0 +1,548 @@
+/* The file family where the kernel's own functions can be hooked: security_* names and judges the object, what
+ * encloses it tells the result. Whoever called: a system call of any kind, a 32-bit program, io_uring.
+ *
+ * Comes in: calls of the functions named below, before (fentry) and after (fexit). Goes out: file records of the
+ * watched ones. What some kernels have under another name, or with other arguments, stands twice, the second with `__`
+ * and the difference behind its name; user space loads what fits the kernel (probe/kernel_functions.h).
+ */
+#define AA_FILE_HOOK AA_HOOK_FENTRY
+#include "lib/file_leaf.bpf.h"
+#include "lib/file_learn.bpf.h"
+#include "lib/file_operation.bpf.h"
+#include "lib/file_uring.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+static __always_inline __u64 kernel_name(struct filename* name) {
+  return (__u64)BPF_CORE_READ(name, name);
+}
+
+static __always_inline int begin_name(__u32 call, int dirfd, __u64 pointer, __u32 value, __u32 in_kernel) {
+  struct aa_file_scratch* s = begun(call);
+  if (!s) return 0;
+  s->args[0] = (__s64)dirfd;
+  s->args[1] = pointer;
+  s->args[2] = value;
+  s->request.in_kernel = in_kernel;
+  describe_call(s, call);
+  return 0;
+}
+
+static __always_inline int begin_two(__u32 call, int dirfd, __u64 pointer, int dirfd2, __u64 pointer2,
+                                     __u32 in_kernel) {
+  struct aa_file_scratch* s = begun(call);
+  if (!s) return 0;
+  s->args[0] = (__s64)dirfd;
+  s->args[1] = pointer;
+  s->args[2] = (__s64)dirfd2;
+  s->args[3] = pointer2;
+  s->request.in_kernel = in_kernel;
+  describe_call(s, call);
+  return 0;
+}
+
+/* ---- open ---- */
+
+static __always_inline int begin_open(int dirfd, __u64 pointer, struct open_how* how, __u32 in_kernel) {
+  struct aa_file_scratch* s = begun(AA_CALL_OPENAT2);
+  if (!s) return 0;
+  s->args[0] = (__s64)dirfd;
+  s->args[1] = pointer;
+  s->request.in_kernel = in_kernel;
+  s->record.op = AA_OP_OPEN;
+  s->record.open_flags = BPF_CORE_READ(how, flags);
+  s->record.flags |= AA_FILE_FLAGS;
+  if (s->record.open_flags & 0100) { /* O_CREAT */
+    s->record.mode = BPF_CORE_READ(how, mode) & 07777;
+    s->record.flags |= AA_FILE_MODE;
+  }
+  return 0;
+}
+
+SEC("fentry/do_sys_openat2")
+int BPF_PROG(aa_open_in, int dirfd, const char* name, struct open_how* how) {
+  return begin_open(dirfd, (__u64)name, how, 0);
+}
+
+SEC("fexit/do_sys_openat2")
+int BPF_PROG(aa_open_out, int dirfd, const char* name, struct open_how* how, int result) {
+  return operation_end(result);
+}
+
+SEC("fentry/io_openat2")
+int BPF_PROG(aa_open_uring_in, struct io_kiocb* req) {
+  struct io_open* open = (struct io_open*)plain(req);
+  return begin_open(BPF_CORE_READ(open, dfd), kernel_name(BPF_CORE_READ(open, filename)), &open->how, 1);
+}
+
+/* Its own return value says only how the request goes on. */
+SEC("fexit/io_openat2")
+int BPF_PROG(aa_open_uring_out, struct io_kiocb* req) {
+  __u32 number = 0;
+  struct aa_file_scratch* s = inside(AA_OP_OPEN, &number);
+  if (!s) return 0;
+  return operation_end(s->operation.error ? s->operation.error : s->operation.fd ? s->operation.fd - 1 : 0);
+}
+
+SEC("fentry/do_handle_open")
+int BPF_PROG(aa_open_handle_in, int mount, void* handle, int flags) {
+  struct aa_file_scratch* s = begun(AA_CALL_OPEN_HANDLE);
+  if (!s) return 0;
+  s->record.op = AA_OP_OPEN;
+  s->record.open_flags = flags;
+  s->record.flags |= AA_FILE_FLAGS;
+  return 0;
+}
+
+SEC("fexit/do_handle_open")
+int BPF_PROG(aa_open_handle_out, int mount, void* handle, int flags, int result) {
+  return operation_end(result);
+}
+
+static __always_inline void see_opened(struct aa_file_scratch* s, __u32 number, struct file* file) {
+  BPF_CORE_READ_INTO(&s->path, file, f_path);
+  put_inode(s, BPF_CORE_READ(file, f_inode));
+  if (BPF_CORE_READ(file, f_mode) & AA_FMODE_CREATED) s->record.op = AA_OP_CREATE;
+  see_path(number, AA_AT);
+}
+
+/* The thread's opening, also when it turned out to create. */
+static __always_inline struct aa_file_scratch* opening(__u32* number) {
+  struct aa_file_scratch* s = inside(AA_OP_OPEN, number);
+  return s ? s : inside(AA_OP_CREATE, number);
+}
+
+/* On overlayfs it comes twice: for the file, and for the layer's, which rules may name too. */
+SEC("fentry/security_file_open")
+int BPF_PROG(aa_file_open, struct file* file) {
+  __u32 number = 0;
+  struct aa_file_scratch* s = opening(&number);
+  if (!s) return 0;
+  if (!s->operation.seen) {
+    see_opened(s, number, (struct file*)plain(file));
+  } else if (s->more.judge) {
+    struct dentry* dentry = (struct dentry*)plain(BPF_CORE_READ(file, f_path.dentry));
+    match_self(s, dentry, BPF_CORE_READ(dentry, d_inode));
+  }
+  return 0;
+}
+
+static __always_inline int on_opened(struct filename* name, struct file* file) {
+  __u32 number = 0;
+  struct aa_file_scratch* s = opening(&number);
+  long result = plain(file);
+  int failed = result < 0 && result >= -4095;
+  if (!s) return 0;
+  s->operation.error = failed ? (int)result : 0;
+  s->args[1] = kernel_name(name);
+  s->request.in_kernel = 1;
+  if (failed && !s->operation.seen) {
+    see_names(number);
+    return 0;
+  }
+  if (!s->operation.seen) see_opened(s, number, (struct file*)result); /* O_PATH: nobody was asked */
+  if (s->operation.seen == AA_SEEN_OBJECT) see_request(number, AA_AT);
+  return 0;
+}
+
+SEC("fexit/do_filp_open")
+int BPF_PROG(aa_file_opened, int dirfd, struct filename* name, void* how, struct file* file) {
+  return on_opened(name, file);
+}
+
+SEC("fexit/do_file_open")
+int BPF_PROG(aa_file_opened__do_file_open, int dirfd, struct filename* name, void* how, struct file* file) {
+  return on_opened(name, file);
+}
+
+SEC("fentry/fd_install")
+int BPF_PROG(aa_fd_install, unsigned int fd, struct file* file) {
+  __u32 number = 0;
+  struct aa_file_scratch* s = opening(&number);
+  if (s) s->operation.fd = fd + 1;
+  return 0;
+}
+
+/* ---- names ---- */
+
+SEC("fentry/do_unlinkat")
+int BPF_PROG(aa_unlink_in, int dirfd, struct filename* name) {
+  return begin_name(AA_CALL_UNLINKAT, dirfd, kernel_name(name), 0, 1);
+}
+SEC("fexit/do_unlinkat")
+int BPF_PROG(aa_unlink_out, int dirfd, struct filename* name, int result) {
+  return operation_end(result);
+}
+SEC("fentry/filename_unlinkat")
+int BPF_PROG(aa_unlink_in__filename_unlinkat, int dirfd, struct filename* name) {
+  return begin_name(AA_CALL_UNLINKAT, dirfd, kernel_name(name), 0, 1);
+}
+SEC("fexit/filename_unlinkat")
+int BPF_PROG(aa_unlink_out__filename_unlinkat, int dirfd, struct filename* name, int result) {
+  return operation_end(result);
+}
+
+SEC("fentry/do_rmdir")
+int BPF_PROG(aa_rmdir_in, int dirfd, struct filename* name) {
+  return begin_name(AA_CALL_UNLINKAT, dirfd, kernel_name(name), AA_AT_REMOVEDIR, 1);
+}
+SEC("fexit/do_rmdir")
+int BPF_PROG(aa_rmdir_out, int dirfd, struct filename* name, int result) {
+  return operation_end(result);
+}
+SEC("fentry/filename_rmdir")
+int BPF_PROG(aa_rmdir_in__filename_rmdir, int dirfd, struct filename* name) {
+  return begin_name(AA_CALL_UNLINKAT, dirfd, kernel_name(name), AA_AT_REMOVEDIR, 1);
+}
+SEC("fexit/filename_rmdir")
+int BPF_PROG(aa_rmdir_out__filename_rmdir, int dirfd, struct filename* name, int result) {
+  return operation_end(result);
+}
+
+SEC("fentry/do_mkdirat")
+int BPF_PROG(aa_mkdir_in, int dirfd, struct filename* name, unsigned int mode) {
+  return begin_name(AA_CALL_MKDIRAT, dirfd, kernel_name(name), mode, 1);
+}
+SEC("fexit/do_mkdirat")
+int BPF_PROG(aa_mkdir_out, int dirfd, struct filename* name, unsigned int mode, int result) {
+  return operation_end(result);
+}
+SEC("fentry/filename_mkdirat")
+int BPF_PROG(aa_mkdir_in__filename_mkdirat, int dirfd, struct filename* name, unsigned int mode) {
+  return begin_name(AA_CALL_MKDIRAT, dirfd, kernel_name(name), mode, 1);
+}
+SEC("fexit/filename_mkdirat")
+int BPF_PROG(aa_mkdir_out__filename_mkdirat, int dirfd, struct filename* name, unsigned int mode, int result) {
+  return operation_end(result);
+}
+
+SEC("fentry/do_mknodat")
+int BPF_PROG(aa_mknod_in, int dirfd, struct filename* name, unsigned int mode) {
+  return begin_name(AA_CALL_MKNODAT, dirfd, kernel_name(name), mode, 1);
+}
+SEC("fexit/do_mknodat")
+int BPF_PROG(aa_mknod_out, int dirfd, struct filename* name, unsigned int mode, unsigned int dev, int result) {
+  return operation_end(result);
+}
+SEC("fentry/filename_mknodat")
+int BPF_PROG(aa_mknod_in__filename_mknodat, int dirfd, struct filename* name, unsigned int mode) {
+  return begin_name(AA_CALL_MKNODAT, dirfd, kernel_name(name), mode, 1);
+}
+SEC("fexit/filename_mknodat")
+int BPF_PROG(aa_mknod_out__filename_mknodat, int dirfd, struct filename* name, unsigned int mode, unsigned int dev,
+             int result) {
+  return operation_end(result);
+}
+
+SEC("fentry/do_renameat2")
+int BPF_PROG(aa_rename_in, int dirfd, struct filename* from, int dirfd2, struct filename* to) {
+  return begin_two(AA_CALL_RENAMEAT2, dirfd, kernel_name(from), dirfd2, kernel_name(to), 1);
+}
+SEC("fexit/do_renameat2")
+int BPF_PROG(aa_rename_out, int dirfd, struct filename* from, int dirfd2, struct filename* to, unsigned int flags,
+             int result) {
+  return operation_end(result);
+}
+SEC("fentry/filename_renameat2")
+int BPF_PROG(aa_rename_in__filename_renameat2, int dirfd, struct filename* from, int dirfd2, struct filename* to) {
+  return begin_two(AA_CALL_RENAMEAT2, dirfd, kernel_name(from), dirfd2, kernel_name(to), 1);
+}
+SEC("fexit/filename_renameat2")
+int BPF_PROG(aa_rename_out__filename_renameat2, int dirfd, struct filename* from, int dirfd2, struct filename* to,
+             unsigned int flags, int result) {
+  return operation_end(result);
+}
+
+SEC("fentry/do_linkat")
+int BPF_PROG(aa_link_in, int dirfd, struct filename* from, int dirfd2, struct filename* to) {
+  return begin_two(AA_CALL_LINKAT, dirfd, kernel_name(from), dirfd2, kernel_name(to), 1);
+}
+SEC("fexit/do_linkat")
+int BPF_PROG(aa_link_out, int dirfd, struct filename* from, int dirfd2, struct filename* to, int flags, int result) {
+  return operation_end(result);
+}
+SEC("fentry/filename_linkat")
+int BPF_PROG(aa_link_in__filename_linkat, int dirfd, struct filename* from, int dirfd2, struct filename* to) {
+  return begin_two(AA_CALL_LINKAT, dirfd, kernel_name(from), dirfd2, kernel_name(to), 1);
+}
+SEC("fexit/filename_linkat")
+int BPF_PROG(aa_link_out__filename_linkat, int dirfd, struct filename* from, int dirfd2, struct filename* to, int flags,
+             int result) {
+  return operation_end(result);
+}
+
+static __always_inline int begin_symlink(__u64 text, int dirfd, __u64 name, __u32 in_kernel) {
+  struct aa_file_scratch* s = begun(AA_CALL_SYMLINKAT);
+  if (!s) return 0;
+  s->args[0] = text;
+  s->args[1] = (__s64)dirfd;
+  s->args[2] = name;
+  s->request.in_kernel = in_kernel;
+  describe_call(s, AA_CALL_SYMLINKAT);
+  return 0;
+}
+
+SEC("fentry/do_symlinkat")
+int BPF_PROG(aa_symlink_in, struct filename* text, int dirfd, struct filename* name) {
+  return begin_symlink(kernel_name(text), dirfd, kernel_name(name), 1);
+}
+SEC("fexit/do_symlinkat")
+int BPF_PROG(aa_symlink_out, struct filename* text, int dirfd, struct filename* name, int result) {
+  return operation_end(result);
+}
+SEC("fentry/filename_symlinkat")
+int BPF_PROG(aa_symlink_in__filename_symlinkat, struct filename* text, int dirfd, struct filename* name) {
+  return begin_symlink(kernel_name(text), dirfd, kernel_name(name), 1);
+}
+SEC("fexit/filename_symlinkat")
+int BPF_PROG(aa_symlink_out__filename_symlinkat, struct filename* text, int dirfd, struct filename* name, int result) {
+  return operation_end(result);
+}
+
+SEC("fentry/do_fchmodat")
+int BPF_PROG(aa_chmod_in, int dirfd, const char* name, unsigned short mode) {
+  return begin_name(AA_CALL_FCHMODAT, dirfd, (__u64)name, mode, 0);
+}
+/* Until 6.5 it has three arguments. */
+SEC("fexit/do_fchmodat")
+int BPF_PROG(aa_chmod_out__3, int dirfd, const char* name, unsigned short mode, int result) {
+  return operation_end(result);
+}
+SEC("fexit/do_fchmodat")
+int BPF_PROG(aa_chmod_out, int dirfd, const char* name, unsigned short mode, unsigned int flags, int result) {
+  return operation_end(result);
+}
+
+SEC("fentry/do_fchownat")
+int BPF_PROG(aa_chown_in, int dirfd, const char* name) {
+  return begin_name(AA_CALL_FCHOWNAT, dirfd, (__u64)name, 0, 0);
+}
+SEC("fexit/do_fchownat")
+int BPF_PROG(aa_chown_out, int dirfd, const char* name, unsigned int user, unsigned int group, int flag, int result) {
+  return operation_end(result);
+}
+
+static __always_inline int begin_truncate(__u64 pointer) {
+  struct aa_file_scratch* s = begun(AA_CALL_TRUNCATE);
+  if (!s) return 0;
+  s->args[0] = pointer;
+  s->record.op = AA_OP_TRUNCATE;
+  return 0;
+}
+
+SEC("fentry/do_sys_truncate")
+int BPF_PROG(aa_truncate_in, const char* name) {
+  return begin_truncate((__u64)name);
+}
+SEC("fexit/do_sys_truncate")
+int BPF_PROG(aa_truncate_out, const char* name, long length, int result) {
+  return operation_end(result);
+}
+SEC("fentry/ksys_truncate")
+int BPF_PROG(aa_truncate_in__ksys_truncate, const char* name) {
+  return begin_truncate((__u64)name);
+}
+SEC("fexit/ksys_truncate")
+int BPF_PROG(aa_truncate_out__ksys_truncate, const char* name, long length, int result) {
+  return operation_end(result);
+}
+
+/* Before 5.15 these are given the caller's pointer, not the kernel's copy. */
+
+SEC("fentry/do_mkdirat")
+int BPF_PROG(aa_mkdir_in__raw, int dirfd, const char* name, unsigned int mode) {
+  return begin_name(AA_CALL_MKDIRAT, dirfd, (__u64)name, mode, 0);
+}
+SEC("fentry/do_mknodat")
+int BPF_PROG(aa_mknod_in__raw, int dirfd, const char* name, unsigned int mode) {
+  return begin_name(AA_CALL_MKNODAT, dirfd, (__u64)name, mode, 0);
+}
+SEC("fentry/do_linkat")
+int BPF_PROG(aa_link_in__raw, int dirfd, const char* from, int dirfd2, const char* to) {
+  return begin_two(AA_CALL_LINKAT, dirfd, (__u64)from, dirfd2, (__u64)to, 0);
+}
+SEC("fentry/do_symlinkat")
+int BPF_PROG(aa_symlink_in__raw, const char* text, int dirfd, const char* name) {
+  return begin_symlink((__u64)text, dirfd, (__u64)name, 0);
+}
+
+/* ---- the objects of names ---- */
+
+SEC("fentry/security_path_unlink")
+int BPF_PROG(aa_path_unlink, const struct path* folder, struct dentry* dentry) {
+  __u32 number = 0;
+  see_entry(AA_OP_UNLINK, folder, dentry, &number);
+  return 0;
+}
+
+SEC("fentry/security_path_rmdir")
+int BPF_PROG(aa_path_rmdir, const struct path* folder, struct dentry* dentry) {
+  __u32 number = 0;
+  see_entry(AA_OP_RMDIR, folder, dentry, &number);
+  return 0;
+}
+
+SEC("fentry/security_path_mkdir")
+int BPF_PROG(aa_path_mkdir, const struct path* folder, struct dentry* dentry) {
+  __u32 number = 0;
+  see_entry(AA_OP_MKDIR, folder, dentry, &number);
+  return 0;
+}
+
+SEC("fentry/security_path_mknod")
+int BPF_PROG(aa_path_mknod, const struct path* folder, struct dentry* dentry) {
+  __u32 number = 0;
+  see_entry(AA_OP_MKNOD, folder, dentry, &number);
+  return 0;
+}
+
+#define AA_RENAME_EXCHANGE 2u
+
+SEC("fentry/security_path_rename")
+int BPF_PROG(aa_path_rename, const struct path* folder, struct dentry* dentry, const struct path* folder2,
+             struct dentry* dentry2, unsigned int flags) {
+  __u32 number = 0;
+  struct aa_file_scratch* s = inside(AA_OP_RENAME, &number);
+  if (!s) return 0;
+  s = see_entry(AA_OP_RENAME, folder, dentry, &number);
+  if (s) see_second(s, number, folder2, dentry2, BPF_CORE_READ(dentry, d_inode));
+  return 0;
+}
+
+SEC("fentry/security_path_link")
+int BPF_PROG(aa_path_link, struct dentry* old, const struct path* folder, struct dentry* dentry) {
+  __u32 number = 0;
+  struct aa_file_scratch* s = see_entry(AA_OP_LINK, folder, old, &number); /* a link stays within its mount */
+  if (s) see_second(s, number, folder, dentry, BPF_CORE_READ(old, d_inode));
+  return 0;
+}
+
+/* The first name of a symlink is text: nothing is looked up. */
+SEC("fentry/security_path_symlink")
+int BPF_PROG(aa_path_symlink, const struct path* folder, struct dentry* dentry) {
+  __u32 number = 0;
+  struct aa_file_scratch* s = inside(AA_OP_SYMLINK, &number);
+  if (!s) return 0;
+  forget_seen(s);
+  request_name(s, s->args[AA_ARG_CWD], s->args[0], 0, AA_AT);
+  s->operation.text = put_name(number, bpf_get_current_task());
+  see_second(s, number, folder, dentry, 0);
+  return 0;
+}
+
+SEC("fentry/security_path_chmod")
+int BPF_PROG(aa_path_chmod, const struct path* path) {
+  return see_object(AA_OP_CHMOD, path);
+}
+
+/* Not security_path_chown: 5.10 cannot hook what takes a structure by value. */
+SEC("fentry/chown_common")
+int BPF_PROG(aa_path_chown, const struct path* path) {
+  return see_object(AA_OP_CHOWN, path);
+}
+
+SEC("fentry/security_path_truncate")
+int BPF_PROG(aa_path_truncate, const struct path* path) {
+  return see_object(AA_OP_TRUNCATE, path);
+}
+
+/* ---- open files ---- */
+
+SEC("fexit/vfs_read")
+int BPF_PROG(aa_read, struct file* file, void* buffer, unsigned long count, void* pos, long result) {
+  return on_bytes(bpf_get_current_task(), plain(file), AA_OP_READ, result);
+}
+SEC("fexit/vfs_write")
+int BPF_PROG(aa_write, struct file* file, void* buffer, unsigned long count, void* pos, long result) {
+  return on_bytes(bpf_get_current_task(), plain(file), AA_OP_WRITE, result);
+}
+SEC("fexit/vfs_readv")
+int BPF_PROG(aa_readv, struct file* file, void* vector, unsigned long count, void* pos, int flags, long result) {
+  return on_bytes(bpf_get_current_task(), plain(file), AA_OP_READ, result);
+}
+SEC("fexit/vfs_writev")
+int BPF_PROG(aa_writev, struct file* file, void* vector, unsigned long count, void* pos, int flags, long result) {
+  return on_bytes(bpf_get_current_task(), plain(file), AA_OP_WRITE, result);
+}
+
+static __always_inline int on_copy(struct file* from, struct file* to, long result) {
+  on_bytes(bpf_get_current_task(), plain(from), AA_OP_READ, result);
+  return on_bytes(bpf_get_current_task(), plain(to), AA_OP_WRITE, result);
+}
+
+SEC("fexit/vfs_copy_file_range")
+int BPF_PROG(aa_copy, struct file* from, long pos, struct file* to, long pos2, unsigned long count, unsigned int flags,
+             long result) {
+  return on_copy(from, to, result);
+}
+SEC("fexit/do_splice")
+int BPF_PROG(aa_splice, struct file* from, void* pos, struct file* to, void* pos2, unsigned long count,
+             unsigned int flags, long result) {
+  return on_copy(from, to, result);
+}
+/* Between its beginning and its end the descriptors may be given other files; it has no one place that sees both. */
+SEC("fexit/do_sendfile")
+int BPF_PROG(aa_sendfile, int to, int from, void* pos, unsigned long count, long max, long result) {
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  on_bytes(bpf_get_current_task(), (__u64)file_of(task, from), AA_OP_READ, result);
+  return on_bytes(bpf_get_current_task(), (__u64)file_of(task, to), AA_OP_WRITE, result);
+}
+
+/* io_uring reads and writes by no function above. */
+SEC("raw_tp/io_uring_complete")
+int BPF_PROG(aa_uring_done, void* ring, struct io_kiocb* req) {
+  __u32 moves;
+  if (!req || !bpf_core_field_exists(req->cqe)) return 0; /* another one's completion, or 5.10's */
+  moves = uring_moves(BPF_CORE_READ(req, opcode));
+  if (!moves) return 0;
+  return on_bytes((__u64)uring_owner(req), (__u64)BPF_CORE_READ(req, file), (moves - 1) | AA_LEAF_URING,
+                  BPF_CORE_READ(req, cqe.res));
+}
+
+#define AA_MAP_ANONYMOUS 0x20
+#define AA_PROT_WRITE 2
+
+SEC("fexit/vm_mmap_pgoff")
+int BPF_PROG(aa_mmap, struct file* file, unsigned long address, unsigned long length, unsigned long protection,
+             unsigned long flags, unsigned long offset, long result) {
+  int failed = result < 0 && result >= -4095;
+  __u64 plain_file = plain(file);
+  if (!plain_file || flags & AA_MAP_ANONYMOUS) return 0;
+  if (in_exec((struct task_struct*)bpf_get_current_task())) return 0; /* the kernel maps the program it starts */
+  return on_leaf(plain_file, AA_OP_MMAP | AA_LEAF_FLAGS, protection, failed ? result : 0);
+}
+
+/* Only what makes a file's pages writable: everything else was told by its mmap. */
+SEC("fexit/security_file_mprotect")
+int BPF_PROG(aa_mprotect, struct vm_area_struct* vma, unsigned long wanted, unsigned long protection, int result) {
+  if (!(protection & AA_PROT_WRITE)) return 0;
+  return on_leaf((__u64)BPF_CORE_READ(vma, vm_file), AA_OP_MPROTECT | AA_LEAF_FLAGS, protection, result);
+}
+
+SEC("fexit/vfs_fchmod")
+int BPF_PROG(aa_fchmod, struct file* file, unsigned short mode, int result) {
+  return on_leaf(plain(file), AA_OP_CHMOD | AA_LEAF_MODE, mode, result);
+}
+SEC("fexit/vfs_fchown")
+int BPF_PROG(aa_fchown, struct file* file, unsigned int user, unsigned int group, int result) {
+  return on_leaf(plain(file), AA_OP_CHOWN, 0, result);
+}
+SEC("fexit/do_ftruncate")
+int BPF_PROG(aa_ftruncate, struct file* file, long length, int small, int result) {
+  return on_leaf(plain(file), AA_OP_TRUNCATE, 0, result);
+}
+/* Before 6.8 it is given the descriptor. */
+SEC("fexit/do_sys_ftruncate")
+int BPF_PROG(aa_ftruncate__do_sys_ftruncate, unsigned int fd, long length, int small, int result) {
+  return on_leaf((__u64)file_of((struct task_struct*)bpf_get_current_task(), fd), AA_OP_TRUNCATE, 0, result);
+}
+
+SEC("fentry/filp_flush")
+int BPF_PROG(aa_close, struct file* file) {
+  return on_close(plain(file));
+}
+/* Until 6.11 close(2) came this way. */
+SEC("fentry/filp_close")
+int BPF_PROG(aa_close__filp_close, struct file* file) {
+  return on_close(plain(file));
+}

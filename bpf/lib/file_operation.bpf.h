@@ -1,0 +1,181 @@
+/* An operation on names, by its parts: an enclosing function begins and ends it, hooks inside see the objects. What no
+ * hook saw (the name was not there) is told by the kernel's copy of the caller's words. */
+#ifndef AA_FILE_OPERATION_BPF_H
+#define AA_FILE_OPERATION_BPF_H
+
+#include "lib/file_name.bpf.h"
+#include "lib/file_rows.bpf.h"
+
+#define AA_SEEN_OBJECT 1u /* its path is put, what was asked for is not yet */
+#define AA_SEEN_ALL 2u
+
+/* 1 + the number of the thread's row, 0 when it is not watched. A row that is there already is of an operation whose
+ * end was missed, which the kernel counts. */
+__noinline int operation_begin(__u32 call) {
+  __u64 id = bpf_get_current_pid_tgid();
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  struct aa_watched* entry = watched_now(task);
+  struct aa_file_scratch* s;
+  __u32* known;
+  __u32 number = 0;
+  __u64 now;
+  if (!entry) return 0;
+  now = bpf_ktime_get_boot_ns();
+  known = bpf_map_lookup_elem(&aa_file_inside, &id);
+  if (known) {
+    number = *known;
+  } else {
+    if (!take_row(&number, entry->slot, now)) return 0;
+    if (bpf_map_update_elem(&aa_file_inside, &id, &number, BPF_ANY)) {
+      give_row(number);
+      attempt(AA_FAMILY_FILE, entry->slot, now);
+      lost(AA_FAMILY_FILE, AA_CAUSE_SCRATCH, entry->slot, now);
+      return 0;
+    }
+  }
+  s = file_scratch_of(number);
+  if (!s) return 0;
+  begin_file(s, task, entry, via_of(task), now);
+  __builtin_memset(&s->operation, 0, sizeof(s->operation));
+  __builtin_memset(&s->request, 0, sizeof(s->request));
+  __builtin_memset(s->args, 0, sizeof(s->args));
+  s->operation.call = call;
+  s->args[AA_ARG_CWD] = (__u64)AA_AT_FDCWD;
+  return number + 1;
+}
+
+static __always_inline struct aa_file_scratch* begun(__u32 call) {
+  __u32 number = operation_begin(call);
+  return number ? file_scratch_of(number - 1) : 0;
+}
+
+/* The thread's operation, when it is of this kind. */
+static __always_inline struct aa_file_scratch* inside(__u32 op, __u32* number) {
+  __u64 id = bpf_get_current_pid_tgid();
+  __u32* row = bpf_map_lookup_elem(&aa_file_inside, &id);
+  struct aa_file_scratch* s;
+  if (!row) return 0;
+  *number = *row;
+  s = file_scratch_of(*number);
+  return s && s->record.op == op ? s : 0;
+}
+
+/* The kernel may try a second time: what it saw before is void. */
+static __always_inline void forget_seen(struct aa_file_scratch* s) {
+  __builtin_memset(&s->record.at, 0, sizeof(s->record.at));
+  __builtin_memset(&s->record.to, 0, sizeof(s->record.to));
+  s->record.objects = 0;
+  s->record.flags &= ~(AA_FILE_DENIED | AA_FILE_OBJECTS_CUT);
+  s->operation.text = 0;
+  s->operation.seen = 0;
+  s->more.joining = 0;
+}
+
+/* Puts s->path. */
+__noinline int see_path(__u32 number, __u32 which) {
+  struct aa_file_scratch* s = file_scratch_of(number);
+  __u64 off;
+  if (!s) return 0;
+  off = s->operation.text;
+  AA_BOUND_FILE_TEXT(off);
+  s->operation.text = off + put_path(number, which, off);
+  s->operation.seen = AA_SEEN_OBJECT;
+  return 0;
+}
+
+/* Puts what was asked for, behind its path. */
+__noinline int see_request(__u32 number, __u32 which) {
+  struct aa_file_scratch* s = file_scratch_of(number);
+  const volatile struct aa_call* call;
+  __u64 off;
+  if (!s) return 0;
+  call = &aa_calls[s->operation.call & (AA_CALLS - 1)];
+  s->operation.seen = AA_SEEN_ALL;
+  s->request.which = which;
+  s->request.pointer = which == AA_TO ? AA_ARG(s, call->path2) : AA_ARG(s, call->path);
+  if (!s->request.pointer) return 0;
+  off = s->operation.text;
+  AA_BOUND_FILE_TEXT(off);
+  s->operation.text = off + put_requested(number, off);
+  return 0;
+}
+
+/* Puts the names themselves. */
+__noinline int see_names(__u32 number) {
+  struct aa_file_scratch* s = file_scratch_of(number);
+  const volatile struct aa_call* call;
+  __u64 task = bpf_get_current_task();
+  __u64 text;
+  if (!s) return 0;
+  call = &aa_calls[s->operation.call & (AA_CALLS - 1)];
+  request_name(s, AA_ARG(s, call->dirfd), AA_ARG(s, call->path), 0, AA_AT);
+  text = put_name(number, task);
+  s->operation.text = text;
+  s->operation.seen = AA_SEEN_ALL;
+  if (call->shape != AA_SHAPE_NAMES) return 0;
+  AA_BOUND_FILE_TEXT(text);
+  request_name(s, AA_ARG(s, call->dirfd2), AA_ARG(s, call->path2), text, AA_TO);
+  s->operation.text = text + put_name(number, task);
+  return 0;
+}
+
+/* An entry of a folder is looked at: the object of an operation with one name, or the first of two. */
+static __always_inline struct aa_file_scratch* see_entry(__u32 op, const struct path* folder, struct dentry* dentry,
+                                                         __u32* number) {
+  struct aa_file_scratch* s = inside(op, number);
+  struct inode* inode;
+  if (!s) return 0;
+  forget_seen(s);
+  s->path.mnt = (struct vfsmount*)plain(BPF_CORE_READ(folder, mnt));
+  s->path.dentry = (struct dentry*)plain(dentry);
+  inode = BPF_CORE_READ(dentry, d_inode);
+  if (inode) put_inode(s, inode);
+  see_path(*number, AA_AT);
+  see_request(*number, AA_AT);
+  return s;
+}
+
+static __always_inline void see_second(struct aa_file_scratch* s, __u32 number, const struct path* folder,
+                                       struct dentry* dentry, struct inode* joining) {
+  s->path.mnt = (struct vfsmount*)plain(BPF_CORE_READ(folder, mnt));
+  s->path.dentry = (struct dentry*)plain(dentry);
+  s->more.joining = plain(joining);
+  see_path(number, AA_TO);
+  see_request(number, AA_TO);
+}
+
+/* An object that was found by the whole name. */
+static __always_inline int see_object(__u32 op, const struct path* path) {
+  struct aa_file_scratch* s;
+  __u32 number = 0;
+  s = inside(op, &number);
+  if (!s) return 0;
+  forget_seen(s);
+  BPF_CORE_READ_INTO(&s->path.mnt, path, mnt);
+  BPF_CORE_READ_INTO(&s->path.dentry, path, dentry);
+  put_inode(s, BPF_CORE_READ(path, dentry, d_inode));
+  see_path(number, AA_AT);
+  see_request(number, AA_AT);
+  return 0;
+}
+
+/* The enclosing function returns. */
+__noinline int operation_end(long result) {
+  __u64 id = bpf_get_current_pid_tgid();
+  __u32* row = bpf_map_lookup_elem(&aa_file_inside, &id);
+  struct aa_file_scratch* s;
+  __u32 number;
+  if (!row) return 0;
+  number = *row;
+  bpf_map_delete_elem(&aa_file_inside, &id);
+  s = file_scratch_of(number);
+  if (!s) return 0;
+  s->record.result = result;
+  if (!s->operation.seen) see_names(number);
+  if (s->record.via != AA_VIA_IO_URING || result != -11) /* EAGAIN: io_uring comes back in a thread that may wait */
+    emit_file(s, s->operation.text);
+  give_row(number);
+  return 0;
+}
+
+#endif

@@ -1,0 +1,56 @@
+/* io_uring's requests: whose, and what they do. */
+#ifndef AA_FILE_URING_BPF_H
+#define AA_FILE_URING_BPF_H
+
+#include "lib/kernel.bpf.h"
+
+#define AA_URING_READV 1
+#define AA_URING_WRITEV 2
+#define AA_URING_READ_FIXED 4
+#define AA_URING_WRITE_FIXED 5
+#define AA_URING_FALLOCATE 17
+#define AA_URING_OPENAT 18
+#define AA_URING_READ 22
+#define AA_URING_WRITE 23
+#define AA_URING_OPENAT2 28
+#define AA_URING_SPLICE 30
+#define AA_URING_RENAMEAT 35
+#define AA_URING_UNLINKAT 36
+#define AA_URING_MKDIRAT 37
+#define AA_URING_SYMLINKAT 38
+#define AA_URING_LINKAT 39
+#define AA_URING_READ_MULTISHOT 49
+#define AA_URING_FTRUNCATE 55
+#define AA_URING_READV_FIXED 60
+#define AA_URING_WRITEV_FIXED 61
+#define AA_URING_QUIET 64 /* IOSQE_CQE_SKIP_SUCCESS: a success is not told */
+
+static __always_inline struct task_struct* uring_owner(struct io_kiocb* req) {
+  if (bpf_core_field_exists(req->tctx)) return BPF_CORE_READ(req, tctx, task);
+  return BPF_CORE_READ((struct io_kiocb___owned*)req, task);
+}
+
+static __always_inline int uring_names(__u32 opcode) {
+  return opcode == AA_URING_OPENAT || opcode == AA_URING_OPENAT2 ||
+         (opcode >= AA_URING_RENAMEAT && opcode <= AA_URING_LINKAT);
+}
+
+/* 1 + AA_OP_READ or AA_OP_WRITE, 0 when it moves nothing through a file. */
+static __always_inline __u32 uring_moves(__u32 opcode) {
+  switch (opcode) {
+    case AA_URING_READV:
+    case AA_URING_READ_FIXED:
+    case AA_URING_READ:
+    case AA_URING_READV_FIXED:
+      return 1 + AA_OP_READ;
+    case AA_URING_WRITEV:
+    case AA_URING_WRITE_FIXED:
+    case AA_URING_WRITE:
+    case AA_URING_WRITEV_FIXED:
+      return 1 + AA_OP_WRITE;
+    default:
+      return 0;
+  }
+}
+
+#endif

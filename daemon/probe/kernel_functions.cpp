@@ -1,0 +1,87 @@
+#include "probe/kernel_functions.h"
+
+#include <bpf/libbpf.h>
+
+#include <charconv>
+#include <optional>
+
+namespace aa {
+namespace {
+
+std::string variant_of(const bpf_program* program) {
+  const std::string name = bpf_program__name(program);
+  const std::size_t at = name.find("__");
+  return at == std::string::npos ? "" : name.substr(at + 2);
+}
+
+std::optional<unsigned> as_number(const std::string& text) {
+  unsigned number = 0;
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (wrong != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+bool hooks_function(const bpf_program* program) {
+  const std::string section = bpf_program__section_name(program);
+  return section.rfind("fentry/", 0) == 0 || section.rfind("fexit/", 0) == 0;
+}
+
+}  // namespace
+
+std::string job_of(const bpf_program* program) {
+  const std::string name = bpf_program__name(program);
+  return name.substr(0, name.find("__"));
+}
+
+KernelFunctions::KernelFunctions() : btf_(btf__load_vmlinux_btf(), &btf__free) {}
+
+const btf_type* KernelFunctions::prototype_of(const bpf_program* program) const {
+  if (!btf_) return nullptr;
+  const std::string section = bpf_program__section_name(program);
+  const std::string function = section.substr(section.find('/') + 1);
+  const __s32 id = btf__find_by_name_kind(btf_.get(), function.c_str(), BTF_KIND_FUNC);
+  if (id < 0) return nullptr;
+  return btf__type_by_id(btf_.get(), btf__type_by_id(btf_.get(), static_cast<__u32>(id))->type);
+}
+
+// The first pointer among the arguments is to char, not to struct filename.
+bool KernelFunctions::takes_raw_names(const btf_type& prototype) const {
+  const btf_param* parameters = btf_params(&prototype);
+  for (std::uint16_t i = 0; i < btf_vlen(&prototype); ++i) {
+    const btf_type* type = btf__type_by_id(btf_.get(), parameters[i].type);
+    if (!btf_is_ptr(type)) continue;
+    const btf_type* target = btf__type_by_id(btf_.get(), type->type);
+    while (btf_is_mod(target)) target = btf__type_by_id(btf_.get(), target->type);
+    return !btf_is_struct(target);
+  }
+  return false;
+}
+
+// How well it fits: 0 not at all, the highest is taken.
+int KernelFunctions::rank(const bpf_program* program) const {
+  const btf_type* prototype = prototype_of(program);
+  if (prototype == nullptr) return 0;
+  const std::string variant = variant_of(program);
+  if (variant.empty()) return 2;
+  if (variant == "raw") return takes_raw_names(*prototype) ? 3 : 0;
+  if (const auto arguments = as_number(variant)) return btf_vlen(prototype) == *arguments ? 3 : 0;
+  return 1;
+}
+
+std::map<std::string, bpf_program*> KernelFunctions::choose(const bpf_object* object) const {
+  std::map<std::string, std::pair<int, bpf_program*>> best;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) {
+    if (!hooks_function(program)) continue;
+    auto& [rank_so_far, chosen] = best[job_of(program)];
+    const int here = rank(program);
+    if (here <= rank_so_far) continue;
+    rank_so_far = here;
+    chosen = program;
+  }
+  std::map<std::string, bpf_program*> out;
+  for (const auto& [job, entry] : best) out[job] = entry.second;
+  return out;
+}
+
+}  // namespace aa
