@@ -43,6 +43,12 @@ static __always_inline int begin_two(__u32 call, int dirfd, __u64 pointer, int d
 
 /* ---- open ---- */
 
+/* The thread's opening, also when it turned out to create. */
+static __always_inline struct aa_file_scratch* opening(__u32* number) {
+  struct aa_file_scratch* s = inside(AA_OP_OPEN, number);
+  return s ? s : inside(AA_OP_CREATE, number);
+}
+
 static __always_inline int begin_open(int dirfd, __u64 pointer, struct open_how* how, __u32 in_kernel) {
   struct aa_file_scratch* s = begun(AA_CALL_OPENAT2);
   if (!s) return 0;
@@ -50,7 +56,7 @@ static __always_inline int begin_open(int dirfd, __u64 pointer, struct open_how*
   s->args[1] = pointer;
   s->request.in_kernel = in_kernel;
   s->record.op = AA_OP_OPEN;
-  s->record.open_flags = BPF_CORE_READ(how, flags);
+  s->record.open_flags = BPF_CORE_READ(how, flags) & ~(__u64)AA_O_LARGEFILE;
   s->record.flags |= AA_FILE_FLAGS;
   if (s->record.open_flags & 0100) { /* O_CREAT */
     s->record.mode = BPF_CORE_READ(how, mode) & 07777;
@@ -75,13 +81,20 @@ int BPF_PROG(aa_open_uring_in, struct io_kiocb* req) {
   return begin_open(BPF_CORE_READ(open, dfd), kernel_name(BPF_CORE_READ(open, filename)), &open->how, 1);
 }
 
-/* Its own return value says only how the request goes on. */
+/* What it returns says how the request goes on: for now not at all (EAGAIN), or with the result opening had. */
 SEC("fexit/io_openat2")
-int BPF_PROG(aa_open_uring_out, struct io_kiocb* req) {
+int BPF_PROG(aa_open_uring_out, struct io_kiocb* req, unsigned int issue_flags, int next) {
   __u32 number = 0;
-  struct aa_file_scratch* s = inside(AA_OP_OPEN, &number);
+  struct aa_file_scratch* s = opening(&number);
+  long result = 0;
   if (!s) return 0;
-  return operation_end(s->operation.error ? s->operation.error : s->operation.fd ? s->operation.fd - 1 : 0);
+  if (next == AA_EAGAIN)
+    result = AA_EAGAIN;
+  else if (s->operation.error)
+    result = s->operation.error;
+  else if (s->operation.fd)
+    result = (long)s->operation.fd - 1;
+  return operation_end(result);
 }
 
 SEC("fentry/do_handle_open")
@@ -104,12 +117,6 @@ static __always_inline void see_opened(struct aa_file_scratch* s, __u32 number, 
   put_inode(s, BPF_CORE_READ(file, f_inode));
   if (BPF_CORE_READ(file, f_mode) & AA_FMODE_CREATED) s->record.op = AA_OP_CREATE;
   see_path(number, AA_AT);
-}
-
-/* The thread's opening, also when it turned out to create. */
-static __always_inline struct aa_file_scratch* opening(__u32* number) {
-  struct aa_file_scratch* s = inside(AA_OP_OPEN, number);
-  return s ? s : inside(AA_OP_CREATE, number);
 }
 
 /* On overlayfs it comes twice: for the file, and for the layer's, which rules may name too. */
@@ -519,13 +526,21 @@ int BPF_PROG(aa_mprotect, struct vm_area_struct* vma, unsigned long wanted, unsi
   return on_leaf((__u64)BPF_CORE_READ(vma, vm_file), AA_OP_MPROTECT | AA_LEAF_FLAGS, protection, result);
 }
 
-SEC("fexit/vfs_fchmod")
-int BPF_PROG(aa_fchmod, struct file* file, unsigned short mode, int result) {
-  return on_leaf(plain(file), AA_OP_CHMOD | AA_LEAF_MODE, mode, result);
+/* The caller's descriptor, not its name: then the path is inside the open file. */
+static __always_inline __u64 file_around(const struct path* path) {
+  return plain(path) - bpf_core_field_offset(struct file, f_path);
 }
-SEC("fexit/vfs_fchown")
-int BPF_PROG(aa_fchown, struct file* file, unsigned int user, unsigned int group, int result) {
-  return on_leaf(plain(file), AA_OP_CHOWN, 0, result);
+SEC("fexit/chmod_common")
+int BPF_PROG(aa_fchmod, const struct path* path, unsigned short mode, int result) {
+  __u32 number = 0;
+  if (inside(AA_OP_CHMOD, &number)) return 0;
+  return on_leaf(file_around(path), AA_OP_CHMOD | AA_LEAF_MODE, mode, result);
+}
+SEC("fexit/chown_common")
+int BPF_PROG(aa_fchown, const struct path* path, unsigned int user, unsigned int group, int result) {
+  __u32 number = 0;
+  if (inside(AA_OP_CHOWN, &number)) return 0;
+  return on_leaf(file_around(path), AA_OP_CHOWN, 0, result);
 }
 SEC("fexit/do_ftruncate")
 int BPF_PROG(aa_ftruncate, struct file* file, long length, int small, int result) {

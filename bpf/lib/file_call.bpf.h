@@ -7,6 +7,8 @@
 #include "lib/syscall_table.bpf.h"
 
 #define AA_AT_FDCWD (-100)
+#define AA_EAGAIN (-11)
+#define AA_O_LARGEFILE 0100000 /* the kernel adds it for 64-bit callers */
 
 /* The call's row of aa_calls, 0 when it does not touch files. */
 static __always_inline __u32 call_of(struct pt_regs* regs, struct task_struct* task) {

@@ -172,7 +172,7 @@ __noinline int operation_end(long result) {
   if (!s) return 0;
   s->record.result = result;
   if (!s->operation.seen) see_names(number);
-  if (s->record.via != AA_VIA_IO_URING || result != -11) /* EAGAIN: io_uring comes back in a thread that may wait */
+  if (s->record.via != AA_VIA_IO_URING || result != AA_EAGAIN) /* io_uring comes back in a thread that may wait */
     emit_file(s, s->operation.text);
   give_row(number);
   return 0;

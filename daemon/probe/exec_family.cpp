@@ -11,6 +11,7 @@
 #include "abi/filter.h"
 #include "exec.skel.h"
 #include "exec_old.skel.h"
+#include "probe/embedded.h"
 #include "probe/kernel_age.h"
 #include "probe/libbpf_log.h"
 
@@ -84,6 +85,7 @@ Status ExecFamily::open(const ExecFamilySettings& settings, bool raw) {
   choose_programs();
   if (const int error = exec_bpf__load(skeleton_.get()); error != 0)
     return Error{"load the exec family: " + reason_in(libbpf_log()), -error, hint_for(-error), is_lasting(-error)};
+  give_back(skeleton_->skeleton->data, skeleton_->skeleton->data_sz);
   return Done{};
 }
 

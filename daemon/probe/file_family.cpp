@@ -12,6 +12,7 @@
 #include "file_hooks_old.skel.h"
 #include "file_tracepoint.skel.h"
 #include "file_tracepoint_old.skel.h"
+#include "probe/embedded.h"
 #include "probe/kernel_age.h"
 #include "probe/kernel_functions.h"
 #include "probe/libbpf_log.h"
@@ -40,7 +41,7 @@ struct FileFamily::Program {
 namespace {
 
 constexpr std::uint32_t kUringBeforehand = 1024;  // requests under way, where each takes 4 KiB from the start
-constexpr const char* kLearn = "aa_file_learn";  // is run, not attached
+constexpr const char* kLearn = "aa_file_learn";   // is run, not attached
 constexpr std::size_t kMostRefused = 16;
 
 std::size_t page_rounded(std::size_t bytes) {
@@ -114,8 +115,9 @@ Status FileFamily::open(const Set& set, const FileFamilySettings& settings, cons
   size_maps(set, settings);
   for (const char* outer : {kRuleObjects, kRuleNames}) note_inner(outer);
   choose_programs();
-  if (const int error = bpf_object__load(object_.get()); error != 0)
-    return Error{"load the file family: " + reason_in(libbpf_log()), -error, ""};
+  const int error = bpf_object__load(object_.get());
+  give_back(bytes, size);
+  if (error != 0) return Error{"load the file family: " + reason_in(libbpf_log()), -error, ""};
   return Done{};
 }
 
