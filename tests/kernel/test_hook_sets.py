@@ -1,6 +1,7 @@
-"""Every way of attaching, by force: what is asked for is what runs, and it sees a whole tree."""
+"""Every way of attaching, by force: what is asked for is what runs, and it sees a whole tree, or its files."""
 
 import os
+import pathlib
 import subprocess
 import tempfile
 import unittest
@@ -48,6 +49,31 @@ class HookSets(unittest.TestCase):
     def test_raw_tp(self):
         """hooks: with raw_tp by force a program's life is seen, its failed execs too, and nothing else is attached"""
         self.sees_a_tree("raw_tp")
+
+    def sees_files(self, hooks):
+        with Daemon(self.bus, settings={"file.hooks": hooks}) as daemon:
+            states = [row for row in daemon.property("ProbeStates") if row[0] == "file"]
+            if all(row[2] == "unavailable" for row in states):
+                reason = f"{hooks} does not run here: {states[0][4]}"
+                self.fail(reason) if hooks in MUST else self.skipTest(reason)
+            with tempfile.TemporaryDirectory(prefix="aa-hooks-") as folder:
+                path = pathlib.Path(folder) / "file"
+                path.write_text("seven..")
+                with watch(daemon, ["/usr/bin/cat", str(path), f"{folder}/absent"]) as watched:
+                    events = watched.run()
+        told = [e["file"] for e in events if e["type"] == "file" and e["file"]["path"].startswith(folder)]
+        self.assertEqual([("open", str(path)), ("read", str(path)), ("read", str(path)), ("open", f"{folder}/absent")],
+                         [(body["op"], body["path"]) for body in told if body["op"] in ("open", "read")][:4])
+        self.assertEqual({hooks}, {body["hook"] for body in told})
+        self.assertEqual(-2, [body["result"] for body in told if body["path"].endswith("absent")][0])
+
+    def test_fentry(self):
+        """hooks: with fentry by force files are told by the kernel's own functions, and by nothing else"""
+        self.sees_files("fentry")
+
+    def test_tracepoint(self):
+        """hooks: with tracepoint by force files are told by system calls, and by nothing else"""
+        self.sees_files("tracepoint")
 
 
 if __name__ == "__main__":
