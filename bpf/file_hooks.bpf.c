@@ -329,28 +329,37 @@ int BPF_PROG(aa_chown_out, int dirfd, const char* name, unsigned int user, unsig
   return operation_end(result);
 }
 
-static __always_inline int begin_truncate(__u64 pointer) {
+/* At the system call itself: what is below it is part of it on some kernels, and cannot be hooked. */
+static __always_inline int begin_truncate(struct pt_regs* regs) {
   struct aa_file_scratch* s = begun(AA_CALL_TRUNCATE);
   if (!s) return 0;
-  s->args[0] = pointer;
+  read_arguments(s, (struct pt_regs*)plain(regs), (struct task_struct*)bpf_get_current_task());
   s->record.op = AA_OP_TRUNCATE;
   return 0;
 }
 
-SEC("fentry/do_sys_truncate")
-int BPF_PROG(aa_truncate_in, const char* name) {
-  return begin_truncate((__u64)name);
+SEC("fentry/__x64_sys_truncate")
+int BPF_PROG(aa_truncate_in, struct pt_regs* regs) {
+  return begin_truncate(regs);
 }
-SEC("fexit/do_sys_truncate")
-int BPF_PROG(aa_truncate_out, const char* name, long length, int result) {
+SEC("fexit/__x64_sys_truncate")
+int BPF_PROG(aa_truncate_out, struct pt_regs* regs, long result) {
   return operation_end(result);
 }
-SEC("fentry/ksys_truncate")
-int BPF_PROG(aa_truncate_in__ksys_truncate, const char* name) {
-  return begin_truncate((__u64)name);
+SEC("fentry/__arm64_sys_truncate")
+int BPF_PROG(aa_truncate_in__arm64_sys_truncate, struct pt_regs* regs) {
+  return begin_truncate(regs);
 }
-SEC("fexit/ksys_truncate")
-int BPF_PROG(aa_truncate_out__ksys_truncate, const char* name, long length, int result) {
+SEC("fexit/__arm64_sys_truncate")
+int BPF_PROG(aa_truncate_out__arm64_sys_truncate, struct pt_regs* regs, long result) {
+  return operation_end(result);
+}
+SEC("fentry/__ia32_compat_sys_truncate")
+int BPF_PROG(aa_truncate32_in, struct pt_regs* regs) {
+  return begin_truncate(regs);
+}
+SEC("fexit/__ia32_compat_sys_truncate")
+int BPF_PROG(aa_truncate32_out, struct pt_regs* regs, long result) {
   return operation_end(result);
 }
 
