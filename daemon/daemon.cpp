@@ -135,6 +135,7 @@ Status Daemon::open_files() {
   settings.sums = static_cast<std::uint32_t>(config_.file.sums);
   settings.each = config_.file.reads == "each";
   if (config_.file.hooks == "fentry") settings.hooks = FileHooks::fentry;
+  if (config_.file.hooks == "kprobe") settings.hooks = FileHooks::kprobe;
   if (config_.file.hooks == "tracepoint") settings.hooks = FileHooks::tracepoint;
   files_ = FileFamily::make(settings, *family_);
   return Done{};

@@ -8,6 +8,7 @@
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
+#define __VMLINUX_H__ /* registers by the kernel's names for them, as below */
 #include <bpf/bpf_tracing.h>
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -215,6 +216,8 @@ struct linux_binprm {
 struct pt_regs {
   unsigned long bp;
   unsigned long bx;
+  unsigned long ax;
+  unsigned long sp;
   unsigned long r10;
   unsigned long r9;
   unsigned long r8;
@@ -229,6 +232,9 @@ struct pt_regs {
   __u64 regs[31];
   __u64 orig_x0;
   int syscallno;
+};
+struct user_pt_regs {
+  __u64 regs[31];
 };
 #endif
 

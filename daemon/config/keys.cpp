@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
 
-constexpr std::array<std::string_view, 3> kFileHookSets = {"auto", "fentry", "tracepoint"};
+constexpr std::array<std::string_view, 4> kFileHookSets = {"auto", "fentry", "kprobe", "tracepoint"};
 constexpr std::array<std::string_view, 2> kReads = {"sum", "each"};
 constexpr std::array<std::string_view, 2> kOnOff = {"on", "off"};
 constexpr std::array<std::string_view, 3> kHookSets = {"auto", "tp_btf", "raw_tp"};

@@ -42,10 +42,10 @@ ProcessId id_of(const aa_task_row& row) {
 
 // What the kernel skipped never came to a program that counts: it was an attempt all the same. The kernel does not say
 // when.
-void add_skipped(KernelCounts& counts, const char* family, std::uint64_t misses) {
+void add_skipped(KernelCounts& counts, const char* family, const char* cause, std::uint64_t misses) {
   for (LedgerRow& row : counts.ledger)
     if (row.family == family && row.cause == "attempt") row.count += misses;
-  counts.ledger.push_back({family, "recursion", misses, 0, 0});
+  counts.ledger.push_back({family, cause, misses, 0, 0});
 }
 
 ProcessId parent_of(const aa_task_row& row) {
@@ -375,8 +375,9 @@ KernelCounts KernelState::counts() const {
       counts.ledger.push_back({name, kCauses[cause], row.count, row.first_ns, row.last_ns});
     }
   }
-  add_skipped(counts, "exec", family_.recursion_misses());
-  add_skipped(counts, "file", files_.recursion_misses());
+  add_skipped(counts, "exec", "recursion", family_.recursion_misses());
+  add_skipped(counts, "file", "recursion", files_.recursion_misses());
+  add_skipped(counts, "file", "return-missed", files_.returns_missed());
   for (std::uint32_t row = 1; row < AA_SLOTS; ++row) {
     const aa_target& target = targets_[row];
     if (__atomic_load_n(&target.active, __ATOMIC_RELAXED) == 0) continue;
