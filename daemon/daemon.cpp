@@ -290,6 +290,7 @@ Status Daemon::wire_loop() {
 }
 
 Status Daemon::run() {
+  if (config_.files.empty()) spdlog::info("there is no configuration file: every key has its built-in default");
   update_status();
   notify::ready(status_);
   if (options_.ready_fd >= 0) {
@@ -328,7 +329,7 @@ Control::House Daemon::house() {
   house.subscribe = [this](const StreamFilter& filter) { return subscribers_->add(filter); };
   house.counters = [this] { return counters(); };
   house.version = AA_VERSION;
-  house.config_file = options_.config_file;
+  house.config_file = config_.files.empty() ? "" : config_.files.front();
   house.events_file = config_.jsonl.path;
   house.boot_time_ns = static_cast<std::uint64_t>(realtime_offset_ns());
   house.self_pid = kernel_->self();

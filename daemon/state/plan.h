@@ -42,6 +42,20 @@ struct Refusal {
 enum class TlsLevel : std::uint8_t { off, metadata, redacted, full };
 enum class TargetSource : std::uint8_t { config, dbus, discovered };
 
+// What the configuration wants watched: whoever fits, running now or started later; and how.
+struct TargetWish {
+  enum class By : std::uint8_t { pid, exe, unit, cgroup, user };
+  By by = By::exe;
+  std::string what;          // 4242; a name, a path or a glob; nginx.service; /system.slice/x; alice
+  std::uint32_t number = 0;  // the pid, or the user's id
+  std::string name;          // "": as if nobody had given one
+  TlsLevel tls = TlsLevel::redacted;
+
+  bool operator==(const TargetWish&) const = default;
+};
+
+std::string_view name_of(TargetWish::By by);  // "pid" "exe" "unit" "cgroup" "user"
+
 // ---- commands -------------------------------------------------------------------------------------------------------
 
 struct StartMonitoring {
