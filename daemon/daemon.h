@@ -8,7 +8,9 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "base/cgroup_names.h"
 #include "base/event_loop.h"
@@ -33,6 +35,8 @@
 
 namespace aa {
 
+Policy policy_of(const Config& config);
+
 class Daemon {
  public:
   // Everything is in place when this returns: programs attached and self-tested, the bus name owned.
@@ -44,12 +48,11 @@ class Daemon {
   std::vector<ProbeBody> probes() const;
 
  private:
-  Daemon(Options options, Config config) : options_(std::move(options)), config_(std::move(config)) {}
+  Daemon(Options options, Config config) : options_(std::move(options)), config_(std::move(config)), latest_(config_) {}
 
   Status open_kernel();
   Status open_files();
   Status open_rings(std::uint32_t lifecycle_bytes, std::uint32_t file_bytes);
-  void open_rules();
   void await_rules();
   Status open_sinks();
   Status open_recording();
@@ -57,7 +60,16 @@ class Daemon {
   Status open_control();
   void open_monitor();
   Status wire_loop();
-  Status look_for_agents();
+
+  // the configuration: daemon_reload.cpp
+  void configure();
+  void reload(Token token);  // answered on the bus, 0: by the log alone
+  void begin_reload();
+  bool take_configured(const Answer& answer);
+  void end_reload(const std::optional<Refusal>& refusal);
+  static void apply_live(const Config& config);
+  std::vector<std::string> awaiting_restart() const;
+  void find_unit(const std::string& unit);
 
   // events → right
   void take_record(Event event);
@@ -91,7 +103,12 @@ class Daemon {
   };
 
   Options options_;
-  Config config_;
+  const Config config_;        // as it was at the start: what takes effect at a restart only
+  Config latest_;              // in force
+  Config next_;                // being taken in
+  std::deque<Token> reloads_;  // who asked; the first one's is under way
+  std::optional<Refusal> start_refusal_;
+  std::set<std::string> units_sought_;
   // In the order of the flow; destroyed from the last to the first.
   CgroupNames cgroups_;
   std::unique_ptr<EventLoop> loop_;

@@ -111,7 +111,6 @@ class ErrorNames(WithDaemon):
     def test_names(self):
         """dbus-send: refusals carry the names of the contract"""
         self.assertEqual(self.error("StopMonitoring", "string:nobody"), ERROR + "NoSuchTarget")
-        self.assertEqual(self.error("Reload"), ERROR + "NotSupported")
         self.assertEqual(self.error("GetProcess", "uint32:4194304", interface=LINEAGE), ERROR + "NoSuchProcess")
         self.assertEqual(self.error("GetProcess", "uint32:0", interface=LINEAGE), ERROR + "InvalidArgument")
 
