@@ -26,6 +26,7 @@ class BpfSource {
   struct Counts {
     std::uint64_t exec_records = 0;  // decoded and handed on
     std::uint64_t file_records = 0;
+    std::uint64_t tls_records = 0;
     std::uint64_t bad = 0;  // refused by decode
     std::uint64_t bad_first_ns = 0;
     std::uint64_t bad_last_ns = 0;
@@ -63,6 +64,7 @@ class BpfSource {
     Positions positions;
   };
   void take(std::span<const std::byte> record);
+  std::uint64_t& count_of(const EventBody& body);
   Positions positions() const;
 
   std::vector<std::unique_ptr<RingReader>> rings_;
