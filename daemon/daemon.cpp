@@ -1,7 +1,6 @@
 // daemon.cpp: opening the rooms and running the loop. The flow between them is in daemon_flow.cpp.
 #include "daemon.h"
 
-#include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -17,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/notify.h"
+#include "base/resident.h"
 #include "sink/journal.h"
 #include "state/discovery.h"
 
@@ -69,7 +69,7 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   if (Status wired = daemon->wire_loop(); !wired) return wired.error();
   daemon->await_rules();
   if (Status looking = daemon->look_for_agents(); !looking) return looking.error();
-  ::malloc_trim(0);  // loading parsed the kernel's whole BTF: tens of megabytes that are free again
+  give_back_what_starting_took();  // the kernel's whole BTF was parsed: tens of megabytes, and code to do it
   return daemon;
 }
 
