@@ -138,8 +138,8 @@ static __always_inline void send_call(struct aa_watched* entry, struct aa_tls_st
   state->told[direction] += 1;
   state->offset[direction] += bytes;
   state->used_ns = now;
-  if (level == AA_TLS_LEVEL_FULL && row->result != AA_TLS_RESULT_FILE) {
-    head->flags |= AA_TLS_FLAG_FULL;
+  if (level >= AA_TLS_LEVEL_REDACTED && row->result != AA_TLS_RESULT_FILE) {
+    if (level == AA_TLS_LEVEL_FULL) head->flags |= AA_TLS_FLAG_FULL;
     send_bytes(call, stack, tgid, bytes);
     return;
   }

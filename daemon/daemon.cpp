@@ -275,6 +275,7 @@ Status Daemon::wire_loop() {
   }
   loop_->add_deadline([this] { return ring_armed_ ? std::nullopt : std::optional(quiet_until_); },
                       [this] { drain_now_ = true; });
+  loop_->add_deadline([this] { return source_->next_deadline(); }, [this] { source_->on_time(boot_ns()); });
   loop_->add_deadline([this] { return monitor_->next_deadline(); }, [this] { input(TimePassed{boot_ns()}); });
   loop_->add_deadline([this] { return next_counts_ == 0 ? std::nullopt : std::optional(next_counts_); },
                       [this] {

@@ -66,6 +66,7 @@ void Daemon::drain() {
   while (!pending_.empty() && source_->reached(pending_.front().mark)) {
     Completion completion = std::move(pending_.front().completion);
     pending_.pop_front();
+    if (const auto* settled = std::get_if<Settled>(&completion)) source_->end(settled->process);
     input(std::move(completion));
     completed = true;
   }

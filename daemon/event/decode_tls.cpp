@@ -48,6 +48,7 @@ Result<Event> decode_data(const aa_tls& raw, std::string_view bytes) {
   body.length = raw.length;
   body.call_length = raw.call_length;
   body.withheld = withheld_of(raw, bytes.size());
+  body.is_full = (raw.flags & AA_TLS_FLAG_FULL) != 0;
   body.data = bytes;
   Event event = event_of(raw);
   event.body = std::move(body);

@@ -185,6 +185,15 @@ enum class TlsDirection : std::uint8_t { send, recv };
 // memory could not be read; they came from a file and not from memory.
 enum class Withheld : std::uint8_t { nothing, level, limit, unreadable, file };
 
+// Bytes that are not shown, in the middle of others.
+struct TlsRedaction {
+  std::string kind;          // what they were taken for
+  std::uint64_t offset = 0;  // as TlsBody's
+  std::uint64_t length = 0;
+
+  bool operator==(const TlsRedaction&) const = default;
+};
+
 // Bytes that a TLS library took from its program, or gave to it, in clear.
 struct TlsBody {
   std::uint8_t function = 0;  // a row of bpf/abi/tls.h; decode has checked it
@@ -196,7 +205,9 @@ struct TlsBody {
   std::uint64_t length = 0;                     // bytes of the stream this stands for
   std::uint64_t call_length = 0;                // bytes the whole call moved
   Withheld withheld = Withheld::nothing;
+  bool is_full = false;  // its target's level: nothing is to be redacted; never shown
   std::string data;
+  std::vector<TlsRedaction> redactions;  // their bytes are '*' in data
 };
 
 // Kernel-only: the connection is a fork's copy of another; it has ended.

@@ -16,6 +16,19 @@ void append_data(JsonObject& object, const std::string& data) {
     object.key("data").append("\"").append(base64(data)).append("\"");
 }
 
+void append_redactions(std::string& out, const std::vector<TlsRedaction>& redactions) {
+  out.push_back('[');
+  for (const TlsRedaction& redaction : redactions) {
+    if (&redaction != &redactions.front()) out.push_back(',');
+    JsonObject entry(out);
+    entry.words("kind", redaction.kind);
+    entry.number("offset", redaction.offset);
+    entry.number("length", redaction.length);
+    entry.close();
+  }
+  out.push_back(']');
+}
+
 }  // namespace
 
 void append_body(JsonObject& event, std::string& out, const TlsBody& body) {
@@ -37,6 +50,7 @@ void append_body(JsonObject& event, std::string& out, const TlsBody& body) {
   object.only_true("truncated", body.data.size() < body.length);
   if (body.withheld != Withheld::nothing) object.words("withheld", name_of(body.withheld));
   append_data(object, body.data);
+  if (!body.redactions.empty()) append_redactions(object.key("redactions"), body.redactions);
   object.close();
 }
 

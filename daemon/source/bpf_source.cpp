@@ -102,8 +102,15 @@ void BpfSource::take(std::span<const std::byte> record) {
   }
   ++count_of(event->body);
   if (event->process) event->process->cgroup = cgroups_.path_of(event->process->cgroup_id);
-  redactor_.apply(*event);
-  take_(std::move(*event));
+  redactor_.take(std::move(*event), take_);
+}
+
+void BpfSource::end(const ProcessId& process) {
+  redactor_.end(process, take_);
+}
+
+void BpfSource::on_time(std::uint64_t now_boot_ns) {
+  redactor_.on_time(now_boot_ns, take_);
 }
 
 }  // namespace aa

@@ -54,6 +54,11 @@ class BpfSource {
   // A number for "everything read so far", rising; release(stamp) lets the kernel overwrite what was read before it.
   std::uint64_t stamp();
   void release(std::uint64_t stamp);
+  // A process has ended and all its records were read: what is undecided of its streams is told.
+  void end(const ProcessId& process);
+  // The same of what has been undecided for too long.
+  void on_time(std::uint64_t now_boot_ns);
+  std::optional<std::uint64_t> next_deadline() const { return redactor_.next_deadline(); }
   // Bulk rings are mapped only while something is watched.
   Status set_watching(bool on);
   const Counts& counts() const { return counts_; }

@@ -155,7 +155,10 @@ std::vector<Event> tls() {
   copied.from_start = false;
   copied.length = copied.call_length = 2'000'000;
   copied.withheld = Withheld::limit;
-  std::vector<Event> out = {about(shell(), request), about(shell(), answer), about(shell(), copied)};
+  TlsBody redacted = some_tls(3, TlsDirection::send, "cookie: ***\r\n***");
+  redacted.redactions = {{"cookie", 1008, 3}, {"binary", 1013, 3}};
+  std::vector<Event> out = {about(shell(), request), about(shell(), answer), about(shell(), copied),
+                            about(shell(), redacted)};
   for (const Withheld why : {Withheld::level, Withheld::unreadable, Withheld::file}) {
     TlsBody body = some_tls(7, TlsDirection::send, "");
     body.length = body.call_length = 5;

@@ -1,6 +1,9 @@
 """TLS: what real clients said and heard, byte for byte as their peer wrote it down."""
 
+import json
+import pathlib
 import shutil
+import tempfile
 import unittest
 
 from kernel_case import pid_of
@@ -154,10 +157,9 @@ class Clients(TlsCase):
 
 class Levels(TlsCase):
     settings = {"tls.call_kib": 16}
-    SECRET = "aa-very-secret-word"
 
     def client(self):
-        return ["/usr/bin/curl", "-sk", "-H", f"X-Word: {self.SECRET}", self.server.url(20_000)]
+        return ["/usr/bin/curl", "-sk", self.server.url(20_000)]
 
     def test_full_is_cut_at_the_limit(self):
         """tls: a call longer than tls.call_kib is cut, and the rest is counted to the byte"""
@@ -171,24 +173,85 @@ class Levels(TlsCase):
         self.assertEqual((16 * 1024, BIG, True), (cut["captured"], cut["call_length"], cut["truncated"]))
         self.assertEqual(received[cut["offset"]:][:16 * 1024], data_of(cut))
 
-    def test_metadata_and_redacted(self):
-        """tls: at metadata and at redacted no byte leaves the kernel, but lengths do"""
-        for level in ("metadata", "redacted"):
-            with self.subTest(level=level):
-                account = self.talk(*self.client(), level=level)
-                bodies = [event["tls"] for event in account.of_type("tls")]
-                received, sent = self.server.take(1)[0]
-                self.assertIn(self.SECRET.encode(), received)
-                self.assertEqual({"level"}, {body["withheld"] for body in bodies})
-                self.assertEqual({0}, {body["captured"] for body in bodies})
-                for direction, whole in (("send", received), ("recv", sent)):
-                    lengths = [body["length"] for body in bodies if body["direction"] == direction]
-                    self.assertEqual(len(whole), sum(lengths))
+    def test_metadata(self):
+        """tls: at metadata no byte leaves the kernel, but lengths do"""
+        account = self.talk(*self.client(), level="metadata")
+        bodies = [event["tls"] for event in account.of_type("tls")]
+        received, sent = self.server.take(1)[0]
+        self.assertEqual({"level"}, {body["withheld"] for body in bodies})
+        self.assertEqual({0}, {body["captured"] for body in bodies})
+        for direction, whole in (("send", received), ("recv", sent)):
+            lengths = [body["length"] for body in bodies if body["direction"] == direction]
+            self.assertEqual(len(whole), sum(lengths))
 
     def test_off(self):
         """tls: at off there are no events"""
         self.assertEqual([], self.talk(*self.client(), level="off").of_type("tls"))
         self.server.take(1)
+
+
+class Redacted(TlsCase):
+    """What an agent's key must not be found in: every event, the file, the recording, the log."""
+
+    KEY = "sk-ant-api03-" + "Zq7" * 20
+    COOKIE = "session=3f9c2d81b7"
+    SCRIPT = """
+import http.client, ssl, sys
+port, key, cookie = sys.argv[1:4]
+link = http.client.HTTPSConnection("127.0.0.1", int(port), context=ssl._create_unverified_context())
+body = "{\\"note\\":\\"hello\\",\\"k\\":\\"" + key + "\\",\\"url\\":\\"https://me:" + cookie + "@h/\\"}"
+link.putrequest("PUT", "/")
+link.putheader("X-Api-Key", key)
+link.putheader("Cookie", cookie)
+link.putheader("Content-Length", str(len(body)))
+link.endheaders()
+for at in range(0, len(body), 7): link.send(body[at:at + 7].encode())
+assert link.getresponse().read() == b"ok"
+link.request("GET", "/5000")
+link.getresponse().read()
+link.close()
+"""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="aa-redact-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.kept = pathlib.Path(folder.name)
+        cls.settings = {"jsonl.path": cls.kept / "events.jsonl"}
+        cls.options = ("--record", str(cls.kept / "recording"))
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        """The test has stopped it: its files must be whole."""
+
+    def test_nowhere(self):
+        """tls: a key and a cookie, in headers, in a body sent in pieces and in arguments, are in no event, file, recording or log"""
+        script = self.folder / "client.py"
+        script.write_text(self.SCRIPT)
+        key, cookie = self.KEY, self.COOKIE
+        account = self.talk(PYTHON, script, self.server.port, key, "cookie=" + cookie, level="redacted")
+        received, sent = self.server.take(1)[0]
+        self.assertIn(key.encode(), received)
+        heard = {"send": b"", "recv": b""}
+        for event in account.of_type("tls"):
+            body = event["tls"]
+            self.assertEqual(len(heard[body["direction"]]), body["offset"], "events do not lie end to end")
+            heard[body["direction"]] += data_of(body)
+        self.assertEqual(len(received), len(heard["send"]))
+        self.assertIn(b"sk-ant-***", heard["send"])
+        self.assertIn(b'{"note":"hello","k":"sk-ant-', heard["send"])
+        kinds = {one["kind"] for e in account.of_type("tls") for one in e["tls"].get("redactions", ())}
+        self.assertEqual({"anthropic", "api-key", "cookie", "url-password", "binary"}, kinds)
+        self.assertIn(b"HTTP/1.1 200 OK", heard["recv"])
+        log = self.daemon.stderr.read_bytes()
+        self.daemon.stop()
+        for name, text in [("events", json.dumps(account.events).encode()), ("the log", log)] + [
+                (path.name, path.read_bytes()) for path in self.kept.iterdir()]:
+            with self.subTest(where=name):
+                self.assertTrue(text, f"{name} is empty")
+                for secret in (key[20:], cookie[8:]):
+                    self.assertNotIn(secret.encode(), text)
 
 
 class SmallRing(TlsCase):
