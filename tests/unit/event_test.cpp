@@ -47,4 +47,3 @@ TEST_CASE("event: enumerators have the contract's names") {
   }
   CHECK_FALSE(parse_severity("fatal").has_value());
 }
-
