@@ -12,6 +12,7 @@ constexpr std::size_t kRecordsPerTurn = 4096;
 // A wake-up costs ten to fifty records: after each reading the ring is left alone this long.
 constexpr std::uint64_t kQuietNs = 4'000'000;
 constexpr std::uint64_t kCountsEveryNs = 1'000'000'000;
+constexpr std::uint64_t kSweepTlsEveryNs = 10'000'000'000;
 constexpr std::uint64_t kDiskPatienceNs = 2'000'000'000;
 constexpr double kRingNearlyFull = 0.75;
 
@@ -65,6 +66,7 @@ void Daemon::drain() {
   while (!pending_.empty() && source_->reached(pending_.front().mark)) {
     Completion completion = std::move(pending_.front().completion);
     pending_.pop_front();
+    if (const auto* settled = std::get_if<Settled>(&completion)) source_->end(settled->process);
     input(std::move(completion));
     completed = true;
   }
@@ -88,6 +90,7 @@ void Daemon::settle() {
   if (!listen && boot_ns() >= quiet_until_) quiet_until_ = boot_ns() + kQuietNs;
   if (listen) {
     files_->set_reader_idle();
+    tls_->set_reader_idle();
     if (source_->waiting()) drain_now_ = true;  // came before the programs could know
   }
   if (listen == ring_armed_) return;
@@ -164,6 +167,10 @@ void Daemon::complete_later(Completion completion) {
 
 void Daemon::refresh_counts() {
   lost_known_ = kernel_->lost();
+  if (const std::uint64_t now = boot_ns(); now > tls_swept_ns_ + kSweepTlsEveryNs) {
+    tls_swept_ns_ = now;
+    tls_->sweep(now);
+  }
   KernelCounts counts = kernel_->counts();
   const BpfSource::Counts& source = source_->counts();
   counts.ledger.push_back({"exec", "bad-record", source.bad, source.bad_first_ns, source.bad_last_ns});

@@ -216,20 +216,21 @@ struct linux_binprm {
 struct pt_regs {
   unsigned long bp;
   unsigned long bx;
-  unsigned long ax;
-  unsigned long sp;
   unsigned long r10;
   unsigned long r9;
   unsigned long r8;
+  unsigned long ax;
   unsigned long cx;
   unsigned long dx;
   unsigned long si;
   unsigned long di;
   unsigned long orig_ax;
+  unsigned long sp;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
   __u64 regs[31];
+  __u64 sp;
   __u64 orig_x0;
   int syscallno;
 };

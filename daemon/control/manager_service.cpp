@@ -23,8 +23,8 @@ namespace aa {
 namespace {
 
 // The types an event line can have in this version.
-constexpr std::array<std::string_view, 9> kEventTypes = {"fork", "exec", "exit",   "file", "alert",
-                                                         "loss", "gap",  "target", "probe"};
+constexpr std::array<std::string_view, 10> kEventTypes = {"fork",  "exec", "exit", "file",   "tls",
+                                                          "alert", "loss", "gap",  "target", "probe"};
 
 // Never repeats in the daemon's life: an answer meant for a Control that has been replaced must find nobody.
 Token next_token() {

@@ -18,6 +18,7 @@
 #include "probe/kernel_age.h"
 #include "probe/kernel_functions.h"
 #include "probe/libbpf_log.h"
+#include "probe/shared_maps.h"
 
 namespace aa {
 
@@ -124,28 +125,13 @@ Status FileFamily::open(const Set& set, const FileFamilySettings& settings, cons
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "file_bpf");
   object_.reset(bpf_object__open_mem(bytes, size, &options));
   if (!object_) return Error{"open the file family", errno, ""};
-  if (Status shared = share_maps(exec); !shared) return shared;
+  if (Status shared = share_maps(object_.get(), exec); !shared) return shared;
   size_maps(set, settings);
   for (const char* outer : {kRuleObjects, kRuleNames}) note_inner(outer);
   choose_programs();
   const int error = bpf_object__load(object_.get());
   give_back(bytes, size);
   if (error != 0) return Error{"load the file family: " + reason_in(libbpf_log()), -error, ""};
-  return Done{};
-}
-
-// One copy of what all families share: who is watched, what was counted, where urgent records go.
-Status FileFamily::share_maps(const ExecFamily& exec) {
-  const std::pair<const char*, int> shared[] = {{"aa_lifecycle", exec.ring_fd()},
-                                                {"aa_ledger", exec.ledger_fd()},
-                                                {"aa_watched", exec.watched_fd()},
-                                                {"aa_targets", exec.targets_fd()},
-                                                {".data.watch", exec.watch_data_fd()}};
-  for (const auto& [name, fd] : shared) {
-    bpf_map* map = bpf_object__find_map_by_name(object_.get(), name);
-    if (const int error = bpf_map__reuse_fd(map, fd); error != 0)
-      return Error{std::string("share the map ") + name, -error, ""};
-  }
   return Done{};
 }
 

@@ -82,7 +82,6 @@ class FileFamily {
   FileFamily() = default;
   Status load(const Set& set, const FileFamilySettings& settings, const ExecFamily& exec);
   Status open(const Set& set, const FileFamilySettings& settings, const ExecFamily& exec);
-  Status share_maps(const ExecFamily& exec);
   void size_maps(const Set& set, const FileFamilySettings& settings);
   void note_inner(const char* outer);
   void choose_programs();
