@@ -183,16 +183,21 @@ static __always_inline int on_return(struct pt_regs* regs) {
 
 /* ---- an object's life ---- */
 
+static __always_inline void begin_object(struct aa_tls_object* key, struct aa_watched* entry, __u32 references) {
+  struct aa_tls_state state;
+  begin_connection(&state, entry, bpf_ktime_get_boot_ns());
+  state.flags = AA_TLS_FLAG_FROM_START;
+  state.references = references;
+  bpf_map_update_elem(&aa_tls_connections, key, &state, BPF_ANY);
+}
+
 static __always_inline int on_new(struct pt_regs* regs) {
   struct aa_watched* entry = tls_caller();
   struct aa_tls_object key = {};
-  struct aa_tls_state state;
   if (!entry || !AA_RESULT(regs)) return 0;
   key.object = AA_RESULT(regs);
   key.tgid = bpf_get_current_pid_tgid() >> 32;
-  begin_connection(&state, entry, bpf_ktime_get_boot_ns());
-  state.flags = AA_TLS_FLAG_FROM_START;
-  bpf_map_update_elem(&aa_tls_connections, &key, &state, BPF_ANY);
+  begin_object(&key, entry, 0);
   return 0;
 }
 
@@ -209,13 +214,16 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what) {
   struct aa_watched* entry = tls_caller();
   struct aa_tls_object key = {};
   struct aa_tls_state* state;
-  struct aa_tls_state fresh;
   __u64 now;
   if (!entry) return 0;
   key.object = AA_ARG1(regs);
   key.tgid = bpf_get_current_pid_tgid() >> 32;
   state = bpf_map_lookup_elem(&aa_tls_connections, &key);
-  if (!state || !is_current(state, entry)) return 0;
+  if (!state || !is_current(state, entry)) {
+    if (what == AA_TLS_LIFE_BEGIN) begin_object(&key, entry, 0);
+    return 0;
+  }
+  if (what == AA_TLS_LIFE_BEGIN) return 0;
   if (what == AA_TLS_LIFE_UP_REF) {
     state->references += 1;
     return 0;
@@ -227,11 +235,7 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what) {
   now = bpf_ktime_get_boot_ns();
   send_closed(entry, state, now);
   state->freed_ns = now;
-  if (what == AA_TLS_LIFE_FREE) return 0;
-  begin_connection(&fresh, entry, now);
-  fresh.flags = AA_TLS_FLAG_FROM_START;
-  fresh.references = state->references;
-  bpf_map_update_elem(&aa_tls_connections, &key, &fresh, BPF_ANY);
+  if (what == AA_TLS_LIFE_CLEAR) begin_object(&key, entry, state->references);
   return 0;
 }
 
@@ -268,6 +272,11 @@ int aa_life_clear(struct pt_regs* regs) {
 SEC("uprobe")
 int aa_life_up_ref(struct pt_regs* regs) {
   return on_life(regs, AA_TLS_LIFE_UP_REF);
+}
+
+SEC("uprobe")
+int aa_life_begin(struct pt_regs* regs) {
+  return on_life(regs, AA_TLS_LIFE_BEGIN);
 }
 #endif
 

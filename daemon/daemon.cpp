@@ -143,7 +143,8 @@ void Daemon::open_tls() {
   if (config_.tls.hooks == "uprobe_multi") settings.hooks = TlsHooks::uprobe_multi;
   if (config_.tls.hooks == "uprobe") settings.hooks = TlsHooks::uprobe;
   tls_ = TlsFamily::make(settings, *family_);
-  for (const std::string& path : usual_tls_libraries()) tls_->attach(path);
+  for (const std::string& path : usual_tls_libraries()) tls_->attach(path, path);
+  tls_discovery_ = std::make_unique<TlsDiscovery>(*tls_);
 }
 
 Status Daemon::open_rings() {
@@ -325,6 +326,7 @@ Control::House Daemon::house() {
   house.monitor = monitor_.get();
   house.subscribe = [this](const StreamFilter& filter) { return subscribers_->add(filter); };
   house.counters = [this] { return counters(); };
+  house.tls_stacks = [this](std::uint32_t pid) { return tls_discovery_->explain(pid); };
   house.version = AA_VERSION;
   house.config_file = config_.files.empty() ? "" : config_.files.front();
   house.events_file = config_.jsonl.path;

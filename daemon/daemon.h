@@ -25,6 +25,7 @@
 #include "probe/identifier.h"
 #include "probe/kernel_state.h"
 #include "probe/self_test.h"
+#include "probe/tls_discovery.h"
 #include "probe/tls_family.h"
 #include "sink/fan_out.h"
 #include "sink/jsonl.h"
@@ -75,6 +76,7 @@ class Daemon {
 
   // events → right
   void take_record(Event event);
+  void look_for_tls(const std::vector<LivingProcess>& processes);
   void input(Input input);  // whatever goes into the Monitor: recorded if asked for, fed, and what came out carried on
   void carry_on(const Step& step);
   bool turn();  // drains what must be drained now and hands the turn's output to the sinks
@@ -117,6 +119,7 @@ class Daemon {
   std::unique_ptr<ExecFamily> family_;
   std::unique_ptr<FileFamily> files_;
   std::unique_ptr<TlsFamily> tls_;
+  std::unique_ptr<TlsDiscovery> tls_discovery_;
   std::unique_ptr<FileRules> file_rules_;  // null where the file family does not run
   std::unique_ptr<FileSums> file_sums_;
   std::unique_ptr<KernelState> kernel_;

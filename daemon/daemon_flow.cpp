@@ -30,7 +30,22 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;  // clang 14 does not deduce
 
 void Daemon::take_record(Event event) {
   if (self_test_->saw(event)) return;
+  const std::optional<LossBody> unheard = tls_discovery_->saw(event);
   input(std::move(event));
+  if (!unheard) return;
+  publish_probes();
+  Event loss;
+  loss.boot_ns = unheard->last_boot_ns;
+  loss.body = *unheard;
+  input(std::move(loss));
+}
+
+// What a process has mapped already: before anybody is told that it is watched.
+void Daemon::look_for_tls(const std::vector<LivingProcess>& processes) {
+  bool attached = false;
+  for (const LivingProcess& process : processes)
+    if (process.watched) attached = tls_discovery_->look_into(process.id.pid) || attached;
+  if (attached) publish_probes();
 }
 
 void Daemon::input(Input input) {
@@ -119,9 +134,15 @@ void Daemon::give_up_on_disk() {
 
 void Daemon::carry_out(const Plan& plan) {
   std::visit(Overloaded{
-                 [this](const EnrolPlan& enrol) { complete_later(kernel_->enrol(enrol)); },
+                 [this](const EnrolPlan& enrol) {
+                   Enrolled done = kernel_->enrol(enrol);
+                   look_for_tls(done.processes);
+                   complete_later(std::move(done));
+                 },
                  [this](const EnrolUnitPlan& enrol) {
-                   complete_later(kernel_->enrol(enrol));
+                   Enrolled done = kernel_->enrol(enrol);
+                   look_for_tls(done.processes);
+                   complete_later(std::move(done));
                    publish_probes();  // programs that rest while no unit is watched
                  },
                  [this](const ReleasePlan& release) {
@@ -129,7 +150,11 @@ void Daemon::carry_out(const Plan& plan) {
                    complete_later(kernel_->release(release));
                    publish_probes();
                  },
-                 [this](const AdoptPlan& adopt) { complete_later(kernel_->adopt(adopt)); },
+                 [this](const AdoptPlan& adopt) {
+                   Adopted done = kernel_->adopt(adopt);
+                   look_for_tls(done.processes);
+                   complete_later(std::move(done));
+                 },
                  [this](const ReconcilePlan&) { complete_later(kernel_->reconcile()); },
                  [this](const SparePlan& spare) { kernel_->spare(spare); },
                  [this](const StandbyPlan& standby) {

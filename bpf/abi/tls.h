@@ -25,7 +25,10 @@
   X(SSL_WRITE_EX2, write_ex2, "SSL_write_ex2", SEND, OUT5)       \
   X(SSL_READ_EARLY, read0, "SSL_read_early_data", RECV, EARLY)   \
   X(SSL_WRITE_EARLY, write0, "SSL_write_early_data", SEND, OUT4) \
-  X(SSL_SENDFILE, sendfile, "SSL_sendfile", SEND, FILE)
+  X(SSL_SENDFILE, sendfile, "SSL_sendfile", SEND, FILE)          \
+  X(GNUTLS_SEND2, g_send2, "gnutls_record_send2", SEND, LONG)    \
+  X(GNUTLS_RECV, g_recv, "gnutls_record_recv", RECV, LONG)       \
+  X(GNUTLS_RECV_SEQ, g_recv2, "gnutls_record_recv_seq", RECV, LONG)
 
 enum aa_tls_function {
 #define AA_TLS_ID(id, short, name, direction, result) AA_TLS_##id,
@@ -38,5 +41,6 @@ enum aa_tls_function {
 #define AA_TLS_LIFE_FREE 0
 #define AA_TLS_LIFE_CLEAR 1
 #define AA_TLS_LIFE_UP_REF 2
+#define AA_TLS_LIFE_BEGIN 3 /* the first thing done with an object; again later, and then nothing */
 
 #endif

@@ -1,6 +1,7 @@
 #include "probe/tls_family.h"
 
 #include <bpf/bpf.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,7 +32,7 @@ constexpr std::array kEnterPrograms = {
     AA_TLS_FUNCTIONS(AA_TLS_PROGRAM)
 #undef AA_TLS_PROGRAM
 };
-constexpr std::array kLifePrograms = {"aa_life_free", "aa_life_clear", "aa_life_up_ref"};
+constexpr std::array kLifePrograms = {"aa_life_free", "aa_life_clear", "aa_life_up_ref", "aa_life_begin"};
 
 // A child may use a connection for the first time this long after its parent freed it.
 constexpr std::uint64_t kKeepFreedNs = 10'000'000'000;
@@ -159,16 +160,22 @@ Status TlsFamily::attach_all(const TlsLibrary& library) {
   return Done{};
 }
 
-bool TlsFamily::knows(const TlsLibrary& library) const {
-  return std::find(attached_.begin(), attached_.end(), std::pair(library.device, library.inode)) != attached_.end();
+bool TlsFamily::attach(const std::string& path, const std::string& name) {
+  if (!runs()) return false;
+  auto library = read_tls_library(path);
+  if (!library || !*library) return false;
+  const bool is_new = attached_.try_emplace({(*library)->device, (*library)->inode}, states_.size()).second;
+  if (!is_new) return false;
+  (*library)->path = name;
+  tell(**library, attach_all(**library));
+  return true;
 }
 
-void TlsFamily::attach(const std::string& path) {
-  if (!runs()) return;
-  auto library = read_tls_library(path);
-  if (!library || !*library || knows(**library)) return;
-  attached_.emplace_back((*library)->device, (*library)->inode);
-  tell(**library, attach_all(**library));
+const ProbeBody* TlsFamily::state_of(const std::string& path) const {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return nullptr;
+  const auto found = attached_.find({status.st_dev, status.st_ino});
+  return found == attached_.end() ? nullptr : &states_[found->second];
 }
 
 void TlsFamily::tell(const TlsLibrary& library, const Status& attached) {

@@ -9,6 +9,7 @@
 #include <bpf/libbpf.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,9 +46,11 @@ class TlsFamily {
   bool runs() const { return object_ != nullptr; }
   int ring_fd() const;
 
-  // Attaches to everything of the file that has programs; nothing happens when it carries no TLS library, cannot be
-  // read, or is attached to already. Cost: 5 to 20 ms.
-  void attach(const std::string& path);
+  // Attaches to everything of the file that has programs; false, and nothing happens, when it carries no TLS library,
+  // cannot be read, or was attached to before. `name` is for people. Cost: 5 to 20 ms.
+  bool attach(const std::string& path, const std::string& name);
+  // How the file is attached to; null when it is not.
+  const ProbeBody* state_of(const std::string& path) const;
 
   // The reader has read everything and goes to wait: the next record wakes it.
   void set_reader_idle();
@@ -69,7 +72,6 @@ class TlsFamily {
   Status attach_sites(const char* program, const std::string& path, const std::vector<TlsSite>& sites);
   bpf_program* program_for(const char* name, const TlsSite& site) const;
   void tell(const TlsLibrary& library, const Status& attached);
-  bool knows(const TlsLibrary& library) const;
   void sweep_calls();
   void sweep_connections(std::uint64_t now_boot_ns);
   bool is_gone(std::uint32_t tgid, std::uint64_t start_ns) const;
@@ -80,7 +82,7 @@ class TlsFamily {
   bool multi_ = false;
   int watched_fd_ = -1;
   Links links_;
-  std::vector<std::pair<dev_t, ino_t>> attached_;
+  std::map<std::pair<dev_t, ino_t>, std::size_t> attached_;  // places in states_
   std::vector<ProbeBody> states_;
 };
 

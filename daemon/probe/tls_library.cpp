@@ -32,18 +32,26 @@ struct Provider {
   std::string_view stem;    // of the library's file name
   std::string_view prefix;  // of its functions
   std::array<const char*, 2> signs;
-  std::array<const char*, 5> needed;
-  const char* maker;
-  std::array<Function, 3> life;
+  std::vector<const char*> needed;
+  const char* maker;  // null: none gives the object as its result
+  std::vector<Function> life;
 };
-constexpr std::array kProviders = {
-    Provider{"libssl.so",
-             "SSL_",
-             {"SSL_read", "SSL_write"},
-             {"SSL_read", "SSL_write", "SSL_new", "SSL_free", "SSL_clear"},
-             "SSL_new",
-             {{{AA_TLS_LIFE_FREE, "SSL_free"}, {AA_TLS_LIFE_CLEAR, "SSL_clear"}, {AA_TLS_LIFE_UP_REF, "SSL_up_ref"}}}},
-};
+const std::array<Provider, 2>& providers() {
+  static const std::array<Provider, 2> all = {
+      Provider{"libssl.so",
+               "SSL_",
+               {"SSL_read", "SSL_write"},
+               {"SSL_read", "SSL_write", "SSL_new", "SSL_free", "SSL_clear"},
+               "SSL_new",
+               {{AA_TLS_LIFE_FREE, "SSL_free"}, {AA_TLS_LIFE_CLEAR, "SSL_clear"}, {AA_TLS_LIFE_UP_REF, "SSL_up_ref"}}},
+      Provider{"libgnutls.so",
+               "gnutls_",
+               {"gnutls_record_send", "gnutls_record_recv"},
+               {"gnutls_record_send2", "gnutls_record_recv", "gnutls_handshake", "gnutls_deinit"},
+               nullptr,
+               {{AA_TLS_LIFE_FREE, "gnutls_deinit"}, {AA_TLS_LIFE_BEGIN, "gnutls_handshake"}}}};
+  return all;
+}
 
 constexpr std::array kPrograms = {"/usr/bin/node", "/usr/local/bin/node", "/usr/bin/nodejs"};
 
@@ -59,7 +67,7 @@ void take(TlsLibrary& library, const ElfSymbols& symbols, const Provider& provid
   }
   for (const Function& function : provider.life)
     if (const auto offset = symbols.function(function.name)) library.life.push_back({*offset, function.row});
-  library.maker = symbols.function(provider.maker);
+  if (provider.maker != nullptr) library.maker = symbols.function(provider.maker);
   for (const char* name : provider.needed)
     if (!symbols.function(name)) library.missing.emplace_back(name);
 }
@@ -78,7 +86,7 @@ Result<std::optional<TlsLibrary>> read_tls_library(const std::string& path) {
   library.inode = status.st_ino;
   auto symbols = ElfSymbols::open(library.file.get());
   if (!symbols) return Error{path + ": " + symbols.error().doing, 0, ""};
-  for (const Provider& provider : kProviders)
+  for (const Provider& provider : providers())
     if (exports(*symbols, provider)) take(library, *symbols, provider);
   if (library.functions.empty()) return std::optional<TlsLibrary>();
   return std::optional(std::move(library));
@@ -88,7 +96,7 @@ std::vector<std::string> usual_tls_libraries() {
   std::ifstream file("/etc/ld.so.cache", std::ios::binary);
   const std::string cache{std::istreambuf_iterator<char>(file), {}};
   std::vector<std::string> paths;
-  for (const Provider& provider : kProviders)
+  for (const Provider& provider : providers())
     for (std::string& path : cached_libraries(cache, provider.stem)) paths.push_back(std::move(path));
   paths.insert(paths.end(), kPrograms.begin(), kPrograms.end());
   return paths;

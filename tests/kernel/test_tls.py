@@ -1,11 +1,14 @@
 """TLS: what real clients said and heard, byte for byte as their peer wrote it down."""
 
 import json
+import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
 import unittest
 
+from harness import program, wait_until, watch
 from kernel_case import pid_of
 from tls_case import TlsCase, data_of, streams_of
 
@@ -90,6 +93,11 @@ for path in ("1", "2"):
 class Clients(TlsCase):
     settings = {"tls.call_kib": 2048}  # Node writes a request's head and its body with one call
 
+    def needs(self, path):
+        if not os.access(path, os.X_OK):
+            self.skipTest(f"there is no {path}")
+        return path
+
     def written(self, name, text):
         path = self.folder / name
         path.write_text(text)
@@ -97,10 +105,11 @@ class Clients(TlsCase):
 
     def test_curl(self):
         """tls: curl up and down, 1 MiB each and many small requests, is exact"""
+        curl = self.needs("/usr/bin/curl")
         upload = self.written("upload", "u" * BIG)
-        self.assert_exact(self.talk("/usr/bin/curl", "-sk", "-T", upload, self.server.url("")), 1)
+        self.assert_exact(self.talk(curl, "-sk", "-T", upload, self.server.url("")), 1)
         urls = [self.server.url(size + 1) for size in range(SMALL)] + [self.server.url(BIG)]
-        self.assert_exact(self.talk("/usr/bin/curl", "-sk", *urls), 1)
+        self.assert_exact(self.talk(curl, "-sk", *urls), 1)
         self.assert_ledger()
 
     def test_python(self):
@@ -126,9 +135,25 @@ class Clients(TlsCase):
         """tls: openssl s_client is exact"""
         request = self.written("request", "GET /1000 HTTP/1.1\r\nConnection: close\r\n\r\n")
         with request.open() as stdin:
-            account = self.talk("/usr/bin/openssl", "s_client", "-quiet", "-connect", f"127.0.0.1:{self.server.port}",
+            account = self.talk(self.needs("/usr/bin/openssl"), "s_client", "-quiet", "-connect", f"127.0.0.1:{self.server.port}",
                                 stdin=stdin)
         self.assert_exact(account, 1)
+
+    def test_gnutls(self):
+        """tls: wget, which uses GnuTLS, is exact"""
+        libraries = subprocess.run(["ldd", self.needs("/usr/bin/wget")], stdout=subprocess.PIPE, text=True, check=True).stdout
+        if "libgnutls" not in libraries:
+            self.skipTest("wget is not linked with GnuTLS here")
+        urls = [self.server.url(size) for size in (10, 1000, BIG)]
+        account = self.talk("/usr/bin/wget", "-q", "-O", "/dev/null", "--no-check-certificate", *urls)
+        self.assert_exact(account, 1)
+        self.assertEqual({"gnutls"}, {event["tls"]["library"] for event in account.of_type("tls")})
+
+    def test_git(self):
+        """tls: git over https is exact, whichever library its http helper has"""
+        account = self.talk(self.needs("/usr/bin/git"), "-c", "http.sslVerify=false", "ls-remote", self.server.url("a.git"))
+        self.assertTrue(account.of_type("tls"))
+        self.assert_exact(account, len(streams_of(account)))
 
     def test_connections(self):
         """tls: two connections of one process are two, and each counts from its own start"""
@@ -155,11 +180,105 @@ class Clients(TlsCase):
             self.assertEqual([True] * len(bodies), [body["from_start"] for body in bodies])
 
 
+COPY_CLIENT = """
+import ctypes, http.client, os, ssl, sys, time
+port, stop = int(sys.argv[1]), sys.argv[2]
+link = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context())
+def ask():
+    link.request("GET", "/1000")
+    assert len(link.getresponse().read()) == 1000
+ask()
+print("up", flush=True)
+while not os.path.exists(stop): time.sleep(0.01)
+ask()
+link.close()
+"""
+
+
+class Discovery(TlsCase):
+    """Libraries that nobody knew of when the daemon was started."""
+
+    def copy_of_libssl(self, name):
+        """A folder with a libssl of its own; both it and its libcrypto come before the system's."""
+        folder = self.folder / name
+        folder.mkdir()
+        for library in ("libssl.so.3", "libcrypto.so.3"):
+            path = subprocess.run(["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE, text=True, check=True).stdout
+            [source, *_] = [line.split("=> ")[1] for line in path.splitlines() if line.split(" (")[0].strip() == library]
+            shutil.copy(source, folder / library)
+        return folder
+
+    def start_client(self, folder):
+        """A client that has asked once, and asks again when its file is there."""
+        script = self.folder / "client.py"
+        script.write_text(COPY_CLIENT)
+        go = self.folder / "go"
+        client = subprocess.Popen([PYTHON, script, str(self.server.port), go], stdout=subprocess.PIPE,
+                                  env={**os.environ, "LD_LIBRARY_PATH": str(folder)})
+        self.addCleanup(client.wait)
+        self.addCleanup(client.kill)
+        self.assertEqual(b"up\n", client.stdout.readline())
+        return client, go
+
+    def test_enrolled(self):
+        """tls: a private copy of libssl under an odd name, deleted since, is found when its process is enrolled"""
+        folder = self.copy_of_libssl("odd name\n(deleted)")
+        client, go = self.start_client(folder)
+        shutil.rmtree(folder)
+        stream = self.daemon.subscribe(types=["tls", "exit", "probe"])
+        self.daemon.start(client.pid, tls="full")
+        go.touch()
+        stream.wait_for(lambda event: event["type"] == "exit" and event["process"]["pid"] == client.pid, 20)
+        bodies = [event["tls"] for event in stream.of_type("tls")]
+        received, sent = self.server.take(1)[0]
+        second = sent[len(sent) // 2:]
+        self.assertEqual(second, b"".join(data_of(body) for body in bodies if body["direction"] == "recv"))
+        self.assertEqual({False}, {body["from_start"] for body in bodies})
+        self.assertTrue([event for event in stream.of_type("probe") if "libssl" in event["probe"]["hook"]])
+
+    def test_mapped(self):
+        """tls: a private copy that a watched program maps is attached to, what may be missing is told, and explained"""
+        folder = self.copy_of_libssl("mapped")
+        script = self.folder / "client.py"
+        script.write_text(COPY_CLIENT)
+        go = self.folder / "go"
+        with watch(self.daemon, [PYTHON, str(script), str(self.server.port), str(go)], options={"tls": "full"},
+                   selector={"types": list(self.types)}, env={**os.environ, "LD_LIBRARY_PATH": str(folder)}) as client:
+            client.go()
+            loss = client.stream.wait_for(lambda event: event["type"] == "loss", 20)["loss"]
+            self.assertEqual(("tls", "late-attach", 0), (loss["family"], loss["cause"], loss["count"]))
+            self.assertEqual(("attached", ""), self.explain(client.pid)[str(folder / "libssl.so.3")])
+            wait_until(lambda: len(self.server.conversations) or go.touch() or client.process.poll() is not None,
+                       "the client has asked twice", 20)
+            client.finish()
+            received, sent = self.server.take(1)[0]
+            told = b"".join(data_of(event["tls"]) for event in client.stream.of_type("tls")
+                            if event["tls"]["direction"] == "recv")
+            self.assertTrue(sent.endswith(told), "what is told is not the conversation's end")
+            self.assertTrue(told)
+
+    def test_not_covered(self):
+        """tls: a Go program's own TLS is recognised, and explained as not covered"""
+        hold = self.folder / "hold"
+        shutil.copy(program("hold"), hold)
+        with hold.open("ab") as file:
+            file.write(b"\xff Go buildinf:")
+        process = subprocess.Popen([hold], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stdin.close)
+        wait_until(lambda: os.path.realpath(f"/proc/{process.pid}/exe") == str(hold), "it runs")
+        [(file, (state, reason))] = self.explain(process.pid).items()
+        self.assertEqual((str(hold), "not-covered"), (file, state))
+        self.assertIn("Go", reason)
+
+
 class Levels(TlsCase):
     settings = {"tls.call_kib": 16}
 
     def client(self):
-        return ["/usr/bin/curl", "-sk", self.server.url(20_000)]
+        script = self.folder / "client.py"
+        script.write_text(HTTP_CLIENT)
+        return [PYTHON, script, self.server.port, 3, 20_000]
 
     def test_full_is_cut_at_the_limit(self):
         """tls: a call longer than tls.call_kib is cut, and the rest is counted to the byte"""

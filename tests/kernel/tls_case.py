@@ -5,6 +5,9 @@ import collections
 import subprocess
 import time
 
+import dbus
+
+from harness import CALL_TIMEOUT
 from kernel_case import KernelCase
 from tls_server import TlsServer
 
@@ -43,6 +46,11 @@ class TlsCase(KernelCase):
         cls.server = TlsServer()
         cls.addClassCleanup(cls.server.server_close)
         cls.addClassCleanup(cls.server.shutdown)
+
+    def explain(self, pid):
+        """{file: (state, reason)} of the TLS a process has."""
+        said = self.daemon.manager.Explain(dbus.UInt32(pid), timeout=CALL_TIMEOUT)
+        return {str(file): (str(state), str(reason)) for file, state, reason in said["tls"]}
 
     def talk(self, *argv, level="full", stdin=None, deadline=30):
         """Runs a client watched; its Account. Its own output must not be shown: it may be the stream."""

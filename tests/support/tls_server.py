@@ -9,20 +9,12 @@ import pathlib
 import random
 import socketserver
 import ssl
-import subprocess
-import tempfile
 import threading
 
 from deadline import wait_until
 
-
-def make_certificate(folder):
-    """(certificate, key) for localhost, self-signed."""
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                    key, "-out", cert, "-days", "2", "-subj", "/CN=localhost", "-addext",
-                    "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, stderr=subprocess.DEVNULL)
-    return cert, key
+# For localhost and nothing else, with its key: made once, so that a test needs no openssl.
+CERTIFICATE = pathlib.Path(__file__).with_name("localhost.pem")
 
 
 def some_bytes(count):
@@ -105,10 +97,8 @@ class TlsServer(socketserver.ThreadingTCPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="aa-tls-"))
-        self.cert, key = make_certificate(self.folder)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(self.cert, key)
+        self.context.load_cert_chain(CERTIFICATE)
         self.lock = threading.Lock()
         self.conversations = []
         self.port = self.server_address[1]

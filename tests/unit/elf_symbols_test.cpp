@@ -75,8 +75,8 @@ TEST_CASE("elf: a library cut or changed anywhere in its head is refused or sear
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (const auto symbols = ElfSymbols::open(fd.get())) (void)symbols->function("getpid");
   }
-  for (std::size_t at = 0; at < 1024; at += 3) {
-    std::string changed = whole.substr(0, 200'000);
+  for (std::size_t at = 0; at < 1024; at += 17) {
+    std::string changed = whole.substr(0, 50'000);
     changed[at] = static_cast<char>(~changed[at]);
     std::ofstream(path, std::ios::binary) << changed;
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
