@@ -129,7 +129,6 @@ void SecretScanner::hide(std::string_view kind, std::size_t from, std::size_t to
 // ---- text ----
 
 bool SecretScanner::is_text(unsigned char byte) {
-  if (text_ == SecretText::script) return true;  // arguments and paths are any bytes: nothing is packed into them
   if (continuation_ > 0) {
     --continuation_;
     return (byte & 0xC0) == 0x80;
