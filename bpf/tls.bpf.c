@@ -116,7 +116,7 @@ static __always_inline void announce(struct aa_tls* head, struct aa_tls_state* s
   record.tls.kind = AA_KIND_TLS_CONNECTION;
   record.tls.size = sizeof(record);
   record.inherited_from = state->inherited_from;
-  record.reserved = 0;
+  __builtin_memcpy(&record.peer, &state->peer, sizeof(record.peer));
   tls_attempt(head->slot, head->boot_ns);
   if (bpf_ringbuf_output(&aa_tls_ring, &record, sizeof(record), tls_wake_flags()))
     tls_lost(AA_CAUSE_RING_FULL, head->slot, head->boot_ns);
@@ -131,7 +131,7 @@ static __always_inline void send_call(struct aa_watched* entry, struct aa_tls_st
   __u32 level = tls_level(entry->slot);
   struct aa_tls* head = &call->head;
   fill_head(head, entry, state, now);
-  if (state->inherited_from && !state->announced) announce(head, state);
+  if ((state->inherited_from || state->peer.family) && !state->announced) announce(head, state);
   head->function = call->function;
   head->offset = state->offset[direction];
   head->call_length = bytes > 0xffffffff ? 0xffffffff : bytes;
@@ -210,6 +210,26 @@ static __always_inline void send_closed(struct aa_watched* entry, struct aa_tls_
   send_head(&head);
 }
 
+/* The other end of the socket behind a descriptor. GnuTLS takes descriptors and pointers alike; these are larger. */
+#define AA_TLS_MOST_FD (1u << 20)
+static __always_inline void set_peer(struct aa_tls_state* state, __u32 fd) {
+  struct file* file = file_of((struct task_struct*)bpf_get_current_task(), fd);
+  struct socket* socket;
+  struct sock* sock;
+  if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & AA_S_IFMT) != AA_S_IFSOCK) return;
+  socket = BPF_CORE_READ(file, private_data);
+  sock = BPF_CORE_READ(socket, sk);
+  state->peer.family = BPF_CORE_READ(sock, __sk_common.skc_family);
+  state->peer.port = __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
+  if (state->peer.family == AA_AF_INET)
+    BPF_CORE_READ_INTO(&state->peer.address, sock, __sk_common.skc_daddr);
+  else if (state->peer.family == AA_AF_INET6)
+    BPF_CORE_READ_INTO(&state->peer.address, sock, __sk_common.skc_v6_daddr);
+  else
+    state->peer.family = 0;
+  state->announced = 0;
+}
+
 static __noinline int on_life(struct pt_regs* regs, __u32 what) {
   struct aa_watched* entry = tls_caller();
   struct aa_tls_object key = {};
@@ -220,10 +240,15 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what) {
   key.tgid = bpf_get_current_pid_tgid() >> 32;
   state = bpf_map_lookup_elem(&aa_tls_connections, &key);
   if (!state || !is_current(state, entry)) {
-    if (what == AA_TLS_LIFE_BEGIN) begin_object(&key, entry, 0);
+    if (what != AA_TLS_LIFE_BEGIN && what != AA_TLS_LIFE_FD) return 0;
+    begin_object(&key, entry, 0);
+    state = bpf_map_lookup_elem(&aa_tls_connections, &key);
+  }
+  if (!state || what == AA_TLS_LIFE_BEGIN) return 0;
+  if (what == AA_TLS_LIFE_FD) {
+    if (AA_ARG2(regs) < AA_TLS_MOST_FD) set_peer(state, AA_ARG2(regs));
     return 0;
   }
-  if (what == AA_TLS_LIFE_BEGIN) return 0;
   if (what == AA_TLS_LIFE_UP_REF) {
     state->references += 1;
     return 0;
@@ -232,6 +257,7 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what) {
     state->references -= 1;
     return 0;
   }
+  if (what == AA_TLS_LIFE_CLEAR && !state->told[0] && !state->told[1]) return 0; /* every handshake begins with one */
   now = bpf_ktime_get_boot_ns();
   send_closed(entry, state, now);
   state->freed_ns = now;
@@ -272,6 +298,11 @@ int aa_life_clear(struct pt_regs* regs) {
 SEC("uprobe")
 int aa_life_up_ref(struct pt_regs* regs) {
   return on_life(regs, AA_TLS_LIFE_UP_REF);
+}
+
+SEC("uprobe")
+int aa_life_fd(struct pt_regs* regs) {
+  return on_life(regs, AA_TLS_LIFE_FD);
 }
 
 SEC("uprobe")

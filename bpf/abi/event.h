@@ -234,11 +234,17 @@ struct aa_tls {
 #define AA_TLS_FLAG_CUT 8u        /* the call was longer than what is taken of one */
 #define AA_TLS_FLAG_FILE 16u      /* the bytes came from a file */
 
-/* A connection that a fork copied. */
+/* Where a connection comes from, and where it leads. */
+struct aa_tls_peer {
+  __u16 family; /* 0 unknown, AF_INET, AF_INET6 */
+  __u16 port;   /* in the machine's order */
+  __u8 address[16];
+};
+
 struct aa_tls_connection {
   struct aa_tls tls;
-  __u32 inherited_from;
-  __u32 reserved;
+  __u32 inherited_from; /* the connection that a fork copied, 0 none */
+  struct aa_tls_peer peer;
 };
 
 /* One row of the task iterator's output: a living process, watched or not. */
@@ -280,7 +286,7 @@ AA_ASSERT_SIZE(struct aa_exit, 104);
 AA_ASSERT_SIZE(struct aa_file, 208);
 AA_ASSERT_SIZE(struct aa_file_sum, 192);
 AA_ASSERT_SIZE(struct aa_tls, 64);
-AA_ASSERT_SIZE(struct aa_tls_connection, 72);
+AA_ASSERT_SIZE(struct aa_tls_connection, 88);
 AA_ASSERT_SIZE(struct aa_task_row, 72);
 
 #endif

@@ -176,7 +176,9 @@ struct aa_tls_state {
   __u32 image;
   __u32 references; /* beyond the first */
   __u32 flags;      /* AA_TLS_FLAG_FROM_START */
-  __u32 announced;  /* inherited_from was told */
+  __u32 announced;  /* what is known of it was told */
+  struct aa_tls_peer peer;
+  __u32 reserved;
 };
 
 /* What a file descriptor of the caller refers to, asked of the kernel by running a program on it. */

@@ -5,6 +5,7 @@
 #include "lib/file_maps.bpf.h"
 #include "lib/syscall.bpf.h"
 #include "lib/syscall_table.bpf.h"
+#include "lib/task.bpf.h"
 
 #define AA_AT_FDCWD (-100)
 #define AA_EAGAIN (-11)
@@ -55,14 +56,5 @@ static __always_inline void read_arguments(struct aa_file_scratch* s, struct pt_
 }
 
 #define AA_ARG(s, which) ((s)->args[(which)&7])
-
-static __always_inline struct file* file_of(struct task_struct* task, __u64 fd) {
-  struct fdtable* table = BPF_CORE_READ(task, files, fdt);
-  struct file* file = 0;
-  __u32 number = fd;
-  if (!table || number >= BPF_CORE_READ(table, max_fds)) return 0;
-  bpf_probe_read_kernel(&file, sizeof(file), &BPF_CORE_READ(table, fd)[number]);
-  return file;
-}
 
 #endif

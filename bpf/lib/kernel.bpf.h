@@ -150,8 +150,15 @@ struct vm_area_struct {
   struct file* vm_file;
 };
 
+struct in6_addr {
+  __u8 bytes[16]; /* a union there; only its address is taken */
+};
+
 struct sock_common {
   unsigned short skc_family;
+  __u32 skc_daddr;
+  __u16 skc_dport;
+  struct in6_addr skc_v6_daddr;
 };
 
 struct sock {

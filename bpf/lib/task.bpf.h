@@ -24,6 +24,16 @@ static __always_inline int group_dead(struct task_struct* task) {
   return BPF_CORE_READ(task, signal, live.counter) <= 0;
 }
 
+/* What a descriptor of the task is open at, 0 when it is not. */
+static __always_inline struct file* file_of(struct task_struct* task, __u64 fd) {
+  struct fdtable* table = BPF_CORE_READ(task, files, fdt);
+  struct file* file = 0;
+  __u32 number = fd;
+  if (!table || number >= BPF_CORE_READ(table, max_fds)) return 0;
+  bpf_probe_read_kernel(&file, sizeof(file), &BPF_CORE_READ(table, fd)[number]);
+  return file;
+}
+
 static __always_inline __u64 cgroup_of(struct task_struct* task) {
   return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 }

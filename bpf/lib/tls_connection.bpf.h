@@ -43,6 +43,7 @@ static __always_inline void inherit(struct aa_tls_state* state, struct aa_watche
   if (!from || from->start_ns != entry->parent_start_ns || from->image != entry->image) return;
   if (from->born_ns > entry->start_ns || (from->freed_ns && from->freed_ns < entry->start_ns)) return;
   state->inherited_from = from->id;
+  __builtin_memcpy(&state->peer, &from->peer, sizeof(state->peer));
   state->offset[AA_TLS_RECV] = from->offset[AA_TLS_RECV];
   state->offset[AA_TLS_SEND] = from->offset[AA_TLS_SEND];
   if (from->used_ns < entry->start_ns) state->flags = from->flags;

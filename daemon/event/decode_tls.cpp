@@ -1,5 +1,8 @@
 #include "event/decode_tls.h"
 
+#include <arpa/inet.h>
+
+#include <array>
 #include <cstring>
 #include <string>
 
@@ -55,6 +58,15 @@ Result<Event> decode_data(const aa_tls& raw, std::string_view bytes) {
   return event;
 }
 
+// "127.0.0.1:443", "[::1]:443"; "" when there is none.
+std::string peer_text(const aa_tls_peer& peer) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (peer.family != AF_INET && peer.family != AF_INET6) return "";
+  if (::inet_ntop(peer.family, peer.address, text.data(), text.size()) == nullptr) return "";
+  const std::string address = peer.family == AF_INET ? text.data() : "[" + std::string(text.data()) + "]";
+  return address + ":" + std::to_string(peer.port);
+}
+
 Result<Event> decode_connection(const aa_tls& raw, std::span<const std::byte> record) {
   aa_tls_connection connection;
   if (record.size() != sizeof(connection))
@@ -62,7 +74,7 @@ Result<Event> decode_connection(const aa_tls& raw, std::span<const std::byte> re
                std::to_string(sizeof(connection)));
   std::memcpy(&connection, record.data(), sizeof(connection));
   Event event = event_of(raw);
-  event.body = TlsConnectionBody{raw.connection, connection.inherited_from};
+  event.body = TlsConnectionBody{raw.connection, connection.inherited_from, peer_text(connection.peer)};
   return event;
 }
 

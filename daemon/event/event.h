@@ -199,7 +199,8 @@ struct TlsBody {
   std::uint8_t function = 0;  // a row of bpf/abi/tls.h; decode has checked it
   TlsDirection direction = TlsDirection::send;
   std::uint32_t connection = 0;
-  std::optional<std::uint32_t> inherited_from;  // the connection a fork copied; set by the Monitor
+  std::optional<std::uint32_t> inherited_from;  // the connection a fork copied; set by the Monitor, as
+  std::string peer;                             // the other end: "127.0.0.1:443", "[::1]:443", "" unknown
   bool from_start = false;                      // the connection was seen since its first byte
   std::uint64_t offset = 0;                     // in this direction of the connection
   std::uint64_t length = 0;                     // bytes of the stream this stands for
@@ -210,10 +211,11 @@ struct TlsBody {
   std::vector<TlsRedaction> redactions;  // their bytes are '*' in data
 };
 
-// Kernel-only: the connection is a fork's copy of another; it has ended.
+// Kernel-only: where a connection comes from and leads; it has ended.
 struct TlsConnectionBody {
   std::uint32_t connection = 0;
-  std::uint32_t inherited_from = 0;
+  std::uint32_t inherited_from = 0;  // 0: it is no copy
+  std::string peer;
 };
 struct TlsClosedBody {
   std::uint32_t connection = 0;

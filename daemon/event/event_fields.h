@@ -106,19 +106,19 @@ void fields(A& archive, TlsRedaction& value) {
 
 template <class A>
 void fields(A& archive, TlsBody& value) {
-  auto& [function, direction, connection, inherited_from, from_start, offset, length, call_length, withheld, is_full,
-         data, redactions] = value;
+  auto& [function, direction, connection, inherited_from, peer, from_start, offset, length, call_length, withheld,
+         is_full, data, redactions] = value;
   archive(function);
   archive.choice(direction, 2);
-  archive(connection, inherited_from, from_start, offset, length, call_length);
+  archive(connection, inherited_from, peer, from_start, offset, length, call_length);
   archive.choice(withheld, 5);
   archive(is_full, data, redactions);
 }
 
 template <class A>
 void fields(A& archive, TlsConnectionBody& value) {
-  auto& [connection, inherited_from] = value;
-  archive(connection, inherited_from);
+  auto& [connection, inherited_from, peer] = value;
+  archive(connection, inherited_from, peer);
 }
 
 template <class A>

@@ -43,6 +43,10 @@ void append_body(JsonObject& event, std::string& out, const TlsBody& body) {
   object.number("connection", body.connection);
   if (body.inherited_from) object.number("inherited_from", *body.inherited_from);
   object.boolean("from_start", body.from_start);
+  if (!body.peer.empty()) {
+    object.words("peer", body.peer);
+    object.words("peer_source", "descriptor");
+  }
   object.number("offset", body.offset);
   object.number("length", body.length);
   object.number("captured", body.data.size());

@@ -14,7 +14,7 @@ bool is_header_option(std::string_view argument) {
 }
 
 std::string redacted_header(const std::string& argument) {
-  return without_secrets(argument, SecretText::stream);
+  return without_secrets(argument, SecretText::header);
 }
 
 std::string redacted_argument(const std::string& argument) {

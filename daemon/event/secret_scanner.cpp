@@ -142,7 +142,7 @@ bool SecretScanner::is_text(unsigned char byte) {
 
 void SecretScanner::in_text(unsigned char byte) {
   static const SecretAutomaton& automaton = SecretAutomaton::shared();
-  if (!is_text(byte)) return enter_binary();
+  if (text_ == SecretText::stream && !is_text(byte)) return enter_binary();
   state_ = automaton.step(state_, byte);
   ++at_;
   for (const std::uint16_t index : automaton.ending_in(state_)) {
@@ -192,7 +192,7 @@ void SecretScanner::found(const SecretRule& rule) {
 // Where the value will end follows from what is before the name.
 void SecretScanner::found_field(std::size_t begin) {
   const char before = begin > 0 ? buffer_[begin - 1] : '\n';
-  const bool begins_line = before == '\n' && text_ == SecretText::stream;
+  const bool begins_line = before == '\n' && text_ != SecretText::script;
   mode_ = Mode::name;
   separator_ = 0;
   named_in_quotes_ = before == '"' || before == '\'';

@@ -23,9 +23,10 @@ struct Redaction {
   bool operator==(const Redaction&) const = default;
 };
 
-// Where a value without quotes ends, when its name begins a line.
+// What a text is: where a value without quotes ends, when its name begins a line.
 enum class SecretText : std::uint8_t {
-  stream,  // with the line: headers
+  stream,  // with the line: headers; and what is no text is not shown
+  header,  // with the line, for an argument that is a header
   script,  // with the word: what a shell would run must stay to be seen
 };
 
@@ -116,6 +117,6 @@ class SecretScanner {
 };
 
 // A text that is there whole.
-std::string without_secrets(std::string_view text, SecretText kind = SecretText::stream);
+std::string without_secrets(std::string_view text, SecretText kind);
 
 }  // namespace aa

@@ -32,7 +32,7 @@ constexpr std::array kEnterPrograms = {
     AA_TLS_FUNCTIONS(AA_TLS_PROGRAM)
 #undef AA_TLS_PROGRAM
 };
-constexpr std::array kLifePrograms = {"aa_life_free", "aa_life_clear", "aa_life_up_ref", "aa_life_begin"};
+constexpr std::array kLifePrograms = {"aa_life_free", "aa_life_clear", "aa_life_up_ref", "aa_life_begin", "aa_life_fd"};
 
 // A child may use a connection for the first time this long after its parent freed it.
 constexpr std::uint64_t kKeepFreedNs = 10'000'000'000;

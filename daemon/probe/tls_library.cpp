@@ -43,13 +43,19 @@ const std::array<Provider, 2>& providers() {
                {"SSL_read", "SSL_write"},
                {"SSL_read", "SSL_write", "SSL_new", "SSL_free", "SSL_clear"},
                "SSL_new",
-               {{AA_TLS_LIFE_FREE, "SSL_free"}, {AA_TLS_LIFE_CLEAR, "SSL_clear"}, {AA_TLS_LIFE_UP_REF, "SSL_up_ref"}}},
+               {{AA_TLS_LIFE_FREE, "SSL_free"},
+                {AA_TLS_LIFE_CLEAR, "SSL_clear"},
+                {AA_TLS_LIFE_UP_REF, "SSL_up_ref"},
+                {AA_TLS_LIFE_FD, "SSL_set_fd"}}},
       Provider{"libgnutls.so",
                "gnutls_",
                {"gnutls_record_send", "gnutls_record_recv"},
                {"gnutls_record_send2", "gnutls_record_recv", "gnutls_handshake", "gnutls_deinit"},
                nullptr,
-               {{AA_TLS_LIFE_FREE, "gnutls_deinit"}, {AA_TLS_LIFE_BEGIN, "gnutls_handshake"}}}};
+               {{AA_TLS_LIFE_FREE, "gnutls_deinit"},
+                {AA_TLS_LIFE_BEGIN, "gnutls_handshake"},
+                {AA_TLS_LIFE_FD, "gnutls_transport_set_int2"},
+                {AA_TLS_LIFE_FD, "gnutls_transport_set_ptr"}}}};
   return all;
 }
 

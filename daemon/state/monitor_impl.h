@@ -103,7 +103,7 @@ struct Monitor::Impl {
     std::uint64_t flip = 0;  // how many flips had been asked for when it came
   };
   std::map<SumKey, SummedFile> summed;
-  std::map<std::pair<ProcessId, std::uint32_t>, std::uint32_t> tls_copies;  // TLS connection → the one a fork copied
+  std::map<std::pair<ProcessId, std::uint32_t>, TlsConnectionBody> tls_connections;
   std::map<ProcessId, Event> ending;       // exits that wait for what their process did before
   std::vector<Released> releases_waiting;  // for the flip under way, and
   std::vector<Released> releases_asked;    // for the one after it

@@ -1,4 +1,4 @@
-// state/monitor_tls.cpp: TLS records become events: whose they are is known here, which connections a fork copied too.
+// state/monitor_tls.cpp: TLS records become events: whose they are is known here, where a connection leads too.
 #include "state/monitor_impl.h"
 
 namespace aa {
@@ -21,21 +21,23 @@ void Monitor::Impl::on_tls(Step& step, Event event, const SlotTable::Owner* owne
   complete_process(*event.process);
   observe(step, event, key_of(owner));
   auto& body = std::get<TlsBody>(event.body);
-  const auto copied = tls_copies.find({event.process->id, body.connection});
-  if (copied != tls_copies.end()) body.inherited_from = copied->second;
+  if (const auto known = tls_connections.find({event.process->id, body.connection}); known != tls_connections.end()) {
+    if (known->second.inherited_from != 0) body.inherited_from = known->second.inherited_from;
+    body.peer = known->second.peer;
+  }
   deliver(step, std::move(event), owner);
 }
 
 void Monitor::Impl::on_tls_connection(const Event& event, const TlsConnectionBody& body) {
-  tls_copies[{event.process->id, body.connection}] = body.inherited_from;
+  tls_connections[{event.process->id, body.connection}] = body;
 }
 
 void Monitor::Impl::on_tls_closed(const Event& event, const TlsClosedBody& body) {
-  tls_copies.erase({event.process->id, body.connection});
+  tls_connections.erase({event.process->id, body.connection});
 }
 
 void Monitor::Impl::forget_tls(const ProcessId& id) {
-  tls_copies.erase(tls_copies.lower_bound({id, 0}), tls_copies.upper_bound({id, UINT32_MAX}));
+  tls_connections.erase(tls_connections.lower_bound({id, 0}), tls_connections.upper_bound({id, UINT32_MAX}));
 }
 
 }  // namespace aa

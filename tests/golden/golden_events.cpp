@@ -152,6 +152,7 @@ std::vector<Event> tls() {
   const TlsBody answer = some_tls(2, TlsDirection::recv, std::string("\x1F\x8B\0\xFF", 4));
   TlsBody copied = some_tls(0, TlsDirection::recv, "cut");
   copied.inherited_from = 6;
+  copied.peer = "[::1]:443";
   copied.from_start = false;
   copied.length = copied.call_length = 2'000'000;
   copied.withheld = Withheld::limit;

@@ -118,6 +118,7 @@ class Clients(TlsCase):
         account = self.talk(PYTHON, script, self.server.port, SMALL, BIG)
         self.assert_exact(account, 1)
         self.assertEqual({"SSL_read_ex", "SSL_write_ex"}, {e["tls"]["function"] for e in account.of_type("tls")})
+        self.assertEqual({f"127.0.0.1:{self.server.port}"}, {e["tls"].get("peer") for e in account.of_type("tls")})
 
     def test_python_asyncio(self):
         """tls: asyncio, non-blocking over memory BIOs with repeated calls, is exact"""
@@ -148,6 +149,7 @@ class Clients(TlsCase):
         account = self.talk("/usr/bin/wget", "-q", "-O", "/dev/null", "--no-check-certificate", *urls)
         self.assert_exact(account, 1)
         self.assertEqual({"gnutls"}, {event["tls"]["library"] for event in account.of_type("tls")})
+        self.assertEqual({f"127.0.0.1:{self.server.port}"}, {e["tls"].get("peer") for e in account.of_type("tls")})
 
     def test_git(self):
         """tls: git over https is exact, whichever library its http helper has"""
@@ -266,7 +268,7 @@ class Discovery(TlsCase):
         process = subprocess.Popen([hold], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         self.addCleanup(process.wait)
         self.addCleanup(process.stdin.close)
-        wait_until(lambda: os.path.realpath(f"/proc/{process.pid}/exe") == str(hold), "it runs")
+        wait_until(lambda: self.explain(process.pid), "it is mapped and explained")
         [(file, (state, reason))] = self.explain(process.pid).items()
         self.assertEqual((str(hold), "not-covered"), (file, state))
         self.assertIn("Go", reason)

@@ -1,4 +1,6 @@
 // TLS records: a short header of their own, and rooms in the ring larger than what they hold.
+#include <sys/socket.h>
+
 #include "abi/tls.h"
 #include "event/decode.h"
 #include "event/tls_functions.h"
@@ -112,12 +114,16 @@ TEST_CASE("decode: a connection that a fork copied names the one before, and an 
   raw.tls.kind = AA_KIND_TLS_CONNECTION;
   raw.tls.size = sizeof(raw);
   raw.inherited_from = 8;
+  raw.peer.family = AF_INET6;
+  raw.peer.port = 443;
+  raw.peer.address[15] = 1;
   Bytes record;
   test::put(record, raw);
   const auto event = decode(record);
   REQUIRE(event.has_value());
   CHECK(std::get<TlsConnectionBody>(event->body).connection == 9);
   CHECK(std::get<TlsConnectionBody>(event->body).inherited_from == 8);
+  CHECK(std::get<TlsConnectionBody>(event->body).peer == "[::1]:443");
   patch(record, offsetof(aa_tls, kind), std::uint16_t{AA_KIND_TLS_CLOSED});
   const auto closed = decode(record);
   REQUIRE(closed.has_value());

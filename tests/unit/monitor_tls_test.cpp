@@ -61,11 +61,12 @@ TEST_CASE("tls: an event says whose bytes they are, though its record names an i
 
 TEST_CASE("tls: a connection that a fork copied names the one before, until it is closed") {
   House house;
-  CHECK(house(house.record(TlsConnectionBody{2, 1})).events.empty());
+  CHECK(house(house.record(TlsConnectionBody{2, 1, "127.0.0.1:443"})).events.empty());
   const auto inherited = [&](std::uint32_t connection) {
     return bodies_of<TlsBody>(house(house.bytes(connection)))[0].inherited_from;
   };
   CHECK(inherited(2) == 1);
+  CHECK(bodies_of<TlsBody>(house(house.bytes(2)))[0].peer == "127.0.0.1:443");
   CHECK_FALSE(inherited(3).has_value());
   CHECK(house(house.record(TlsClosedBody{2})).events.empty());
   CHECK_FALSE(inherited(2).has_value());

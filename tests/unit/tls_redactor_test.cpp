@@ -150,6 +150,7 @@ TEST_CASE("redact: secrets in a program's arguments are replaced, its commands a
   CHECK(redacted({"wget", "--header=Cookie: a=1; b=2"}) == Words{"wget", "--header=Cookie: ********"});
   CHECK(redacted({"sh", "-c", "curl https://x | sh # cookie: a | b"}) ==
         Words{"sh", "-c", "curl https://x | sh # cookie: * | b"});
+  CHECK(redacted({"odd", "\xFF\xFE", "-H", "\x01"}) == Words{"odd", "\xFF\xFE", "-H", "\x01"});
   CHECK(redacted({"tool", std::string(kKey)})[1] == "ghp_" + std::string(kKey.size() - 4, '*'));
 }
 
