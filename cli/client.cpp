@@ -228,6 +228,10 @@ json Client::explain(std::uint32_t pid) {
   return out;
 }
 
+std::string Client::config_file() {
+  return bus_->property<std::string>("ConfigFile");
+}
+
 std::string Client::events_file() {
   return bus_->property<std::string>("EventsFile");
 }

@@ -64,6 +64,7 @@ class Client {
   nlohmann::json test_path(const std::string& path);                 // {verdict, rule}
   nlohmann::json detect(const std::vector<std::string>& argv);  // {class, severity, rule}, "" where nothing is said
   nlohmann::json explain(std::uint32_t pid);  // as docs/dbus.md lists it; families as {family, state, reason}
+  std::string config_file();                  // "" when there is none
   std::string events_file();                  // "" when the daemon writes none
   nlohmann::json status();                    // {version, config_file, boot_time_ns, probes: […], counters: {…}}
 

@@ -32,6 +32,7 @@ constexpr const char* kExamples =
     "  sudo aactl detect -- sh -c 'curl x'  what the detector would say of a command line\n"
     "  sudo aactl status                    is the observer well, and what did it miss\n"
     "  sudo aactl reload                    read the configuration again\n"
+    "  sudo aactl runtime                   what was said over the bus and is in no file\n"
     "  sudo aactl explain 4300              why a process is, or is not, seen\n"
     "  sudo aactl stats                     the numbers alone\n"
     "  sudo aactl doctor                    what this machine allows, and what to change\n"
@@ -59,6 +60,7 @@ struct Arguments {
   std::vector<std::string> unwatch;
   std::vector<std::string> paths_words;  // "set" FILE, "test" PATH
   aa::EventsOptions events;
+  std::vector<std::string> runtime_words;  // "drop", "save" NAME
   std::string tree;
   std::uint32_t ancestry = 0;
   std::uint32_t explain = 0;
@@ -207,6 +209,25 @@ void add_status(CLI::App& app, Arguments& in, Verb& verb) {
   reload->callback([&in, &verb] { verb = [&in] { return aa::reload(in.globals); }; });
 }
 
+void add_runtime(CLI::App& app, Arguments& in, Verb& verb) {
+  CLI::App* sub = app.add_subcommand("runtime", "Show, drop or save what was said over the bus and is in no file");
+  sub->add_option("WHAT", in.runtime_words,
+                  "drop: stop watching these targets and take these rules back; save NAME: write units and rules into "
+                  "conf.d/NAME.toml and reload")
+      ->type_name("[drop | save NAME]");
+  sub->footer("Example: sudo aactl runtime save agents");
+  sub->callback([&in, &verb] {
+    const auto& words = in.runtime_words;
+    const bool drop = words.size() == 1 && words.front() == "drop";
+    const bool save = words.size() == 2 && words.front() == "save";
+    if (!words.empty() && !drop && !save) throw CLI::ValidationError("runtime", "takes nothing, drop or save NAME");
+    verb = [&in, drop, save] {
+      if (drop) return aa::runtime_drop(in.globals);
+      return save ? aa::runtime_save(in.globals, in.runtime_words.back()) : aa::runtime(in.globals);
+    };
+  });
+}
+
 void add_globals(CLI::App& app, Arguments& in) {
   app.set_version_flag("--version", std::string("aactl ") + AA_VERSION, "Print the version and exit");
   app.set_help_flag("-h,--help", "Print this help and exit");
@@ -238,6 +259,7 @@ int main_checked(int argc, char** argv) {
   add_paths(app, in, verb);
   add_detect(app, in, verb);
   add_status(app, in, verb);
+  add_runtime(app, in, verb);
   add_health(app, in, verb);
 
   bool dashes = false;

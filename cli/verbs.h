@@ -52,5 +52,8 @@ int stats(const Globals& globals);
 int doctor(const Globals& globals);
 int status(const Globals& globals);
 int reload(const Globals& globals);
+int runtime(const Globals& globals);
+int runtime_drop(const Globals& globals);
+int runtime_save(const Globals& globals, const std::string& name);  // into conf.d/NAME.toml
 
 }  // namespace aa

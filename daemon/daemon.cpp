@@ -54,6 +54,7 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   if (!loop) return loop.error();
   daemon->loop_ = std::move(*loop);
   daemon->open_monitor();
+  daemon->apply_live(daemon->latest_);
   if (!options.list_probes)
     if (Status sinks = daemon->open_sinks(); !sinks) return sinks.error();
   if (Status kernel = daemon->open_kernel(); !kernel) return kernel.error();
@@ -69,6 +70,7 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   daemon->await_rules();
   if (daemon->start_refusal_)
     return Error{"put the configuration in force: " + daemon->start_refusal_->sentence, 0, ""};
+  daemon->restore_runtime();
   give_back_what_starting_took();  // the kernel's whole BTF was parsed: tens of megabytes, and code to do it
   return daemon;
 }
@@ -124,6 +126,7 @@ Status Daemon::open_kernel() {
 
 Status Daemon::open_files() {
   FileFamilySettings settings;
+  settings.on = config_.families.file == "on";
   settings.ring_bytes = static_cast<std::uint32_t>(config_.file.ring_kib * 1024);
   settings.sums = static_cast<std::uint32_t>(config_.file.sums);
   settings.each = config_.file.reads == "each";
@@ -137,6 +140,7 @@ Status Daemon::open_files() {
 // Before any agent starts: what is attached to a file is seen from the first call of whoever maps it.
 void Daemon::open_tls() {
   TlsFamilySettings settings;
+  settings.on = config_.families.tls == "on";
   settings.ring_bytes = static_cast<std::uint32_t>(config_.tls.ring_kib * 1024);
   settings.call_bytes = static_cast<std::uint32_t>(config_.tls.call_kib * 1024);
   settings.connections = static_cast<std::uint32_t>(config_.tls.connections);
@@ -189,13 +193,17 @@ std::vector<ProbeBody> Daemon::probes() const {
 Status Daemon::open_sinks() {
   subscribers_ = std::make_unique<Subscribers>(*loop_);
   fan_out_.add(*subscribers_);
-  fan_out_.add(&log_event);
   fan_out_.add([this](const Event& event) {
-    if (control_) control_->signal(event);
+    if (journal_least_) log_event(event, *journal_least_);
+  });
+  fan_out_.add([this](const Event& event) {
+    if (control_ && latest_.dbus.signals == "on") control_->signal(event);
   });
   if (!config_.jsonl.path.empty() || options_.foreground) {
+    JsonlSink::File file{config_.jsonl.path, config_.jsonl.max_mib << 20, config_.jsonl.files,
+                         config_.jsonl.fsync == "batch", config_.jsonl.group};
     auto sink =
-        options_.foreground ? JsonlSink::over(UniqueFd(::dup(STDOUT_FILENO))) : JsonlSink::open(config_.jsonl.path);
+        options_.foreground ? JsonlSink::over(UniqueFd(::dup(STDOUT_FILENO))) : JsonlSink::open(std::move(file));
     if (!sink) return sink.error();
     jsonl_ = std::move(*sink);
     fan_out_.add(*jsonl_);
@@ -298,6 +306,7 @@ Status Daemon::run() {
   notify::stopping();
   drain();
   settle();
+  keep_runtime();
   if (recorder_) recorder_->finish();
   return ended;
 }
@@ -323,6 +332,7 @@ Control::House Daemon::house() {
   };
   house.reload = [this](Token token) { reload(token); };
   house.awaiting_restart = [this] { return awaiting_restart(); };
+  house.admitted = &admitted_;
   house.monitor = monitor_.get();
   house.subscribe = [this](const StreamFilter& filter) { return subscribers_->add(filter); };
   house.counters = [this] { return counters(); };

@@ -68,9 +68,9 @@ class Daemon {
   void configure();
   void reload(Token token);  // answered on the bus, 0: by the log alone
   void begin_reload();
-  bool take_configured(const Answer& answer);
+  void take_configured(const Answer& answer);
   void end_reload(const std::optional<Refusal>& refusal);
-  static void apply_live(const Config& config);
+  void apply_live(const Config& config);
   std::vector<std::string> awaiting_restart() const;
   void find_unit(const std::string& unit);
 
@@ -84,6 +84,11 @@ class Daemon {
   void settle();
   void acknowledge();
   void give_up_on_disk();
+
+  // what was said over the bus, kept for the next daemon: daemon_runtime.cpp
+  void restore_runtime();
+  static void take_restored(const Answer& answer);
+  void keep_runtime();
 
   // commands ← left
   void carry_out(const Plan& plan);
@@ -101,6 +106,9 @@ class Daemon {
   void on_signal();
   void update_status();
 
+  static constexpr Token kConfigureToken = ~Token{0};  // no call on the bus has these
+  static constexpr Token kRestoreToken = ~Token{0} - 1;
+
   struct Pending {
     BpfSource::Positions mark;  // due once the rings are read up to here
     Completion completion;
@@ -113,6 +121,11 @@ class Daemon {
   std::deque<Token> reloads_;  // who asked; the first one's is under way
   std::optional<Refusal> start_refusal_;
   std::set<std::string> units_sought_;
+  std::optional<Severity> journal_least_;
+  Admitted admitted_;
+  bool runtime_restored_ = false;
+  bool runtime_changed_ = false;
+  std::string runtime_kept_;
   // In the order of the flow; destroyed from the last to the first.
   CgroupNames cgroups_;
   std::unique_ptr<EventLoop> loop_;

@@ -54,9 +54,19 @@ void Daemon::input(Input input) {
 }
 
 void Daemon::carry_on(const Step& step) {
-  for (const Event& event : step.events) fan_out_.deliver(event);
-  for (const Answer& answer : step.answers)
-    if (!take_configured(answer) && control_) control_->answer(answer);
+  for (const Event& event : step.events) {
+    fan_out_.deliver(event);
+    runtime_changed_ = runtime_changed_ || std::holds_alternative<TargetBody>(event.body);
+  }
+  for (const Answer& answer : step.answers) {
+    if (answer.token == kConfigureToken)
+      take_configured(answer);
+    else if (answer.token == kRestoreToken)
+      take_restored(answer);
+    else if (control_)
+      control_->answer(answer);
+    runtime_changed_ = true;  // path rules have no event
+  }
   for (const Plan& plan : step.plans) carry_out(plan);
 }
 
@@ -68,6 +78,7 @@ bool Daemon::turn() {
     more = source_->waiting();
   }
   settle();
+  if (runtime_changed_) keep_runtime();
   return more || drain_now_ || (!pending_.empty() && source_->reached(pending_.front().mark));
 }
 

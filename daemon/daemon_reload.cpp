@@ -2,9 +2,12 @@
 //
 // Read and judged whole first; then the Monitor takes it in as one command and applies the difference; what the Monitor
 // does not know of (the log) follows once it has answered. What takes effect at a restart only is said.
+#include <grp.h>
+#include <pwd.h>
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <cstdlib>
 
 #include "base/clock.h"
 #include "base/notify.h"
@@ -14,8 +17,6 @@
 
 namespace aa {
 namespace {
-
-constexpr Token kConfigureToken = ~Token{0};  // no call on the bus has it
 
 std::string listed(const std::vector<std::string>& names) {
   std::string out;
@@ -32,13 +33,24 @@ Refusal refusal_of(const std::vector<Problem>& problems) {
   return refusal;
 }
 
-Configure command_of(const Config& config) {
+Configure command_of(const Config& config, Token token) {
   Configure command;
-  command.token = kConfigureToken;
+  command.token = token;
   command.policy = policy_of(config);
   command.rules = config.paths.rules;
   command.targets = config.targets;
   return command;
+}
+
+// Names were checked when the configuration was read; whoever is gone since has no id.
+std::uint32_t uid_of(const std::string& name) {
+  if (const passwd* user = ::getpwnam(name.c_str())) return user->pw_uid;
+  return static_cast<std::uint32_t>(std::strtoul(name.c_str(), nullptr, 10));
+}
+
+std::uint32_t gid_of(const std::string& name) {
+  if (const group* group = ::getgrnam(name.c_str())) return group->gr_gid;
+  return static_cast<std::uint32_t>(std::strtoul(name.c_str(), nullptr, 10));
 }
 
 }  // namespace
@@ -46,6 +58,7 @@ Configure command_of(const Config& config) {
 Policy policy_of(const Config& config) {
   Policy policy;
   policy.least_alert = parse_severity(config.detect.min_severity).value_or(Severity::info);
+  policy.detect = config.families.detect == "on";
   policy.agents = std::get<std::vector<std::string>>(parse_agents(config.discovery.agents));
   policy.agents_per_uid = static_cast<std::uint32_t>(config.discovery.per_uid);
   policy.keep_exited = std::chrono::seconds(config.lineage.keep_exited_seconds);
@@ -57,7 +70,7 @@ Policy policy_of(const Config& config) {
 
 void Daemon::configure() {
   input(TimePassed{boot_ns()});
-  input(command_of(latest_));
+  input(command_of(latest_, kConfigureToken));
 }
 
 void Daemon::reload(Token token) {
@@ -70,19 +83,16 @@ void Daemon::begin_reload() {
   Loaded loaded = load_config(request_of(options_));
   if (const auto* problems = std::get_if<std::vector<Problem>>(&loaded)) return end_reload(refusal_of(*problems));
   next_ = std::get<Config>(std::move(loaded));
-  input(command_of(next_));
+  input(command_of(next_, kConfigureToken));
 }
 
-// True: the answer was the Monitor's to a configuration.
-bool Daemon::take_configured(const Answer& answer) {
-  if (answer.token != kConfigureToken) return false;
+void Daemon::take_configured(const Answer& answer) {
   const auto* refusal = std::get_if<Refusal>(&answer.outcome);
   if (reloads_.empty()) {
     if (refusal != nullptr) start_refusal_ = *refusal;
   } else {
     end_reload(refusal == nullptr ? std::nullopt : std::optional(*refusal));
   }
-  return true;
 }
 
 void Daemon::end_reload(const std::optional<Refusal>& refusal) {
@@ -105,6 +115,10 @@ void Daemon::end_reload(const std::optional<Refusal>& refusal) {
 
 void Daemon::apply_live(const Config& config) {
   spdlog::set_level(spdlog::level::from_str(config.log.level));
+  journal_least_ = parse_severity(config.journal.min_severity);  // none of "off"
+  admitted_ = {};
+  for (const std::string& user : config.access.users) admitted_.uids.insert(uid_of(user));
+  for (const std::string& group : config.access.groups) admitted_.gids.insert(gid_of(group));
 }
 
 std::vector<std::string> Daemon::awaiting_restart() const {

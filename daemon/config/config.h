@@ -72,10 +72,37 @@ struct Config {
     bool operator==(const Discovery&) const = default;
   } discovery;
 
+  struct Families {
+    std::string file = "on";
+    std::string tls = "on";
+    std::string detect = "on";
+    bool operator==(const Families&) const = default;
+  } families;
+
   struct Jsonl {
-    std::string path;  // "" = off
+    std::string path;           // "" = off
+    std::uint64_t max_mib = 0;  // 0: never begins anew
+    std::uint64_t files = 5;
+    std::string fsync = "never";
+    std::string group;  // "" root alone
     bool operator==(const Jsonl&) const = default;
   } jsonl;
+
+  struct Journal {
+    std::string min_severity = "warning";
+    bool operator==(const Journal&) const = default;
+  } journal;
+
+  struct Dbus {
+    std::string signals = "on";
+    bool operator==(const Dbus&) const = default;
+  } dbus;
+
+  struct Access {
+    std::vector<std::string> users;
+    std::vector<std::string> groups;
+    bool operator==(const Access&) const = default;
+  } access;
 
   struct Log {
     std::string level = "info";

@@ -1,6 +1,9 @@
 // config/keys.cpp: the table, and what follows from one row.
 #include "config/keys.h"
 
+#include <grp.h>
+#include <pwd.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -15,6 +18,8 @@ constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warnin
 constexpr std::array<std::string_view, 4> kFileHookSets = {"auto", "fentry", "kprobe", "tracepoint"};
 constexpr std::array<std::string_view, 3> kTlsHookSets = {"auto", "uprobe_multi", "uprobe"};
 constexpr std::array<std::string_view, 2> kReads = {"sum", "each"};
+constexpr std::array<std::string_view, 2> kFsync = {"never", "batch"};
+constexpr std::array<std::string_view, 4> kJournalSeverities = {"info", "warning", "critical", "off"};
 constexpr std::array<std::string_view, 2> kOnOff = {"on", "off"};
 constexpr std::array<std::string_view, 3> kHookSets = {"auto", "tp_btf", "raw_tp"};
 constexpr std::array<std::string_view, 3> kSeverities = {"info", "warning", "critical"};
@@ -32,6 +37,25 @@ bool is_absolute(const std::string& value) {
 std::optional<std::string> wrong_path(const std::string& value) {
   if (is_absolute(value)) return std::nullopt;
   return "has " + toml_text(value) + ", which is no absolute path";
+}
+
+bool is_number(const std::string& value) {
+  return !value.empty() && value.size() < 10 &&
+         std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::optional<std::string> wrong_user(const std::string& value) {
+  if (is_number(value) || ::getpwnam(value.c_str()) != nullptr) return std::nullopt;
+  return "has " + toml_text(value) + ", and no user is called so";
+}
+
+std::optional<std::string> wrong_groups_name(const std::string& value) {
+  if (is_number(value) || ::getgrnam(value.c_str()) != nullptr) return std::nullopt;
+  return "has " + toml_text(value) + ", and no group is called so";
+}
+
+std::optional<std::string> wrong_group(const std::string& value) {
+  return value.empty() ? std::nullopt : wrong_groups_name(value);
 }
 
 constexpr std::array kKeys = {
@@ -99,8 +123,38 @@ constexpr std::array kKeys = {
         "none."},
     Key{"discovery", "per_uid", IntegerKey{[](Config& c) -> std::uint64_t& { return c.discovery.per_uid; }, 1, 255},
         Applies::live, "How many discovered targets one user may have at once."},
+    Key{"families", "file", TextKey{[](Config& c) -> std::string& { return c.families.file; }, kOnOff},
+        Applies::restart, "Whether file operations are watched, and path rules with them."},
+    Key{"families", "tls", TextKey{[](Config& c) -> std::string& { return c.families.tls; }, kOnOff}, Applies::restart,
+        "Whether what TLS libraries send and receive is watched."},
+    Key{"families", "detect", TextKey{[](Config& c) -> std::string& { return c.families.detect; }, kOnOff},
+        Applies::live, "Whether command lines are looked at by the detector."},
     Key{"jsonl", "path", TextKey{[](Config& c) -> std::string& { return c.jsonl.path; }, {}}, Applies::restart,
         "File that every event is appended to as JSON Lines; empty: no such file is written."},
+    Key{"jsonl", "max_mib", IntegerKey{[](Config& c) -> std::uint64_t& { return c.jsonl.max_mib; }, 0, 1'048'576},
+        Applies::restart,
+        "Size in MiB at which the file is renamed to FILE.1 and begun anew; 0: it grows without end."},
+    Key{"jsonl", "files", IntegerKey{[](Config& c) -> std::uint64_t& { return c.jsonl.files; }, 1, 1000},
+        Applies::restart, "How many renamed files are kept beside it."},
+    Key{"jsonl", "fsync", TextKey{[](Config& c) -> std::string& { return c.jsonl.fsync; }, kFsync}, Applies::restart,
+        "Whether the disk is told to keep each batch of lines before the next is written."},
+    Key{"jsonl", "group",
+        TextKey{
+            [](Config& c) -> std::string& { return c.jsonl.group; }, {}, &wrong_group, "the name of a group or empty"},
+        Applies::restart, "Group that may read the file; empty: root alone may."},
+    Key{"journal", "min_severity",
+        TextKey{[](Config& c) -> std::string& { return c.journal.min_severity; }, kJournalSeverities}, Applies::live,
+        "Least severity of alerts that the daemon's log tells; off: none, nor losses."},
+    Key{"dbus", "signals", TextKey{[](Config& c) -> std::string& { return c.dbus.signals; }, kOnOff}, Applies::live,
+        "Whether alerts, targets, losses and probe states are announced on the bus."},
+    Key{"access", "users",
+        ListKey{[](Config& c) -> std::vector<std::string>& { return c.access.users; }, &wrong_user,
+                "a list of users' names or ids"},
+        Applies::live, "Who besides root may call the daemon."},
+    Key{"access", "groups",
+        ListKey{[](Config& c) -> std::vector<std::string>& { return c.access.groups; }, &wrong_groups_name,
+                "a list of groups' names or ids"},
+        Applies::live, "Groups whose members may call the daemon."},
     Key{"log", "level", TextKey{[](Config& c) -> std::string& { return c.log.level; }, kLogLevels}, Applies::live,
         "Least severity of the daemon's own messages; they never contain captured data."},
 };

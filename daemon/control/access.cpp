@@ -56,8 +56,14 @@ const AccessRow* find_access(std::string_view member) {
   return row == kTable.end() ? nullptr : &*row;
 }
 
-bool may_call(const AccessRow& row, std::uint32_t uid) {
-  return row.allowed == Allowed::everyone || uid == 0;
+bool may_call(const AccessRow& row, std::uint32_t uid, const std::vector<std::uint32_t>& gids,
+              const Admitted& admitted) {
+  if (row.allowed == Allowed::everyone || uid == 0 || admitted.uids.contains(uid)) return true;
+  return std::ranges::any_of(gids, [&](std::uint32_t gid) { return admitted.gids.contains(gid); });
+}
+
+bool is_for_unwatched(const AccessRow& row) {
+  return row.action == kStop || row.action == kSetRules || row.action == kReload || row.action == kReadEvents;
 }
 
 std::string_view name_of(Allowed allowed) {

@@ -24,7 +24,11 @@ std::optional<std::uint32_t> number(const Credentials& credentials, const char* 
 std::optional<Caller> read(const std::string& name, const Credentials& credentials) {
   const auto uid = number(credentials, "UnixUserID");
   if (!uid) return std::nullopt;
-  return Caller{name, *uid, number(credentials, "ProcessID").value_or(0)};
+  Caller caller{name, *uid, number(credentials, "ProcessID").value_or(0)};
+  const auto groups = credentials.find("UnixGroupIDs");
+  if (groups != credentials.end() && groups->second.containsValueOfType<std::vector<std::uint32_t>>())
+    caller.gids = groups->second.get<std::vector<std::uint32_t>>();
+  return caller;
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ namespace aa {
 struct Caller {
   std::string name;       // ":1.42"
   std::uint32_t uid = 0;  // decides what it may do
-  std::uint32_t pid = 0;  // for messages only: a pid can be reused; 0 unknown
+  std::uint32_t pid = 0;  // a pid can be reused; 0 unknown
+  std::vector<std::uint32_t> gids = {};
 };
 
 class Callers {

@@ -45,7 +45,7 @@ struct Control::Impl {
         manager(house),
         lineage(*house.monitor),
         callers(*connection),
-        gate(callers),
+        gate(callers, *house.monitor, *house.admitted),
         units(*connection),
         object(BusObject::make({*connection, gate, manager, units, lineage, house})) {}
 

@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "control/access.h"
 #include "event/stream_filter.h"
 #include "state/explain.h"
 #include "state/monitor.h"
@@ -26,6 +27,7 @@ class Control {
     std::function<void(Command)> command;  // answered through Control::answer, perhaps before it returns
     std::function<void(Token)> reload;     // answered as a command is
     std::function<std::vector<std::string>()> awaiting_restart;      // keys whose new value does
+    const Admitted* admitted = nullptr;                              // whom besides root
     const Monitor* monitor = nullptr;                                // queries only
     std::function<Result<UniqueFd>(const StreamFilter&)> subscribe;  // read end of a new subscriber's pipe
     std::function<std::vector<std::pair<std::string, std::uint64_t>>()> counters;  // property Counters, sorted

@@ -17,6 +17,7 @@
 #include "control/caller.h"
 #include "control/refuse.h"
 #include "control/reply.h"
+#include "state/monitor.h"
 
 namespace aa {
 
@@ -28,7 +29,8 @@ class Gate {
   template <class... Values>
   using Body = std::type_identity_t<std::function<void(const Caller&, const Pending<Values...>&)>>;
 
-  explicit Gate(Callers& callers) : callers_(callers) {}
+  Gate(Callers& callers, const Monitor& monitor, const Admitted& admitted)
+      : callers_(callers), monitor_(monitor), admitted_(admitted) {}
 
   // Call inside the handler, where `object` still knows the sender. `body` runs once the caller is known and allowed,
   // after this returned or before; it answers `pending`, now or later, or throws.
@@ -37,7 +39,7 @@ class Gate {
              Body<Values...> body) noexcept {
     guarded<Values...>(std::move(promise), [&](const Pending<Values...>& pending) {
       callers_.identify(bus::sender(object),
-                        [member, pending, body = std::move(body)](const std::optional<Caller>& caller) {
+                        [this, member, pending, body = std::move(body)](const std::optional<Caller>& caller) {
                           try_answer<Values...>(pending, [&] {
                             check(member, caller);
                             body(*caller, pending);
@@ -67,10 +69,12 @@ class Gate {
   }
 
   // Refused: NotAuthorized.
-  static void check(const char* member, const std::optional<Caller>& caller);
+  void check(const char* member, const std::optional<Caller>& caller) const;
   static Refusal unexpected(const std::exception& error);
 
   Callers& callers_;
+  const Monitor& monitor_;
+  const Admitted& admitted_;
 };
 
 }  // namespace aa

@@ -82,6 +82,10 @@ std::unique_ptr<FileFamily> FileFamily::make(const FileFamilySettings& settings,
   std::unique_ptr<FileFamily> family(new FileFamily);
   for (const Set& set : kSets) {
     if (settings.hooks != FileHooks::automatic && settings.hooks != set.hooks) continue;
+    if (!settings.on) {
+      family->add_unavailable(set, "families.file is off in the configuration", 0);
+      break;
+    }
     const Status loaded = family->load(set, settings, exec);
     if (loaded) break;
     family->add_unavailable(set, loaded.error().doing, loaded.error().errno_value);

@@ -32,6 +32,7 @@ namespace aa {
 enum class FileHooks { automatic, fentry, kprobe, tracepoint };  // automatic: the first of these that the kernel takes
 
 struct FileFamilySettings {
+  bool on = true;
   std::uint32_t ring_bytes = 4u << 20;
   std::uint32_t sums = 16'384;  // files with reads or writes summed at once, over all processes
   bool each = false;            // every read and write is an event of its own

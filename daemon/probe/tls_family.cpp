@@ -72,6 +72,7 @@ std::unique_ptr<TlsFamily> TlsFamily::make(const TlsFamilySettings& settings, co
 }
 
 Status TlsFamily::open(const TlsFamilySettings& settings, const ExecFamily& exec) {
+  if (!settings.on) return Error{"families.tls is off in the configuration", 0, ""};
   multi_ = settings.hooks != TlsHooks::uprobe && kernel_has_loops() && kernel_has_uprobe_multi();
   if (settings.hooks == TlsHooks::uprobe_multi && !multi_)
     return Error{"this kernel has no uprobe_multi, which tls.hooks asks for", 0, ""};

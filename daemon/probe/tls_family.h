@@ -29,6 +29,7 @@ namespace aa {
 enum class TlsHooks { automatic, uprobe_multi, uprobe };  // automatic: the first of these that the kernel takes
 
 struct TlsFamilySettings {
+  bool on = true;
   std::uint32_t ring_bytes = 8u << 20;
   std::uint32_t call_bytes = 1u << 20;  // taken of one call at most
   std::uint32_t calls = 16'384;         // under way at once

@@ -10,7 +10,7 @@ namespace {
 void log_alert(const Event& event, const AlertBody& alert) {
   const auto level = alert.severity == Severity::critical  ? spdlog::level::err
                      : alert.severity == Severity::warning ? spdlog::level::warn
-                                                           : spdlog::level::debug;  // every shell is one
+                                                           : spdlog::level::info;
   const std::string process = event.process ? event.process->id.text() : "-";
   const std::string exe = event.process ? for_terminal(event.process->exe) : "-";
   const std::string of_class = alert.detect_class.empty() ? "" : ", " + alert.detect_class;
@@ -20,8 +20,9 @@ void log_alert(const Event& event, const AlertBody& alert) {
 
 }  // namespace
 
-void log_event(const Event& event) {
-  if (const auto* alert = std::get_if<AlertBody>(&event.body)) log_alert(event, *alert);
+void log_event(const Event& event, Severity least) {
+  const auto* alert = std::get_if<AlertBody>(&event.body);
+  if (alert != nullptr && alert->severity >= least) log_alert(event, *alert);
   if (const auto* loss = std::get_if<LossBody>(&event.body))
     spdlog::warn("lost {} {} event(s): {}", loss->count, loss->family, loss->cause);
   if (const auto* probe = std::get_if<ProbeBody>(&event.body))

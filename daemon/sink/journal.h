@@ -1,10 +1,11 @@
-// sink/journal.h: alerts and losses → the log. Ids, paths of programs and counts; never argv, never content.
+// sink/journal.h: alerts from a severity on, and losses → the log. Ids, paths of programs and counts; never argv, never
+// content.
 #pragma once
 
 #include "event/event.h"
 
 namespace aa {
 
-void log_event(const Event& event);
+void log_event(const Event& event, Severity least);
 
 }  // namespace aa

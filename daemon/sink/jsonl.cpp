@@ -1,6 +1,7 @@
 #include "sink/jsonl.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -8,6 +9,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include "event/json.h"
@@ -17,17 +20,35 @@ namespace {
 
 constexpr int kRoomPollMs = 100;
 
+gid_t group_id(const std::string& name) {
+  const group* found = ::getgrnam(name.c_str());
+  return found != nullptr ? found->gr_gid : static_cast<gid_t>(std::strtoul(name.c_str(), nullptr, 10));
+}
+
 }  // namespace
 
-Result<std::unique_ptr<JsonlSink>> JsonlSink::open(const std::string& path) {
-  UniqueFd file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
-  if (!file)
-    return Error{"open " + path, errno,
+Result<UniqueFd> JsonlSink::open_file(const File& file) {
+  const mode_t mode = file.group.empty() ? 0600 : 0640;
+  UniqueFd fd(::open(file.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode));
+  if (!fd)
+    return Error{"open " + file.path, errno,
                  "jsonl.path must name a regular file, no symbolic link, in a directory that exists"};
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
-    return Error{"open " + path, 0, "jsonl.path must be a regular file"};
-  return over(std::move(file));
+  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    return Error{"open " + file.path, 0, "jsonl.path must be a regular file"};
+  if (file.group.empty()) return fd;
+  const gid_t gid = group_id(file.group);
+  if (::fchown(fd.get(), static_cast<uid_t>(-1), gid) != 0 || ::fchmod(fd.get(), mode) != 0)
+    return Error{"give " + file.path + " to the group " + file.group, errno, ""};
+  return fd;
+}
+
+Result<std::unique_ptr<JsonlSink>> JsonlSink::open(File file) {
+  auto fd = open_file(file);
+  if (!fd) return fd.error();
+  auto sink = over(std::move(*fd));
+  if (sink) (*sink)->settings_ = std::move(file);
+  return sink;
 }
 
 Result<std::unique_ptr<JsonlSink>> JsonlSink::over(UniqueFd file) {
@@ -39,6 +60,7 @@ Result<std::unique_ptr<JsonlSink>> JsonlSink::over(UniqueFd file) {
 Status JsonlSink::start() {
   struct stat status {};
   regular_ = ::fstat(file_.get(), &status) == 0 && S_ISREG(status.st_mode);
+  size_ = regular_ ? static_cast<std::uint64_t>(status.st_size) : 0;
   return writer_.start([this](Batch& batch) { write(batch); });
 }
 
@@ -156,8 +178,23 @@ void JsonlSink::write(const Batch& batch) {
   const std::string preface = (torn_ ? "\n" : "") + (batch.events == 0 ? "" : words_about_losses());
   lock.unlock();
   const std::size_t written = write_out(preface + batch.text);
+  if (settings_.sync && written > 0) (void)::fdatasync(file_.get());
+  size_ += written;
+  if (settings_.max_bytes != 0 && size_ >= settings_.max_bytes) rotate();
   lock.lock();
   settle(batch, preface.size(), written, told);
+}
+
+// Between two batches: no line is divided. A file that cannot be begun anew is written on, and tried again later.
+void JsonlSink::rotate() {
+  const auto numbered = [this](std::uint64_t number) { return settings_.path + "." + std::to_string(number); };
+  for (std::uint64_t number = settings_.kept; number > 1; --number)
+    (void)::rename(numbered(number - 1).c_str(), numbered(number).c_str());
+  if (::rename(settings_.path.c_str(), numbered(1).c_str()) != 0) return;
+  auto fresh = open_file(settings_);
+  if (!fresh) return;
+  file_ = std::move(*fresh);
+  size_ = 0;
 }
 
 }  // namespace aa

@@ -27,8 +27,15 @@ class JsonlSink : public Sink {
     LossBody stalled{"jsonl", "sink-stalled", 0, 0, 0};      // dropped by drop_waiting()
   };
 
-  // A file that is appended to, created with mode 0600; must be a regular file when it exists.
-  static Result<std::unique_ptr<JsonlSink>> open(const std::string& path);
+  struct File {
+    std::string path;
+    std::uint64_t max_bytes = 0;  // when it has so many it becomes PATH.1, and is begun anew; 0: never
+    std::uint64_t kept = 1;       // PATH.1 … PATH.kept
+    bool sync = false;            // the disk keeps each batch before it is acknowledged
+    std::string group;            // may read it; "": root alone
+  };
+  // A file that is appended to, created with mode 0600, 0640 for a group; must be a regular file when it exists.
+  static Result<std::unique_ptr<JsonlSink>> open(File file);
   // Takes over a descriptor (standard output).
   static Result<std::unique_ptr<JsonlSink>> over(UniqueFd file);
   ~JsonlSink() override;  // writes what is queued, for at most two seconds
@@ -63,7 +70,9 @@ class JsonlSink : public Sink {
     std::uint64_t seq = 0;
     std::int64_t wall_ns = 0;
   };
-  explicit JsonlSink(UniqueFd file) : file_(std::move(file)) {}
+  explicit JsonlSink(UniqueFd fd) : file_(std::move(fd)) {}
+  static Result<UniqueFd> open_file(const File& file);
+  void rotate();  // on the writer's thread
   Status start();
   void write(const Batch& batch);  // on the writer's thread
   bool wait_for_room() const;
@@ -75,6 +84,8 @@ class JsonlSink : public Sink {
   static void lose(LossBody& total, Untold& untold, const Batch& batch, std::uint64_t events);
 
   UniqueFd file_;
+  File settings_;
+  std::uint64_t size_ = 0;  // of a regular file
   bool regular_ = false;
   bool torn_ = false;  // half a line is there that could not be taken back: the next begins on a line of its own
   Batch open_;         // the loop's own

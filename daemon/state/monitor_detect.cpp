@@ -68,7 +68,7 @@ std::vector<AncestryItem> Monitor::Impl::ancestry_of(const ProcessId& id) const 
 void Monitor::Impl::detect_exec(Step& step) {
   const Event& cause = step.events.back();
   const auto* exec = std::get_if<ExecBody>(&cause.body);
-  if (exec == nullptr || exec->result < 0) return;
+  if (exec == nullptr || exec->result < 0 || !settings.policy.detect) return;
   Sighting sighting = sighting_of(*cause.process, *exec);
   sighting.upstream = exec_notes.carried(exec->stdin_pipe);
   const Detection detection(sighting, shipped_detect_table());

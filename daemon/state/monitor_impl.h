@@ -28,6 +28,7 @@ struct Monitor::Impl {
   struct Enrolment {
     StartMonitoring command;
     std::string unit;                        // "" when it is a process that is enrolled
+    std::string cgroup;                      // of the unit
     std::shared_ptr<const TargetWish> wish;  // of the configuration; null: somebody else asked
     std::vector<Event> held;
   };

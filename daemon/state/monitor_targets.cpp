@@ -71,7 +71,7 @@ std::optional<std::uint32_t> Monitor::Impl::start(Step& step, StartMonitoring co
       if (process->alive() && process->watched && process->target == root->target) plan.members.push_back(process->id);
     }
   }
-  enrolling.emplace(*slot, Enrolment{std::move(command), "", nullptr, {}});
+  enrolling.emplace(*slot, Enrolment{std::move(command), "", "", nullptr, {}});
   step.plans.push_back(std::move(plan));
   return slot;
 }
@@ -149,6 +149,7 @@ Target& Monitor::Impl::add_target(const Enrolled& done, const Enrolment& enrolme
   target.id = id;
   target.root = done.root;
   target.unit = enrolment.unit;
+  target.cgroup = enrolment.cgroup;
   target.wish = enrolment.wish;
   target.source = command.source;
   target.tls = command.tls;
@@ -166,7 +167,11 @@ void Monitor::Impl::not_enrolled(Step& step, const Enrolled& done, Enrolment enr
   if (done.refusal) {
     answer(step, enrolment.command.token, *done.refusal);
     if (enrolment.wish && is_wished(*enrolment.wish)) not_watched(step, *enrolment.wish, *done.refusal);
-  } else if (const Target* target = running_in_slot(*done.already)) {
+  } else if (Target* target = running_in_slot(*done.already)) {
+    if (enrolment.wish) {  // the configuration takes over what the bus asked for
+      target->wish = enrolment.wish;
+      target->source = TargetSource::config;
+    }
     answer(step, enrolment.command.token, target->id);
   } else {
     const Refusal refusal{Fault::failed, "the target this process is the root of is just ending; try again"};

@@ -12,7 +12,7 @@ namespace aa {
 std::optional<std::uint32_t> Monitor::Impl::start_unit(Step& step, StartMonitoringUnit command) {
   const std::optional<std::uint32_t> slot = open_slot(step, command.token, command.name);
   if (!slot) return std::nullopt;
-  EnrolUnitPlan plan{command.token, *slot, command.unit, std::move(command.cgroup), settings.target_share, command.tls};
+  EnrolUnitPlan plan{command.token, *slot, command.unit, command.cgroup, settings.target_share, command.tls};
   Enrolment enrolment;
   enrolment.command.token = command.token;
   enrolment.command.name = std::move(command.name);
@@ -20,6 +20,7 @@ std::optional<std::uint32_t> Monitor::Impl::start_unit(Step& step, StartMonitori
   enrolment.command.owner_uid = command.owner_uid;
   enrolment.command.source = command.source;
   enrolment.unit = std::move(command.unit);
+  enrolment.cgroup = std::move(command.cgroup);
   enrolling.emplace(*slot, std::move(enrolment));
   step.plans.emplace_back(std::move(plan));
   return slot;

@@ -24,6 +24,7 @@ struct Target {
   ProcessId root;                          // {} of a unit
   std::string unit;                        // its name, or a control group's path; "" when the target is neither
   std::shared_ptr<const TargetWish> wish;  // of the configuration that asked for it; null: somebody else did
+  std::string cgroup;                      // of a unit
   TargetSource source = TargetSource::dbus;
   TlsLevel tls = TlsLevel::redacted;
   std::uint32_t owner_uid = 0;

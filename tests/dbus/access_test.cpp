@@ -9,8 +9,8 @@ TEST_CASE("access: a member without a row is refused, root alone may call, prope
   CHECK(find_access("NoSuchMember") == nullptr);
   for (const auto& row : access_table()) {
     INFO(row.member);
-    CHECK(may_call(row, 0));
-    CHECK(may_call(row, 1000) == (row.allowed == Allowed::everyone));
+    CHECK(may_call(row, 0, {}, {}));
+    CHECK(may_call(row, 1000, {1000}, {}) == (row.allowed == Allowed::everyone));
     CHECK(row.action.empty() == (row.allowed == Allowed::everyone));
     CHECK(find_access(row.member) == &row);
   }
@@ -54,4 +54,28 @@ TEST_CASE("access: another user may call nothing, and learns nothing about proce
   }
   CHECK(nobody->Version() == "1.2.3");
   CHECK(f.client->ListTargets().size() == 1);
+}
+
+TEST_CASE("access: whom the configuration admits may call, by user or group, but not to undo his own watching") {
+  if (!is_root()) {
+    WARN("skipped: needs root to act as another user");
+    return;
+  }
+  Fixture f;
+  Client nobody(f.bus.address(), kNobody);
+  CHECK(failure_of([&] { nobody->ListTargets(); }).name == "NotAuthorized");
+  f.house.on_loop([&] { f.house.admitted.uids = {kNobody}; });
+  CHECK(failure_of([&] { nobody->ListTargets(); }).name.empty());
+  CHECK(failure_of([&] { nobody->Reload(); }).name.empty());
+  f.house.on_loop([&] {
+    LivingProcess self = living(static_cast<std::uint32_t>(::getpid()), 77'000, {1, 1}, "self");
+    f.house.add(self);
+  });
+  f.client->StartMonitoring(static_cast<std::uint32_t>(::getpid()), {});
+  const auto failure = failure_of([&] { nobody->Reload(); });
+  CHECK(failure.name == "NotAuthorized");
+  CHECK(failure.sentence.find("watched itself") != std::string::npos);
+  CHECK(failure_of([&] { nobody->ListTargets(); }).name.empty());
+  CHECK(may_call(*find_access("Reload"), 1000, {5, 7}, {{}, {7}}));
+  CHECK_FALSE(may_call(*find_access("Reload"), 1000, {5}, {{}, {7}}));
 }

@@ -107,6 +107,7 @@ class FakeHouse {
   std::vector<Command> commands;       // every command taken in
   std::optional<Refusal> enrol_error;  // answers the next enrolment
   std::optional<Refusal> reload_refusal;
+  Admitted admitted;
   std::uint32_t slot = 0;  // of the last enrolment
   bool lost_bus = false;   // the last process() said so
 
@@ -138,6 +139,7 @@ class FakeHouse {
       control_->answer({token, reload_refusal ? std::variant<std::string, Refusal>(*reload_refusal) : std::string()});
     };
     house.awaiting_restart = [] { return std::vector<std::string>{"watched.limit"}; };
+    house.admitted = &admitted;
     house.monitor = &monitor_;
     house.subscribe = [this](const StreamFilter& filter) -> Result<UniqueFd> {
       if (subscribe) return subscribe(filter);

@@ -45,7 +45,8 @@ std::string only_problem(std::string_view text, const std::string& file = "a.tom
 bool same_values(const Config& a, const Config& b) {
   return a.lifecycle == b.lifecycle && a.watched == b.watched && a.lineage == b.lineage && a.jsonl == b.jsonl &&
          a.log == b.log && a.file == b.file && a.tls == b.tls && a.paths == b.paths && a.detect == b.detect &&
-         a.discovery == b.discovery && a.targets == b.targets;
+         a.discovery == b.discovery && a.targets == b.targets && a.families == b.families && a.journal == b.journal &&
+         a.dbus == b.dbus && a.access == b.access;
 }
 
 // The shipped rules are made when a configuration is loaded.
@@ -66,16 +67,25 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
       "[lifecycle]\nring_kib = 16\nargv_bytes = 0\nhooks = \"raw_tp\"\n[watched]\nlimit = 100\nshare = 100\n[lineage]\n"
       "keep_exited_seconds = 5\nkeep_exited_count = 6\ntext_mib = 8\nreconcile_seconds = 7\n[jsonl]\npath = "
       "\"/var/log/x\"\n"
+      "max_mib = 7\nfiles = 3\nfsync = \"batch\"\ngroup = \"root\"\n[families]\nfile = \"off\"\ntls = \"off\"\ndetect "
+      "= "
+      "\"off\"\n[journal]\nmin_severity = \"off\"\n[dbus]\nsignals = \"off\"\n[access]\nusers = [\"root\", "
+      "\"12\"]\ngroups = [\"root\"]\n"
       "[log]\nlevel = \"debug\"\n[detect]\nmin_severity = \"warning\"\n[discovery]\nagents = \"a, /b/*/c\"\nper_uid = "
       "3\n[file]\nring_kib = 8\nhooks = \"tracepoint\"\nreads = \"each\"\ninterval_ms = 20\nsums = "
-      "32\n[tls]\nring_kib = 256\ncall_kib = 2\nconnections = 17\nhooks = \"uprobe\"\n[paths]\nshipped = \"off\"\ninclude = "
+      "32\n[tls]\nring_kib = 256\ncall_kib = 2\nconnections = 17\nhooks = \"uprobe\"\n[paths]\nshipped = "
+      "\"off\"\ninclude = "
       "[]\n");
   CHECK(config.detect.min_severity == "warning");
   CHECK(config.discovery == Config::Discovery{"a, /b/*/c", 3});
   CHECK(config.lifecycle == Config::Lifecycle{16, 0, "raw_tp"});
   CHECK(config.watched == Config::Watched{100, 100});
   CHECK(config.lineage == Config::LineageKeys{5, 6, 8, 7});
-  CHECK(config.jsonl.path == "/var/log/x");
+  CHECK(config.jsonl == Config::Jsonl{"/var/log/x", 7, 3, "batch", "root"});
+  CHECK(config.families == Config::Families{"off", "off", "off"});
+  CHECK(config.journal.min_severity == "off");
+  CHECK(config.dbus.signals == "off");
+  CHECK(config.access == Config::Access{{"root", "12"}, {"root"}});
   CHECK(config.log.level == "debug");
   CHECK(config.file == Config::File{8, "tracepoint", "each", 20, 32});
   CHECK(config.tls == Config::Tls{256, 2, 17, "uprobe"});

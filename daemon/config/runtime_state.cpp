@@ -1,0 +1,88 @@
+#include "config/runtime_state.h"
+
+#include <nlohmann/json.hpp>
+
+#include "state/rules_text.h"
+#include "state/targets.h"
+
+namespace aa {
+namespace {
+
+using Json = nlohmann::json;
+
+bool lives_in(const Process* process, const Target& target) {
+  return process != nullptr && process->alive() && process->watched && process->target == target.key;
+}
+
+void add_roots(const Monitor& monitor, const Target& target, const Json& common, Json& targets) {
+  for (const Process* process : monitor.tree(target)) {
+    if (!lives_in(process, target) || lives_in(monitor.lineage().get(process->parent), target)) continue;
+    Json one = common;
+    one["pid"] = process->id.pid;
+    one["start_ns"] = process->id.start_ns;
+    targets.push_back(std::move(one));
+  }
+}
+
+template <class Start>
+Start started(const Json& kept) {
+  Start command;
+  command.name = kept.at("name").get<std::string>();
+  command.tls = parse_tls_level(kept.at("tls").get<std::string>()).value_or(TlsLevel::redacted);
+  command.owner_uid = kept.at("owner_uid").get<std::uint32_t>();
+  command.source = TargetSource::dbus;
+  return command;
+}
+
+Command command_of(const Json& kept) {
+  if (kept.contains("unit")) {
+    auto unit = started<StartMonitoringUnit>(kept);
+    unit.unit = kept.at("unit").get<std::string>();
+    unit.cgroup = kept.at("cgroup").get<std::string>();
+    return unit;
+  }
+  auto process = started<StartMonitoring>(kept);
+  process.pid = kept.at("pid").get<std::uint32_t>();
+  process.root = {process.pid, kept.at("start_ns").get<std::uint64_t>()};
+  return process;
+}
+
+}  // namespace
+
+std::string runtime_state(const Monitor& monitor, std::string_view boot_id) {
+  Json state = {{"boot_id", std::string(boot_id)}, {"targets", Json::array()}, {"rules", Json::array()}};
+  for (const Target* target : monitor.targets()) {
+    if (!target->running || target->source != TargetSource::dbus) continue;
+    Json common = {
+        {"name", target->name}, {"tls", std::string(name_of(target->tls))}, {"owner_uid", target->owner_uid}};
+    if (target->unit.empty()) {
+      add_roots(monitor, *target, common, state["targets"]);
+    } else {
+      common.update({{"unit", target->unit}, {"cgroup", target->cgroup}});
+      state["targets"].push_back(std::move(common));
+    }
+  }
+  for (const PathRule& rule : monitor.path_rules().rules())
+    if (rule.layer == RuleLayer::runtime) state["rules"].push_back(rule_line(rule));
+  return state.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<std::vector<Command>> restore_runtime_state(std::string_view text, std::string_view boot_id) try {
+  const Json state = Json::parse(text);
+  std::vector<Command> commands;
+  if (state.at("boot_id").get<std::string>() != boot_id) return commands;
+  std::string lines;
+  for (const Json& line : state.at("rules")) lines += line.get<std::string>() + "\n";
+  auto rules = parse_rules(lines, RuleLayer::runtime);
+  if (const auto* wrong = std::get_if<std::vector<RulesProblem>>(&rules))
+    return Error{"take back the kept path rules: " + wrong->front().what, 0, ""};
+  SetPathRules set;
+  set.rules = std::get<std::vector<PathRule>>(std::move(rules));
+  if (!set.rules.empty()) commands.emplace_back(std::move(set));
+  for (const Json& kept : state.at("targets")) commands.push_back(command_of(kept));
+  return commands;
+} catch (const Json::exception&) {
+  return Error{"take back what was kept: the file does not hold what it should", 0, ""};
+}
+
+}  // namespace aa

@@ -1,0 +1,75 @@
+// daemon_runtime.cpp: what was said over the bus outlives this daemon, in its runtime directory, until the machine or
+// the unit is stopped. The service manager says where that is; without one nothing is kept.
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "config/read_file.h"
+#include "config/runtime_state.h"
+#include "daemon.h"
+
+namespace aa {
+namespace {
+
+constexpr std::size_t kMostBytes = 64 << 20;
+
+std::string runtime_file() {
+  const char* folder = std::getenv("RUNTIME_DIRECTORY");
+  return folder == nullptr || *folder != '/' ? "" : std::string(folder) + "/runtime.json";
+}
+
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t length = ::write(fd, text.data(), text.size());
+    if (length < 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(length));
+  }
+  return true;
+}
+
+}  // namespace
+
+void Daemon::restore_runtime() {
+  const std::string file = runtime_file();
+  const auto text = file.empty() ? Result<std::string>(Error{"", ENOENT, ""}) : read_file(file, kMostBytes);
+  runtime_restored_ = true;
+  if (!text) {
+    if (text.error().errno_value != ENOENT) spdlog::error("{} {}", file, text.error().text());
+    return;
+  }
+  auto commands = restore_runtime_state(*text, settings_.boot_id);
+  if (!commands) return spdlog::error("{}", commands.error().text());
+  for (Command& command : *commands) {
+    std::visit([](auto& one) { one.token = kRestoreToken; }, command);
+    const bool rules = std::holds_alternative<SetPathRules>(command) && monitor_->sees_files();
+    input(std::move(command));
+    if (rules) await_rules();
+  }
+}
+
+void Daemon::take_restored(const Answer& answer) {
+  if (const auto* refusal = std::get_if<Refusal>(&answer.outcome))
+    spdlog::info("not taken over from the daemon before: {}", refusal->sentence);
+}
+
+// Whole or not at all: a file of its own takes the place of the one before.
+void Daemon::keep_runtime() {
+  runtime_changed_ = false;
+  const std::string file = runtime_file();
+  if (file.empty() || !runtime_restored_) return;
+  std::string text = runtime_state(*monitor_, settings_.boot_id);
+  if (text == runtime_kept_) return;
+  const std::string fresh = file + ".new";
+  ::unlink(fresh.c_str());
+  const UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd || !write_all(fd.get(), text) || ::rename(fresh.c_str(), file.c_str()) != 0)
+    return spdlog::error("{} cannot be written: {}; a restart will forget what was said over the bus", file,
+                         std::strerror(errno));
+  runtime_kept_ = std::move(text);
+}
+
+}  // namespace aa

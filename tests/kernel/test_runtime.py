@@ -1,0 +1,138 @@
+"""What was said over the bus outlives the daemon; what a sink is told holds."""
+
+import grp
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import dbus
+
+from deadline import end_at_exit
+from harness import CALL_TIMEOUT, Daemon, PrivateBus, aactl_path, error_of, wait_until, watch
+
+
+class RuntimeCase(unittest.TestCase):
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("loading programs into the kernel needs root")
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="aa-test-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.bus = PrivateBus()
+        self.addCleanup(self.bus.stop)
+        self.etc = self.folder / "etc"
+        self.etc.mkdir()
+        (self.etc / "config.toml").write_text("")
+
+    def daemon(self, **settings):
+        return Daemon(self.bus, "--config", str(self.etc / "config.toml"), settings=settings,
+                      env={"RUNTIME_DIRECTORY": str(self.folder)})
+
+    def sleeper(self):
+        child = subprocess.Popen(["/bin/sleep", "1000"], stdin=subprocess.DEVNULL)
+        end_at_exit(child)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        return child
+
+    def aactl(self, *words):
+        return subprocess.run([aactl_path(), "--bus", self.bus.address, *words], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+
+
+class Runtime(RuntimeCase):
+    def deny(self, daemon, *patterns):
+        daemon.manager.UpdatePathFilter(dbus.Array([(p, "deny") for p in patterns], signature="(ss)"),
+                                        timeout=CALL_TIMEOUT)
+
+    def runtime_rules(self, daemon):
+        _, rules = daemon.manager.GetPathFilter(timeout=CALL_TIMEOUT)
+        return [str(rule[0]) for rule in rules if str(rule[2]) == "runtime"]
+
+    def test_kept(self):
+        """runtime: targets and rules of the bus outlive the daemon, by process id: a pid that is another's is not watched"""
+        keeps, ends = self.sleeper(), self.sleeper()
+        with self.daemon() as daemon:
+            target = daemon.start(keeps.pid, name="kept")
+            daemon.start(ends.pid)
+            self.deny(daemon, "/srv/x")
+            file = self.folder / "runtime.json"
+            wait_until(lambda: file.exists() and "/srv/x" in file.read_text(), "it is written")
+            self.assertEqual(0o600, file.stat().st_mode & 0o777)
+        state = json.loads(file.read_text())
+        self.assertEqual(2, len(state["targets"]))
+        for row in state["targets"]:
+            if row["pid"] == ends.pid:
+                row["start_ns"] -= 1  # as if the pid had been somebody else's
+        file.write_text(json.dumps(state))
+        with self.daemon() as daemon:
+            wait_until(lambda: daemon.targets(), "it is watched again")
+            (row,) = daemon.targets().items()
+            self.assertEqual((target, "kept", "dbus", "runtime", keeps.pid),
+                             (row[0], row[1]["name"], row[1]["source"], str(row[1]["layer"]), row[1]["pid"]))
+            self.assertEqual(["/srv/x"], self.runtime_rules(daemon))
+            self.assertIn("not taken over from the daemon before", daemon.errors())
+
+    def test_another_boot(self):
+        """runtime: what another boot kept is nobody's, and what is damaged is said"""
+        file = self.folder / "runtime.json"
+        file.write_text('{"boot_id": "another", "targets": [], "rules": ["deny /x"]}')
+        with self.daemon() as daemon:
+            self.assertEqual([], self.runtime_rules(daemon))
+        file.write_text("{")
+        with self.daemon() as daemon:
+            self.assertIn("does not hold what it should", daemon.errors())
+
+    def test_drop_and_save(self):
+        """runtime: aactl shows, saves to conf.d and drops it"""
+        with self.daemon() as daemon:
+            child = self.sleeper()
+            daemon.start(child.pid, name="one")
+            self.deny(daemon, "/srv/x")
+            shown = self.aactl("runtime").stdout
+            self.assertIn("one", shown)
+            self.assertIn("deny /srv/x", shown)
+            done = self.aactl("runtime", "save", "mine")
+            self.assertEqual(0, done.returncode, done.stdout)
+            self.assertIn("one is not saved", done.stdout)
+            self.assertIn('pattern = "/srv/x"', (self.etc / "conf.d/mine.toml").read_text())
+            self.assertEqual([], self.runtime_rules(daemon))
+            _, rules = daemon.manager.GetPathFilter(timeout=CALL_TIMEOUT)
+            self.assertIn(("/srv/x", "file"), [(str(r[0]), str(r[2])) for r in rules])
+            self.assertEqual("dropped 1 target(s) and 0 rule(s)\n", self.aactl("runtime", "drop").stdout)
+            self.assertEqual({}, daemon.targets())
+
+
+class Sinks(RuntimeCase):
+    def test_file_begins_anew(self):
+        """sinks: a file of events begins anew at its size, keeps so many, divides no line, and is its group's to read"""
+        path = self.folder / "events.jsonl"
+        group = grp.getgrgid(1)
+        with self.daemon(**{"jsonl.path": path, "jsonl.max_mib": 1, "jsonl.files": 2, "jsonl.fsync": "batch",
+                            "jsonl.group": group.gr_name}) as daemon:
+            with watch(daemon, ["/bin/bash", "-c", "for i in {1..4000}; do (:); done"]) as watched:
+                watched.run(120)
+        files = sorted(p.name for p in self.folder.glob("events.jsonl*"))
+        self.assertIn("events.jsonl.1", files)
+        self.assertNotIn("events.jsonl.3", files)
+        for name in files:
+            file = self.folder / name
+            self.assertEqual((0o640, 1), (file.stat().st_mode & 0o777, file.stat().st_gid))
+            for line in file.read_text().splitlines():
+                json.loads(line)
+
+    def test_families_off(self):
+        """families: what is switched off is a state with a reason, and without the file family path rules are refused"""
+        with self.daemon(**{"families.file": "off", "families.tls": "off"}) as daemon:
+            for family in ("file", "tls"):
+                states = {(str(row[2]), str(row[4])) for row in daemon.property("ProbeStates") if str(row[0]) == family}
+                self.assertEqual({("unavailable", f"families.{family} is off in the configuration")}, states)
+            name, _ = error_of(daemon.manager.GetPathFilter)
+            self.assertEqual("NotSupported", name)
+
+
+if __name__ == "__main__":
+    unittest.main()
