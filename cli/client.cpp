@@ -221,6 +221,10 @@ json Client::explain(std::uint32_t pid) {
     families.push_back(
         {{"family", std::get<0>(family)}, {"state", std::get<1>(family)}, {"reason", std::get<2>(family)}});
   out["families"] = std::move(families);
+  json stacks = json::array();
+  for (const Family& stack : said.at("tls").get<std::vector<Family>>())
+    stacks.push_back({{"file", std::get<0>(stack)}, {"state", std::get<1>(stack)}, {"reason", std::get<2>(stack)}});
+  out["tls"] = std::move(stacks);
   return out;
 }
 

@@ -25,6 +25,11 @@ int explain(const Globals& globals, std::uint32_t pid) {
     text += "  " + pad(for_terminal(text_of(family, "family")), 8) + pad(for_terminal(text_of(family, "state")), 14) +
             for_terminal(text_of(family, "reason")) + '\n';
   }
+  for (const json& stack : member_of(said, "tls")) {
+    const std::string reason = text_of(stack, "reason");
+    text += "  tls     " + pad(for_terminal(text_of(stack, "state")), 14) + for_terminal(text_of(stack, "file")) +
+            (reason.empty() ? "" : ": " + for_terminal(reason)) + '\n';
+  }
   for (const std::string& limit : list_of(said, "limits")) text += "  limit   " + for_terminal(limit) + '\n';
   out.write(text);
   return kDone;

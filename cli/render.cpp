@@ -83,6 +83,17 @@ std::string file_detail(const json& body, const Style& style) {
   return paint(style, Ink::red, text + "  denied by " + for_terminal(text_of(body, "rule")));
 }
 
+std::string tls_detail(const json& body, const Style& style) {
+  const std::string data = text_of(body, "data");
+  std::string text = text_of(body, "direction") + ' ' + plural(number_of(body, "length"), "byte") + ", connection " +
+                     std::to_string(number_of(body, "connection"));
+  if (const auto why = text_of(body, "withheld"); !why.empty()) text += ", withheld: " + why;
+  if (data.empty() || text_of(body, "encoding") != "text") return for_terminal(text);
+  constexpr std::size_t kShown = 100;
+  const std::string line = data.substr(0, data.find_first_of("\r\n"));
+  return for_terminal(text) + "  " + paint(style, Ink::dim, for_terminal(clip(line, kShown)));
+}
+
 std::string target_detail(const json& body) {
   const std::uint64_t adopted = number_of(body, "adopted");
   std::string line = for_terminal(text_of(body, "change"));
@@ -102,6 +113,7 @@ std::string detail(const json& event, const std::string& type, const Style& styl
   if (type == "exec") return exec_detail(body, style);
   if (type == "exit") return exit_detail(body, style);
   if (type == "file") return file_detail(body, style);
+  if (type == "tls") return tls_detail(body, style);
   if (type == "alert") return alert_detail(body, style);
   if (type == "loss") return paint(style, Ink::red, loss_text(body));
   if (type == "gap") return paint(style, Ink::red, "not observed: " + for_terminal(text_of(body, "reason")));

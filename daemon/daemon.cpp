@@ -1,7 +1,6 @@
 // daemon.cpp: opening the rooms and running the loop. The flow between them is in daemon_flow.cpp.
 #include "daemon.h"
 
-#include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -17,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/notify.h"
+#include "base/resident.h"
 #include "sink/journal.h"
 
 namespace aa {
@@ -71,7 +71,7 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   if (daemon->start_refusal_)
     return Error{"put the configuration in force: " + daemon->start_refusal_->sentence, 0, ""};
   daemon->restore_runtime();
-  ::malloc_trim(0);  // loading parsed the kernel's whole BTF: tens of megabytes that are free again
+  give_back_what_starting_took();  // the kernel's whole BTF was parsed: tens of megabytes, and code to do it
   return daemon;
 }
 
@@ -101,12 +101,12 @@ Status Daemon::open_kernel() {
   if (!family) return family.error();
   family_ = std::move(*family);
   if (Status files = open_files(); !files) return files;
-  auto kernel = KernelState::make(*family_, *files_, cgroups_);
+  open_tls();
+  auto kernel = KernelState::make(*family_, *files_, *tls_, cgroups_);
   if (!kernel) return kernel.error();
   kernel_ = std::move(*kernel);
-  if (Status rings = open_rings(settings.ring_bytes, static_cast<std::uint32_t>(config_.file.ring_kib * 1024)); !rings)
-    return rings;
-  self_test_ = std::make_unique<SelfTest>(*family_, *files_, *kernel_);
+  if (Status rings = open_rings(); !rings) return rings;
+  self_test_ = std::make_unique<SelfTest>(*family_, *files_, *tls_, *kernel_);
   Status tested = self_test_->run([this] {
     while (source_->drain(source_->mark(), 1024)) continue;
     source_->release(source_->stamp());
@@ -131,23 +131,39 @@ Status Daemon::open_files() {
   settings.sums = static_cast<std::uint32_t>(config_.file.sums);
   settings.each = config_.file.reads == "each";
   if (config_.file.hooks == "fentry") settings.hooks = FileHooks::fentry;
+  if (config_.file.hooks == "kprobe") settings.hooks = FileHooks::kprobe;
   if (config_.file.hooks == "tracepoint") settings.hooks = FileHooks::tracepoint;
   files_ = FileFamily::make(settings, *family_);
   return Done{};
 }
 
-Status Daemon::open_rings(std::uint32_t lifecycle_bytes, std::uint32_t file_bytes) {
+// Before any agent starts: what is attached to a file is seen from the first call of whoever maps it.
+void Daemon::open_tls() {
+  TlsFamilySettings settings;
+  settings.ring_bytes = static_cast<std::uint32_t>(config_.tls.ring_kib * 1024);
+  settings.call_bytes = static_cast<std::uint32_t>(config_.tls.call_kib * 1024);
+  settings.connections = static_cast<std::uint32_t>(config_.tls.connections);
+  if (config_.tls.hooks == "uprobe_multi") settings.hooks = TlsHooks::uprobe_multi;
+  if (config_.tls.hooks == "uprobe") settings.hooks = TlsHooks::uprobe;
+  tls_ = TlsFamily::make(settings, *family_);
+  for (const std::string& path : usual_tls_libraries()) tls_->attach(path, path);
+  tls_discovery_ = std::make_unique<TlsDiscovery>(*tls_);
+}
+
+Status Daemon::open_rings() {
   std::vector<std::unique_ptr<RingReader>> rings;
-  const auto open = [&](int fd, std::uint32_t bytes) -> Status {
-    auto ring = RingReader::make(fd, bytes);
+  const auto open = [&](int fd, std::uint64_t kib) -> Status {
+    auto ring = RingReader::make(fd, kib * 1024);
     if (!ring) return ring.error();
     rings.push_back(std::move(*ring));
     ring_fds_.push_back(fd);
     return Done{};
   };
-  if (Status opened = open(family_->ring_fd(), lifecycle_bytes); !opened) return opened;
+  if (Status opened = open(family_->ring_fd(), config_.lifecycle.ring_kib); !opened) return opened;
   if (files_->runs())
-    if (Status opened = open(files_->ring_fd(), file_bytes); !opened) return opened;
+    if (Status opened = open(files_->ring_fd(), config_.file.ring_kib); !opened) return opened;
+  if (tls_->runs())
+    if (Status opened = open(tls_->ring_fd(), config_.tls.ring_kib); !opened) return opened;
   source_ =
       std::make_unique<BpfSource>(std::move(rings), cgroups_, [this](Event event) { take_record(std::move(event)); });
   return Done{};
@@ -169,6 +185,7 @@ void Daemon::await_rules() {
 std::vector<ProbeBody> Daemon::probes() const {
   std::vector<ProbeBody> probes = family_->states();
   for (ProbeBody& probe : files_->states()) probes.push_back(std::move(probe));
+  for (ProbeBody& probe : tls_->states()) probes.push_back(std::move(probe));
   return probes;
 }
 
@@ -245,6 +262,7 @@ Status Daemon::wire_loop() {
   }
   loop_->add_deadline([this] { return ring_armed_ ? std::nullopt : std::optional(quiet_until_); },
                       [this] { drain_now_ = true; });
+  loop_->add_deadline([this] { return source_->next_deadline(); }, [this] { source_->on_time(boot_ns()); });
   loop_->add_deadline([this] { return monitor_->next_deadline(); }, [this] { input(TimePassed{boot_ns()}); });
   loop_->add_deadline([this] { return next_counts_ == 0 ? std::nullopt : std::optional(next_counts_); },
                       [this] {
@@ -317,6 +335,7 @@ Control::House Daemon::house() {
   house.monitor = monitor_.get();
   house.subscribe = [this](const StreamFilter& filter) { return subscribers_->add(filter); };
   house.counters = [this] { return counters(); };
+  house.tls_stacks = [this](std::uint32_t pid) { return tls_discovery_->explain(pid); };
   house.version = AA_VERSION;
   house.config_file = config_.files.empty() ? "" : config_.files.front();
   house.events_file = config_.jsonl.path;
@@ -368,6 +387,7 @@ std::vector<std::pair<std::string, std::uint64_t>> Daemon::counters() {
   counters.emplace_back("exec.delivered", source_->counts().exec_records);
   counters.emplace_back("file.delivered", source_->counts().file_records);
   counters.emplace_back("file.allowed", monitor_->allowed());
+  counters.emplace_back("tls.delivered", source_->counts().tls_records);
   counters.emplace_back("events.delivered", monitor_->delivered());
   counters.emplace_back("detect.unidentified", identifier_->counts().dropped);
   counters.emplace_back("detect.unreadable", identifier_->counts().unreadable);

@@ -25,6 +25,8 @@
 #include "probe/identifier.h"
 #include "probe/kernel_state.h"
 #include "probe/self_test.h"
+#include "probe/tls_discovery.h"
+#include "probe/tls_family.h"
 #include "sink/fan_out.h"
 #include "sink/jsonl.h"
 #include "sink/recorder.h"
@@ -52,7 +54,8 @@ class Daemon {
 
   Status open_kernel();
   Status open_files();
-  Status open_rings(std::uint32_t lifecycle_bytes, std::uint32_t file_bytes);
+  Status open_rings();
+  void open_tls();
   void await_rules();
   Status open_sinks();
   Status open_recording();
@@ -73,6 +76,7 @@ class Daemon {
 
   // events → right
   void take_record(Event event);
+  void look_for_tls(const std::vector<LivingProcess>& processes);
   void input(Input input);  // whatever goes into the Monitor: recorded if asked for, fed, and what came out carried on
   void carry_on(const Step& step);
   bool turn();  // drains what must be drained now and hands the turn's output to the sinks
@@ -127,6 +131,8 @@ class Daemon {
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<ExecFamily> family_;
   std::unique_ptr<FileFamily> files_;
+  std::unique_ptr<TlsFamily> tls_;
+  std::unique_ptr<TlsDiscovery> tls_discovery_;
   std::unique_ptr<FileRules> file_rules_;  // null where the file family does not run
   std::unique_ptr<FileSums> file_sums_;
   std::unique_ptr<KernelState> kernel_;
@@ -150,6 +156,7 @@ class Daemon {
   std::uint64_t unacknowledged_since_ = 0;
   std::uint64_t lost_known_ = 0;  // records, at the last reading of the counts
   std::uint64_t next_counts_ = 0;
+  std::uint64_t tls_swept_ns_ = 0;
   Control::Poll polled_;
   std::uint64_t bus_deadline_ = 0;
   std::uint64_t bus_retry_ = 0;

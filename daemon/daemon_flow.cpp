@@ -12,6 +12,7 @@ constexpr std::size_t kRecordsPerTurn = 4096;
 // A wake-up costs ten to fifty records: after each reading the ring is left alone this long.
 constexpr std::uint64_t kQuietNs = 4'000'000;
 constexpr std::uint64_t kCountsEveryNs = 1'000'000'000;
+constexpr std::uint64_t kSweepTlsEveryNs = 10'000'000'000;
 constexpr std::uint64_t kDiskPatienceNs = 2'000'000'000;
 constexpr double kRingNearlyFull = 0.75;
 
@@ -29,7 +30,22 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;  // clang 14 does not deduce
 
 void Daemon::take_record(Event event) {
   if (self_test_->saw(event)) return;
+  const std::optional<LossBody> unheard = tls_discovery_->saw(event);
   input(std::move(event));
+  if (!unheard) return;
+  publish_probes();
+  Event loss;
+  loss.boot_ns = unheard->last_boot_ns;
+  loss.body = *unheard;
+  input(std::move(loss));
+}
+
+// What a process has mapped already: before anybody is told that it is watched.
+void Daemon::look_for_tls(const std::vector<LivingProcess>& processes) {
+  bool attached = false;
+  for (const LivingProcess& process : processes)
+    if (process.watched) attached = tls_discovery_->look_into(process.id.pid) || attached;
+  if (attached) publish_probes();
 }
 
 void Daemon::input(Input input) {
@@ -76,6 +92,7 @@ void Daemon::drain() {
   while (!pending_.empty() && source_->reached(pending_.front().mark)) {
     Completion completion = std::move(pending_.front().completion);
     pending_.pop_front();
+    if (const auto* settled = std::get_if<Settled>(&completion)) source_->end(settled->process);
     input(std::move(completion));
     completed = true;
   }
@@ -99,6 +116,7 @@ void Daemon::settle() {
   if (!listen && boot_ns() >= quiet_until_) quiet_until_ = boot_ns() + kQuietNs;
   if (listen) {
     files_->set_reader_idle();
+    tls_->set_reader_idle();
     if (source_->waiting()) drain_now_ = true;  // came before the programs could know
   }
   if (listen == ring_armed_) return;
@@ -127,9 +145,15 @@ void Daemon::give_up_on_disk() {
 
 void Daemon::carry_out(const Plan& plan) {
   std::visit(Overloaded{
-                 [this](const EnrolPlan& enrol) { complete_later(kernel_->enrol(enrol)); },
+                 [this](const EnrolPlan& enrol) {
+                   Enrolled done = kernel_->enrol(enrol);
+                   look_for_tls(done.processes);
+                   complete_later(std::move(done));
+                 },
                  [this](const EnrolUnitPlan& enrol) {
-                   complete_later(kernel_->enrol(enrol));
+                   Enrolled done = kernel_->enrol(enrol);
+                   look_for_tls(done.processes);
+                   complete_later(std::move(done));
                    publish_probes();  // programs that rest while no unit is watched
                  },
                  [this](const ReleasePlan& release) {
@@ -137,7 +161,11 @@ void Daemon::carry_out(const Plan& plan) {
                    complete_later(kernel_->release(release));
                    publish_probes();
                  },
-                 [this](const AdoptPlan& adopt) { complete_later(kernel_->adopt(adopt)); },
+                 [this](const AdoptPlan& adopt) {
+                   Adopted done = kernel_->adopt(adopt);
+                   look_for_tls(done.processes);
+                   complete_later(std::move(done));
+                 },
                  [this](const ReconcilePlan&) { complete_later(kernel_->reconcile()); },
                  [this](const SparePlan& spare) { kernel_->spare(spare); },
                  [this](const StandbyPlan& standby) {
@@ -175,6 +203,10 @@ void Daemon::complete_later(Completion completion) {
 
 void Daemon::refresh_counts() {
   lost_known_ = kernel_->lost();
+  if (const std::uint64_t now = boot_ns(); now > tls_swept_ns_ + kSweepTlsEveryNs) {
+    tls_swept_ns_ = now;
+    tls_->sweep(now);
+  }
   KernelCounts counts = kernel_->counts();
   const BpfSource::Counts& source = source_->counts();
   counts.ledger.push_back({"exec", "bad-record", source.bad, source.bad_first_ns, source.bad_last_ns});

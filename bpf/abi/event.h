@@ -25,6 +25,10 @@
 #define AA_KIND_FILE 7     /* a file operation */
 #define AA_KIND_FILE_SUM 8 /* reads and writes of one process on one file, summed */
 
+#define AA_KIND_TLS 9             /* bytes that a TLS library took or gave */
+#define AA_KIND_TLS_CONNECTION 10 /* where a connection came from */
+#define AA_KIND_TLS_CLOSED 11     /* its object is gone or begins anew; layout of TLS, no bytes */
+
 #define AA_COMM_LEN 16
 #define AA_PATH_MAX 4096          /* longest path the walker writes, terminating NUL not counted */
 #define AA_INTERP_MAX 256         /* longest "#!" interpreter kept */
@@ -203,6 +207,40 @@ struct aa_file_sum {
   struct aa_sum sum;
 };
 
+/* tls: then `size` - sizeof(struct aa_tls) bytes of the stream. The ring's record may be longer: what is behind is
+ * anything. Short, as most calls are: who it is about was told by the lifecycle ring. */
+struct aa_tls {
+  __u16 version;
+  __u16 kind;
+  __u32 size;
+  __u64 boot_ns;
+  __u64 start_ns;
+  __u32 tgid;
+  __u32 tid;
+  __u32 slot;
+  __u32 image;
+  __u64 offset;      /* in this direction of the connection, of the first byte */
+  __u32 length;      /* bytes of the stream this record stands for, sent along or not */
+  __u32 call_length; /* bytes the whole call moved */
+  __u32 connection;  /* never used twice while the family is loaded */
+  __u8 function;     /* AA_TLS_* of tls.h */
+  __u8 flags;        /* AA_TLS_FLAG_* */
+  __u16 reserved;
+};
+
+#define AA_TLS_FLAG_FROM_START 1u /* the connection was seen since its first byte */
+#define AA_TLS_FLAG_FULL 2u       /* its target's level: bytes are not to be redacted */
+#define AA_TLS_FLAG_UNREAD 4u     /* the memory could not be read */
+#define AA_TLS_FLAG_CUT 8u        /* the call was longer than what is taken of one */
+#define AA_TLS_FLAG_FILE 16u      /* the bytes came from a file */
+
+/* A connection that a fork copied. */
+struct aa_tls_connection {
+  struct aa_tls tls;
+  __u32 inherited_from;
+  __u32 reserved;
+};
+
 /* One row of the task iterator's output: a living process, watched or not. */
 struct aa_task_row {
   __u64 start_ns;
@@ -241,6 +279,8 @@ AA_ASSERT_SIZE(struct aa_exec, 160);
 AA_ASSERT_SIZE(struct aa_exit, 104);
 AA_ASSERT_SIZE(struct aa_file, 208);
 AA_ASSERT_SIZE(struct aa_file_sum, 192);
+AA_ASSERT_SIZE(struct aa_tls, 64);
+AA_ASSERT_SIZE(struct aa_tls_connection, 72);
 AA_ASSERT_SIZE(struct aa_task_row, 72);
 
 #endif

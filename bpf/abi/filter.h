@@ -4,6 +4,8 @@
 
 #include <linux/types.h>
 
+#include "abi/event.h"
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic error "-Wpadded"
 
@@ -31,19 +33,25 @@ struct aa_watched {
 
 /* targets: one row a slot. The kernel counts in it, user space writes the rest through a shared mapping. */
 struct aa_target {
-  __u32 active; /* 0: its processes are no longer watched, whatever the watched set still holds */
-  __u32 slot;   /* row and generation of its present owner: an entry with another generation is stale */
-  __u32 tls_level;
-  __u32 limit;    /* live processes allowed: the target's share of the watched set */
-  __u64 live;     /* entries of the watched set in this slot */
-  __u64 attempts; /* records this target's processes asked for */
-  __u64 lost;     /* of those, never reached the ring */
-  __u64 refused;  /* processes that found no room */
+  __u32 active;    /* 0: its processes are no longer watched, whatever the watched set still holds */
+  __u32 slot;      /* row and generation of its present owner: an entry with another generation is stale */
+  __u32 tls_level; /* AA_TLS_LEVEL_* */
+  __u32 limit;     /* live processes allowed: the target's share of the watched set */
+  __u64 live;      /* entries of the watched set in this slot */
+  __u64 attempts;  /* records this target's processes asked for */
+  __u64 lost;      /* of those, never reached the ring */
+  __u64 refused;   /* processes that found no room */
 };
+
+#define AA_TLS_LEVEL_OFF 0u
+#define AA_TLS_LEVEL_METADATA 1u
+#define AA_TLS_LEVEL_REDACTED 2u
+#define AA_TLS_LEVEL_FULL 3u
 
 /* Families and causes of the ledger: one row for each pair, per CPU. */
 #define AA_FAMILY_EXEC 0u
 #define AA_FAMILY_FILE 1u
+#define AA_FAMILY_TLS 2u
 #define AA_FAMILIES 3u
 
 #define AA_CAUSE_ATTEMPT 0u /* not a loss: every record asked for */
@@ -55,7 +63,10 @@ struct aa_target {
 #define AA_CAUSE_SUM_FULL 6u     /* not a loss: a call that found no room among the sums became an event of its own */
 #define AA_CAUSE_NO_SPARE 7u     /* an agent was discovered, but no target row was ready: not a record */
 #define AA_CAUSE_UNSEEN 8u       /* an io_uring operation whose completion shows neither file nor result */
-#define AA_CAUSES 9u
+#define AA_CAUSE_CALLS_FULL 9u   /* no room to remember a call that began */
+#define AA_CAUSE_CONNECTIONS_FULL 10u /* no room for one more connection */
+#define AA_CAUSE_LATE_ATTACH 11u      /* a call that had begun before it could be seen: not a record */
+#define AA_CAUSES 12u
 
 /* Discovery: names are known by the hash of a path's last component (FNV-1a), looked for in the filename and in the
  * first three arguments, as far as so many bytes reach. */
@@ -118,6 +129,54 @@ struct aa_file_settings {
   __u64 generation; /* of the path rules in force; 0 none */
   __u32 each;       /* every read and write is an event of its own */
   __u32 idle;       /* the reader waits: wake it once */
+};
+
+/* Told by user space through the mapping of .data.tls. */
+struct aa_tls_settings {
+  __u32 call_bytes; /* taken of one call at most */
+  __u32 idle;       /* the reader waits: wake it once */
+};
+
+/* tls_calls: a call under way, by where its frame is: survives fibres, nesting and tail calls. */
+struct aa_tls_call_key {
+  __u64 stack;
+  __u32 tgid;
+  __u32 reserved;
+};
+
+struct aa_tls_call {
+  __u64 object;
+  __u64 data;
+  __u64 out;      /* where the library says how much, 0: in its result */
+  __u64 start_ns; /* of its process */
+  __u32 told;     /* the connection's, when the call began: another number at its end, and an inner call has told it */
+  __u32 function;
+  /* at its end: */
+  __u64 left;         /* bytes still to be taken */
+  __u64 not_taken;    /* bytes beyond what is taken of one call */
+  struct aa_tls head; /* of the next record */
+};
+
+/* tls_connections: one TLS object of a process. */
+struct aa_tls_object {
+  __u64 object;
+  __u32 tgid;
+  __u32 reserved;
+};
+
+struct aa_tls_state {
+  __u64 start_ns; /* of its process */
+  __u64 born_ns;
+  __u64 used_ns;   /* the last time bytes moved */
+  __u64 freed_ns;  /* 0: not yet. A child may still have it from before */
+  __u64 offset[2]; /* bytes so far, received and sent */
+  __u32 told[2];   /* calls so far */
+  __u32 id;
+  __u32 inherited_from;
+  __u32 image;
+  __u32 references; /* beyond the first */
+  __u32 flags;      /* AA_TLS_FLAG_FROM_START */
+  __u32 announced;  /* inherited_from was told */
 };
 
 /* What a file descriptor of the caller refers to, asked of the kernel by running a program on it. */

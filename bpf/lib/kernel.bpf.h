@@ -8,6 +8,7 @@
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
+#define __VMLINUX_H__ /* registers by the kernel's names for them, as below */
 #include <bpf/bpf_tracing.h>
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -218,17 +219,23 @@ struct pt_regs {
   unsigned long r10;
   unsigned long r9;
   unsigned long r8;
+  unsigned long ax;
   unsigned long cx;
   unsigned long dx;
   unsigned long si;
   unsigned long di;
   unsigned long orig_ax;
+  unsigned long sp;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
   __u64 regs[31];
+  __u64 sp;
   __u64 orig_x0;
   int syscallno;
+};
+struct user_pt_regs {
+  __u64 regs[31];
 };
 #endif
 

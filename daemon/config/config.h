@@ -45,6 +45,14 @@ struct Config {
     bool operator==(const File&) const = default;
   } file;
 
+  struct Tls {
+    std::uint64_t ring_kib = 8192;  // counts as resident memory, whole, while something is watched
+    std::uint64_t call_kib = 1024;
+    std::uint64_t connections = 16'384;
+    std::string hooks = "auto";
+    bool operator==(const Tls&) const = default;
+  } tls;
+
   struct Paths {
     std::string shipped = "on";
     std::vector<std::string> include;  // rule files

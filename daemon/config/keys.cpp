@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
 
-constexpr std::array<std::string_view, 3> kFileHookSets = {"auto", "fentry", "tracepoint"};
+constexpr std::array<std::string_view, 4> kFileHookSets = {"auto", "fentry", "kprobe", "tracepoint"};
+constexpr std::array<std::string_view, 3> kTlsHookSets = {"auto", "uprobe_multi", "uprobe"};
 constexpr std::array<std::string_view, 2> kReads = {"sum", "each"};
 constexpr std::array<std::string_view, 2> kFsync = {"never", "batch"};
 constexpr std::array<std::string_view, 4> kJournalSeverities = {"info", "warning", "critical", "off"};
@@ -96,6 +97,14 @@ constexpr std::array kKeys = {
     Key{"file", "sums", IntegerKey{[](Config& c) -> std::uint64_t& { return c.file.sums; }, 16, 1'048'576},
         Applies::restart,
         "How many open files can have their reads and writes summed at once; more are told one by one."},
+    Key{"tls", "ring_kib", IntegerKey{[](Config& c) -> std::uint64_t& { return c.tls.ring_kib; }, 128, 1'048'576, true},
+        Applies::restart, "Size of the ring buffer for what TLS libraries send and receive, in KiB."},
+    Key{"tls", "call_kib", IntegerKey{[](Config& c) -> std::uint64_t& { return c.tls.call_kib; }, 1, 8192},
+        Applies::restart, "How much of one call is taken, in KiB; the rest is counted."},
+    Key{"tls", "connections", IntegerKey{[](Config& c) -> std::uint64_t& { return c.tls.connections; }, 16, 1'048'576},
+        Applies::restart, "How many TLS connections of watched processes are known at once."},
+    Key{"tls", "hooks", TextKey{[](Config& c) -> std::string& { return c.tls.hooks; }, kTlsHookSets}, Applies::restart,
+        "How programs are attached to TLS libraries; auto: the first of these that the kernel takes."},
     Key{"paths", "shipped", TextKey{[](Config& c) -> std::string& { return c.paths.shipped; }, kOnOff}, Applies::live,
         "Whether the shipped list of secrets is among the path rules."},
     Key{"paths", "include",

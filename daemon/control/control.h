@@ -15,6 +15,7 @@
 #include "base/unique_fd.h"
 #include "control/access.h"
 #include "event/stream_filter.h"
+#include "state/explain.h"
 #include "state/monitor.h"
 
 namespace aa {
@@ -30,6 +31,7 @@ class Control {
     const Monitor* monitor = nullptr;                                // queries only
     std::function<Result<UniqueFd>(const StreamFilter&)> subscribe;  // read end of a new subscriber's pipe
     std::function<std::vector<std::pair<std::string, std::uint64_t>>()> counters;  // property Counters, sorted
+    std::function<std::vector<TlsStack>(std::uint32_t pid)> tls_stacks;
     std::string version;
     std::string config_file;
     std::string events_file;

@@ -23,8 +23,8 @@ namespace aa {
 namespace {
 
 // The types an event line can have in this version.
-constexpr std::array<std::string_view, 9> kEventTypes = {"fork", "exec", "exit",   "file", "alert",
-                                                         "loss", "gap",  "target", "probe"};
+constexpr std::array<std::string_view, 10> kEventTypes = {"fork",  "exec", "exit", "file",   "tls",
+                                                          "alert", "loss", "gap",  "target", "probe"};
 
 // Never repeats in the daemon's life: an answer meant for a Control that has been replaced must find nobody.
 Token next_token() {
@@ -262,6 +262,9 @@ Dict ManagerService::explain_process(std::uint32_t pid) const {
     families.emplace_back(to_bus_string(family.family), family.state, to_bus_string(family.reason));
   std::vector<std::string> limits;
   for (const std::string& limit : said.limits) limits.push_back(to_bus_string(limit));
+  std::vector<FamilyRow> stacks;
+  for (const TlsStack& stack : house_.tls_stacks(pid))
+    stacks.emplace_back(to_bus_string(stack.file), stack.state, to_bus_string(stack.reason));
   return {{"pid", sdbus::Variant{said.pid}},
           {"id", sdbus::Variant{said.id}},
           {"exe", sdbus::Variant{to_bus_string(said.exe)}},
@@ -270,7 +273,8 @@ Dict ManagerService::explain_process(std::uint32_t pid) const {
           {"target", sdbus::Variant{said.target}},
           {"target_name", sdbus::Variant{to_bus_string(said.target_name)}},
           {"families", sdbus::Variant{families}},
-          {"limits", sdbus::Variant{limits}}};
+          {"limits", sdbus::Variant{limits}},
+          {"tls", sdbus::Variant{stacks}}};
 }
 
 std::vector<ProbeRow> ManagerService::probe_states() const {

@@ -1,7 +1,8 @@
-// event/decode.cpp: with decode_file.cpp the only reader of bpf/abi/event.h. Nothing in a record is believed before it
-// is checked.
+// event/decode.cpp: with decode_file.cpp and decode_tls.cpp the only reader of bpf/abi/event.h. Nothing in a record is
+// believed before it is checked.
 #include "event/decode.h"
 
+#include <cstddef>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 
 #include "abi/event.h"
 #include "event/decode_file.h"
+#include "event/decode_tls.h"
 
 namespace aa {
 namespace {
@@ -56,6 +58,14 @@ Event event_of(const aa_header& header) {
   event.slot = header.slot;
   event.process = std::move(process);
   return event;
+}
+
+// Every record begins with its version and its kind.
+constexpr std::size_t kKindEnd = offsetof(aa_header, kind) + sizeof(aa_header::kind);
+static_assert(offsetof(aa_header, kind) == offsetof(aa_tls, kind));
+
+std::uint16_t kind_of(std::span<const std::byte> record) {
+  return copy_of<std::uint16_t>(record.subspan(offsetof(aa_header, kind)));
 }
 
 Result<Event> decode_fork(const aa_header& header, std::span<const std::byte> record) {
@@ -166,6 +176,7 @@ Result<Event> decode_exec(const aa_header& header, std::span<const std::byte> re
 }  // namespace
 
 Result<Event> decode(std::span<const std::byte> record) {
+  if (record.size() >= kKindEnd && is_tls_kind(kind_of(record))) return decode_tls(record);
   if (record.size() < sizeof(aa_header)) return bad(expected("its size is", record.size(), sizeof(aa_header)));
   const auto header = copy_of<aa_header>(record);
   if (header.version != AA_RECORD_VERSION) return bad(expected("its version is", header.version, AA_RECORD_VERSION));

@@ -17,7 +17,8 @@ bool parse_decimal(std::string_view text, Number& value) {
 
 // In the order of EventBody's alternatives.
 constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kTypes = {
-    "fork", "exec", "exit", "file", "alert", "loss", "gap", "target", "probe", "refused", "adopted", "sum"};
+    "fork",  "exec",    "exit",    "file", "alert", "loss",           "gap",       "target",
+    "probe", "refused", "adopted", "sum",  "tls",   "tls-connection", "tls-closed"};
 
 constexpr std::array<std::string_view, 3> kSeverities = {"info", "warning", "critical"};
 constexpr std::array<std::string_view, 5> kProbeStates = {"attached", "standby", "degraded", "failed", "unavailable"};
@@ -29,6 +30,8 @@ constexpr std::array<std::string_view, 3> kVerdicts = {"none", "allow", "deny"};
 constexpr std::array<std::string_view, 3> kResolutions = {"kernel", "user", "unresolved"};
 constexpr std::array<std::string_view, 4> kFileHooks = {"tracepoint", "kprobe", "fentry", "lsm"};
 constexpr std::array<std::string_view, 2> kFileVias = {"syscall", "io_uring"};
+constexpr std::array<std::string_view, 2> kTlsDirections = {"send", "recv"};
+constexpr std::array<std::string_view, 5> kWithheld = {"", "level", "limit", "unreadable", "file"};
 
 }  // namespace
 
@@ -94,6 +97,14 @@ std::string_view name_of(FileHook hook) {
 
 std::string_view name_of(FileVia via) {
   return kFileVias[static_cast<std::size_t>(via)];
+}
+
+std::string_view name_of(TlsDirection direction) {
+  return kTlsDirections[static_cast<std::size_t>(direction)];
+}
+
+std::string_view name_of(Withheld withheld) {
+  return kWithheld[static_cast<std::size_t>(withheld)];
 }
 
 }  // namespace aa

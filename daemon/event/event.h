@@ -180,6 +180,45 @@ struct FileBody {
   std::uint64_t sum_key = 0;           // names the kernel's sum this opened, 0 none; never shown
 };
 
+enum class TlsDirection : std::uint8_t { send, recv };
+// Why bytes of the stream are not in `data`: none is missing; the target's level; more than is taken of one call; their
+// memory could not be read; they came from a file and not from memory.
+enum class Withheld : std::uint8_t { nothing, level, limit, unreadable, file };
+
+// Bytes that are not shown, in the middle of others.
+struct TlsRedaction {
+  std::string kind;          // what they were taken for
+  std::uint64_t offset = 0;  // as TlsBody's
+  std::uint64_t length = 0;
+
+  bool operator==(const TlsRedaction&) const = default;
+};
+
+// Bytes that a TLS library took from its program, or gave to it, in clear.
+struct TlsBody {
+  std::uint8_t function = 0;  // a row of bpf/abi/tls.h; decode has checked it
+  TlsDirection direction = TlsDirection::send;
+  std::uint32_t connection = 0;
+  std::optional<std::uint32_t> inherited_from;  // the connection a fork copied; set by the Monitor
+  bool from_start = false;                      // the connection was seen since its first byte
+  std::uint64_t offset = 0;                     // in this direction of the connection
+  std::uint64_t length = 0;                     // bytes of the stream this stands for
+  std::uint64_t call_length = 0;                // bytes the whole call moved
+  Withheld withheld = Withheld::nothing;
+  bool is_full = false;  // its target's level: nothing is to be redacted; never shown
+  std::string data;
+  std::vector<TlsRedaction> redactions;  // their bytes are '*' in data
+};
+
+// Kernel-only: the connection is a fork's copy of another; it has ended.
+struct TlsConnectionBody {
+  std::uint32_t connection = 0;
+  std::uint32_t inherited_from = 0;
+};
+struct TlsClosedBody {
+  std::uint32_t connection = 0;
+};
+
 enum class Severity : std::uint8_t { info, warning, critical };
 
 struct AncestryItem {
@@ -234,8 +273,9 @@ struct ProbeBody {
   bool operator==(const ProbeBody&) const = default;
 };
 
-using EventBody = std::variant<ForkBody, ExecBody, ExitBody, FileBody, AlertBody, LossBody, GapBody, TargetBody,
-                               ProbeBody, RefusedBody, AdoptedBody, FileSumBody>;
+using EventBody =
+    std::variant<ForkBody, ExecBody, ExitBody, FileBody, AlertBody, LossBody, GapBody, TargetBody, ProbeBody,
+                 RefusedBody, AdoptedBody, FileSumBody, TlsBody, TlsConnectionBody, TlsClosedBody>;
 
 struct Event {
   std::uint64_t seq = 0;      // order of delivery; set by the Monitor
@@ -247,8 +287,8 @@ struct Event {
   EventBody body;
 };
 
-// The `type` member: "fork" "exec" "exit" "file" "alert" "loss" "gap" "target" "probe" ("refused"/"adopted" never
-// shown).
+// The `type` member: "fork" "exec" "exit" "file" "tls" "alert" "loss" "gap" "target" "probe"; bodies that end in the
+// Monitor have names too, never shown.
 std::string_view type_name(const EventBody& body);
 std::string_view name_of(Severity severity);    // "info" "warning" "critical"
 std::string_view name_of(ProbeState state);     // "attached" …
@@ -256,9 +296,11 @@ std::string_view name_of(TargetChange change);  // "added" …
 std::optional<Severity> parse_severity(std::string_view name);
 std::string_view name_of(FileOp op);  // "open" …
 std::optional<FileOp> parse_file_op(std::string_view name);
-std::string_view name_of(Verdict verdict);        // "none" "allow" "deny"
-std::string_view name_of(Resolution resolution);  // "kernel" "user" "unresolved"
-std::string_view name_of(FileHook hook);          // "tracepoint" …
-std::string_view name_of(FileVia via);            // "syscall" "io_uring"
+std::string_view name_of(Verdict verdict);         // "none" "allow" "deny"
+std::string_view name_of(Resolution resolution);   // "kernel" "user" "unresolved"
+std::string_view name_of(FileHook hook);           // "tracepoint" …
+std::string_view name_of(FileVia via);             // "syscall" "io_uring"
+std::string_view name_of(TlsDirection direction);  // "send" "recv"
+std::string_view name_of(Withheld withheld);       // "level" "limit" …; "" of nothing
 
 }  // namespace aa

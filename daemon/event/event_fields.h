@@ -99,6 +99,35 @@ template <class A>
 void fields(A&, AdoptedBody&) {}
 
 template <class A>
+void fields(A& archive, TlsRedaction& value) {
+  auto& [kind, offset, length] = value;
+  archive(kind, offset, length);
+}
+
+template <class A>
+void fields(A& archive, TlsBody& value) {
+  auto& [function, direction, connection, inherited_from, from_start, offset, length, call_length, withheld, is_full,
+         data, redactions] = value;
+  archive(function);
+  archive.choice(direction, 2);
+  archive(connection, inherited_from, from_start, offset, length, call_length);
+  archive.choice(withheld, 5);
+  archive(is_full, data, redactions);
+}
+
+template <class A>
+void fields(A& archive, TlsConnectionBody& value) {
+  auto& [connection, inherited_from] = value;
+  archive(connection, inherited_from);
+}
+
+template <class A>
+void fields(A& archive, TlsClosedBody& value) {
+  auto& [connection] = value;
+  archive(connection);
+}
+
+template <class A>
 void fields(A& archive, AncestryItem& value) {
   auto& [id, exe, argv] = value;
   archive(id, exe, argv);

@@ -176,6 +176,8 @@ void append_body(JsonObject& event, std::string& out, const ProbeBody& body) {
 void append_body(JsonObject&, std::string&, const RefusedBody&) {}
 void append_body(JsonObject&, std::string&, const AdoptedBody&) {}
 void append_body(JsonObject&, std::string&, const FileSumBody&) {}
+void append_body(JsonObject&, std::string&, const TlsConnectionBody&) {}
+void append_body(JsonObject&, std::string&, const TlsClosedBody&) {}
 
 }  // namespace
 

@@ -57,5 +57,6 @@ class JsonObject {
 };
 
 void append_body(JsonObject& event, std::string& out, const FileBody& body);
+void append_body(JsonObject& event, std::string& out, const TlsBody& body);
 
 }  // namespace aa

@@ -1,16 +1,53 @@
 // event/redact.h: takes out of an event what its target's level forbids, before anything can store it.
 //
-// Until the TLS family brings the redactor, argv passes as it is: readers are root only and no log carries it. Every
-// event passes here, so that the redactor has one place to live.
+// Comes in: decoded events, each stream's in its order. Goes out: the same, with secrets replaced. A TLS stream is cut
+// anew: what cannot be decided yet is told with the stream's next bytes, or when it ends, or when nothing came for a
+// while. The arguments of programs are looked through too, whatever the level. Pure.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
 #include "event/event.h"
+#include "event/secret_scanner.h"
 
 namespace aa {
 
 class Redactor {
  public:
-  void apply(Event& event) const;
+  using Give = std::function<void(Event)>;
+  // How long undecided bytes wait for those that decide.
+  static constexpr std::uint64_t kPatienceNs = 250'000'000;
+
+  void take(Event event, const Give& give);
+
+  // A process has ended, and all its records were taken.
+  void end(const ProcessId& process, const Give& give);
+  // Tells what has been held for too long. When it wants to be called next; nullopt: nothing is held.
+  void on_time(std::uint64_t now_boot_ns, const Give& give);
+  std::optional<std::uint64_t> next_deadline() const;
+
+ private:
+  using Key = std::tuple<ProcessId, std::uint32_t, TlsDirection>;
+  struct Stream {
+    SecretScanner scanner;
+    std::uint64_t next = 0;   // offset of the next byte that comes
+    std::uint64_t shown = 0;  // of the first byte not told yet
+    Event last = {};          // whose bytes are held, without them
+  };
+  void take_tls(Event event, const Give& give);
+  static void tell(Stream& stream, SecretScanner::Shown shown, std::uint64_t missing, Withheld why, const Give& give);
+  void close(const ProcessId& process, std::uint32_t connection, const Give& give);
+
+  std::map<Key, Stream> streams_;
 };
+
+// A program's arguments, each without its secrets.
+void redact_arguments(std::vector<std::string>& argv);
 
 }  // namespace aa

@@ -13,10 +13,10 @@ namespace aa {
 // when it is read again. Half a MiB for each family. Whole pages only.
 inline void give_back(const void* bytes, std::size_t size) {
   static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<std::uintptr_t>(bytes);
-  const std::uintptr_t first = (begin + page - 1) / page * page;
-  const std::uintptr_t last = (begin + size) / page * page;
-  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+  const std::size_t before = (page - reinterpret_cast<std::uintptr_t>(bytes) % page) % page;
+  if (size < before + page) return;
+  void* first = static_cast<char*>(const_cast<void*>(bytes)) + before;
+  ::madvise(first, (size - before) / page * page, MADV_DONTNEED);
 }
 
 }  // namespace aa

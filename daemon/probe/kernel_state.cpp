@@ -42,10 +42,10 @@ ProcessId id_of(const aa_task_row& row) {
 
 // What the kernel skipped never came to a program that counts: it was an attempt all the same. The kernel does not say
 // when.
-void add_skipped(KernelCounts& counts, const char* family, std::uint64_t misses) {
+void add_skipped(KernelCounts& counts, const char* family, const char* cause, std::uint64_t misses) {
   for (LedgerRow& row : counts.ledger)
     if (row.family == family && row.cause == "attempt") row.count += misses;
-  counts.ledger.push_back({family, "recursion", misses, 0, 0});
+  counts.ledger.push_back({family, cause, misses, 0, 0});
 }
 
 ProcessId parent_of(const aa_task_row& row) {
@@ -55,8 +55,8 @@ ProcessId parent_of(const aa_task_row& row) {
 }  // namespace
 
 Result<std::unique_ptr<KernelState>> KernelState::make(ExecFamily& family, const FileFamily& files,
-                                                       CgroupNames& cgroups) {
-  std::unique_ptr<KernelState> state(new KernelState(family, files, cgroups));
+                                                       const TlsFamily& tls, CgroupNames& cgroups) {
+  std::unique_ptr<KernelState> state(new KernelState(family, files, tls, cgroups));
   void* targets =
       ::mmap(nullptr, page_rounded(kTargetsBytes), PROT_READ | PROT_WRITE, MAP_SHARED, family.targets_fd(), 0);
   if (targets == MAP_FAILED) return Error{"map the targets table", errno, ""};
@@ -383,9 +383,10 @@ aa_ledger_row KernelState::ledger_row(std::uint32_t family, std::uint32_t cause)
 
 KernelCounts KernelState::counts() const {
   constexpr std::array<const char*, AA_CAUSES> kCauses = {
-      "attempt", "ring-full", "scratch", "watched-full", "share-full", "adopt-cut", "sum-full", "no-spare", "unseen"};
-  constexpr std::array<std::pair<std::uint32_t, const char*>, 2> kFamilies = {
-      {{AA_FAMILY_EXEC, "exec"}, {AA_FAMILY_FILE, "file"}}};
+      "attempt",  "ring-full", "scratch", "watched-full", "share-full",       "adopt-cut",
+      "sum-full", "no-spare",  "unseen",  "calls-full",   "connections-full", "late-attach"};
+  constexpr std::array<std::pair<std::uint32_t, const char*>, 3> kFamilies = {
+      {{AA_FAMILY_EXEC, "exec"}, {AA_FAMILY_FILE, "file"}, {AA_FAMILY_TLS, "tls"}}};
   KernelCounts counts;
   counts.boot_ns = boot_ns();
   for (const auto& [family, name] : kFamilies) {
@@ -394,8 +395,10 @@ KernelCounts KernelState::counts() const {
       counts.ledger.push_back({name, kCauses[cause], row.count, row.first_ns, row.last_ns});
     }
   }
-  add_skipped(counts, "exec", family_.recursion_misses());
-  add_skipped(counts, "file", files_.recursion_misses());
+  add_skipped(counts, "exec", "recursion", family_.recursion_misses());
+  add_skipped(counts, "file", "recursion", files_.recursion_misses());
+  add_skipped(counts, "file", "return-missed", files_.returns_missed());
+  add_skipped(counts, "tls", "recursion", tls_.recursion_misses());
   for (std::uint32_t row = 1; row < AA_SLOTS; ++row) {
     const aa_target& target = targets_[row];
     if (__atomic_load_n(&target.active, __ATOMIC_RELAXED) == 0) continue;
@@ -411,7 +414,7 @@ KernelCounts KernelState::counts() const {
 
 void KernelState::open_self_test() {
   constexpr std::uint32_t kProcesses = 16;
-  open_slot(AA_SLOT_SELF_TEST, TlsLevel::off, kProcesses);
+  open_slot(AA_SLOT_SELF_TEST, TlsLevel::full, kProcesses);
 }
 
 bool KernelState::enrol_self_test(std::uint32_t pid) {

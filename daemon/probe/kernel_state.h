@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "probe/exec_family.h"
 #include "probe/file_family.h"
+#include "probe/tls_family.h"
 #include "state/plan.h"
 
 struct aa_ledger_row;
@@ -26,7 +27,8 @@ namespace aa {
 
 class KernelState {
  public:
-  static Result<std::unique_ptr<KernelState>> make(ExecFamily& family, const FileFamily& files, CgroupNames& cgroups);
+  static Result<std::unique_ptr<KernelState>> make(ExecFamily& family, const FileFamily& files, const TlsFamily& tls,
+                                                   CgroupNames& cgroups);
   ~KernelState();
 
   // Root first, then descendants until a pass over every process finds none new. Cost: about 10 µs a process of the
@@ -58,8 +60,8 @@ class KernelState {
   void close_self_test();
 
  private:
-  KernelState(ExecFamily& family, const FileFamily& files, CgroupNames& cgroups)
-      : family_(family), files_(files), cgroups_(cgroups) {}
+  KernelState(ExecFamily& family, const FileFamily& files, const TlsFamily& tls, CgroupNames& cgroups)
+      : family_(family), files_(files), tls_(tls), cgroups_(cgroups) {}
   using Rows = std::vector<aa_task_row>;
 
   struct Request {
@@ -92,6 +94,7 @@ class KernelState {
 
   ExecFamily& family_;
   const FileFamily& files_;
+  const TlsFamily& tls_;
   CgroupNames& cgroups_;
   aa_target* targets_ = nullptr;
   std::uint32_t serial_ = 0;

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/unique_fd.h"
+#include "event/redact.h"
 
 namespace aa {
 namespace {
@@ -64,6 +65,7 @@ void read_proc_text(LivingProcess& process) {
     process.argv.push_back(line.substr(at, end - at));
     at = end + 1;
   }
+  redact_arguments(process.argv);
   const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   process.has_text = start_ticks(directory) == process.id.start_ns / (1'000'000'000 / ticks_per_second);
   if (process.has_text) return;

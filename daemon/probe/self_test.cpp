@@ -10,6 +10,7 @@
 
 #include "abi/filter.h"
 #include "base/unique_fd.h"
+#include "probe/tls_trial.h"
 
 namespace aa {
 namespace {
@@ -21,6 +22,7 @@ constexpr const char* kOurChild = "AA_EBPFD_SELF_TEST=1";
 [[noreturn]] void act(int go) {
   char byte = 0;
   if (::read(go, &byte, 1) != 1) ::_exit(1);
+  call_trial();
   const pid_t grandchild = ::fork();
   if (grandchild == 0) ::_exit(0);
   ::waitpid(grandchild, nullptr, 0);
@@ -42,6 +44,7 @@ bool SelfTest::saw(const Event& event) {
   if (std::holds_alternative<ForkBody>(event.body)) seen_.fork = true;
   if (std::holds_alternative<ExitBody>(event.body)) seen_.exit = true;
   if (const auto* file = std::get_if<FileBody>(&event.body)) seen_.file = seen_.file || file->at.path == "/dev/null";
+  if (const auto* tls = std::get_if<TlsBody>(&event.body)) seen_.tls = seen_.tls || tls->data == kTrialBytes;
   return true;
 }
 
@@ -72,6 +75,7 @@ Status SelfTest::run(const std::function<void()>& drain) {
   if (!seen_.exec) family_.mark_not_firing("aa_exec", silent);
   if (!seen_.exit) family_.mark_not_firing("aa_exit", silent);
   if (!seen_.file) files_.mark_not_firing(files_.opening_program(), silent);
+  if (!seen_.tls) tls_.mark_not_firing(silent);
   if (!seen_.failed_exec) family_.mark_not_firing("aa_failed_exec", silent);
   return Done{};
 }

@@ -13,13 +13,14 @@
 #include "probe/exec_family.h"
 #include "probe/file_family.h"
 #include "probe/kernel_state.h"
+#include "probe/tls_family.h"
 
 namespace aa {
 
 class SelfTest {
  public:
-  SelfTest(ExecFamily& family, FileFamily& files, KernelState& kernel)
-      : family_(family), files_(files), kernel_(kernel) {}
+  SelfTest(ExecFamily& family, FileFamily& files, TlsFamily& tls, KernelState& kernel)
+      : family_(family), files_(files), tls_(tls), kernel_(kernel) {}
 
   // True when the event was the self-test's own: it goes no further.
   bool saw(const Event& event);
@@ -35,9 +36,11 @@ class SelfTest {
     bool failed_exec = false;
     bool exit = false;
     bool file = false;  // a descriptor's path
+    bool tls = false;   // the bytes of our own function
   };
   ExecFamily& family_;
   FileFamily& files_;
+  TlsFamily& tls_;
   KernelState& kernel_;
   bool running_ = false;
   Seen seen_;

@@ -85,6 +85,13 @@ Status BpfSource::set_watching(bool on) {
   return Done{};
 }
 
+std::uint64_t& BpfSource::count_of(const EventBody& body) {
+  const auto is = [&body]<class... Bodies>() { return (std::holds_alternative<Bodies>(body) || ...); };
+  if (is.operator()<FileBody, FileSumBody>()) return counts_.file_records;
+  if (is.operator()<TlsBody, TlsConnectionBody, TlsClosedBody>()) return counts_.tls_records;
+  return counts_.exec_records;
+}
+
 void BpfSource::take(std::span<const std::byte> record) {
   Result<Event> event = decode(record);
   if (!event) {
@@ -93,11 +100,17 @@ void BpfSource::take(std::span<const std::byte> record) {
     counts_.bad_reason = event.error().doing;
     return;
   }
-  const bool file = std::holds_alternative<FileBody>(event->body) || std::holds_alternative<FileSumBody>(event->body);
-  ++(file ? counts_.file_records : counts_.exec_records);
+  ++count_of(event->body);
   if (event->process) event->process->cgroup = cgroups_.path_of(event->process->cgroup_id);
-  redactor_.apply(*event);
-  take_(std::move(*event));
+  redactor_.take(std::move(*event), take_);
+}
+
+void BpfSource::end(const ProcessId& process) {
+  redactor_.end(process, take_);
+}
+
+void BpfSource::on_time(std::uint64_t now_boot_ns) {
+  redactor_.on_time(now_boot_ns, take_);
 }
 
 }  // namespace aa

@@ -26,6 +26,7 @@ class BpfSource {
   struct Counts {
     std::uint64_t exec_records = 0;  // decoded and handed on
     std::uint64_t file_records = 0;
+    std::uint64_t tls_records = 0;
     std::uint64_t bad = 0;  // refused by decode
     std::uint64_t bad_first_ns = 0;
     std::uint64_t bad_last_ns = 0;
@@ -53,6 +54,11 @@ class BpfSource {
   // A number for "everything read so far", rising; release(stamp) lets the kernel overwrite what was read before it.
   std::uint64_t stamp();
   void release(std::uint64_t stamp);
+  // A process has ended and all its records were read: what is undecided of its streams is told.
+  void end(const ProcessId& process);
+  // The same of what has been undecided for too long.
+  void on_time(std::uint64_t now_boot_ns);
+  std::optional<std::uint64_t> next_deadline() const { return redactor_.next_deadline(); }
   // Bulk rings are mapped only while something is watched.
   Status set_watching(bool on);
   const Counts& counts() const { return counts_; }
@@ -63,6 +69,7 @@ class BpfSource {
     Positions positions;
   };
   void take(std::span<const std::byte> record);
+  std::uint64_t& count_of(const EventBody& body);
   Positions positions() const;
 
   std::vector<std::unique_ptr<RingReader>> rings_;

@@ -17,6 +17,13 @@ struct FamilyState {
   std::string reason;  // a sentence
 };
 
+// A TLS implementation that a process has mapped.
+struct TlsStack {
+  std::string file;
+  std::string state;   // as of probes, or "not-covered"
+  std::string reason;  // a sentence, "" when there is nothing to say
+};
+
 struct Explanation {
   std::uint32_t pid = 0;
   std::string id;  // process id, "" of a stranger

@@ -29,7 +29,8 @@ bool is_record(const EventBody& body) {
   return std::holds_alternative<ForkBody>(body) || std::holds_alternative<ExecBody>(body) ||
          std::holds_alternative<ExitBody>(body) || std::holds_alternative<FileBody>(body) ||
          std::holds_alternative<FileSumBody>(body) || std::holds_alternative<RefusedBody>(body) ||
-         std::holds_alternative<AdoptedBody>(body);
+         std::holds_alternative<AdoptedBody>(body) || std::holds_alternative<TlsBody>(body) ||
+         std::holds_alternative<TlsConnectionBody>(body) || std::holds_alternative<TlsClosedBody>(body);
 }
 
 std::shared_ptr<const std::string> share_cgroup(const std::string& path, const Process* known, const Process* parent) {
@@ -56,6 +57,9 @@ void Monitor::Impl::handle_record(Step& step, Event event) {
   const std::uint32_t key = key_of(owner);
   if (std::holds_alternative<FileBody>(event.body)) return on_file(step, std::move(event), owner);
   if (const auto* sum = std::get_if<FileSumBody>(&event.body)) return tell_sums(step, {sum->sum});
+  if (std::holds_alternative<TlsBody>(event.body)) return on_tls(step, std::move(event), owner);
+  if (const auto* copied = std::get_if<TlsConnectionBody>(&event.body)) return on_tls_connection(event, *copied);
+  if (const auto* closed = std::get_if<TlsClosedBody>(&event.body)) return on_tls_closed(event, *closed);
   if (std::holds_alternative<ExitBody>(event.body)) return on_exit(step, std::move(event));
   if (const auto* fork = std::get_if<ForkBody>(&event.body)) {
     on_fork(step, event, fork->child, fork->child_ns_pid, key, key);
@@ -81,6 +85,7 @@ void Monitor::Impl::ended_now(Step& step, Event event) {
   const std::uint32_t ended_in = observe(step, event, key_of(owner)).target;
   ended(event.process->id, static_cast<std::int32_t>(exit.status), boot_ns);
   forget_path_alerts(event.process->id);
+  forget_tls(event.process->id);
   deliver(step, std::move(event), owner);
   check_exited(step, ended_in, boot_ns);
 }

@@ -57,10 +57,14 @@ std::string summary_of(const Event& event, const FileBody& file, const std::stri
 
 }  // namespace
 
-bool Monitor::Impl::sees_files() const {
-  return std::any_of(probes.begin(), probes.end(), [](const ProbeBody& probe) {
-    return probe.family == "file" && (probe.state == ProbeState::attached || probe.state == ProbeState::standby);
+bool Monitor::Impl::sees(std::string_view family) const {
+  return std::any_of(probes.begin(), probes.end(), [&](const ProbeBody& probe) {
+    return probe.family == family && (probe.state == ProbeState::attached || probe.state == ProbeState::standby);
   });
+}
+
+bool Monitor::Impl::sees_files() const {
+  return sees("file");
 }
 
 void Monitor::Impl::set_rules(Step& step, SetPathRules command) {

@@ -1,7 +1,7 @@
 // state/monitor_impl.h: the Monitor's state, shared by monitor.cpp (face, time), monitor_events.cpp (records),
 // monitor_files.cpp (path rules), monitor_config.cpp (the configuration), monitor_sums.cpp (reads and writes),
-// monitor_targets.cpp (commands, enrolment, release), monitor_units.cpp (units) and monitor_repair.cpp (losses,
-// adoption, reconcile). Private.
+// monitor_tls.cpp (TLS), monitor_targets.cpp (commands, enrolment, release), monitor_units.cpp (units) and
+// monitor_repair.cpp (losses, adoption, reconcile). Private.
 #pragma once
 
 #include <algorithm>
@@ -104,6 +104,7 @@ struct Monitor::Impl {
     std::uint64_t flip = 0;  // how many flips had been asked for when it came
   };
   std::map<SumKey, SummedFile> summed;
+  std::map<std::pair<ProcessId, std::uint32_t>, std::uint32_t> tls_copies;  // TLS connection → the one a fork copied
   std::map<ProcessId, Event> ending;       // exits that wait for what their process did before
   std::vector<Released> releases_waiting;  // for the flip under way, and
   std::vector<Released> releases_asked;    // for the one after it
@@ -138,6 +139,7 @@ struct Monitor::Impl {
 
   // monitor_files.cpp
   bool sees_files() const;
+  bool sees(std::string_view family) const;  // a program of it is attached or waits to be
   void set_rules(Step& step, SetPathRules command);
   // Begins to put a layer's rules in force: their generation, or why not; then nothing is changed.
   std::variant<std::uint64_t, Refusal> put_rules(Step& step, Token token, RuleLayer layer, std::vector<PathRule> rules);
@@ -146,6 +148,13 @@ struct Monitor::Impl {
   Judgement judge(Event& event, const SlotTable::Owner* owner) const;
   void alert_path(Step& step, const Event& event, const PathRule& rule, const SlotTable::Owner* owner);
   void forget_path_alerts(const ProcessId& id);
+
+  // monitor_tls.cpp
+  void complete_process(ProcessRef& ref) const;
+  void on_tls(Step& step, Event event, const SlotTable::Owner* owner);
+  void on_tls_connection(const Event& event, const TlsConnectionBody& body);
+  void on_tls_closed(const Event& event, const TlsClosedBody& body);
+  void forget_tls(const ProcessId& id);
 
   // monitor_sums.cpp
   void note_summed(const Event& event);

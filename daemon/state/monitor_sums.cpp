@@ -42,14 +42,8 @@ void Monitor::Impl::tell_sum(Step& step, const FileSum& sum, FileOp op, std::uin
     event.process.emplace();
     event.process->id = sum.key.process;
     event.process->tid = sum.key.process.pid;
-    event.process->ns_pid = sum.key.process.pid;
-    if (const Process* process = lineage.get(sum.key.process)) {
-      event.process->parent = process->parent;
-      event.process->uid = process->uid;
-      event.process->gid = process->gid;
-      event.process->image = process->image;
-      event.process->comm = process->comm;
-    }
+    if (const Process* process = lineage.get(sum.key.process)) event.process->image = process->image;
+    complete_process(*event.process);
     body.dev = sum.key.dev;
     body.ino = sum.key.ino;
     body.inode_generation = sum.key.inode_generation;
@@ -74,7 +68,7 @@ void Monitor::Impl::tell_sums(Step& step, const std::vector<FileSum>& sums) {
 
 // Bulk is read after what is urgent: a process's files may still be under way when its exit is here.
 void Monitor::Impl::on_exit(Step& step, Event event) {
-  if (!sees_files()) return ended_now(step, std::move(event));
+  if (!sees_files() && !sees("tls")) return ended_now(step, std::move(event));
   const ProcessId id = event.process->id;
   if (!ending.emplace(id, std::move(event)).second) return;
   step.plans.emplace_back(SettlePlan{id});

@@ -145,6 +145,10 @@ class FakeHouse {
       if (subscribe) return subscribe(filter);
       return Error{"no stream in this test", 0, ""};
     };
+    house.tls_stacks = [](std::uint32_t) {
+      return std::vector<TlsStack>{{"/lib/libssl.so.3", "attached", ""},
+                                   {"/usr/bin/go", "not-covered", "it is a Go program"}};
+    };
     house.counters = [] { return std::vector<std::pair<std::string, std::uint64_t>>{{"delivered", 7}, {"lost", 0}}; };
     house.version = "1.2.3";
     house.config_file = "/etc/aa-ebpfd/aa-ebpfd.toml";

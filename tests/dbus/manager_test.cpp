@@ -254,6 +254,10 @@ TEST_CASE("control: Explain says why a process is observed, why another is not, 
   CHECK(value<bool>(inside, "observed"));
   CHECK(value<std::string>(inside, "reason").find("the root of target") != std::string::npos);
   CHECK_FALSE(value<std::string>(inside, "target").empty());
+  const auto stacks = value<std::vector<sdbus::Struct<std::string, std::string, std::string>>>(inside, "tls");
+  REQUIRE(stacks.size() == 2);
+  CHECK(std::get<1>(stacks[0]) == "attached");
+  CHECK(std::get<1>(stacks[1]) == "not-covered");
   const Dict outside = f.client->Explain(static_cast<std::uint32_t>(::getpid()));
   CHECK_FALSE(value<bool>(outside, "observed"));
   CHECK(value<std::string>(outside, "reason").find("neither it nor an ancestor") == 0);

@@ -223,7 +223,8 @@ class Queries(WithDaemon):
         proxy = connect(self.bus.address).get_object(NAME, PATH, introspect=False)
         values = proxy.GetAll(MANAGER, dbus_interface=dbus.PROPERTIES_IFACE, timeout=CALL_TIMEOUT)
         self.assertEqual({str(name) for name in values}, {"Version", "ProbeStates", "Counters", "PathFilterGeneration",
-                                                          "ConfigFile", "EventsFile", "BootTime"})
+                                                          "ConfigFile", "EventsFile", "BootTime",
+                                                          "AwaitingRestart"})
         self.assertRegex(str(values["Version"]), r"^\d+\.\d+\.\d+")
         self.assertEqual(int(values["PathFilterGeneration"]), 1)  # the configured layer is in force
         self.assertTrue(values["ProbeStates"])

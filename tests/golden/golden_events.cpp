@@ -135,6 +135,39 @@ std::vector<Event> files() {
   return out;
 }
 
+TlsBody some_tls(std::uint8_t function, TlsDirection direction, const std::string& data) {
+  TlsBody body;
+  body.function = function;
+  body.direction = direction;
+  body.connection = 7;
+  body.from_start = true;
+  body.offset = 1000;
+  body.length = body.call_length = data.size();
+  body.data = data;
+  return body;
+}
+
+std::vector<Event> tls() {
+  const TlsBody request = some_tls(1, TlsDirection::send, "GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+  const TlsBody answer = some_tls(2, TlsDirection::recv, std::string("\x1F\x8B\0\xFF", 4));
+  TlsBody copied = some_tls(0, TlsDirection::recv, "cut");
+  copied.inherited_from = 6;
+  copied.from_start = false;
+  copied.length = copied.call_length = 2'000'000;
+  copied.withheld = Withheld::limit;
+  TlsBody redacted = some_tls(3, TlsDirection::send, "cookie: ***\r\n***");
+  redacted.redactions = {{"cookie", 1008, 3}, {"binary", 1013, 3}};
+  std::vector<Event> out = {about(shell(), request), about(shell(), answer), about(shell(), copied),
+                            about(shell(), redacted)};
+  for (const Withheld why : {Withheld::level, Withheld::unreadable, Withheld::file}) {
+    TlsBody body = some_tls(7, TlsDirection::send, "");
+    body.length = body.call_length = 5;
+    body.withheld = why;
+    out.push_back(about(shell(), body));
+  }
+  return out;
+}
+
 std::vector<Event> notices() {
   AlertBody full{"watched-set-full", Severity::warning, "", "3 processes of claude could not be watched.", {}, {}};
   AlertBody access{"sensitive-path", Severity::critical, "/etc/shadow", "bash asked for /etc/shadow.", {}, 17};
@@ -161,7 +194,7 @@ std::vector<Event> notices() {
 std::string rendered() {
   std::string out;
   std::uint64_t seq = 0;
-  for (const auto& group : {forks_and_exits(), execs(), files(), notices()}) {
+  for (const auto& group : {forks_and_exits(), execs(), files(), tls(), notices()}) {
     for (Event event : group) {
       event.seq = ++seq;
       event.wall_ns = kBootWallNs + static_cast<std::int64_t>(event.boot_ns);

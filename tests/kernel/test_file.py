@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import unittest
 
+from deadline import PATIENCE
 from file_case import FileCase, of, totals
 from harness import program
 from kernel_case import QUICK
@@ -126,8 +127,6 @@ class Files(FileCase):
 
     def test_rewritten_buffer(self):
         """file: a path buffer rewritten during the call never makes the event name another file than the one opened"""
-        if len(os.sched_getaffinity(0)) < 2:
-            self.skipTest("needs a second processor to rewrite the buffer on")
         for name in ("aaaa", "bbbb"):
             (self.folder / name).touch()
         names = {(self.folder / name).stat().st_ino: f"{self.folder}/{name}" for name in ("aaaa", "bbbb")}
@@ -141,6 +140,8 @@ class Files(FileCase):
                     body["path"] in names.values()]
             self.assertEqual(opened, told)
             seen.update(opened)
+        if len(seen) < 2 and (PATIENCE > 1 or len(os.sched_getaffinity(0)) < 2):
+            self.skipTest("processors that take turns: the buffer was never rewritten in time")
         self.assertEqual(set(names.values()), seen, "the buffer was never rewritten in time: this proves nothing")
 
     def test_storm(self):

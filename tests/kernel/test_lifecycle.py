@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -147,6 +148,17 @@ class Alone(unittest.TestCase):
         Daemon(self.bus).kill()
         wait_until(lambda: set(in_kernel("prog")) <= before, "our programs are gone", 10)
         Daemon(self.bus).stop()
+
+    def test_no_core(self):
+        """lifecycle: a daemon that aborts leaves no core, however large one may be: it would hold captured text"""
+        daemon = Daemon(self.bus)
+        resource.prlimit(daemon.pid, resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        daemon.process.send_signal(signal.SIGABRT)
+        _, status = os.waitpid(daemon.pid, 0)
+        daemon.process.returncode = -signal.SIGABRT  # it was waited for here, to see the flag
+        daemon.kill()
+        self.assertEqual(signal.SIGABRT, os.WTERMSIG(status))
+        self.assertFalse(os.WCOREDUMP(status))
 
     def test_interrupted(self):
         """lifecycle: SIGINT stops it as cleanly as SIGTERM"""

@@ -44,7 +44,7 @@ std::string only_problem(std::string_view text, const std::string& file = "a.tom
 
 bool same_values(const Config& a, const Config& b) {
   return a.lifecycle == b.lifecycle && a.watched == b.watched && a.lineage == b.lineage && a.jsonl == b.jsonl &&
-         a.log == b.log && a.file == b.file && a.paths == b.paths && a.detect == b.detect &&
+         a.log == b.log && a.file == b.file && a.tls == b.tls && a.paths == b.paths && a.detect == b.detect &&
          a.discovery == b.discovery && a.targets == b.targets && a.families == b.families && a.journal == b.journal &&
          a.dbus == b.dbus && a.access == b.access;
 }
@@ -72,7 +72,7 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
       "\"12\"]\ngroups = [\"root\"]\n"
       "[log]\nlevel = \"debug\"\n[detect]\nmin_severity = \"warning\"\n[discovery]\nagents = \"a, /b/*/c\"\nper_uid = "
       "3\n[file]\nring_kib = 8\nhooks = \"tracepoint\"\nreads = \"each\"\ninterval_ms = 20\nsums = "
-      "32\n[paths]\nshipped = \"off\"\ninclude = "
+      "32\n[tls]\nring_kib = 256\ncall_kib = 2\nconnections = 17\nhooks = \"uprobe\"\n[paths]\nshipped = \"off\"\ninclude = "
       "[]\n");
   CHECK(config.detect.min_severity == "warning");
   CHECK(config.discovery == Config::Discovery{"a, /b/*/c", 3});
@@ -86,6 +86,7 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
   CHECK(config.access == Config::Access{{"root", "12"}, {"root"}});
   CHECK(config.log.level == "debug");
   CHECK(config.file == Config::File{8, "tracepoint", "each", 20, 32});
+  CHECK(config.tls == Config::Tls{256, 2, 17, "uprobe"});
   CHECK(config.paths == Config::Paths{"off", {}, {}, {}});
   CHECK(config.origin.at("lifecycle.ring_kib") == "a.toml:2");
   CHECK(config.origin.size() == all_keys().size());

@@ -1,7 +1,6 @@
 // Names and ids of event.h's values.
 #include "event/event.h"
 
-#include "event/redact.h"
 #include "support/builders.h"
 #include "support/catch.h"
 
@@ -47,10 +46,4 @@ TEST_CASE("event: enumerators have the contract's names") {
     CHECK(parse_severity(name_of(severity)) == severity);
   }
   CHECK_FALSE(parse_severity("fatal").has_value());
-}
-
-TEST_CASE("redact: without a TLS family an event passes as it is") {
-  Event event = an_exec().argv({"curl", "-H", "secret"});
-  Redactor().apply(event);
-  CHECK(std::get<ExecBody>(event.body).argv.at(2) == "secret");
 }

@@ -1,0 +1,46 @@
+/* The functions of TLS libraries that move data: one row each, for the kernel's programs and for user space.
+ *
+ * X(ID, short, name, direction, result): the first three arguments are always object, data, length. A function that
+ * only jumps to another of these has no row: its bytes would be told twice. Rows are appended, never reused.
+ */
+#ifndef AA_ABI_TLS_H
+#define AA_ABI_TLS_H
+
+#define AA_TLS_RECV 0
+#define AA_TLS_SEND 1
+
+/* How much was moved. */
+#define AA_TLS_RESULT_INT 0   /* the result, an int, when above 0 */
+#define AA_TLS_RESULT_OUT4 1  /* in *(size_t*) of the fourth argument, when the result is 1 */
+#define AA_TLS_RESULT_OUT5 2  /* the same, of the fifth */
+#define AA_TLS_RESULT_EARLY 3 /* in *(size_t*) of the fourth, when the result is 1 (more) or 2 (the end) */
+#define AA_TLS_RESULT_LONG 4  /* the result, a ssize_t, when above 0 */
+#define AA_TLS_RESULT_FILE 5  /* the same; the bytes come from a file, not from memory */
+
+#define AA_TLS_FUNCTIONS(X)                                      \
+  X(SSL_READ, read, "SSL_read", RECV, INT)                       \
+  X(SSL_WRITE, write, "SSL_write", SEND, INT)                    \
+  X(SSL_READ_EX, read_ex, "SSL_read_ex", RECV, OUT4)             \
+  X(SSL_WRITE_EX, write_ex, "SSL_write_ex", SEND, OUT4)          \
+  X(SSL_WRITE_EX2, write_ex2, "SSL_write_ex2", SEND, OUT5)       \
+  X(SSL_READ_EARLY, read0, "SSL_read_early_data", RECV, EARLY)   \
+  X(SSL_WRITE_EARLY, write0, "SSL_write_early_data", SEND, OUT4) \
+  X(SSL_SENDFILE, sendfile, "SSL_sendfile", SEND, FILE)          \
+  X(GNUTLS_SEND2, g_send2, "gnutls_record_send2", SEND, LONG)    \
+  X(GNUTLS_RECV, g_recv, "gnutls_record_recv", RECV, LONG)       \
+  X(GNUTLS_RECV_SEQ, g_recv2, "gnutls_record_recv_seq", RECV, LONG)
+
+enum aa_tls_function {
+#define AA_TLS_ID(id, short, name, direction, result) AA_TLS_##id,
+  AA_TLS_FUNCTIONS(AA_TLS_ID)
+#undef AA_TLS_ID
+      AA_TLS_FUNCTION_COUNT
+};
+
+/* An object's life: the cookie of the life programs, beside those above. */
+#define AA_TLS_LIFE_FREE 0
+#define AA_TLS_LIFE_CLEAR 1
+#define AA_TLS_LIFE_UP_REF 2
+#define AA_TLS_LIFE_BEGIN 3 /* the first thing done with an object; again later, and then nothing */
+
+#endif

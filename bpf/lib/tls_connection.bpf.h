@@ -1,0 +1,79 @@
+/* Connections: one TLS object of a process, from its making to its end; a fork's copy is one of its own. */
+#ifndef AA_TLS_CONNECTION_BPF_H
+#define AA_TLS_CONNECTION_BPF_H
+
+#include "lib/tls_maps.bpf.h"
+#include "lib/watched.bpf.h"
+
+#if AA_HAS_BPF_LOOP
+__u32 aa_tls_last_id = 0;
+
+static __always_inline __u32 next_connection(void) {
+  return __sync_fetch_and_add(&aa_tls_last_id, 1) + 1;
+}
+#else
+/* No atomics that answer before 5.12, but nothing interrupts a program on its CPU. */
+#define AA_TLS_CPUS 1024
+__u32 aa_tls_last_ids[AA_TLS_CPUS] = {};
+
+static __always_inline __u32 next_connection(void) {
+  __u32 cpu = bpf_get_smp_processor_id() & (AA_TLS_CPUS - 1);
+  aa_tls_last_ids[cpu] += 1;
+  return aa_tls_last_ids[cpu] * AA_TLS_CPUS + cpu;
+}
+#endif
+
+static __always_inline void begin_connection(struct aa_tls_state* state, struct aa_watched* entry, __u64 now) {
+  __builtin_memset(state, 0, sizeof(*state));
+  state->start_ns = entry->start_ns;
+  state->image = entry->image;
+  state->born_ns = now;
+  state->id = next_connection();
+}
+
+/* The object lives, in the program that the process runs now. */
+static __always_inline int is_current(struct aa_tls_state* state, struct aa_watched* entry) {
+  return state->start_ns == entry->start_ns && state->image == entry->image && !state->freed_ns;
+}
+
+/* A child goes on where its parent was when it forked. When the parent has moved bytes since, nobody knows where. */
+static __always_inline void inherit(struct aa_tls_state* state, struct aa_watched* entry, __u64 object) {
+  struct aa_tls_object key = {.object = object, .tgid = entry->parent_tgid};
+  struct aa_tls_state* from = bpf_map_lookup_elem(&aa_tls_connections, &key);
+  if (!from || from->start_ns != entry->parent_start_ns || from->image != entry->image) return;
+  if (from->born_ns > entry->start_ns || (from->freed_ns && from->freed_ns < entry->start_ns)) return;
+  state->inherited_from = from->id;
+  state->offset[AA_TLS_RECV] = from->offset[AA_TLS_RECV];
+  state->offset[AA_TLS_SEND] = from->offset[AA_TLS_SEND];
+  if (from->used_ns < entry->start_ns) state->flags = from->flags;
+}
+
+static __always_inline struct aa_tls_state* connection_of(struct aa_watched* entry, __u32 tgid, __u64 object,
+                                                          __u64 now) {
+  struct aa_tls_object key = {.object = object, .tgid = tgid};
+  struct aa_tls_state* state = bpf_map_lookup_elem(&aa_tls_connections, &key);
+  struct aa_tls_state fresh;
+  if (state && is_current(state, entry)) return state;
+  begin_connection(&fresh, entry, now);
+  inherit(&fresh, entry, object);
+  bpf_map_update_elem(&aa_tls_connections, &key, &fresh, BPF_ANY);
+  state = bpf_map_lookup_elem(&aa_tls_connections, &key);
+  return state && state->id == fresh.id ? state : 0;
+}
+
+static __always_inline __u32 tls_level(__u32 slot) {
+  struct aa_target* target = target_row(slot);
+  return target ? target->tls_level : AA_TLS_LEVEL_OFF;
+}
+
+/* The caller's entry, when its bytes are to be told at all. A process that is just being taken in does not take itself
+ * in here: its target is not watched yet as far as anybody was told. */
+static __always_inline struct aa_watched* tls_caller(void) {
+  struct task_struct* leader = leader_of((struct task_struct*)bpf_get_current_task());
+  __u32 tgid = bpf_get_current_pid_tgid() >> 32;
+  struct aa_watched* entry = watched_entry(tgid, BPF_CORE_READ(leader, start_boottime));
+  if (!entry || !slot_active(entry->slot)) return 0;
+  return tls_level(entry->slot) != AA_TLS_LEVEL_OFF ? entry : 0;
+}
+
+#endif

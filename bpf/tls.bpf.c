@@ -1,0 +1,291 @@
+/* The TLS family: what a watched tree said and heard, before it is encrypted and after it is decrypted.
+ *
+ * Comes in: the beginning and the end of the functions of abi/tls.h, and an object's life, in every process that has
+ * the library mapped. Goes out: what successful calls of watched ones moved. Sends and receives are read at the end:
+ * then the memory is there, and the library has said how much it took. Which function it is comes as the attachment's
+ * cookie, or, where the kernel has none (before 5.15), from a program of its own.
+ */
+#include "lib/tls_send.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+struct aa_tls_row {
+  __u8 direction;
+  __u8 result;
+};
+
+#define AA_TLS_ROWS 32 /* a power of two: a mask proves the bound */
+_Static_assert(AA_TLS_FUNCTION_COUNT <= AA_TLS_ROWS, "every function has a row");
+static const volatile struct aa_tls_row aa_tls_rows[AA_TLS_ROWS] = {
+#define AA_TLS_ROW(id, short, name, direction, result) {AA_TLS_##direction, AA_TLS_RESULT_##result},
+    AA_TLS_FUNCTIONS(AA_TLS_ROW)
+#undef AA_TLS_ROW
+};
+
+/* ---- registers ---- */
+
+#if defined(__TARGET_ARCH_x86)
+#define AA_ARG1(regs) ((regs)->di)
+#define AA_ARG2(regs) ((regs)->si)
+#define AA_ARG4(regs) ((regs)->cx)
+#define AA_ARG5(regs) ((regs)->r8)
+#define AA_RESULT(regs) ((regs)->ax)
+#define AA_RETURN_SLOT 8 /* the return address is on the stack at the beginning, and off it at the end */
+#elif defined(__TARGET_ARCH_arm64)
+#define AA_ARG1(regs) ((regs)->regs[0])
+#define AA_ARG2(regs) ((regs)->regs[1])
+#define AA_ARG4(regs) ((regs)->regs[3])
+#define AA_ARG5(regs) ((regs)->regs[4])
+#define AA_RESULT(regs) ((regs)->regs[0])
+#define AA_RETURN_SLOT 0
+#endif
+
+/* ---- a call ---- */
+
+static __noinline int on_enter(struct pt_regs* regs, __u32 function) {
+  struct aa_watched* entry = tls_caller();
+  struct aa_tls_call_key key = {};
+  struct aa_tls_object object = {};
+  struct aa_tls_call call = {};
+  struct aa_tls_state* state;
+  __u32 result;
+  __u64 now;
+  if (!entry || function >= AA_TLS_FUNCTION_COUNT) return 0;
+  result = aa_tls_rows[function & (AA_TLS_ROWS - 1)].result;
+  key.tgid = object.tgid = bpf_get_current_pid_tgid() >> 32;
+  key.stack = regs->sp;
+  call.object = object.object = AA_ARG1(regs);
+  call.data = AA_ARG2(regs);
+  if (result == AA_TLS_RESULT_OUT4 || result == AA_TLS_RESULT_EARLY) call.out = AA_ARG4(regs);
+  if (result == AA_TLS_RESULT_OUT5) call.out = AA_ARG5(regs);
+  call.function = function;
+  call.start_ns = entry->start_ns;
+  state = bpf_map_lookup_elem(&aa_tls_connections, &object);
+  if (state && is_current(state, entry))
+    call.told = state->told[aa_tls_rows[function & (AA_TLS_ROWS - 1)].direction & 1];
+  if (!bpf_map_update_elem(&aa_tls_calls, &key, &call, BPF_ANY)) return 0;
+  now = bpf_ktime_get_boot_ns();
+  tls_attempt(entry->slot, now);
+  tls_lost(AA_CAUSE_CALLS_FULL, entry->slot, now);
+  return 0;
+}
+
+static __always_inline const volatile struct aa_tls_row* row_of(struct aa_tls_call* call) {
+  return &aa_tls_rows[call->function & (AA_TLS_ROWS - 1)];
+}
+
+/* How many bytes the call moved; 0 when it failed or must be repeated. */
+static __always_inline __u64 bytes_moved(struct aa_tls_call* call, __u64 result) {
+  __u64 bytes = 0;
+  switch (row_of(call)->result) {
+    case AA_TLS_RESULT_INT:
+      return (__s32)result > 0 ? (__u32)result : 0;
+    case AA_TLS_RESULT_LONG:
+    case AA_TLS_RESULT_FILE:
+      return (__s64)result > 0 ? result : 0;
+    case AA_TLS_RESULT_EARLY:
+      if ((__s32)result != 1 && (__s32)result != 2) return 0;
+      break;
+    default:
+      if ((__s32)result != 1) return 0;
+  }
+  bpf_probe_read_user(&bytes, sizeof(bytes), (void*)call->out);
+  return bytes;
+}
+
+static __always_inline void fill_head(struct aa_tls* head, struct aa_watched* entry, struct aa_tls_state* state,
+                                      __u64 now) {
+  __u64 caller = bpf_get_current_pid_tgid();
+  __builtin_memset(head, 0, sizeof(*head));
+  head->version = AA_RECORD_VERSION;
+  head->kind = AA_KIND_TLS;
+  head->boot_ns = now;
+  head->start_ns = entry->start_ns;
+  head->tgid = caller >> 32;
+  head->tid = caller;
+  head->slot = entry->slot;
+  head->image = entry->image;
+  head->connection = state->id;
+  head->flags = state->flags & AA_TLS_FLAG_FROM_START;
+}
+
+/* Told once, and again with the next call while the ring is full. */
+static __always_inline void announce(struct aa_tls* head, struct aa_tls_state* state) {
+  struct aa_tls_connection record;
+  __builtin_memcpy(&record.tls, head, sizeof(record.tls));
+  record.tls.kind = AA_KIND_TLS_CONNECTION;
+  record.tls.size = sizeof(record);
+  record.inherited_from = state->inherited_from;
+  record.reserved = 0;
+  tls_attempt(head->slot, head->boot_ns);
+  if (bpf_ringbuf_output(&aa_tls_ring, &record, sizeof(record), tls_wake_flags()))
+    tls_lost(AA_CAUSE_RING_FULL, head->slot, head->boot_ns);
+  else
+    state->announced = 1;
+}
+
+static __always_inline void send_call(struct aa_watched* entry, struct aa_tls_state* state, struct aa_tls_call* call,
+                                      __u64 stack, __u32 tgid, __u64 bytes, __u64 now) {
+  const volatile struct aa_tls_row* row = row_of(call);
+  __u32 direction = row->direction & 1;
+  __u32 level = tls_level(entry->slot);
+  struct aa_tls* head = &call->head;
+  fill_head(head, entry, state, now);
+  if (state->inherited_from && !state->announced) announce(head, state);
+  head->function = call->function;
+  head->offset = state->offset[direction];
+  head->call_length = bytes > 0xffffffff ? 0xffffffff : bytes;
+  state->told[direction] += 1;
+  state->offset[direction] += bytes;
+  state->used_ns = now;
+  if (level >= AA_TLS_LEVEL_REDACTED && row->result != AA_TLS_RESULT_FILE) {
+    if (level == AA_TLS_LEVEL_FULL) head->flags |= AA_TLS_FLAG_FULL;
+    send_bytes(call, stack, tgid, bytes);
+    return;
+  }
+  if (row->result == AA_TLS_RESULT_FILE) head->flags |= AA_TLS_FLAG_FILE;
+  head->length = head->call_length;
+  tls_attempt(entry->slot, now);
+  send_head(head);
+}
+
+/* A call has moved bytes. */
+static __always_inline void tell_call(struct aa_watched* entry, struct aa_tls_call* call, __u64 stack, __u32 tgid,
+                                      __u64 bytes, __u64 now) {
+  struct aa_tls_state* state = connection_of(entry, tgid, call->object, now);
+  if (!state) {
+    tls_attempt(entry->slot, now);
+    tls_lost(AA_CAUSE_CONNECTIONS_FULL, entry->slot, now);
+    return;
+  }
+  if (state->told[row_of(call)->direction & 1] == call->told) send_call(entry, state, call, stack, tgid, bytes, now);
+}
+
+static __always_inline int on_return(struct pt_regs* regs) {
+  struct aa_watched* entry = tls_caller();
+  struct aa_tls_call_key key = {};
+  struct aa_tls_call* call;
+  __u64 bytes, now;
+  if (!entry) return 0;
+  key.tgid = bpf_get_current_pid_tgid() >> 32;
+  key.stack = regs->sp - AA_RETURN_SLOT;
+  call = bpf_map_lookup_elem(&aa_tls_calls, &key);
+  now = bpf_ktime_get_boot_ns();
+  if (!call || call->start_ns != entry->start_ns) {
+    ledger_count(AA_FAMILY_TLS, AA_CAUSE_LATE_ATTACH, now);
+    return 0;
+  }
+  bytes = bytes_moved(call, AA_RESULT(regs));
+  if (bytes) tell_call(entry, call, key.stack, key.tgid, bytes, now);
+  bpf_map_delete_elem(&aa_tls_calls, &key);
+  return 0;
+}
+
+/* ---- an object's life ---- */
+
+static __always_inline void begin_object(struct aa_tls_object* key, struct aa_watched* entry, __u32 references) {
+  struct aa_tls_state state;
+  begin_connection(&state, entry, bpf_ktime_get_boot_ns());
+  state.flags = AA_TLS_FLAG_FROM_START;
+  state.references = references;
+  bpf_map_update_elem(&aa_tls_connections, key, &state, BPF_ANY);
+}
+
+static __always_inline int on_new(struct pt_regs* regs) {
+  struct aa_watched* entry = tls_caller();
+  struct aa_tls_object key = {};
+  if (!entry || !AA_RESULT(regs)) return 0;
+  key.object = AA_RESULT(regs);
+  key.tgid = bpf_get_current_pid_tgid() >> 32;
+  begin_object(&key, entry, 0);
+  return 0;
+}
+
+static __always_inline void send_closed(struct aa_watched* entry, struct aa_tls_state* state, __u64 now) {
+  struct aa_tls head;
+  if (!state->told[0] && !state->told[1]) return;
+  fill_head(&head, entry, state, now);
+  head.kind = AA_KIND_TLS_CLOSED;
+  tls_attempt(entry->slot, now);
+  send_head(&head);
+}
+
+static __noinline int on_life(struct pt_regs* regs, __u32 what) {
+  struct aa_watched* entry = tls_caller();
+  struct aa_tls_object key = {};
+  struct aa_tls_state* state;
+  __u64 now;
+  if (!entry) return 0;
+  key.object = AA_ARG1(regs);
+  key.tgid = bpf_get_current_pid_tgid() >> 32;
+  state = bpf_map_lookup_elem(&aa_tls_connections, &key);
+  if (!state || !is_current(state, entry)) {
+    if (what == AA_TLS_LIFE_BEGIN) begin_object(&key, entry, 0);
+    return 0;
+  }
+  if (what == AA_TLS_LIFE_BEGIN) return 0;
+  if (what == AA_TLS_LIFE_UP_REF) {
+    state->references += 1;
+    return 0;
+  }
+  if (what == AA_TLS_LIFE_FREE && state->references) {
+    state->references -= 1;
+    return 0;
+  }
+  now = bpf_ktime_get_boot_ns();
+  send_closed(entry, state, now);
+  state->freed_ns = now;
+  if (what == AA_TLS_LIFE_CLEAR) begin_object(&key, entry, state->references);
+  return 0;
+}
+
+/* ---- attach points ---- */
+
+#if AA_HAS_BPF_LOOP
+SEC("uprobe")
+int aa_tls_enter(struct pt_regs* regs) {
+  return on_enter(regs, bpf_get_attach_cookie(regs));
+}
+
+SEC("uprobe")
+int aa_tls_life(struct pt_regs* regs) {
+  return on_life(regs, bpf_get_attach_cookie(regs));
+}
+#else
+#define AA_TLS_PROGRAM(id, short, name, direction, result) \
+  SEC("uprobe")                                            \
+  int aa_in_##short(struct pt_regs * regs) {               \
+    return on_enter(regs, AA_TLS_##id);                    \
+  }
+AA_TLS_FUNCTIONS(AA_TLS_PROGRAM)
+
+SEC("uprobe")
+int aa_life_free(struct pt_regs* regs) {
+  return on_life(regs, AA_TLS_LIFE_FREE);
+}
+
+SEC("uprobe")
+int aa_life_clear(struct pt_regs* regs) {
+  return on_life(regs, AA_TLS_LIFE_CLEAR);
+}
+
+SEC("uprobe")
+int aa_life_up_ref(struct pt_regs* regs) {
+  return on_life(regs, AA_TLS_LIFE_UP_REF);
+}
+
+SEC("uprobe")
+int aa_life_begin(struct pt_regs* regs) {
+  return on_life(regs, AA_TLS_LIFE_BEGIN);
+}
+#endif
+
+SEC("uretprobe")
+int aa_tls_return(struct pt_regs* regs) {
+  return on_return(regs);
+}
+
+SEC("uretprobe")
+int aa_tls_new(struct pt_regs* regs) {
+  return on_new(regs);
+}

@@ -1,0 +1,208 @@
+#include "event/secret_rules.h"
+
+#include <algorithm>
+#include <deque>
+
+namespace aa {
+namespace {
+
+ByteClass class_of(std::string_view extra, bool letters, bool upper, bool digits) {
+  ByteClass bytes;
+  for (const char character : extra) bytes.set(static_cast<unsigned char>(character));
+  for (unsigned byte = 'a'; letters && byte <= 'z'; ++byte) bytes.set(byte);
+  for (unsigned byte = 'A'; upper && byte <= 'Z'; ++byte) bytes.set(byte);
+  for (unsigned byte = '0'; digits && byte <= '9'; ++byte) bytes.set(byte);
+  return bytes;
+}
+
+const ByteClass kWord = class_of("_-", true, true, true);      // base64url
+const ByteClass kDotted = class_of("_-.=", true, true, true);  // several of those
+const ByteClass kAlnum = class_of("", true, true, true);
+const ByteClass kCapitals = class_of("", false, true, true);
+const ByteClass kHex = class_of("abcdefABCDEF", false, false, true);
+const ByteClass kBase64 = class_of("+/=_-%", true, true, true);  // also as URLs carry it
+
+constexpr SecretRule token(std::string_view kind, std::string_view begin, const ByteClass& bytes, std::uint16_t least) {
+  return {kind, begin, SecretShape::token, &bytes, least};
+}
+// Also as the end of a longer name: DB_PASSWORD.
+constexpr SecretRule field(std::string_view kind, std::string_view name) {
+  return {kind, name, SecretShape::field, nullptr, 0, true, false};
+}
+
+const std::array kRules = {
+    // language models
+    token("anthropic", "sk-ant-", kWord, 16),
+    token("openai", "sk-proj-", kWord, 16),
+    token("openai", "sk-svcacct-", kWord, 16),
+    token("openai", "sk-admin-", kWord, 16),
+    token("openrouter", "sk-or-v1-", kHex, 32),
+    token("openai", "sk-", kAlnum, 24),
+    token("google", "AIza", kWord, 35),
+    token("hugging-face", "hf_", kAlnum, 30),
+    token("groq", "gsk_", kAlnum, 30),
+    token("perplexity", "pplx-", kAlnum, 30),
+    token("xai", "xai-", kAlnum, 40),
+    token("nvidia", "nvapi-", kWord, 40),
+    token("replicate", "r8_", kAlnum, 30),
+    // source code, packages
+    token("github", "ghp_", kAlnum, 30),
+    token("github", "gho_", kAlnum, 30),
+    token("github", "ghu_", kAlnum, 30),
+    token("github", "ghs_", kAlnum, 30),
+    token("github", "ghr_", kAlnum, 30),
+    token("github", "github_pat_", kWord, 40),
+    token("gitlab", "glpat-", kDotted, 20),
+    token("gitlab", "gldt-", kDotted, 20),
+    token("gitlab", "glrt-", kDotted, 20),
+    token("gitlab", "glcbt-", kDotted, 20),
+    token("gitlab", "glptt-", kDotted, 20),
+    token("gitlab", "glsoat-", kDotted, 20),
+    token("npm", "npm_", kAlnum, 36),
+    token("pypi", "pypi-AgE", kWord, 40),
+    token("rubygems", "rubygems_", kHex, 40),
+    token("docker", "dckr_pat_", kWord, 20),
+    token("atlassian", "ATATT3", kDotted, 50),
+    token("atlassian", "ATCTT3", kDotted, 50),
+    token("linear", "lin_api_", kAlnum, 32),
+    token("postman", "PMAK-", kWord, 40),
+    token("figma", "figd_", kWord, 30),
+    token("notion", "ntn_", kAlnum, 36),
+    token("sentry", "sntrys_", kDotted, 40),
+    token("sentry", "sntryu_", kHex, 40),
+    // clouds and services
+    token("aws", "AKIA", kCapitals, 16),
+    token("aws", "ASIA", kCapitals, 16),
+    token("google", "ya29.", kWord, 30),
+    token("google", "GOCSPX-", kWord, 24),
+    token("google", "1//0", kWord, 40),
+    token("digitalocean", "dop_v1_", kHex, 60),
+    token("digitalocean", "doo_v1_", kHex, 60),
+    token("digitalocean", "dor_v1_", kHex, 60),
+    token("vault", "hvs.", kWord, 24),
+    token("vault", "hvb.", kWord, 24),
+    token("terraform", "atlasv1.", kWord, 50),
+    token("databricks", "dapi", kHex, 32),
+    token("doppler", "dp.pt.", kAlnum, 40),
+    token("supabase", "sbp_", kHex, 40),
+    token("tailscale", "tskey-", kWord, 20),
+    token("pulumi", "pul-", kHex, 40),
+    token("grafana", "glsa_", kWord, 32),
+    token("newrelic", "NRAK-", kCapitals, 27),
+    token("age", "AGE-SECRET-KEY-1", kCapitals, 50),
+    // payment, mail, chat
+    token("stripe", "sk_live_", kAlnum, 20),
+    token("stripe", "sk_test_", kAlnum, 20),
+    token("stripe", "rk_live_", kAlnum, 20),
+    token("stripe", "rk_test_", kAlnum, 20),
+    token("stripe", "whsec_", kBase64, 24),
+    token("square", "sq0atp-", kWord, 22),
+    token("square", "sq0csp-", kWord, 40),
+    token("shopify", "shpat_", kHex, 32),
+    token("shopify", "shpss_", kHex, 32),
+    token("shopify", "shpca_", kHex, 32),
+    token("sendgrid", "SG.", kDotted, 60),
+    token("brevo", "xkeysib-", kWord, 60),
+    token("mailgun", "key-", kHex, 32),
+    token("slack", "xoxb-", kWord, 20),
+    token("slack", "xoxp-", kWord, 20),
+    token("slack", "xoxa-", kWord, 20),
+    token("slack", "xoxr-", kWord, 20),
+    token("slack", "xoxs-", kWord, 20),
+    token("slack", "xoxe.", kDotted, 30),
+    token("slack", "xapp-", kWord, 20),
+    SecretRule{"slack", "hooks.slack.com/services/", SecretShape::token, &kBase64, 20, true},
+    SecretRule{"telegram", "api.telegram.org/bot", SecretShape::token, &kDotted, 8, true},
+    // shapes
+    SecretRule{"jwt", "eyJ", SecretShape::token, &kDotted, 20, false, true, '.'},
+    SecretRule{"private-key", "PRIVATE KEY-----", SecretShape::pem, nullptr, 0, false, false},
+    SecretRule{"private-key", "PRIVATE KEY BLOCK-----", SecretShape::pem, nullptr, 0, false, false},
+    SecretRule{"url-password", "://", SecretShape::userinfo, nullptr, 0, false, false},
+    // fields of headers, of JSON, of forms and URLs
+    field("authorization", "authorization"),
+    field("authorization", "proxy-authorization"),
+    field("cookie", "cookie"),
+    field("cookie", "set-cookie"),
+    field("api-key", "x-api-key"),
+    field("api-key", "api-key"),
+    field("api-key", "apikey"),
+    field("api-key", "api_key"),
+    field("api-key", "x-goog-api-key"),
+    field("api-key", "x-auth-token"),
+    field("api-key", "x-amz-security-token"),
+    field("api-key", "x-vault-token"),
+    field("api-key", "private-token"),
+    field("api-key", "aws_secret_access_key"),
+    field("api-key", "secretaccesskey"),
+    field("api-key", "accountkey"),
+    field("token", "access_token"),
+    field("token", "refresh_token"),
+    field("token", "id_token"),
+    field("token", "client_secret"),
+    field("token", "sessiontoken"),
+    field("password", "password"),
+    field("password", "passwd"),
+    field("signature", "x-amz-signature"),
+    field("signature", "x-goog-signature"),
+};
+
+unsigned char lower(unsigned char byte) {
+  return byte >= 'A' && byte <= 'Z' ? static_cast<unsigned char>(byte - 'A' + 'a') : byte;
+}
+
+}  // namespace
+
+std::span<const SecretRule> secret_rules() {
+  return kRules;
+}
+
+const SecretAutomaton& SecretAutomaton::shared() {
+  static const SecretAutomaton automaton;
+  return automaton;
+}
+
+SecretAutomaton::SecretAutomaton() : next_(1), endings_(1) {
+  next_[0].fill(0);
+  for (std::size_t rule = 0; rule < kRules.size(); ++rule) add(static_cast<std::uint16_t>(rule));
+  link();
+}
+
+void SecretAutomaton::add(std::uint16_t rule) {
+  State at = 0;
+  for (const char character : kRules[rule].begin) {
+    State& next = next_[at][lower(static_cast<unsigned char>(character))];
+    if (next == 0) {
+      next = static_cast<State>(next_.size());
+      next_.emplace_back().fill(0);  // moves the row `next` is in: it has been written
+      endings_.emplace_back();
+    }
+    at = next_[at][lower(static_cast<unsigned char>(character))];
+  }
+  endings_[at].push_back(rule);
+}
+
+// Where no longer beginning goes on, the longest one that is still possible does.
+void SecretAutomaton::link() {
+  std::vector<State> fallback(next_.size(), 0);
+  std::deque<State> waiting;
+  for (const State child : next_[0])
+    if (child != 0) waiting.push_back(child);
+  for (; !waiting.empty(); waiting.pop_front()) {
+    const State at = waiting.front();
+    const auto& shorter = endings_[fallback[at]];
+    endings_[at].insert(endings_[at].end(), shorter.begin(), shorter.end());
+    for (unsigned byte = 0; byte < 256; ++byte) {
+      const State child = next_[at][byte];
+      if (child == 0) {
+        next_[at][byte] = next_[fallback[at]][byte];
+        continue;
+      }
+      fallback[child] = next_[fallback[at]][byte];
+      waiting.push_back(child);
+    }
+  }
+  for (auto& row : next_)
+    for (unsigned byte = 'A'; byte <= 'Z'; ++byte) row[byte] = row[lower(static_cast<unsigned char>(byte))];
+}
+
+}  // namespace aa

@@ -1,0 +1,352 @@
+#include "event/secret_scanner.h"
+
+#include <algorithm>
+
+namespace aa {
+namespace {
+
+constexpr std::size_t kLookBack = 64;
+constexpr std::string_view kMessage = "HTTP/1.";  // begins an answer, and ends a request's first line
+constexpr std::size_t kLongName = 20;             // a user name as long as this is a token
+
+ByteClass all_but(std::string_view ends) {
+  ByteClass bytes;
+  bytes.set();
+  for (const char character : ends) bytes.reset(static_cast<unsigned char>(character));
+  for (unsigned byte = 0; byte <= ' '; ++byte) bytes.reset(byte);
+  return bytes;
+}
+const ByteClass kUserinfo = all_but("/?#@\"'`<>\\|;&(){}^");
+const ByteClass kInWord = all_but("\"'`<>\\|;&(){}[],");
+
+bool is_word_byte(char character) {
+  return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
+         (character >= '0' && character <= '9') || character == '_';
+}
+
+}  // namespace
+
+// ---- in and out ----
+
+SecretScanner::Shown SecretScanner::take(std::string_view bytes) {
+  buffer_.append(bytes);
+  run();
+  return show();
+}
+
+SecretScanner::Shown SecretScanner::flush() {
+  settle();
+  return show();
+}
+
+SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
+  settle();
+  Shown shown = show();
+  offset_ += buffer_.size() + bytes;
+  buffer_.clear();
+  shown_ = at_ = 0;
+  continuation_ = 0;
+  if (mode_ == Mode::text || mode_ == Mode::name) {
+    kind_ = "unknown";
+    quote_ = '"';
+    has_escapes_ = false;
+    enter_value(End::quote);
+  }
+  return shown;
+}
+
+void SecretScanner::run() {
+  while (at_ < buffer_.size()) {
+    const auto byte = static_cast<unsigned char>(buffer_[at_]);
+    switch (mode_) {
+      case Mode::text:
+        in_text(byte);
+        break;
+      case Mode::candidate:
+        in_candidate(byte);
+        break;
+      case Mode::userinfo:
+        in_userinfo(byte);
+        break;
+      case Mode::name:
+        in_name(byte);
+        break;
+      case Mode::value:
+        in_value(byte);
+        break;
+      case Mode::secret:
+        in_secret(byte);
+        break;
+      case Mode::pem:
+        in_pem(byte);
+        break;
+      case Mode::binary:
+        in_binary(byte);
+        break;
+    }
+  }
+}
+
+void SecretScanner::settle() {
+  if (mode_ == Mode::candidate) enter_secret(rule_->kind, *rule_->bytes, since_);
+  while (mode_ == Mode::userinfo) {
+    if (colon_ != 0) return enter_secret(rule_->kind, kUserinfo, colon_);
+    give_up();
+    run();
+    if (mode_ == Mode::candidate) enter_secret(rule_->kind, *rule_->bytes, since_);
+  }
+}
+
+SecretScanner::Shown SecretScanner::show() {
+  const bool undecided = mode_ == Mode::candidate || mode_ == Mode::userinfo;
+  const std::size_t end = undecided ? since_ : at_;
+  Shown out{buffer_.substr(shown_, end - shown_), {}};
+  for (Redaction& hidden : hidden_) {
+    const std::size_t from = hidden.offset - offset_;
+    std::fill_n(out.bytes.begin() + static_cast<std::ptrdiff_t>(from - shown_), hidden.length, '*');
+  }
+  out.redactions = std::move(hidden_);
+  hidden_.clear();
+  shown_ = end;
+  const std::size_t past = end > kLookBack ? end - kLookBack : 0;
+  buffer_.erase(0, past);
+  offset_ += past;
+  shown_ -= past;
+  at_ -= past;
+  since_ -= std::min(since_, past);
+  colon_ -= std::min(colon_, past);
+  return out;
+}
+
+void SecretScanner::hide(std::string_view kind, std::size_t from, std::size_t to) {
+  const std::uint64_t offset = offset_ + from;
+  if (!hidden_.empty() && hidden_.back().kind == kind && hidden_.back().offset + hidden_.back().length == offset)
+    hidden_.back().length += to - from;
+  else if (to > from)
+    hidden_.push_back({kind, offset, to - from});
+}
+
+// ---- text ----
+
+bool SecretScanner::is_text(unsigned char byte) {
+  if (text_ == SecretText::script) return true;  // arguments and paths are any bytes: nothing is packed into them
+  if (continuation_ > 0) {
+    --continuation_;
+    return (byte & 0xC0) == 0x80;
+  }
+  if (byte < 0x80)
+    return (byte >= 0x20 && byte != 0x7F) || byte == '\t' || byte == '\n' || byte == '\r' || byte == 0x1B;
+  if (byte < 0xC2 || byte > 0xF4) return false;
+  continuation_ = byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3;
+  return true;
+}
+
+void SecretScanner::in_text(unsigned char byte) {
+  static const SecretAutomaton& automaton = SecretAutomaton::shared();
+  if (!is_text(byte)) return enter_binary();
+  state_ = automaton.step(state_, byte);
+  ++at_;
+  for (const std::uint16_t index : automaton.ending_in(state_)) {
+    const SecretRule& rule = secret_rules()[index];
+    if (!fits(rule)) continue;
+    return found(rule);
+  }
+}
+
+bool SecretScanner::fits(const SecretRule& rule) const {
+  const std::size_t begin = at_ - std::min(at_, rule.begin.size());
+  if (!rule.any_case && buffer_.compare(begin, rule.begin.size(), rule.begin) != 0) return false;
+  if (rule.whole_word && begin > 0 && is_word_byte(buffer_[begin - 1])) return false;
+  return rule.shape != SecretShape::pem || begins_pem(begin);
+}
+
+// "-----BEGIN … PRIVATE KEY-----", and not the same with END.
+bool SecretScanner::begins_pem(std::size_t begin) const {
+  const std::size_t dashes = buffer_.rfind("-----", begin);
+  return dashes != std::string::npos && begin - dashes < kLookBack && buffer_.compare(dashes + 5, 5, "BEGIN") == 0;
+}
+
+void SecretScanner::found(const SecretRule& rule) {
+  rule_ = &rule;
+  kind_ = rule.kind;
+  since_ = at_;
+  since_state_ = state_;
+  switch (rule.shape) {
+    case SecretShape::token:
+      has_needed_ = rule.needs == 0;
+      mode_ = Mode::candidate;
+      break;
+    case SecretShape::userinfo:
+      colon_ = 0;
+      mode_ = Mode::userinfo;
+      break;
+    case SecretShape::pem:
+      dashes_ = 0;
+      mode_ = Mode::pem;
+      break;
+    case SecretShape::field:
+      found_field(at_ - rule.begin.size());
+      break;
+  }
+}
+
+// Where the value will end follows from what is before the name.
+void SecretScanner::found_field(std::size_t begin) {
+  const char before = begin > 0 ? buffer_[begin - 1] : '\n';
+  const bool begins_line = before == '\n' && text_ == SecretText::stream;
+  mode_ = Mode::name;
+  separator_ = 0;
+  named_in_quotes_ = before == '"' || before == '\'';
+  if (named_in_quotes_)
+    open_quote(begin - 1);
+  else
+    quote_ = 0;
+  end_without_quote_ = begins_line ? End::line : named_in_quotes_ ? End::quote : End::word;
+}
+
+void SecretScanner::give_up() {
+  at_ = since_;
+  mode_ = Mode::text;
+  state_ = since_state_;
+}
+
+void SecretScanner::enter_text() {
+  mode_ = Mode::text;
+  state_ = 0;
+  continuation_ = 0;
+}
+
+void SecretScanner::enter_secret(std::string_view kind, const ByteClass& bytes, std::size_t from) {
+  hide(kind, from, at_);
+  kind_ = kind;
+  class_ = &bytes;
+  mode_ = Mode::secret;
+}
+
+// ---- what may be a secret ----
+
+void SecretScanner::in_candidate(unsigned char byte) {
+  if (!rule_->bytes->test(byte)) return give_up();
+  ++at_;
+  has_needed_ = has_needed_ || byte == static_cast<unsigned char>(rule_->needs);
+  const std::size_t length = at_ - since_;
+  if ((length >= rule_->least && has_needed_) || length >= kMostHeld) enter_secret(rule_->kind, *rule_->bytes, since_);
+}
+
+void SecretScanner::in_userinfo(unsigned char byte) {
+  if (byte == '@') return end_userinfo();
+  if (!kUserinfo.test(byte)) return give_up();
+  ++at_;
+  if (byte == ':' && colon_ == 0) colon_ = at_;
+  if (at_ - since_ >= kMostHeld) enter_secret(rule_->kind, kUserinfo, since_);
+}
+
+// A long user name is a token itself; a short one before a password is shown.
+void SecretScanner::end_userinfo() {
+  const std::size_t name_end = colon_ != 0 ? colon_ - 1 : at_;
+  const bool is_token = name_end - since_ >= kLongName;
+  if (is_token || colon_ != 0) hide(rule_->kind, is_token ? since_ : colon_, at_);
+  enter_text();
+}
+
+// ---- inside ----
+
+void SecretScanner::in_secret(unsigned char byte) {
+  if (!class_->test(byte)) return enter_text();
+  hide(kind_, at_, at_ + 1);
+  ++at_;
+}
+
+// Between a field's name and its value.
+void SecretScanner::in_name(unsigned char byte) {
+  if (byte == ' ' || byte == '\t' || byte == '\\') {
+    ++at_;
+    return;
+  }
+  if (separator_ == 0) {
+    if (byte == ':' || byte == '=') {
+      separator_ = static_cast<char>(byte);
+    } else if (static_cast<char>(byte) == quote_ && named_in_quotes_) {
+      end_without_quote_ = End::word;  // the quotes hold the name alone: "name": value
+      quote_ = 0;
+      named_in_quotes_ = false;
+    } else {
+      return enter_text();
+    }
+    ++at_;
+    return;
+  }
+  if (byte == '[') {
+    ++at_;
+    return;
+  }
+  if (byte == '"' || (byte == '\'' && quote_ != '\'')) {
+    if (static_cast<char>(byte) == quote_) return enter_text();  // nothing in it
+    open_quote(at_++);
+    return enter_value(End::quote);
+  }
+  const bool prose = separator_ == ':' && end_without_quote_ == End::word && (kind_ == "password" || kind_ == "token");
+  if (prose || byte == '\r' || byte == '\n' || byte == '{') return enter_text();
+  enter_value(separator_ == '=' && end_without_quote_ == End::line ? End::word : end_without_quote_);
+}
+
+// Text in quotes inside of quoted text ("{\"a\":\"b\"}"): there the backslash belongs to the quote. And single quotes
+// know no backslash: a shell would go on behind them.
+void SecretScanner::open_quote(std::size_t at) {
+  quote_ = buffer_[at];
+  has_escapes_ = quote_ == '"' && (at == 0 || buffer_[at - 1] != '\\');
+}
+
+void SecretScanner::enter_value(End end) {
+  end_ = end;
+  escaped_ = false;
+  scheme_ = end == End::word && kind_ == "authorization";
+  mode_ = Mode::value;
+}
+
+void SecretScanner::in_value(unsigned char byte) {
+  const bool line_ends = byte == '\n' || byte == '\r';
+  if (scheme_ && byte == ' ') {  // "Bearer" is a word of its own
+    scheme_ = false;
+    ++at_;
+    return;
+  }
+  const bool ends = end_ == End::line   ? line_ends
+                    : end_ == End::word ? !kInWord.test(byte)
+                                        : line_ends || (!escaped_ && static_cast<char>(byte) == quote_);
+  if (ends) return enter_text();
+  escaped_ = has_escapes_ && byte == '\\' && !escaped_;
+  hide(kind_, at_, at_ + 1);
+  ++at_;
+}
+
+void SecretScanner::in_pem(unsigned char byte) {
+  dashes_ = byte == '-' ? static_cast<std::uint8_t>(dashes_ + 1) : std::uint8_t{0};
+  hide(kind_, at_, at_ + 1);
+  ++at_;
+  if (dashes_ == 5) enter_text();
+}
+
+void SecretScanner::enter_binary() {
+  message_ = 0;
+  kind_ = "binary";
+  mode_ = Mode::binary;
+}
+
+void SecretScanner::in_binary(unsigned char byte) {
+  const auto expected = static_cast<unsigned char>(kMessage[message_]);
+  message_ = byte == expected ? static_cast<std::uint8_t>(message_ + 1)
+             : byte == 'H'    ? std::uint8_t{1}
+                              : std::uint8_t{0};
+  hide(kind_, at_, at_ + 1);
+  ++at_;
+  if (message_ == kMessage.size()) enter_text();
+}
+
+std::string without_secrets(std::string_view text, SecretText kind) {
+  SecretScanner scanner(kind);
+  std::string out = scanner.take(text).bytes;
+  return out + scanner.flush().bytes;
+}
+
+}  // namespace aa

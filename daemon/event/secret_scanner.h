@@ -1,0 +1,121 @@
+// event/secret_scanner.h: finds secrets in a stream that comes in pieces, and replaces their bytes.
+//
+// Comes in: one direction of a connection, piece by piece, in order. Goes out: the same number of bytes, those of
+// secrets as '*', and where they were. What cannot be decided yet is held back, at most kMostHeld bytes of it. Bytes
+// that are not text (compressed, HTTP/2, WebSocket frames, pictures) are replaced too, up to the next message of
+// HTTP/1: nobody looked into them. Pure: knows no event, no clock.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "event/secret_rules.h"
+
+namespace aa {
+
+struct Redaction {
+  std::string_view kind;     // of a rule; "binary": not text; "unknown": may belong to a secret that began unseen
+  std::uint64_t offset = 0;  // in the stream
+  std::uint64_t length = 0;
+
+  bool operator==(const Redaction&) const = default;
+};
+
+// Where a value without quotes ends, when its name begins a line.
+enum class SecretText : std::uint8_t {
+  stream,  // with the line: headers
+  script,  // with the word: what a shell would run must stay to be seen
+};
+
+class SecretScanner {
+ public:
+  static constexpr std::size_t kMostHeld = 256;
+
+  // `offset`: of the first byte that will come.
+  explicit SecretScanner(SecretText text = SecretText::stream, std::uint64_t offset = 0)
+      : text_(text), offset_(offset) {}
+
+  // Bytes that may be shown, and what was replaced among them.
+  struct Shown {
+    std::string bytes;
+    std::vector<Redaction> redactions;
+  };
+
+  // The stream goes on with these bytes.
+  Shown take(std::string_view bytes);
+  // So many bytes were missed, or (0) the beginning was: what comes next may be the rest of a secret, and is taken for
+  // one up to the next quote or line. Gives what was held.
+  Shown miss(std::uint64_t bytes);
+  // What is held is decided on what is known: what could still become a secret is taken for one.
+  Shown flush();
+
+  std::size_t held() const { return buffer_.size() - shown_; }
+
+ private:
+  enum class Mode : std::uint8_t { text, candidate, userinfo, name, value, secret, pem, binary };
+  enum class End : std::uint8_t { line, word, quote };  // of a value
+
+  void run();
+  Shown show();
+  void settle();
+  void in_text(unsigned char byte);
+  void in_candidate(unsigned char byte);
+  void in_userinfo(unsigned char byte);
+  void in_name(unsigned char byte);
+  void in_value(unsigned char byte);
+  void in_secret(unsigned char byte);
+  void in_pem(unsigned char byte);
+  void in_binary(unsigned char byte);
+
+  bool fits(const SecretRule& rule) const;
+  bool begins_pem(std::size_t begin) const;
+  void found(const SecretRule& rule);
+  void found_field(std::size_t begin);
+  void open_quote(std::size_t at);
+  void give_up();
+  void enter_text();
+  void enter_secret(std::string_view kind, const ByteClass& bytes, std::size_t from);
+  void enter_value(End end);
+  void enter_binary();
+  void end_userinfo();
+  void hide(std::string_view kind, std::size_t from, std::size_t to);
+  bool is_text(unsigned char byte);
+
+  SecretText text_;
+  Mode mode_ = Mode::text;
+  SecretAutomaton::State state_ = 0;
+  std::uint8_t continuation_ = 0;  // bytes that a UTF-8 sequence still needs
+
+  // The bytes not shown yet, behind some that were: `shown_` of them, kept to look back at.
+  std::string buffer_;
+  std::uint64_t offset_ = 0;  // in the stream, of buffer_[0]
+  std::size_t shown_ = 0;
+  std::size_t at_ = 0;             // how far we are
+  std::vector<Redaction> hidden_;  // not shown yet; offsets are of the stream
+
+  // Of what we are inside.
+  const SecretRule* rule_ = nullptr;
+  std::string_view kind_;
+  const ByteClass* class_ = nullptr;
+  std::size_t since_ = 0;  // where a candidate's own bytes begin
+  SecretAutomaton::State since_state_ = 0;
+  bool has_needed_ = false;
+  std::size_t colon_ = 0;  // userinfo: behind its ':', 0 none yet
+  End end_ = End::line;
+  End end_without_quote_ = End::line;
+  char quote_ = 0;
+  bool named_in_quotes_ = false;
+  char separator_ = 0;
+  bool has_escapes_ = false;
+  bool escaped_ = false;
+  bool scheme_ = false;  // a word may come before the value itself
+  std::uint8_t dashes_ = 0;
+  std::uint8_t message_ = 0;  // bytes of "HTTP/1." seen
+};
+
+// A text that is there whole.
+std::string without_secrets(std::string_view text, SecretText kind = SecretText::stream);
+
+}  // namespace aa

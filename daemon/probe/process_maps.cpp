@@ -1,0 +1,67 @@
+#include "probe/process_maps.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+namespace aa {
+namespace {
+
+// The next word of a line, which loses it and the spaces behind.
+std::string_view take_word(std::string_view& line) {
+  const std::size_t end = std::min(line.find(' '), line.size());
+  const std::string_view word = line.substr(0, end);
+  line.remove_prefix(end);
+  line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+  return word;
+}
+
+template <class Number>
+bool parse(std::string_view text, int base, Number& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  return error == std::errc{} && end == text.data() + text.size() && !text.empty();
+}
+
+// "START-END r-xp OFFSET MAJOR:MINOR INODE   NAME"
+std::optional<ExecutableMapping> mapping_in(std::string_view line) {
+  constexpr unsigned kMinorBits = 20;
+  ExecutableMapping mapping;
+  mapping.range = take_word(line);
+  const std::string_view permissions = take_word(line);
+  (void)take_word(line);
+  const std::string_view device = take_word(line);
+  const std::size_t colon = device.find(':');
+  std::uint32_t major = 0, minor = 0;
+  if (permissions.size() != 4 || permissions[2] != 'x' || colon == std::string_view::npos) return std::nullopt;
+  if (!parse(device.substr(0, colon), 16, major) || !parse(device.substr(colon + 1), 16, minor)) return std::nullopt;
+  if (!parse(take_word(line), 10, mapping.ino) || mapping.ino == 0) return std::nullopt;
+  mapping.dev = major << kMinorBits | minor;
+  mapping.name = line;
+  return mapping;
+}
+
+}  // namespace
+
+std::vector<ExecutableMapping> executable_mappings(std::string_view maps) {
+  std::vector<ExecutableMapping> all;
+  while (!maps.empty()) {
+    const std::size_t end = std::min(maps.find('\n'), maps.size());
+    auto mapping = mapping_in(maps.substr(0, end));
+    maps.remove_prefix(std::min(end + 1, maps.size()));
+    const auto same = [&](const ExecutableMapping& other) {
+      return other.dev == mapping->dev && other.ino == mapping->ino;
+    };
+    if (mapping && std::none_of(all.begin(), all.end(), same)) all.push_back(std::move(*mapping));
+  }
+  return all;
+}
+
+std::vector<ExecutableMapping> executable_mappings_of(std::uint32_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/maps", std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  return executable_mappings(text);
+}
+
+}  // namespace aa

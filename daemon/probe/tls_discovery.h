@@ -1,0 +1,45 @@
+// probe/tls_discovery.h: TLS libraries that watched processes bring along: found, attached to, explained.
+//
+// Comes in: enrolled processes, and events that show a file being executed or mapped to be. Goes out: attachments of
+// the TLS family, and what a first use may have cost. Each file is looked into once, by the kernel's own pair of device
+// and inode.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "event/event.h"
+#include "probe/process_maps.h"
+#include "probe/tls_family.h"
+#include "state/explain.h"
+
+namespace aa {
+
+class TlsDiscovery {
+ public:
+  explicit TlsDiscovery(TlsFamily& tls) : tls_(tls) {}
+
+  // A file never met before carries a library: from its first use until now nobody listened, which is what is returned.
+  // Cost: nothing for a file known already; else some short reads, and 5 to 20 ms to attach.
+  std::optional<LossBody> saw(const Event& event);
+
+  // Everything a process has mapped. True: something was attached.
+  bool look_into(std::uint32_t pid);
+
+  // What a living process has of TLS: libraries that are attached to, and stacks that nobody listens to, recognised by
+  // their names and by what is in the program's file. Cost: reads the program's file once, up to 256 MiB.
+  std::vector<TlsStack> explain(std::uint32_t pid) const;
+
+ private:
+  using Key = std::pair<std::uint32_t, std::uint64_t>;
+  bool is_new(const Key& key);
+
+  TlsFamily& tls_;
+  std::set<Key> met_;
+};
+
+}  // namespace aa

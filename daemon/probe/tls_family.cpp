@@ -1,0 +1,283 @@
+#include "probe/tls_family.h"
+
+#include <bpf/bpf.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "abi/filter.h"
+#include "abi/tls.h"
+#include "probe/embedded.h"
+#include "probe/kernel_age.h"
+#include "probe/libbpf_log.h"
+#include "probe/shared_maps.h"
+#include "probe/tls_trial.h"
+#include "probe/uprobe_multi.h"
+#include "tls.skel.h"
+#include "tls_old.skel.h"
+
+namespace aa {
+namespace {
+
+constexpr const char* kEnter = "aa_tls_enter";
+constexpr const char* kReturn = "aa_tls_return";
+constexpr const char* kLife = "aa_tls_life";
+constexpr const char* kNew = "aa_tls_new";
+// Where programs get no cookie, each function has one of its own, in the order of the rows.
+constexpr std::array kEnterPrograms = {
+#define AA_TLS_PROGRAM(id, short, name, direction, result) "aa_in_" #short,
+    AA_TLS_FUNCTIONS(AA_TLS_PROGRAM)
+#undef AA_TLS_PROGRAM
+};
+constexpr std::array kLifePrograms = {"aa_life_free", "aa_life_clear", "aa_life_up_ref", "aa_life_begin"};
+
+// A child may use a connection for the first time this long after its parent freed it.
+constexpr std::uint64_t kKeepFreedNs = 10'000'000'000;
+
+bool runs_at_return(std::string_view program) {
+  return program == kReturn || program == kNew;
+}
+
+std::size_t page_rounded(std::size_t bytes) {
+  static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return (bytes + page - 1) / page * page;
+}
+
+std::string file_name(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+}  // namespace
+
+TlsFamily::~TlsFamily() = default;
+
+std::unique_ptr<TlsFamily> TlsFamily::make(const TlsFamilySettings& settings, const ExecFamily& exec) {
+  std::unique_ptr<TlsFamily> family(new TlsFamily);
+  if (const Status opened = family->open(settings, exec); !opened) {
+    family->links_.clear();
+    family->object_.reset();
+    family->states_ = {
+        {"tls", kReturn, "uprobe", ProbeState::unavailable, opened.error().errno_value, opened.error().doing}};
+  }
+  return family;
+}
+
+Status TlsFamily::open(const TlsFamilySettings& settings, const ExecFamily& exec) {
+  multi_ = settings.hooks != TlsHooks::uprobe && kernel_has_loops() && kernel_has_uprobe_multi();
+  if (settings.hooks == TlsHooks::uprobe_multi && !multi_)
+    return Error{"this kernel has no uprobe_multi, which tls.hooks asks for", 0, ""};
+  watched_fd_ = exec.watched_fd();
+  if (Status loaded = load(settings, exec); !loaded) return loaded;
+  settings_map_ = MappedMap(map_fd(".data.tls"), page_rounded(sizeof(aa_tls_settings)));
+  auto* shared = static_cast<aa_tls_settings*>(settings_map_.data());
+  if (shared == nullptr) return Error{"map the TLS family's settings", errno, ""};
+  shared->call_bytes = settings.call_bytes;
+  shared->idle = 1;
+  return try_out();
+}
+
+Status TlsFamily::load(const TlsFamilySettings& settings, const ExecFamily& exec) {
+  std::size_t size = 0;
+  const void* bytes = kernel_has_loops() ? tls_bpf::elf_bytes(&size) : tls_old_bpf::elf_bytes(&size);
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tls_bpf");
+  object_.reset(bpf_object__open_mem(bytes, size, &options));
+  if (!object_) return Error{"open the TLS family", errno, ""};
+  if (Status shared = share_maps(object_.get(), exec); !shared) return shared;
+  const std::pair<const char*, std::uint32_t> sizes[] = {{"aa_tls_ring", settings.ring_bytes},
+                                                         {"aa_tls_calls", settings.calls},
+                                                         {"aa_tls_connections", settings.connections}};
+  for (const auto& [name, entries] : sizes)
+    bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), name), entries);
+  for (const char* unused : {"aa_scratch", "aa_moves"})
+    bpf_map__set_autocreate(bpf_object__find_map_by_name(object_.get(), unused), false);
+  allocate_beforehand(object_.get());
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object_.get()) {
+    if (multi_) mark_for_uprobe_multi(program);
+  }
+  forget_libbpf_log();
+  const int error = bpf_object__load(object_.get());
+  give_back(bytes, size);
+  if (error != 0) return Error{"load the TLS family: " + reason_in(libbpf_log()), -error, ""};
+  return Done{};
+}
+
+// On a function of our own first: what would hurt somebody hurts a child of ours.
+Status TlsFamily::try_out() {
+  const std::uint64_t offset = trial_offset();
+  if (offset == 0) return Error{"find the function to try the TLS family on", 0, ""};
+  const std::vector<TlsSite> site = {{offset, AA_TLS_SSL_WRITE}};
+  for (const char* program : {kEnter, kReturn})
+    if (Status attached = attach_sites(program, "/proc/self/exe", site); !attached) return attached;
+  if (survives_filter()) return Done{};
+  return Error{"probes at a function's end kill programs under a system call filter on this kernel", 0, ""};
+}
+
+bpf_program* TlsFamily::program_for(const char* name, const TlsSite& site) const {
+  const bool own = !kernel_has_loops();
+  if (own && name == kEnter) name = kEnterPrograms.at(site.cookie);
+  if (own && name == kLife) name = kLifePrograms.at(site.cookie);
+  return bpf_object__find_program_by_name(object_.get(), name);
+}
+
+Status TlsFamily::attach_sites(const char* name, const std::string& path, const std::vector<TlsSite>& sites) {
+  if (sites.empty()) return Done{};
+  if (multi_) {
+    auto link = attach_uprobe_multi(program_for(name, sites.front()), path, sites, runs_at_return(name));
+    if (!link) return link.error();
+    links_.emplace_back(std::move(*link), nullptr);
+    return Done{};
+  }
+  for (const TlsSite& site : sites) {
+    LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = runs_at_return(name));
+    if (kernel_has_loops()) options.bpf_cookie = site.cookie;
+    LinkPtr link(bpf_program__attach_uprobe_opts(program_for(name, site), -1, path.c_str(), site.offset, &options));
+    if (!link) return Error{std::string("attach ") + name, errno, ""};
+    links_.emplace_back(UniqueFd(), std::move(link));
+  }
+  return Done{};
+}
+
+// Ends before beginnings, makers first: what is seen at all is seen whole.
+Status TlsFamily::attach_all(const TlsLibrary& library) {
+  const std::string path =
+      "/proc/self/fd/" + std::to_string(library.file.get());  // the very file, whatever its name is
+  std::vector<TlsSite> maker;
+  if (library.maker) maker.push_back({*library.maker, 0});
+  const std::pair<const char*, const std::vector<TlsSite>&> steps[] = {
+      {kNew, maker}, {kLife, library.life}, {kReturn, library.functions}, {kEnter, library.functions}};
+  for (const auto& [program, sites] : steps)
+    if (Status attached = attach_sites(program, path, sites); !attached) return attached;
+  return Done{};
+}
+
+bool TlsFamily::attach(const std::string& path, const std::string& name) {
+  if (!runs()) return false;
+  auto library = read_tls_library(path);
+  if (!library || !*library) return false;
+  const bool is_new = attached_.try_emplace({(*library)->device, (*library)->inode}, states_.size()).second;
+  if (!is_new) return false;
+  (*library)->path = name;
+  tell(**library, attach_all(**library));
+  return true;
+}
+
+const ProbeBody* TlsFamily::state_of(const std::string& path) const {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return nullptr;
+  const auto found = attached_.find({status.st_dev, status.st_ino});
+  return found == attached_.end() ? nullptr : &states_[found->second];
+}
+
+void TlsFamily::tell(const TlsLibrary& library, const Status& attached) {
+  ProbeBody state{
+      "tls", file_name(library.path), (multi_ ? "uprobe_multi:" : "uprobe:") + library.path, ProbeState::attached, 0,
+      ""};
+  const bool taken = std::any_of(states_.begin(), states_.end(),
+                                 [&](const ProbeBody& other) { return other.program == state.program; });
+  if (taken) state.program = library.path;
+  if (!attached) {
+    state.state = ProbeState::failed;
+    state.error_number = attached.error().errno_value;
+    state.reason = attached.error().doing;
+  } else if (!library.missing.empty()) {
+    state.state = ProbeState::degraded;
+    state.reason = "it does not export " + listed(library.missing);
+  }
+  states_.push_back(std::move(state));
+}
+
+void TlsFamily::set_reader_idle() {
+  if (!runs()) return;
+  __atomic_store_n(&static_cast<aa_tls_settings*>(settings_map_.data())->idle, 1u, __ATOMIC_SEQ_CST);
+}
+
+void TlsFamily::mark_not_firing(const std::string& reason) {
+  for (ProbeBody& state : states_) {
+    if (state.state != ProbeState::attached) continue;
+    state.state = ProbeState::degraded;
+    state.reason = reason;
+  }
+}
+
+// ---- what was left behind ----
+
+namespace {
+
+// A key that goes while its map is walked begins the walk again: a bound keeps that from being endless.
+template <class Key>
+std::vector<Key> keys_of(const bpf_map* map) {
+  std::vector<Key> keys;
+  Key key{};
+  const void* after = nullptr;
+  while (keys.size() < bpf_map__max_entries(map) && bpf_map_get_next_key(bpf_map__fd(map), after, &key) == 0) {
+    keys.push_back(key);
+    after = &key;
+  }
+  return keys;
+}
+
+}  // namespace
+
+bool TlsFamily::is_gone(std::uint32_t tgid, std::uint64_t start_ns) const {
+  aa_watched entry{};
+  return bpf_map_lookup_elem(watched_fd_, &tgid, &entry) != 0 || entry.start_ns != start_ns;
+}
+
+void TlsFamily::sweep(std::uint64_t now_boot_ns) {
+  if (!runs()) return;
+  sweep_calls();
+  sweep_connections(now_boot_ns);
+}
+
+void TlsFamily::sweep_calls() {
+  const bpf_map* map = bpf_object__find_map_by_name(object_.get(), "aa_tls_calls");
+  for (const aa_tls_call_key& key : keys_of<aa_tls_call_key>(map)) {
+    aa_tls_call call{};
+    if (bpf_map_lookup_elem(bpf_map__fd(map), &key, &call) == 0 && is_gone(key.tgid, call.start_ns))
+      bpf_map_delete_elem(bpf_map__fd(map), &key);
+  }
+}
+
+void TlsFamily::sweep_connections(std::uint64_t now_boot_ns) {
+  const bpf_map* map = bpf_object__find_map_by_name(object_.get(), "aa_tls_connections");
+  for (const aa_tls_object& key : keys_of<aa_tls_object>(map)) {
+    aa_tls_state state{};
+    if (bpf_map_lookup_elem(bpf_map__fd(map), &key, &state) != 0) continue;
+    const bool freed = state.freed_ns != 0 && state.freed_ns + kKeepFreedNs < now_boot_ns;
+    const bool left = is_gone(key.tgid, state.start_ns) && state.used_ns + kKeepFreedNs < now_boot_ns &&
+                      state.born_ns + kKeepFreedNs < now_boot_ns;
+    if (freed || left) bpf_map_delete_elem(bpf_map__fd(map), &key);
+  }
+}
+
+std::uint64_t TlsFamily::recursion_misses() const {
+  if (!runs()) return 0;
+  std::uint64_t misses = 0;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object_.get()) {
+    bpf_prog_info info{};
+    std::uint32_t length = sizeof(info);
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length) == 0) misses += info.recursion_misses;
+  }
+  return misses;
+}
+
+int TlsFamily::ring_fd() const {
+  return runs() ? map_fd("aa_tls_ring") : -1;
+}
+
+int TlsFamily::map_fd(const char* name) const {
+  return bpf_map__fd(bpf_object__find_map_by_name(object_.get(), name));
+}
+
+}  // namespace aa

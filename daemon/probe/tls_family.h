@@ -1,0 +1,89 @@
+// probe/tls_family.h: the TLS family's programs: loaded over the exec family's maps, attached to libraries.
+//
+// Comes in: sizes before load, and libraries to attach to, each once by device and inode. Goes out: a ring for the
+// source, and one ProbeBody a library. Attached stays attached while the file is there, whoever maps it: what runs in
+// processes that nobody watches pays for a trap. A family that does not load is a state with a reason; everything else
+// runs on.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "event/event.h"
+#include "probe/exec_family.h"
+#include "probe/libbpf_handles.h"
+#include "probe/mapped_map.h"
+#include "probe/tls_library.h"
+
+namespace aa {
+
+enum class TlsHooks { automatic, uprobe_multi, uprobe };  // automatic: the first of these that the kernel takes
+
+struct TlsFamilySettings {
+  std::uint32_t ring_bytes = 8u << 20;
+  std::uint32_t call_bytes = 1u << 20;  // taken of one call at most
+  std::uint32_t calls = 16'384;         // under way at once
+  std::uint32_t connections = 16'384;   // living at once
+  TlsHooks hooks = TlsHooks::automatic;
+};
+
+class TlsFamily {
+ public:
+  // Never fails as a whole: without programs, states() says why and ring_fd() is −1. When it runs, it is attached to
+  // the function of tls_trial.h, for the self-test.
+  static std::unique_ptr<TlsFamily> make(const TlsFamilySettings& settings, const ExecFamily& exec);
+  ~TlsFamily();
+
+  bool runs() const { return object_ != nullptr; }
+  int ring_fd() const;
+
+  // Attaches to everything of the file that has programs; false, and nothing happens, when it carries no TLS library,
+  // cannot be read, or was attached to before. `name` is for people. Cost: 5 to 20 ms.
+  bool attach(const std::string& path, const std::string& name);
+  // How the file is attached to; null when it is not.
+  const ProbeBody* state_of(const std::string& path) const;
+
+  // The reader has read everything and goes to wait: the next record wakes it.
+  void set_reader_idle();
+  // Takes out what processes that are gone left behind. Cost: two system calls for each call and connection.
+  void sweep(std::uint64_t now_boot_ns);
+  // Attached is not firing: the self-test did not see its own bytes arrive.
+  void mark_not_firing(const std::string& reason);
+
+  std::vector<ProbeBody> states() const { return states_; }
+  std::uint64_t recursion_misses() const;
+
+ private:
+  using Links = std::vector<std::pair<UniqueFd, LinkPtr>>;
+  TlsFamily() = default;
+  Status open(const TlsFamilySettings& settings, const ExecFamily& exec);
+  Status load(const TlsFamilySettings& settings, const ExecFamily& exec);
+  Status try_out();
+  Status attach_all(const TlsLibrary& library);
+  Status attach_sites(const char* program, const std::string& path, const std::vector<TlsSite>& sites);
+  bpf_program* program_for(const char* name, const TlsSite& site) const;
+  void tell(const TlsLibrary& library, const Status& attached);
+  void sweep_calls();
+  void sweep_connections(std::uint64_t now_boot_ns);
+  bool is_gone(std::uint32_t tgid, std::uint64_t start_ns) const;
+  int map_fd(const char* name) const;
+
+  std::unique_ptr<bpf_object, void (*)(bpf_object*)> object_{nullptr, &bpf_object__close};
+  MappedMap settings_map_;
+  bool multi_ = false;
+  int watched_fd_ = -1;
+  Links links_;
+  std::map<std::pair<dev_t, ino_t>, std::size_t> attached_;  // places in states_
+  std::vector<ProbeBody> states_;
+};
+
+}  // namespace aa

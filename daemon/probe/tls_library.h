@@ -1,0 +1,43 @@
+// probe/tls_library.h: files that carry a TLS library, recognised by what they export, and where to attach in them.
+//
+// Comes in: open files. Goes out: a TlsLibrary, or what stands in the way. What a library is made of is a row of a
+// table: the functions of bpf/abi/tls.h, and an object's life.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace aa {
+
+// A place to attach: an offset in the file, and the cookie the program gets.
+struct TlsSite {
+  std::uint64_t offset = 0;
+  std::uint32_t cookie = 0;
+};
+
+struct TlsLibrary {
+  std::string path;  // as it was found; for people
+  UniqueFd file;
+  dev_t device = 0;
+  ino_t inode = 0;
+  std::vector<TlsSite> functions;      // cookie: a row of AA_TLS_FUNCTIONS
+  std::vector<TlsSite> life;           // cookie: AA_TLS_LIFE_*
+  std::optional<std::uint64_t> maker;  // offset of the function whose result is a new object
+  std::vector<std::string> missing;    // what every version of it should export, and this does not
+};
+
+// nullopt: the file carries no TLS library that exports its functions. Error: it cannot be read, or is no ELF file of
+// this machine's.
+Result<std::optional<TlsLibrary>> read_tls_library(const std::string& path);
+
+// What can be attached to before anybody runs: the loader's libraries, and programs known to carry their own.
+std::vector<std::string> usual_tls_libraries();
+
+}  // namespace aa

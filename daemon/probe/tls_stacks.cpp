@@ -1,0 +1,65 @@
+#include "probe/tls_stacks.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "base/unique_fd.h"
+
+namespace aa {
+namespace {
+
+struct Sign {
+  std::string_view text;
+  std::string_view stack;
+};
+
+constexpr std::array kNames = {
+    Sign{"libnss3.so", "it is NSS, whose own functions are not exported"},
+    Sign{"libssl3.so", "it is NSS, whose own functions are not exported"},
+    Sign{"libjvm.so", "it is Java, which has TLS of its own"},
+    Sign{"libmbedtls.so", "it is Mbed TLS"},
+    Sign{"libwolfssl.so", "it is wolfSSL"},
+};
+// In every build, stripped or not: source names in error messages, and Go's mark for its version.
+constexpr std::array kContents = {
+    Sign{"\xff Go buildinf:", "it is a Go program: TLS is in it, when it uses any"},
+    Sign{"ssl/ssl_lib.cc", "it carries BoringSSL and does not export its functions"},
+    Sign{"rustls-", "it carries rustls"},
+};
+
+constexpr std::size_t kMostRead = 256u << 20;
+constexpr std::size_t kPart = 1u << 20;
+constexpr std::size_t kOverlap = 64;  // longer than any sign
+
+std::string_view find_in_contents(int fd) {
+  std::vector<char> part(kPart + kOverlap);
+  std::size_t kept = 0;
+  for (std::size_t at = 0; at < kMostRead; at += kPart) {
+    const ssize_t length = ::pread(fd, part.data() + kept, kPart, static_cast<off_t>(at));
+    if (length <= 0) return {};
+    const std::string_view text(part.data(), kept + static_cast<std::size_t>(length));
+    for (const Sign& sign : kContents)
+      if (text.find(sign.text) != std::string_view::npos) return sign.stack;
+    kept = std::min(kOverlap, text.size());
+    std::copy(text.end() - static_cast<std::ptrdiff_t>(kept), text.end(), part.begin());
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string uncovered_stack(const std::string& name, const std::string& link) {
+  const std::string_view file = std::string_view(name).substr(name.rfind('/') + 1);
+  for (const Sign& sign : kNames)
+    if (file.starts_with(sign.text)) return std::string(sign.stack);
+  if (file.find(".so") != std::string_view::npos) return "";  // a library with TLS inside: what has been met is above
+  const UniqueFd fd(::open(link.c_str(), O_RDONLY | O_CLOEXEC));
+  return fd ? std::string(find_in_contents(fd.get())) : "";
+}
+
+}  // namespace aa

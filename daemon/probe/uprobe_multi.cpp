@@ -1,0 +1,85 @@
+#include "probe/uprobe_multi.h"
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace aa {
+namespace {
+
+constexpr std::uint32_t kAttachType = 48;  // BPF_TRACE_UPROBE_MULTI
+constexpr std::uint32_t kReturnFlag = 1u;  // BPF_F_UPROBE_MULTI_RETURN
+
+// union bpf_attr, link_create, uprobe_multi: include/uapi/linux/bpf.h of 6.6.
+struct LinkCreate {
+  std::uint32_t program;
+  std::uint32_t target;
+  std::uint32_t attach_type;
+  std::uint32_t flags;
+  std::uint64_t path;
+  std::uint64_t offsets;
+  std::uint64_t reference_counters;
+  std::uint64_t cookies;
+  std::uint32_t count;
+  std::uint32_t multi_flags;
+  std::uint32_t pid;
+  std::uint32_t padding;
+};
+
+std::uint64_t address_of(const void* data) {
+  return reinterpret_cast<std::uintptr_t>(data);
+}
+
+int create(int program, const char* path, const std::vector<std::uint64_t>& offsets,
+           const std::vector<std::uint64_t>& cookies, std::uint32_t flags) {
+  LinkCreate request{};
+  request.program = static_cast<std::uint32_t>(program);
+  request.attach_type = kAttachType;
+  request.path = address_of(path);
+  request.offsets = address_of(offsets.data());
+  request.cookies = address_of(cookies.data());
+  request.count = static_cast<std::uint32_t>(offsets.size());
+  request.multi_flags = flags;
+  return static_cast<int>(::syscall(SYS_bpf, BPF_LINK_CREATE, &request, sizeof(request)));
+}
+
+// A folder can have no probes: a kernel that knows the request says just that.
+bool try_on_folder() {
+  const std::array<bpf_insn, 2> nothing = {bpf_insn{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0},
+                                           bpf_insn{BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = static_cast<bpf_attach_type>(kAttachType));
+  const UniqueFd program(
+      bpf_prog_load(BPF_PROG_TYPE_KPROBE, "aa_try", "GPL", nothing.data(), nothing.size(), &options));
+  if (!program) return false;
+  const UniqueFd link(create(program.get(), "/", {0}, {0}, 0));
+  return !link && errno == EBADF;
+}
+
+}  // namespace
+
+bool kernel_has_uprobe_multi() {
+  static const bool has = try_on_folder();
+  return has;
+}
+
+void mark_for_uprobe_multi(bpf_program* program) {
+  bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kAttachType));
+}
+
+Result<UniqueFd> attach_uprobe_multi(const bpf_program* program, const std::string& path,
+                                     const std::vector<TlsSite>& sites, bool at_return) {
+  std::vector<std::uint64_t> offsets, cookies;
+  for (const TlsSite& site : sites) {
+    offsets.push_back(site.offset);
+    cookies.push_back(site.cookie);
+  }
+  UniqueFd link(create(bpf_program__fd(program), path.c_str(), offsets, cookies, at_return ? kReturnFlag : 0));
+  if (!link) return Error{"attach " + std::string(bpf_program__name(program)), errno, ""};
+  return link;
+}
+
+}  // namespace aa

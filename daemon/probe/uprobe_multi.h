@@ -1,0 +1,28 @@
+// probe/uprobe_multi.h: one attachment for many places of a file (Linux 6.6 and later).
+//
+// libbpf has it from 1.3 on; Debian 12 has 1.1, so the call to the kernel is made here. Detaching what was attached one
+// by one takes the kernel a tenth of a second for each place, this a twentieth for all.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "probe/tls_library.h"
+
+namespace aa {
+
+// Found by trying, once.
+bool kernel_has_uprobe_multi();
+
+// Before load: the program will be attached by attach_uprobe_multi.
+void mark_for_uprobe_multi(bpf_program* program);
+
+// The descriptor keeps it attached. `path` may be of /proc/self/fd.
+Result<UniqueFd> attach_uprobe_multi(const bpf_program* program, const std::string& path,
+                                     const std::vector<TlsSite>& sites, bool at_return);
+
+}  // namespace aa

@@ -1,0 +1,404 @@
+"""TLS: what real clients said and heard, byte for byte as their peer wrote it down."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from harness import program, wait_until, watch
+from kernel_case import pid_of
+from tls_case import TlsCase, data_of, streams_of
+
+PYTHON = "/usr/bin/python3"
+SMALL = 100  # calls of a few bytes
+BIG = 1 << 20
+
+# Each keeps one connection: small requests, 1 MiB up, 1 MiB down.
+HTTP_CLIENT = """
+import http.client, random, ssl, sys
+port, small, big = map(int, sys.argv[1:4])
+link = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context())
+def ask(method, path, body=None):
+    link.request(method, path, body)
+    answer = link.getresponse().read()
+    assert len(answer) == int(path[1:] or 2), len(answer)
+for i in range(small): ask("GET", f"/{i + 1}")
+ask("PUT", "/", random.Random(1).randbytes(big))
+ask("GET", f"/{big}")
+link.close()
+"""
+ASYNC_CLIENT = """
+import asyncio, ssl, sys
+port, small, big = map(int, sys.argv[1:4])
+async def main():
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=ssl._create_unverified_context())
+    async def ask(head, body=b""):
+        writer.write(head.encode() + f"Content-Length: {len(body)}\\r\\n\\r\\n".encode() + body)
+        await writer.drain()
+        answer = await reader.readuntil(b"\\r\\n\\r\\n")
+        return await reader.readexactly(int(answer.split(b"Content-Length: ")[1].split(b"\\r")[0]))
+    for i in range(small): assert len(await ask(f"GET /{i + 1} HTTP/1.1\\r\\n")) == i + 1
+    assert await ask("PUT / HTTP/1.1\\r\\n", bytes(big)) == b"ok"
+    assert len(await ask(f"GET /{big} HTTP/1.1\\r\\n")) == big
+    writer.close()
+asyncio.run(main())
+"""
+NODE_CLIENT = """
+const https = require("https");
+const [port, small, big] = process.argv.slice(1).map(Number);
+const agent = new https.Agent({keepAlive: true, maxSockets: 1, rejectUnauthorized: false});
+const ask = (method, path, body) => new Promise((done, failed) => {
+  const headers = body ? {"Content-Length": body.length} : {};
+  const request = https.request({port, host: "127.0.0.1", path, method, agent, headers}, answer => {
+    let bytes = 0;
+    answer.on("data", part => bytes += part.length);
+    answer.on("end", () => done(bytes));
+  });
+  request.on("error", failed);
+  request.end(body);
+});
+(async () => {
+  for (let i = 0; i < small; i++) await ask("GET", `/${i + 1}`);
+  await ask("PUT", "/", Buffer.alloc(big, "node"));
+  if (await ask("GET", `/${big}`) !== big) process.exit(1);
+  agent.destroy();
+})();
+"""
+FORKING_CLIENT = """
+import os, socket, ssl, sys
+context = ssl._create_unverified_context()
+link = context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
+link.sendall(b"GET /3 HTTP/1.1\\r\\n\\r\\n")
+link.recv(1000)
+if os.fork() == 0:
+    link.sendall(b"GET /4 HTTP/1.1\\r\\nConnection: close\\r\\n\\r\\n")
+    while link.recv(1000): pass
+    os._exit(0)
+os.wait()
+"""
+TWO_CONNECTIONS = """
+import socket, ssl, sys
+context = ssl._create_unverified_context()
+for path in ("1", "2"):
+    link = context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
+    link.sendall(f"GET /{path} HTTP/1.1\\r\\nConnection: close\\r\\n\\r\\n".encode())
+    while link.recv(1000): pass
+    link.close()
+"""
+
+
+class Clients(TlsCase):
+    settings = {"tls.call_kib": 2048}  # Node writes a request's head and its body with one call
+
+    def needs(self, path):
+        if not os.access(path, os.X_OK):
+            self.skipTest(f"there is no {path}")
+        return path
+
+    def written(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def test_curl(self):
+        """tls: curl up and down, 1 MiB each and many small requests, is exact"""
+        curl = self.needs("/usr/bin/curl")
+        upload = self.written("upload", "u" * BIG)
+        self.assert_exact(self.talk(curl, "-sk", "-T", upload, self.server.url("")), 1)
+        urls = [self.server.url(size + 1) for size in range(SMALL)] + [self.server.url(BIG)]
+        self.assert_exact(self.talk(curl, "-sk", *urls), 1)
+        self.assert_ledger()
+
+    def test_python(self):
+        """tls: Python's http.client, which uses the _ex functions only, is exact"""
+        script = self.written("client.py", HTTP_CLIENT)
+        account = self.talk(PYTHON, script, self.server.port, SMALL, BIG)
+        self.assert_exact(account, 1)
+        self.assertEqual({"SSL_read_ex", "SSL_write_ex"}, {e["tls"]["function"] for e in account.of_type("tls")})
+
+    def test_python_asyncio(self):
+        """tls: asyncio, non-blocking over memory BIOs with repeated calls, is exact"""
+        script = self.written("client.py", ASYNC_CLIENT)
+        self.assert_exact(self.talk(PYTHON, script, self.server.port, SMALL, BIG), 1)
+
+    def test_node(self):
+        """tls: Node, which carries its own OpenSSL, is exact"""
+        node = shutil.which("node")
+        if node not in ("/usr/bin/node", "/usr/local/bin/node"):
+            self.skipTest("no node in /usr/bin or /usr/local/bin")
+        self.assert_exact(self.talk(node, "-e", NODE_CLIENT, self.server.port, SMALL, BIG), 1)
+
+    def test_openssl(self):
+        """tls: openssl s_client is exact"""
+        request = self.written("request", "GET /1000 HTTP/1.1\r\nConnection: close\r\n\r\n")
+        with request.open() as stdin:
+            account = self.talk(self.needs("/usr/bin/openssl"), "s_client", "-quiet", "-connect", f"127.0.0.1:{self.server.port}",
+                                stdin=stdin)
+        self.assert_exact(account, 1)
+
+    def test_gnutls(self):
+        """tls: wget, which uses GnuTLS, is exact"""
+        libraries = subprocess.run(["ldd", self.needs("/usr/bin/wget")], stdout=subprocess.PIPE, text=True, check=True).stdout
+        if "libgnutls" not in libraries:
+            self.skipTest("wget is not linked with GnuTLS here")
+        urls = [self.server.url(size) for size in (10, 1000, BIG)]
+        account = self.talk("/usr/bin/wget", "-q", "-O", "/dev/null", "--no-check-certificate", *urls)
+        self.assert_exact(account, 1)
+        self.assertEqual({"gnutls"}, {event["tls"]["library"] for event in account.of_type("tls")})
+
+    def test_git(self):
+        """tls: git over https is exact, whichever library its http helper has"""
+        account = self.talk(self.needs("/usr/bin/git"), "-c", "http.sslVerify=false", "ls-remote", self.server.url("a.git"))
+        self.assertTrue(account.of_type("tls"))
+        self.assert_exact(account, len(streams_of(account)))
+
+    def test_connections(self):
+        """tls: two connections of one process are two, and each counts from its own start"""
+        script = self.written("client.py", TWO_CONNECTIONS)
+        account = self.talk(PYTHON, script, self.server.port)
+        self.assertEqual(2, len(streams_of(account)))
+        self.assert_exact(account, 2)
+
+    def test_fork(self):
+        """tls: a connection used in a child is the child's own, inherited, and its offsets go on"""
+        script = self.written("client.py", FORKING_CLIENT)
+        account = self.talk(PYTHON, script, self.server.port)
+        by_process = {}
+        for event in account.of_type("tls"):
+            by_process.setdefault(pid_of(event["process"]["id"]), []).append(event["tls"])
+        parent = by_process.pop(self.last.pid)
+        [child] = by_process.values()
+        self.assertEqual({parent[0]["connection"]}, {body["inherited_from"] for body in child})
+        self.assertNotEqual(parent[0]["connection"], child[0]["connection"])
+        received, sent = self.server.take(1)[0]
+        for direction, whole in (("send", received), ("recv", sent)):
+            bodies = [body for body in parent + child if body["direction"] == direction]
+            self.assertEqual(whole, b"".join(map(data_of, bodies)))
+            self.assertEqual([True] * len(bodies), [body["from_start"] for body in bodies])
+
+
+COPY_CLIENT = """
+import ctypes, http.client, os, ssl, sys, time
+port, stop = int(sys.argv[1]), sys.argv[2]
+link = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context())
+def ask():
+    link.request("GET", "/1000")
+    assert len(link.getresponse().read()) == 1000
+ask()
+print("up", flush=True)
+while not os.path.exists(stop): time.sleep(0.01)
+ask()
+link.close()
+"""
+
+
+class Discovery(TlsCase):
+    """Libraries that nobody knew of when the daemon was started."""
+
+    def copy_of_libssl(self, name):
+        """A folder with a libssl of its own; both it and its libcrypto come before the system's."""
+        folder = self.folder / name
+        folder.mkdir()
+        for library in ("libssl.so.3", "libcrypto.so.3"):
+            path = subprocess.run(["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE, text=True, check=True).stdout
+            [source, *_] = [line.split("=> ")[1] for line in path.splitlines() if line.split(" (")[0].strip() == library]
+            shutil.copy(source, folder / library)
+        return folder
+
+    def start_client(self, folder):
+        """A client that has asked once, and asks again when its file is there."""
+        script = self.folder / "client.py"
+        script.write_text(COPY_CLIENT)
+        go = self.folder / "go"
+        client = subprocess.Popen([PYTHON, script, str(self.server.port), go], stdout=subprocess.PIPE,
+                                  env={**os.environ, "LD_LIBRARY_PATH": str(folder)})
+        self.addCleanup(client.wait)
+        self.addCleanup(client.kill)
+        self.assertEqual(b"up\n", client.stdout.readline())
+        return client, go
+
+    def test_enrolled(self):
+        """tls: a private copy of libssl under an odd name, deleted since, is found when its process is enrolled"""
+        folder = self.copy_of_libssl("odd name\n(deleted)")
+        client, go = self.start_client(folder)
+        shutil.rmtree(folder)
+        stream = self.daemon.subscribe(types=["tls", "exit", "probe"])
+        self.daemon.start(client.pid, tls="full")
+        go.touch()
+        stream.wait_for(lambda event: event["type"] == "exit" and event["process"]["pid"] == client.pid, 20)
+        bodies = [event["tls"] for event in stream.of_type("tls")]
+        received, sent = self.server.take(1)[0]
+        second = sent[len(sent) // 2:]
+        self.assertEqual(second, b"".join(data_of(body) for body in bodies if body["direction"] == "recv"))
+        self.assertEqual({False}, {body["from_start"] for body in bodies})
+        self.assertTrue([event for event in stream.of_type("probe") if "libssl" in event["probe"]["hook"]])
+
+    def test_mapped(self):
+        """tls: a private copy that a watched program maps is attached to, what may be missing is told, and explained"""
+        folder = self.copy_of_libssl("mapped")
+        script = self.folder / "client.py"
+        script.write_text(COPY_CLIENT)
+        go = self.folder / "go"
+        with watch(self.daemon, [PYTHON, str(script), str(self.server.port), str(go)], options={"tls": "full"},
+                   selector={"types": list(self.types)}, env={**os.environ, "LD_LIBRARY_PATH": str(folder)}) as client:
+            client.go()
+            loss = client.stream.wait_for(lambda event: event["type"] == "loss", 20)["loss"]
+            self.assertEqual(("tls", "late-attach", 0), (loss["family"], loss["cause"], loss["count"]))
+            self.assertEqual(("attached", ""), self.explain(client.pid)[str(folder / "libssl.so.3")])
+            wait_until(lambda: len(self.server.conversations) or go.touch() or client.process.poll() is not None,
+                       "the client has asked twice", 20)
+            client.finish()
+            received, sent = self.server.take(1)[0]
+            told = b"".join(data_of(event["tls"]) for event in client.stream.of_type("tls")
+                            if event["tls"]["direction"] == "recv")
+            self.assertTrue(sent.endswith(told), "what is told is not the conversation's end")
+            self.assertTrue(told)
+
+    def test_not_covered(self):
+        """tls: a Go program's own TLS is recognised, and explained as not covered"""
+        hold = self.folder / "hold"
+        shutil.copy(program("hold"), hold)
+        with hold.open("ab") as file:
+            file.write(b"\xff Go buildinf:")
+        process = subprocess.Popen([hold], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stdin.close)
+        wait_until(lambda: os.path.realpath(f"/proc/{process.pid}/exe") == str(hold), "it runs")
+        [(file, (state, reason))] = self.explain(process.pid).items()
+        self.assertEqual((str(hold), "not-covered"), (file, state))
+        self.assertIn("Go", reason)
+
+
+class Levels(TlsCase):
+    settings = {"tls.call_kib": 16}
+
+    def client(self):
+        script = self.folder / "client.py"
+        script.write_text(HTTP_CLIENT)
+        return [PYTHON, script, self.server.port, 3, 20_000]
+
+    def test_full_is_cut_at_the_limit(self):
+        """tls: a call longer than tls.call_kib is cut, and the rest is counted to the byte"""
+        script = self.folder / "client.py"
+        script.write_text(HTTP_CLIENT)
+        account = self.talk(PYTHON, script, self.server.port, 0, BIG)
+        sent = [event["tls"] for event in account.of_type("tls") if event["tls"]["direction"] == "send"]
+        received, _ = self.server.take(1)[0]
+        self.assertEqual(len(received), sum(body["length"] for body in sent))
+        [cut] = [body for body in sent if body.get("withheld") == "limit"]
+        self.assertEqual((16 * 1024, BIG, True), (cut["captured"], cut["call_length"], cut["truncated"]))
+        self.assertEqual(received[cut["offset"]:][:16 * 1024], data_of(cut))
+
+    def test_metadata(self):
+        """tls: at metadata no byte leaves the kernel, but lengths do"""
+        account = self.talk(*self.client(), level="metadata")
+        bodies = [event["tls"] for event in account.of_type("tls")]
+        received, sent = self.server.take(1)[0]
+        self.assertEqual({"level"}, {body["withheld"] for body in bodies})
+        self.assertEqual({0}, {body["captured"] for body in bodies})
+        for direction, whole in (("send", received), ("recv", sent)):
+            lengths = [body["length"] for body in bodies if body["direction"] == direction]
+            self.assertEqual(len(whole), sum(lengths))
+
+    def test_off(self):
+        """tls: at off there are no events"""
+        self.assertEqual([], self.talk(*self.client(), level="off").of_type("tls"))
+        self.server.take(1)
+
+
+class Redacted(TlsCase):
+    """What an agent's key must not be found in: every event, the file, the recording, the log."""
+
+    KEY = "sk-ant-api03-" + "Zq7" * 20
+    COOKIE = "session=3f9c2d81b7"
+    SCRIPT = """
+import http.client, ssl, sys
+port, key, cookie = sys.argv[1:4]
+link = http.client.HTTPSConnection("127.0.0.1", int(port), context=ssl._create_unverified_context())
+body = "{\\"note\\":\\"hello\\",\\"k\\":\\"" + key + "\\",\\"url\\":\\"https://me:" + cookie + "@h/\\"}"
+link.putrequest("PUT", "/")
+link.putheader("X-Api-Key", key)
+link.putheader("Cookie", cookie)
+link.putheader("Content-Length", str(len(body)))
+link.endheaders()
+for at in range(0, len(body), 7): link.send(body[at:at + 7].encode())
+assert link.getresponse().read() == b"ok"
+link.request("GET", "/5000")
+link.getresponse().read()
+link.close()
+"""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="aa-redact-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.kept = pathlib.Path(folder.name)
+        cls.settings = {"jsonl.path": cls.kept / "events.jsonl"}
+        cls.options = ("--record", str(cls.kept / "recording"))
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        """The test has stopped it: its files must be whole."""
+
+    def test_nowhere(self):
+        """tls: a key and a cookie, in headers, in a body sent in pieces and in arguments, are in no event, file, recording or log"""
+        script = self.folder / "client.py"
+        script.write_text(self.SCRIPT)
+        key, cookie = self.KEY, self.COOKIE
+        account = self.talk(PYTHON, script, self.server.port, key, "cookie=" + cookie, level="redacted")
+        received, sent = self.server.take(1)[0]
+        self.assertIn(key.encode(), received)
+        heard = {"send": b"", "recv": b""}
+        for event in account.of_type("tls"):
+            body = event["tls"]
+            self.assertEqual(len(heard[body["direction"]]), body["offset"], "events do not lie end to end")
+            heard[body["direction"]] += data_of(body)
+        self.assertEqual(len(received), len(heard["send"]))
+        self.assertIn(b"sk-ant-***", heard["send"])
+        self.assertIn(b'{"note":"hello","k":"sk-ant-', heard["send"])
+        kinds = {one["kind"] for e in account.of_type("tls") for one in e["tls"].get("redactions", ())}
+        self.assertEqual({"anthropic", "api-key", "cookie", "url-password", "binary"}, kinds)
+        self.assertIn(b"HTTP/1.1 200 OK", heard["recv"])
+        log = self.daemon.stderr.read_bytes()
+        self.daemon.stop()
+        for name, text in [("events", json.dumps(account.events).encode()), ("the log", log)] + [
+                (path.name, path.read_bytes()) for path in self.kept.iterdir()]:
+            with self.subTest(where=name):
+                self.assertTrue(text, f"{name} is empty")
+                for secret in (key[20:], cookie[8:]):
+                    self.assertNotIn(secret.encode(), text)
+
+
+class SmallRing(TlsCase):
+    settings = {"tls.ring_kib": 128}
+
+    def test_losses(self):
+        """tls: what a small ring cannot hold is counted, and offsets show exactly where it is missing"""
+        script = self.folder / "client.py"
+        script.write_text(HTTP_CLIENT)
+        account, _ = self.watched_path(PYTHON, script, self.server.port, 20, 8 * BIG, options={"tls": "full"}, sound=False)
+        counters = self.assert_ledger()
+        self.assertGreater(counters["tls.ring-full"], 0)
+        received, sent = self.server.take(1)[0]
+        for direction, whole in (("send", received), ("recv", sent)):
+            for event in account.of_type("tls"):
+                body = event["tls"]
+                if body["direction"] == direction:
+                    self.assertEqual(whole[body["offset"]:][:body["captured"]], data_of(body))
+
+
+class OneByOne(Clients):
+    """The same where each place is attached by itself, as kernels before 6.6 have it."""
+
+    settings = {**Clients.settings, "tls.hooks": "uprobe"}
+    test_python_asyncio = test_node = test_connections = None
+
+
+del TlsCase
+
+if __name__ == "__main__":
+    unittest.main()

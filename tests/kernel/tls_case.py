@@ -1,0 +1,78 @@
+"""What the TLS tests share: a server that notes everything, and streams rebuilt from events."""
+
+import base64
+import collections
+import subprocess
+import time
+
+import dbus
+
+from harness import CALL_TIMEOUT
+from kernel_case import KernelCase
+from tls_server import TlsServer
+
+LOST = ("ring-full", "calls-full", "connections-full")
+
+
+def data_of(body):
+    """The bytes of one event's tls member."""
+    data = body.get("data", "")
+    return base64.b64decode(data) if body.get("encoding") == "base64" else data.encode()
+
+
+def streams_of(account):
+    """{(process id, connection): {"send": bytes, "recv": bytes}}: whole streams, or an assertion about the first hole."""
+    parts = collections.defaultdict(list)
+    for event in account.of_type("tls"):
+        body = event["tls"]
+        parts[event["process"]["id"], body["connection"], body["direction"]].append(body)
+    streams = collections.defaultdict(lambda: {"send": b"", "recv": b""})
+    for (process, connection, direction), bodies in parts.items():
+        stream = b""
+        for body in sorted(bodies, key=lambda one: one["offset"]):
+            assert body["offset"] == len(stream), f"{direction} of {connection}: {len(stream)} bytes, then {body['offset']}"
+            assert body["captured"] == body["length"], f"{body['withheld']}: {body['captured']} of {body['length']} bytes"
+            stream += data_of(body)
+        streams[process, connection][direction] = stream
+    return dict(streams)
+
+
+class TlsCase(KernelCase):
+    types = ("fork", "exec", "exit", "target", "alert", "loss", "gap", "probe", "tls")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server = TlsServer()
+        cls.addClassCleanup(cls.server.server_close)
+        cls.addClassCleanup(cls.server.shutdown)
+
+    def explain(self, pid):
+        """{file: (state, reason)} of the TLS a process has."""
+        said = self.daemon.manager.Explain(dbus.UInt32(pid), timeout=CALL_TIMEOUT)
+        return {str(file): (str(state), str(reason)) for file, state, reason in said["tls"]}
+
+    def talk(self, *argv, level="full", stdin=None, deadline=30):
+        """Runs a client watched; its Account. Its own output must not be shown: it may be the stream."""
+        account, _ = self.watched_path(argv[0], *argv[1:], options={"tls": level}, deadline=deadline,
+                                       stdin=subprocess.DEVNULL if stdin is None else stdin)
+        self.assertEqual(0, self.last.status, f"{argv[0]} failed")
+        return account
+
+    def assert_exact(self, account, connections):
+        """Every byte of every conversation, both ways: what events hold is what the server wrote down."""
+        heard = sorted((stream["send"], stream["recv"]) for stream in streams_of(account).values())
+        said = sorted(self.server.take(connections))
+        self.assertEqual([(len(a), len(b)) for a, b in said], [(len(a), len(b)) for a, b in heard])
+        self.assertTrue(said == heard, "the same lengths, but other bytes")
+        self.assertEqual({True}, {event["tls"]["from_start"] for event in account.of_type("tls")})
+
+    def assert_ledger(self):
+        """attempts = delivered + lost, once everything is read."""
+        for _ in range(100):
+            counters = self.daemon.counters()
+            lost = sum(counters[f"tls.{cause}"] for cause in LOST)
+            if counters["tls.attempt"] == counters["tls.delivered"] + lost:
+                return counters
+            time.sleep(0.05)
+        self.fail(f"attempts are not delivered + lost: {counters}")

@@ -1,0 +1,95 @@
+// Exported functions of real files, and files that are not what they seem.
+#include "probe/elf_symbols.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "base/unique_fd.h"
+#include "probe/tls_library.h"
+#include "support/catch.h"
+#include "support/scratch.h"
+
+using namespace aa;
+using namespace aa::test;
+
+namespace {
+
+// The C library this program runs with.
+std::string library_path() {
+  Dl_info info{};
+  return ::dladdr(reinterpret_cast<void*>(&::getpid), &info) != 0 ? info.dli_fname : "";
+}
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string refusal_of(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto symbols = ElfSymbols::open(fd.get());
+  return symbols ? "" : symbols.error().doing;
+}
+
+}  // namespace
+
+TEST_CASE("elf: an exported function is found where the loader has it") {
+  const std::string path = library_path();
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto symbols = ElfSymbols::open(fd.get());
+  REQUIRE(symbols.has_value());
+  const auto offset = symbols->function("getpid");
+  REQUIRE(offset.has_value());
+  const std::string bytes = content_of(path);
+  CHECK(bytes.compare(*offset, 8, std::string(reinterpret_cast<const char*>(&::getpid), 8)) == 0);
+  CHECK_FALSE(symbols->function("no_function_has_this_name").has_value());
+  CHECK_FALSE(symbols->function("").has_value());
+}
+
+TEST_CASE("elf: what is no library is refused with a sentence") {
+  const Scratch folder;
+  const auto file = [&](const std::string& content) {
+    const std::string path = folder.file("file");
+    std::ofstream(path, std::ios::binary) << content;
+    return path;
+  };
+  CHECK(refusal_of(file("")).find("no ELF file") != std::string::npos);
+  CHECK(refusal_of(file("#!/bin/sh\n")).find("no ELF file") != std::string::npos);
+  std::string narrow = content_of(library_path()).substr(0, 4096);
+  narrow[EI_CLASS] = ELFCLASS32;
+  CHECK(refusal_of(file(narrow)).find("64 bits") != std::string::npos);
+  CHECK(refusal_of("/").find("no ELF file") != std::string::npos);
+}
+
+TEST_CASE("elf: a library cut or changed anywhere in its head is refused or searched, and never read wrongly") {
+  const Scratch folder;
+  const std::string whole = content_of(library_path());
+  const std::string path = folder.file("cut");
+  for (const std::size_t size : {10u, 63u, 64u, 100u, 600u, 1000u, 5000u, 100'000u}) {
+    std::ofstream(path, std::ios::binary) << whole.substr(0, size);
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (const auto symbols = ElfSymbols::open(fd.get())) (void)symbols->function("getpid");
+  }
+  for (std::size_t at = 0; at < 1024; at += 17) {
+    std::string changed = whole.substr(0, 50'000);
+    changed[at] = static_cast<char>(~changed[at]);
+    std::ofstream(path, std::ios::binary) << changed;
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (const auto symbols = ElfSymbols::open(fd.get())) (void)symbols->function("getpid");
+  }
+}
+
+TEST_CASE("tls library: a file without one is none, one that is not there is an error with its name") {
+  const auto none = read_tls_library(library_path());
+  REQUIRE(none.has_value());
+  CHECK_FALSE(none->has_value());
+  const auto absent = read_tls_library("/nonexistent/libssl.so.3");
+  REQUIRE_FALSE(absent.has_value());
+  CHECK(absent.error().text().find("/nonexistent/libssl.so.3") != std::string::npos);
+  CHECK_FALSE(read_tls_library("/dev/null").has_value());
+}

@@ -1,0 +1,229 @@
+// Secrets in streams: each kind, split at every byte, among text that only looks like it.
+#include <random>
+
+#include "event/secret_scanner.h"
+#include "support/catch.h"
+
+using namespace aa;
+
+namespace {
+
+std::string letters(std::size_t count, std::string_view alphabet = "abcdefghijklmnopqrstuvwxyz0123456789") {
+  static std::mt19937 random(7);
+  std::string out;
+  while (out.size() < count) out += alphabet[random() % alphabet.size()];
+  return out;
+}
+
+// A text and the part of it that must not be seen.
+struct Planted {
+  std::string kind;
+  std::string before;
+  std::string secret;
+  std::string after;
+
+  std::string text() const { return before + secret + after; }
+  std::string shown() const { return before + std::string(secret.size(), '*') + after; }
+};
+
+std::string filler_for(const SecretRule& rule) {
+  std::string alphabet;
+  for (unsigned byte = 0; byte < 256; ++byte)
+    if (rule.bytes->test(byte) && (byte | 0x20) >= 'a') alphabet += static_cast<char>(byte);
+  std::string out = letters(rule.least + 5, alphabet);
+  if (rule.needs != 0) out[rule.least / 2] = rule.needs;
+  return out;
+}
+
+std::vector<Planted> planted() {
+  std::vector<Planted> all;
+  for (const SecretRule& rule : secret_rules()) {
+    if (rule.shape != SecretShape::token) continue;
+    const std::string kind(rule.kind), begin(rule.begin), secret = filler_for(rule);
+    all.push_back({kind, "{\"key\":\"" + begin, secret, "\"}"});
+    all.push_back({kind, "export K=" + begin, secret, "\n"});
+  }
+  for (const SecretRule& rule : secret_rules()) {
+    if (rule.shape != SecretShape::field) continue;
+    const std::string kind(rule.kind), name(rule.begin), secret = letters(12) + "+/";
+    all.push_back({kind, "GET / HTTP/1.1\r\n" + name + ": ", secret, "\r\nhost: a\r\n"});
+    all.push_back({kind, "{\"" + name + "\": \"", secret, "\", \"a\": 1}"});
+    all.push_back({kind, "{\\\"" + name + "\\\":\\\"", secret + "\\", "\"}"});
+    all.push_back({kind, "a=1&" + name + "=", secret, "&b=2"});
+    all.push_back({kind, "curl -H '" + name + ": ", secret, "' https://a/"});
+  }
+  all.push_back({"authorization", "\nAuthorization: ", "Basic dXNlcjpwYXNz", "\r\n"});
+  all.push_back({"authorization", "say Authorization: ", "Bearer", " "});
+  all.push_back({"url-password", "git clone https://me:", "hunter2", "@example.com/a.git"});
+  all.push_back({"url-password", "https://", letters(30), "@example.com/"});
+  all.push_back({"url-password", "postgres://app:", "p:w", "@db/x"});
+  const std::string pem = "\nMII" + letters(200) + "\n" + letters(64) + "=\n-----";
+  all.push_back({"private-key", "-----BEGIN RSA PRIVATE KEY-----", pem, "END RSA PRIVATE KEY-----\nafter"});
+  all.push_back({"private-key", "-----BEGIN PGP PRIVATE KEY BLOCK-----", pem, "END PGP PRIVATE KEY BLOCK-----\nx"});
+  return all;
+}
+
+// What is shown of pieces; redactions joined where they touch.
+SecretScanner::Shown through(SecretScanner& scanner, const std::vector<std::string>& pieces) {
+  SecretScanner::Shown all;
+  const auto add = [&all](SecretScanner::Shown shown) {
+    all.bytes += shown.bytes;
+    for (const Redaction& one : shown.redactions) {
+      auto& list = all.redactions;
+      if (!list.empty() && list.back().kind == one.kind && list.back().offset + list.back().length == one.offset)
+        list.back().length += one.length;
+      else
+        list.push_back(one);
+    }
+  };
+  for (const std::string& piece : pieces) {
+    add(scanner.take(piece));
+    CHECK(scanner.held() <= SecretScanner::kMostHeld);
+  }
+  add(scanner.flush());
+  CHECK(scanner.held() == 0);
+  return all;
+}
+
+std::string shown_of(const std::vector<std::string>& pieces) {
+  SecretScanner scanner;
+  return through(scanner, pieces).bytes;
+}
+
+}  // namespace
+
+TEST_CASE("secrets: there are at least forty kinds of keys") {
+  std::size_t tokens = 0;
+  for (const SecretRule& rule : secret_rules()) tokens += rule.shape == SecretShape::token ? 1 : 0;
+  CHECK(tokens >= 40);
+}
+
+TEST_CASE("secrets: each is replaced whole, what is around it stays, wherever the stream is cut in two") {
+  for (const Planted& one : planted()) {
+    if (one.secret == "Bearer") continue;
+    INFO(one.kind + ": " + one.text());
+    for (std::size_t cut = 0; cut <= one.text().size(); ++cut) {
+      SecretScanner scanner;
+      const auto shown = through(scanner, {one.text().substr(0, cut), one.text().substr(cut)});
+      REQUIRE(shown.bytes == one.shown());
+      REQUIRE(shown.redactions.size() == 1);
+      REQUIRE(shown.redactions[0] == Redaction{one.kind, one.before.size(), one.secret.size()});
+    }
+  }
+}
+
+TEST_CASE("secrets: each is replaced when it comes byte by byte") {
+  for (const Planted& one : planted()) {
+    if (one.secret == "Bearer") continue;
+    std::vector<std::string> pieces;
+    for (const char byte : one.text()) pieces.emplace_back(1, byte);
+    INFO(one.text());
+    CHECK(shown_of(pieces) == one.shown());
+  }
+}
+
+TEST_CASE("secrets: of an authorization in the middle of a line its scheme and its value are replaced") {
+  CHECK(shown_of({"run with Authorization: Bearer abc123 now"}) == "run with Authorization: ****** ****** now");
+}
+
+TEST_CASE("secrets: text that only looks like secrets comes through unharmed") {
+  const std::string_view kPhrases[] = {"task-force sk-8 risk-averse ",
+                                       "the password: is required, ",
+                                       "https://example.com:8080/a?b=c ",
+                                       "ghp_short AKIA123 hf_ model ",
+                                       "eyJust a word. ",
+                                       "an authorization code, a cookie recipe, ",
+                                       "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+                                       "max_tokens: 4096, ",
+                                       "npm_config_cache=/tmp ",
+                                       "user@example.com, ssh://host/path ",
+                                       "key-value store; SG. note xoxb-1 ",
+                                       "na\xC3\xAFve \xF0\x9F\x98\x80\n"};
+  std::mt19937 random(3);
+  std::string text;
+  while (text.size() < 1 << 20) text += kPhrases[random() % std::size(kPhrases)];
+  std::vector<std::string> pieces;
+  for (std::size_t at = 0; at < text.size();) {
+    pieces.push_back(text.substr(at, 1 + random() % 5000));
+    at += pieces.back().size();
+  }
+  CHECK(shown_of(pieces) == text);
+}
+
+TEST_CASE("secrets: what is no text is replaced up to the next message") {
+  const std::string head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n";
+  const std::string packed = "\x1F\x8B\x08 sk-ant-secret-in-a-stored-block \xFF";
+  const std::string shown = shown_of({head + packed + "HTTP/1.1 204 No Content\r\n\r\n"});
+  CHECK(shown == head + std::string(packed.size() + 7, '*') + "1 204 No Content\r\n\r\n");
+  CHECK(shown_of({std::string("\0\0\x12\x04", 4) + "some words"}) == std::string(14, '*'));
+  CHECK(shown_of({"\x81\x05hello"}) == std::string(7, '*'));
+}
+
+TEST_CASE("secrets: after bytes were missed, what comes is a secret's rest up to a quote or a line") {
+  SecretScanner scanner;
+  (void)scanner.take("GET / HTTP/1.1\r\nAuthor");
+  (void)scanner.miss(20);
+  const auto shown = scanner.take("abcdef\r\nhost: a\r\n");
+  CHECK(shown.bytes == "******\r\nhost: a\r\n");
+  REQUIRE(shown.redactions.size() == 1);
+  CHECK(shown.redactions[0] == Redaction{"unknown", 42, 6});
+}
+
+TEST_CASE("secrets: bytes missed inside a secret do not end it") {
+  SecretScanner scanner;
+  (void)scanner.take("-----BEGIN PRIVATE KEY-----\nMIIB");
+  (void)scanner.miss(100);
+  CHECK(scanner.take("abc\ndef\n-----END").bytes == "*************END");
+  (void)scanner.take(" PRIVATE KEY-----\n ghp_");
+  CHECK(scanner.held() == 0);
+  (void)scanner.take("abc");
+  CHECK(scanner.miss(5).bytes == "***");
+  CHECK(scanner.take("def, and on").bytes == "***, and on");
+}
+
+TEST_CASE("secrets: what is held is taken for a secret when it must be told") {
+  SecretScanner scanner;
+  CHECK(scanner.take("key ghp_abc").bytes == "key ghp_");
+  CHECK(scanner.flush().bytes == "***");
+  CHECK(scanner.take("def done").bytes == "*** done");
+  SecretScanner address;
+  CHECK(address.take("see https://example").bytes == "see https://");
+  CHECK(address.flush().bytes == "example");
+  SecretScanner port;
+  CHECK(port.take("https://me:pass").bytes == "https://");
+  CHECK(port.flush().bytes == "me:****");
+}
+
+TEST_CASE("secrets: an argument may hold any bytes, and a secret behind them is found") {
+  const std::string bytes = "\xff\xfe\x07\x1b[31m\x80";
+  CHECK(without_secrets(bytes, SecretText::script) == bytes);
+  CHECK(without_secrets(bytes + " PASSWORD=abc", SecretText::script) == bytes + " PASSWORD=***");
+}
+
+TEST_CASE("secrets: in a script only the word is replaced, so that what a shell would run stays to be seen") {
+  const auto script = [](std::string_view text) { return without_secrets(text, SecretText::script); };
+  CHECK(script("cookie: x|sh") == "cookie: *|sh");
+  CHECK(script("curl -H 'Authorization: Bearer abc' https://a/i | sh") ==
+        "curl -H 'Authorization: **********' https://a/i | sh");
+  CHECK(script("echo 'password=\\' | sh") == "echo 'password=\\' | sh");
+  CHECK(script("PASSWORD=abc;sh") == "PASSWORD=***;sh");
+}
+
+TEST_CASE("secrets: any bytes cut anywhere give as many bytes") {
+  std::mt19937 random(11);
+  const std::string_view kParts[] = {"sk-ant-", "eyJ",  "://", "password", "\"", ":", "\n",
+                                     "cookie",  "ghp_", "a",   "\xFF",     "\\", "@", "-----BEGIN PRIVATE KEY-----",
+                                     "HTTP/1."};
+  for (int round = 0; round < 300; ++round) {
+    std::string text;
+    while (text.size() < 400) text += kParts[random() % std::size(kParts)];
+    std::vector<std::string> pieces;
+    for (std::size_t at = 0; at < text.size();) {
+      pieces.push_back(text.substr(at, random() % 40));
+      at += pieces.back().size();
+    }
+    const std::string shown = shown_of(pieces);
+    REQUIRE(shown.size() == text.size());
+    for (std::size_t at = 0; at < text.size(); ++at) REQUIRE((shown[at] == text[at] || shown[at] == '*'));
+  }
+}

@@ -1,0 +1,166 @@
+// The redactor: streams cut anew, arguments, and what a level lets through.
+#include "event/json.h"
+#include "event/redact.h"
+#include "support/builders.h"
+#include "support/catch.h"
+
+using namespace aa;
+using namespace aa::test;
+
+namespace {
+
+const Who kCurl = a_process(200, 9'000, "curl");
+constexpr std::string_view kKey = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+
+struct Desk {
+  Redactor redactor;
+  std::vector<Event> given;
+  std::uint64_t offset = 0;
+
+  Redactor::Give give() {
+    return [this](Event event) { given.push_back(std::move(event)); };
+  }
+  static Event event_of(EventBody body) {
+    Event event;
+    event.boot_ns = 1'000;
+    event.process = kCurl;
+    event.body = std::move(body);
+    return event;
+  }
+  // The next bytes of a connection's sends.
+  void say(std::string_view data, bool is_full = false) {
+    TlsBody body;
+    body.connection = 1;
+    body.from_start = true;
+    body.is_full = is_full;
+    body.offset = offset;
+    body.length = body.call_length = data.size();
+    body.data = data;
+    offset += data.size();
+    redactor.take(event_of(std::move(body)), give());
+  }
+  std::string told() const {
+    std::string all;
+    for (const Event& event : given)
+      if (const auto* body = std::get_if<TlsBody>(&event.body)) all += body->data;
+    return all;
+  }
+  // Events lie end to end, from the stream's first byte on.
+  void check_seamless() const {
+    std::uint64_t next = 0;
+    for (const Event& event : given) {
+      const auto* body = std::get_if<TlsBody>(&event.body);
+      if (body == nullptr) continue;
+      CHECK(body->offset == next);
+      next = body->offset + body->length;
+      for (const TlsRedaction& one : body->redactions) {
+        CHECK(one.offset >= body->offset);
+        CHECK(one.offset + one.length <= next);
+      }
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("redact: a key in a TLS stream is replaced, wherever calls cut it, and events stay end to end") {
+  const std::string text = "token " + std::string(kKey) + " end of it";
+  const std::string shown = "token ghp_" + std::string(kKey.size() - 4, '*') + " end of it";
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    Desk desk;
+    desk.say(text.substr(0, cut));
+    desk.say(text.substr(cut));
+    desk.redactor.end(kCurl.id, desk.give());
+    CHECK(desk.told() == shown);
+    desk.check_seamless();
+    for (const Event& event : desk.given) CHECK(to_json(event).find(kKey.substr(10)) == std::string::npos);
+  }
+}
+
+TEST_CASE("redact: at level full bytes pass as they are") {
+  Desk desk;
+  desk.say(kKey, true);
+  CHECK(desk.told() == kKey);
+}
+
+TEST_CASE("redact: undecided bytes are told with the next, at the connection's end, or after a while") {
+  Desk desk;
+  desk.say("a ghp_abc");
+  CHECK(desk.told() == "a ghp_");
+  REQUIRE(desk.redactor.next_deadline().has_value());
+  desk.redactor.on_time(*desk.redactor.next_deadline() - 1, desk.give());
+  CHECK(desk.told() == "a ghp_");
+  desk.redactor.on_time(*desk.redactor.next_deadline(), desk.give());
+  CHECK(desk.told() == "a ghp_***");
+  CHECK_FALSE(desk.redactor.next_deadline().has_value());
+  desk.say("d ghp_x");
+  desk.redactor.take(Desk::event_of(TlsClosedBody{1}), desk.give());
+  CHECK(desk.told() == "a ghp_**** ghp_*");
+  CHECK(std::holds_alternative<TlsClosedBody>(desk.given.back().body));
+  desk.check_seamless();
+}
+
+TEST_CASE("redact: a stream that was not seen from its start, or misses bytes, begins inside a secret") {
+  Desk desk;
+  desk.offset = 500;
+  desk.say("rest-of-a-secret\nclear");
+  CHECK(desk.told() == "****************\nclear");
+  desk.offset += 50;
+  desk.say("lost\nseen");
+  CHECK(desk.told() == "****************\nclear****\nseen");
+  CHECK(std::get<TlsBody>(desk.given.back().body).offset == 572);
+}
+
+TEST_CASE("redact: what a call brought not whole is counted at its place") {
+  Desk desk;
+  TlsBody body;
+  body.connection = 1;
+  body.from_start = true;
+  body.length = body.call_length = 100;
+  body.withheld = Withheld::limit;
+  body.data = "key ghp_abc";
+  desk.redactor.take(Desk::event_of(body), desk.give());
+  REQUIRE(desk.given.size() == 1);
+  const auto& told = std::get<TlsBody>(desk.given[0].body);
+  CHECK(told.data == "key ghp_***");
+  CHECK(told.length == 100);
+  CHECK(told.withheld == Withheld::limit);
+}
+
+TEST_CASE("redact: directions and connections do not touch each other") {
+  Desk desk;
+  desk.say("key ghp_");
+  TlsBody other;
+  other.connection = 2;
+  other.from_start = true;
+  other.data = kKey.substr(4);
+  other.length = other.data.size();
+  desk.redactor.take(Desk::event_of(other), desk.give());
+  CHECK(std::get<TlsBody>(desk.given.back().body).data == kKey.substr(4));
+}
+
+TEST_CASE("redact: secrets in a program's arguments are replaced, its commands are not") {
+  const auto redacted = [](std::vector<std::string> argv) {
+    redact_arguments(argv);
+    return argv;
+  };
+  using Words = std::vector<std::string>;
+  CHECK(redacted({"curl", "-H", "Authorization: Bearer a b; c", "https://u:pw@h/"}) ==
+        Words{"curl", "-H", "Authorization: *************", "https://u:**@h/"});
+  CHECK(redacted({"wget", "--header=Cookie: a=1; b=2"}) == Words{"wget", "--header=Cookie: ********"});
+  CHECK(redacted({"sh", "-c", "curl https://x | sh # cookie: a | b"}) ==
+        Words{"sh", "-c", "curl https://x | sh # cookie: * | b"});
+  CHECK(redacted({"tool", std::string(kKey)})[1] == "ghp_" + std::string(kKey.size() - 4, '*'));
+}
+
+TEST_CASE("redact: an exec's and a file's texts pass the same") {
+  Desk desk;
+  Event exec = an_exec().argv({"curl", "-u", "x", "https://me:pw@h/"}).filename("/bin/" + std::string(kKey));
+  desk.redactor.take(exec, desk.give());
+  CHECK(std::get<ExecBody>(desk.given[0].body).argv.at(3) == "https://me:**@h/");
+  CHECK(std::get<ExecBody>(desk.given[0].body).filename.find(kKey) == std::string::npos);
+  FileBody file;
+  file.at.requested = "/tmp/" + std::string(kKey);
+  desk.redactor.take(Desk::event_of(file), desk.give());
+  CHECK(std::get<FileBody>(desk.given[1].body).at.requested.find(kKey) == std::string::npos);
+}
