@@ -1,14 +1,17 @@
 /* The file family where the kernel's own functions can be hooked: security_* names and judges the object, what
  * encloses it tells the result. Whoever called: a system call of any kind, a 32-bit program, io_uring.
  *
- * Comes in: calls of the functions named below, before (fentry) and after (fexit). Goes out: file records of the
- * watched ones. What some kernels have under another name, or with other arguments, stands twice, the second with `__`
- * and the difference behind its name; user space loads what fits the kernel (probe/kernel_functions.h).
+ * Comes in: calls of the functions named below, before (fentry or kprobe) and after (fexit or kretprobe). Goes out:
+ * file records of the watched ones. What some kernels have under another name, or with other arguments, stands twice,
+ * the second with `__` and the difference behind its name; user space loads what fits the kernel
+ * (probe/kernel_functions.h).
  */
+#ifndef AA_FILE_HOOK
 #define AA_FILE_HOOK AA_HOOK_FENTRY
+#endif
+#include "lib/file_hook.bpf.h"
 #include "lib/file_leaf.bpf.h"
 #include "lib/file_learn.bpf.h"
-#include "lib/file_operation.bpf.h"
 #include "lib/file_uring.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -65,40 +68,27 @@ static __always_inline int begin_open(int dirfd, __u64 pointer, struct open_how*
   return 0;
 }
 
-SEC("fentry/do_sys_openat2")
-int BPF_PROG(aa_open_in, int dirfd, const char* name, struct open_how* how) {
+AA_ENTRY(aa_open_in, do_sys_openat2, int dirfd, const char* name, struct open_how* how) {
   return begin_open(dirfd, (__u64)name, how, 0);
 }
 
-SEC("fexit/do_sys_openat2")
-int BPF_PROG(aa_open_out, int dirfd, const char* name, struct open_how* how, int result) {
-  return operation_end(result);
-}
+AA_END(aa_open_out, do_sys_openat2, int, (int dirfd, const char* name, struct open_how* how))
 
-SEC("fentry/io_openat2")
-int BPF_PROG(aa_open_uring_in, struct io_kiocb* req) {
+AA_ENTRY(aa_open_uring_in, io_openat2, struct io_kiocb* req) {
   struct io_open* open = (struct io_open*)plain(req);
   return begin_open(BPF_CORE_READ(open, dfd), kernel_name(BPF_CORE_READ(open, filename)), &open->how, 1);
 }
 
 /* What it returns says how the request goes on: for now not at all (EAGAIN), or with the result opening had. */
-SEC("fexit/io_openat2")
-int BPF_PROG(aa_open_uring_out, struct io_kiocb* req, unsigned int issue_flags, int next) {
+AA_RETURN(aa_open_uring_out, io_openat2, int, (struct io_kiocb * req, unsigned int issue_flags)) {
   __u32 number = 0;
   struct aa_file_scratch* s = opening(&number);
-  long result = 0;
   if (!s) return 0;
-  if (next == AA_EAGAIN)
-    result = AA_EAGAIN;
-  else if (s->operation.error)
-    result = s->operation.error;
-  else if (s->operation.fd)
-    result = (long)s->operation.fd - 1;
-  return operation_end(result);
+  if (result == AA_EAGAIN) return operation_end(AA_EAGAIN);
+  return operation_end(s->operation.error ? s->operation.error : s->operation.fd ? (long)s->operation.fd - 1 : 0);
 }
 
-SEC("fentry/do_handle_open")
-int BPF_PROG(aa_open_handle_in, int mount, void* handle, int flags) {
+AA_ENTRY(aa_open_handle_in, do_handle_open, int mount, void* handle, int flags) {
   struct aa_file_scratch* s = begun(AA_CALL_OPEN_HANDLE);
   if (!s) return 0;
   s->record.op = AA_OP_OPEN;
@@ -107,10 +97,7 @@ int BPF_PROG(aa_open_handle_in, int mount, void* handle, int flags) {
   return 0;
 }
 
-SEC("fexit/do_handle_open")
-int BPF_PROG(aa_open_handle_out, int mount, void* handle, int flags, int result) {
-  return operation_end(result);
-}
+AA_END(aa_open_handle_out, do_handle_open, int, (int mount, void* handle, int flags))
 
 static __always_inline void see_opened(struct aa_file_scratch* s, __u32 number, struct file* file) {
   BPF_CORE_READ_INTO(&s->path, file, f_path);
@@ -120,8 +107,7 @@ static __always_inline void see_opened(struct aa_file_scratch* s, __u32 number, 
 }
 
 /* On overlayfs it comes twice: for the file, and for the layer's, which rules may name too. */
-SEC("fentry/security_file_open")
-int BPF_PROG(aa_file_open, struct file* file) {
+AA_ENTRY(aa_file_open, security_file_open, struct file* file) {
   __u32 number = 0;
   struct aa_file_scratch* s = opening(&number);
   if (!s) return 0;
@@ -134,14 +120,14 @@ int BPF_PROG(aa_file_open, struct file* file) {
   return 0;
 }
 
-static __always_inline int on_opened(struct filename* name, struct file* file) {
+static __always_inline int on_opened(__u64 name, __u64 unused, __u64 unused2, long file) {
   __u32 number = 0;
   struct aa_file_scratch* s = opening(&number);
-  long result = plain(file);
+  long result = plain((void*)file);
   int failed = result < 0 && result >= -4095;
   if (!s) return 0;
   s->operation.error = failed ? (int)result : 0;
-  s->args[1] = kernel_name(name);
+  s->args[1] = kernel_name((struct filename*)name);
   s->request.in_kernel = 1;
   if (failed && !s->operation.seen) {
     see_names(number);
@@ -152,18 +138,12 @@ static __always_inline int on_opened(struct filename* name, struct file* file) {
   return 0;
 }
 
-SEC("fexit/do_filp_open")
-int BPF_PROG(aa_file_opened, int dirfd, struct filename* name, void* how, struct file* file) {
-  return on_opened(name, file);
-}
+AA_AROUND(aa_file_opened_in, aa_file_opened, do_filp_open, long, (int dirfd, struct filename* name, void* how), (),
+          on_opened, plain(name), 0, 0)
+AA_AROUND(aa_file_opened_in__do_file_open, aa_file_opened__do_file_open, do_file_open, long,
+          (int dirfd, struct filename* name, void* how), (), on_opened, plain(name), 0, 0)
 
-SEC("fexit/do_file_open")
-int BPF_PROG(aa_file_opened__do_file_open, int dirfd, struct filename* name, void* how, struct file* file) {
-  return on_opened(name, file);
-}
-
-SEC("fentry/fd_install")
-int BPF_PROG(aa_fd_install, unsigned int fd, struct file* file) {
+AA_ENTRY(aa_fd_install, fd_install, unsigned int fd, struct file* file) {
   __u32 number = 0;
   struct aa_file_scratch* s = opening(&number);
   if (s) s->operation.fd = fd + 1;
@@ -172,111 +152,65 @@ int BPF_PROG(aa_fd_install, unsigned int fd, struct file* file) {
 
 /* ---- names ---- */
 
-SEC("fentry/do_unlinkat")
-int BPF_PROG(aa_unlink_in, int dirfd, struct filename* name) {
+AA_ENTRY(aa_unlink_in, do_unlinkat, int dirfd, struct filename* name) {
   return begin_name(AA_CALL_UNLINKAT, dirfd, kernel_name(name), 0, 1);
 }
-SEC("fexit/do_unlinkat")
-int BPF_PROG(aa_unlink_out, int dirfd, struct filename* name, int result) {
-  return operation_end(result);
-}
-SEC("fentry/filename_unlinkat")
-int BPF_PROG(aa_unlink_in__filename_unlinkat, int dirfd, struct filename* name) {
+AA_END(aa_unlink_out, do_unlinkat, int, (int dirfd, struct filename* name))
+AA_ENTRY(aa_unlink_in__filename_unlinkat, filename_unlinkat, int dirfd, struct filename* name) {
   return begin_name(AA_CALL_UNLINKAT, dirfd, kernel_name(name), 0, 1);
 }
-SEC("fexit/filename_unlinkat")
-int BPF_PROG(aa_unlink_out__filename_unlinkat, int dirfd, struct filename* name, int result) {
-  return operation_end(result);
-}
+AA_END(aa_unlink_out__filename_unlinkat, filename_unlinkat, int, (int dirfd, struct filename* name))
 
-SEC("fentry/do_rmdir")
-int BPF_PROG(aa_rmdir_in, int dirfd, struct filename* name) {
+AA_ENTRY(aa_rmdir_in, do_rmdir, int dirfd, struct filename* name) {
   return begin_name(AA_CALL_UNLINKAT, dirfd, kernel_name(name), AA_AT_REMOVEDIR, 1);
 }
-SEC("fexit/do_rmdir")
-int BPF_PROG(aa_rmdir_out, int dirfd, struct filename* name, int result) {
-  return operation_end(result);
-}
-SEC("fentry/filename_rmdir")
-int BPF_PROG(aa_rmdir_in__filename_rmdir, int dirfd, struct filename* name) {
+AA_END(aa_rmdir_out, do_rmdir, int, (int dirfd, struct filename* name))
+AA_ENTRY(aa_rmdir_in__filename_rmdir, filename_rmdir, int dirfd, struct filename* name) {
   return begin_name(AA_CALL_UNLINKAT, dirfd, kernel_name(name), AA_AT_REMOVEDIR, 1);
 }
-SEC("fexit/filename_rmdir")
-int BPF_PROG(aa_rmdir_out__filename_rmdir, int dirfd, struct filename* name, int result) {
-  return operation_end(result);
-}
+AA_END(aa_rmdir_out__filename_rmdir, filename_rmdir, int, (int dirfd, struct filename* name))
 
-SEC("fentry/do_mkdirat")
-int BPF_PROG(aa_mkdir_in, int dirfd, struct filename* name, unsigned int mode) {
+AA_ENTRY(aa_mkdir_in, do_mkdirat, int dirfd, struct filename* name, unsigned int mode) {
   return begin_name(AA_CALL_MKDIRAT, dirfd, kernel_name(name), mode, 1);
 }
-SEC("fexit/do_mkdirat")
-int BPF_PROG(aa_mkdir_out, int dirfd, struct filename* name, unsigned int mode, int result) {
-  return operation_end(result);
-}
-SEC("fentry/filename_mkdirat")
-int BPF_PROG(aa_mkdir_in__filename_mkdirat, int dirfd, struct filename* name, unsigned int mode) {
+AA_END(aa_mkdir_out, do_mkdirat, int, (int dirfd, struct filename* name, unsigned int mode))
+AA_ENTRY(aa_mkdir_in__filename_mkdirat, filename_mkdirat, int dirfd, struct filename* name, unsigned int mode) {
   return begin_name(AA_CALL_MKDIRAT, dirfd, kernel_name(name), mode, 1);
 }
-SEC("fexit/filename_mkdirat")
-int BPF_PROG(aa_mkdir_out__filename_mkdirat, int dirfd, struct filename* name, unsigned int mode, int result) {
-  return operation_end(result);
-}
+AA_END(aa_mkdir_out__filename_mkdirat, filename_mkdirat, int, (int dirfd, struct filename* name, unsigned int mode))
 
-SEC("fentry/do_mknodat")
-int BPF_PROG(aa_mknod_in, int dirfd, struct filename* name, unsigned int mode) {
+AA_ENTRY(aa_mknod_in, do_mknodat, int dirfd, struct filename* name, unsigned int mode) {
   return begin_name(AA_CALL_MKNODAT, dirfd, kernel_name(name), mode, 1);
 }
-SEC("fexit/do_mknodat")
-int BPF_PROG(aa_mknod_out, int dirfd, struct filename* name, unsigned int mode, unsigned int dev, int result) {
-  return operation_end(result);
-}
-SEC("fentry/filename_mknodat")
-int BPF_PROG(aa_mknod_in__filename_mknodat, int dirfd, struct filename* name, unsigned int mode) {
+AA_END(aa_mknod_out, do_mknodat, int, (int dirfd, struct filename* name, unsigned int mode, unsigned int dev))
+AA_ENTRY(aa_mknod_in__filename_mknodat, filename_mknodat, int dirfd, struct filename* name, unsigned int mode) {
   return begin_name(AA_CALL_MKNODAT, dirfd, kernel_name(name), mode, 1);
 }
-SEC("fexit/filename_mknodat")
-int BPF_PROG(aa_mknod_out__filename_mknodat, int dirfd, struct filename* name, unsigned int mode, unsigned int dev,
-             int result) {
-  return operation_end(result);
-}
+AA_END(aa_mknod_out__filename_mknodat, filename_mknodat, int,
+       (int dirfd, struct filename* name, unsigned int mode, unsigned int dev))
 
-SEC("fentry/do_renameat2")
-int BPF_PROG(aa_rename_in, int dirfd, struct filename* from, int dirfd2, struct filename* to) {
+AA_ENTRY(aa_rename_in, do_renameat2, int dirfd, struct filename* from, int dirfd2, struct filename* to) {
   return begin_two(AA_CALL_RENAMEAT2, dirfd, kernel_name(from), dirfd2, kernel_name(to), 1);
 }
-SEC("fexit/do_renameat2")
-int BPF_PROG(aa_rename_out, int dirfd, struct filename* from, int dirfd2, struct filename* to, unsigned int flags,
-             int result) {
-  return operation_end(result);
-}
-SEC("fentry/filename_renameat2")
-int BPF_PROG(aa_rename_in__filename_renameat2, int dirfd, struct filename* from, int dirfd2, struct filename* to) {
+AA_END(aa_rename_out, do_renameat2, int,
+       (int dirfd, struct filename* from, int dirfd2, struct filename* to, unsigned int flags))
+AA_ENTRY(aa_rename_in__filename_renameat2, filename_renameat2, int dirfd, struct filename* from, int dirfd2,
+         struct filename* to) {
   return begin_two(AA_CALL_RENAMEAT2, dirfd, kernel_name(from), dirfd2, kernel_name(to), 1);
 }
-SEC("fexit/filename_renameat2")
-int BPF_PROG(aa_rename_out__filename_renameat2, int dirfd, struct filename* from, int dirfd2, struct filename* to,
-             unsigned int flags, int result) {
-  return operation_end(result);
-}
+AA_END(aa_rename_out__filename_renameat2, filename_renameat2, int,
+       (int dirfd, struct filename* from, int dirfd2, struct filename* to, unsigned int flags))
 
-SEC("fentry/do_linkat")
-int BPF_PROG(aa_link_in, int dirfd, struct filename* from, int dirfd2, struct filename* to) {
+AA_ENTRY(aa_link_in, do_linkat, int dirfd, struct filename* from, int dirfd2, struct filename* to) {
   return begin_two(AA_CALL_LINKAT, dirfd, kernel_name(from), dirfd2, kernel_name(to), 1);
 }
-SEC("fexit/do_linkat")
-int BPF_PROG(aa_link_out, int dirfd, struct filename* from, int dirfd2, struct filename* to, int flags, int result) {
-  return operation_end(result);
-}
-SEC("fentry/filename_linkat")
-int BPF_PROG(aa_link_in__filename_linkat, int dirfd, struct filename* from, int dirfd2, struct filename* to) {
+AA_END(aa_link_out, do_linkat, int, (int dirfd, struct filename* from, int dirfd2, struct filename* to, int flags))
+AA_ENTRY(aa_link_in__filename_linkat, filename_linkat, int dirfd, struct filename* from, int dirfd2,
+         struct filename* to) {
   return begin_two(AA_CALL_LINKAT, dirfd, kernel_name(from), dirfd2, kernel_name(to), 1);
 }
-SEC("fexit/filename_linkat")
-int BPF_PROG(aa_link_out__filename_linkat, int dirfd, struct filename* from, int dirfd2, struct filename* to, int flags,
-             int result) {
-  return operation_end(result);
-}
+AA_END(aa_link_out__filename_linkat, filename_linkat, int,
+       (int dirfd, struct filename* from, int dirfd2, struct filename* to, int flags))
 
 static __always_inline int begin_symlink(__u64 text, int dirfd, __u64 name, __u32 in_kernel) {
   struct aa_file_scratch* s = begun(AA_CALL_SYMLINKAT);
@@ -289,45 +223,28 @@ static __always_inline int begin_symlink(__u64 text, int dirfd, __u64 name, __u3
   return 0;
 }
 
-SEC("fentry/do_symlinkat")
-int BPF_PROG(aa_symlink_in, struct filename* text, int dirfd, struct filename* name) {
+AA_ENTRY(aa_symlink_in, do_symlinkat, struct filename* text, int dirfd, struct filename* name) {
   return begin_symlink(kernel_name(text), dirfd, kernel_name(name), 1);
 }
-SEC("fexit/do_symlinkat")
-int BPF_PROG(aa_symlink_out, struct filename* text, int dirfd, struct filename* name, int result) {
-  return operation_end(result);
-}
-SEC("fentry/filename_symlinkat")
-int BPF_PROG(aa_symlink_in__filename_symlinkat, struct filename* text, int dirfd, struct filename* name) {
+AA_END(aa_symlink_out, do_symlinkat, int, (struct filename * text, int dirfd, struct filename* name))
+AA_ENTRY(aa_symlink_in__filename_symlinkat, filename_symlinkat, struct filename* text, int dirfd,
+         struct filename* name) {
   return begin_symlink(kernel_name(text), dirfd, kernel_name(name), 1);
 }
-SEC("fexit/filename_symlinkat")
-int BPF_PROG(aa_symlink_out__filename_symlinkat, struct filename* text, int dirfd, struct filename* name, int result) {
-  return operation_end(result);
-}
+AA_END(aa_symlink_out__filename_symlinkat, filename_symlinkat, int,
+       (struct filename * text, int dirfd, struct filename* name))
 
-SEC("fentry/do_fchmodat")
-int BPF_PROG(aa_chmod_in, int dirfd, const char* name, unsigned short mode) {
+AA_ENTRY(aa_chmod_in, do_fchmodat, int dirfd, const char* name, unsigned short mode) {
   return begin_name(AA_CALL_FCHMODAT, dirfd, (__u64)name, mode, 0);
 }
 /* Until 6.5 it has three arguments. */
-SEC("fexit/do_fchmodat")
-int BPF_PROG(aa_chmod_out__3, int dirfd, const char* name, unsigned short mode, int result) {
-  return operation_end(result);
-}
-SEC("fexit/do_fchmodat")
-int BPF_PROG(aa_chmod_out, int dirfd, const char* name, unsigned short mode, unsigned int flags, int result) {
-  return operation_end(result);
-}
+AA_END(aa_chmod_out__3, do_fchmodat, int, (int dirfd, const char* name, unsigned short mode))
+AA_END(aa_chmod_out, do_fchmodat, int, (int dirfd, const char* name, unsigned short mode, unsigned int flags))
 
-SEC("fentry/do_fchownat")
-int BPF_PROG(aa_chown_in, int dirfd, const char* name) {
+AA_ENTRY(aa_chown_in, do_fchownat, int dirfd, const char* name) {
   return begin_name(AA_CALL_FCHOWNAT, dirfd, (__u64)name, 0, 0);
 }
-SEC("fexit/do_fchownat")
-int BPF_PROG(aa_chown_out, int dirfd, const char* name, unsigned int user, unsigned int group, int flag, int result) {
-  return operation_end(result);
-}
+AA_END(aa_chown_out, do_fchownat, int, (int dirfd, const char* name, unsigned int user, unsigned int group, int flag))
 
 /* At the system call itself: what is below it is part of it on some kernels, and cannot be hooked. */
 static __always_inline int begin_truncate(struct pt_regs* regs) {
@@ -338,75 +255,55 @@ static __always_inline int begin_truncate(struct pt_regs* regs) {
   return 0;
 }
 
-SEC("fentry/__x64_sys_truncate")
-int BPF_PROG(aa_truncate_in, struct pt_regs* regs) {
+AA_ENTRY(aa_truncate_in, __x64_sys_truncate, struct pt_regs* regs) {
   return begin_truncate(regs);
 }
-SEC("fexit/__x64_sys_truncate")
-int BPF_PROG(aa_truncate_out, struct pt_regs* regs, long result) {
-  return operation_end(result);
-}
-SEC("fentry/__arm64_sys_truncate")
-int BPF_PROG(aa_truncate_in__arm64_sys_truncate, struct pt_regs* regs) {
+AA_END(aa_truncate_out, __x64_sys_truncate, long, (struct pt_regs * regs))
+AA_ENTRY(aa_truncate_in__arm64_sys_truncate, __arm64_sys_truncate, struct pt_regs* regs) {
   return begin_truncate(regs);
 }
-SEC("fexit/__arm64_sys_truncate")
-int BPF_PROG(aa_truncate_out__arm64_sys_truncate, struct pt_regs* regs, long result) {
-  return operation_end(result);
-}
-SEC("fentry/__ia32_compat_sys_truncate")
-int BPF_PROG(aa_truncate32_in, struct pt_regs* regs) {
+AA_END(aa_truncate_out__arm64_sys_truncate, __arm64_sys_truncate, long, (struct pt_regs * regs))
+AA_ENTRY(aa_truncate32_in, __ia32_compat_sys_truncate, struct pt_regs* regs) {
   return begin_truncate(regs);
 }
-SEC("fexit/__ia32_compat_sys_truncate")
-int BPF_PROG(aa_truncate32_out, struct pt_regs* regs, long result) {
-  return operation_end(result);
-}
+AA_END(aa_truncate32_out, __ia32_compat_sys_truncate, long, (struct pt_regs * regs))
 
 /* Before 5.15 these are given the caller's pointer, not the kernel's copy. */
 
-SEC("fentry/do_mkdirat")
-int BPF_PROG(aa_mkdir_in__raw, int dirfd, const char* name, unsigned int mode) {
+AA_ENTRY(aa_mkdir_in__raw, do_mkdirat, int dirfd, const char* name, unsigned int mode) {
   return begin_name(AA_CALL_MKDIRAT, dirfd, (__u64)name, mode, 0);
 }
-SEC("fentry/do_mknodat")
-int BPF_PROG(aa_mknod_in__raw, int dirfd, const char* name, unsigned int mode) {
+AA_ENTRY(aa_mknod_in__raw, do_mknodat, int dirfd, const char* name, unsigned int mode) {
   return begin_name(AA_CALL_MKNODAT, dirfd, (__u64)name, mode, 0);
 }
-SEC("fentry/do_linkat")
-int BPF_PROG(aa_link_in__raw, int dirfd, const char* from, int dirfd2, const char* to) {
+AA_ENTRY(aa_link_in__raw, do_linkat, int dirfd, const char* from, int dirfd2, const char* to) {
   return begin_two(AA_CALL_LINKAT, dirfd, (__u64)from, dirfd2, (__u64)to, 0);
 }
-SEC("fentry/do_symlinkat")
-int BPF_PROG(aa_symlink_in__raw, const char* text, int dirfd, const char* name) {
+AA_ENTRY(aa_symlink_in__raw, do_symlinkat, const char* text, int dirfd, const char* name) {
   return begin_symlink((__u64)text, dirfd, (__u64)name, 0);
 }
 
 /* ---- the objects of names ---- */
 
-SEC("fentry/security_path_unlink")
-int BPF_PROG(aa_path_unlink, const struct path* folder, struct dentry* dentry) {
+AA_ENTRY(aa_path_unlink, security_path_unlink, const struct path* folder, struct dentry* dentry) {
   __u32 number = 0;
   see_entry(AA_OP_UNLINK, folder, dentry, &number);
   return 0;
 }
 
-SEC("fentry/security_path_rmdir")
-int BPF_PROG(aa_path_rmdir, const struct path* folder, struct dentry* dentry) {
+AA_ENTRY(aa_path_rmdir, security_path_rmdir, const struct path* folder, struct dentry* dentry) {
   __u32 number = 0;
   see_entry(AA_OP_RMDIR, folder, dentry, &number);
   return 0;
 }
 
-SEC("fentry/security_path_mkdir")
-int BPF_PROG(aa_path_mkdir, const struct path* folder, struct dentry* dentry) {
+AA_ENTRY(aa_path_mkdir, security_path_mkdir, const struct path* folder, struct dentry* dentry) {
   __u32 number = 0;
   see_entry(AA_OP_MKDIR, folder, dentry, &number);
   return 0;
 }
 
-SEC("fentry/security_path_mknod")
-int BPF_PROG(aa_path_mknod, const struct path* folder, struct dentry* dentry) {
+AA_ENTRY(aa_path_mknod, security_path_mknod, const struct path* folder, struct dentry* dentry) {
   __u32 number = 0;
   see_entry(AA_OP_MKNOD, folder, dentry, &number);
   return 0;
@@ -414,9 +311,8 @@ int BPF_PROG(aa_path_mknod, const struct path* folder, struct dentry* dentry) {
 
 #define AA_RENAME_EXCHANGE 2u
 
-SEC("fentry/security_path_rename")
-int BPF_PROG(aa_path_rename, const struct path* folder, struct dentry* dentry, const struct path* folder2,
-             struct dentry* dentry2, unsigned int flags) {
+AA_ENTRY(aa_path_rename, security_path_rename, const struct path* folder, struct dentry* dentry,
+         const struct path* folder2, struct dentry* dentry2, unsigned int flags) {
   __u32 number = 0;
   struct aa_file_scratch* s = inside(AA_OP_RENAME, &number);
   if (!s) return 0;
@@ -425,8 +321,7 @@ int BPF_PROG(aa_path_rename, const struct path* folder, struct dentry* dentry, c
   return 0;
 }
 
-SEC("fentry/security_path_link")
-int BPF_PROG(aa_path_link, struct dentry* old, const struct path* folder, struct dentry* dentry) {
+AA_ENTRY(aa_path_link, security_path_link, struct dentry* old, const struct path* folder, struct dentry* dentry) {
   __u32 number = 0;
   struct aa_file_scratch* s = see_entry(AA_OP_LINK, folder, old, &number); /* a link stays within its mount */
   if (s) see_second(s, number, folder, dentry, BPF_CORE_READ(old, d_inode));
@@ -434,8 +329,7 @@ int BPF_PROG(aa_path_link, struct dentry* old, const struct path* folder, struct
 }
 
 /* The first name of a symlink is text: nothing is looked up. */
-SEC("fentry/security_path_symlink")
-int BPF_PROG(aa_path_symlink, const struct path* folder, struct dentry* dentry) {
+AA_ENTRY(aa_path_symlink, security_path_symlink, const struct path* folder, struct dentry* dentry) {
   __u32 number = 0;
   struct aa_file_scratch* s = inside(AA_OP_SYMLINK, &number);
   if (!s) return 0;
@@ -446,63 +340,55 @@ int BPF_PROG(aa_path_symlink, const struct path* folder, struct dentry* dentry) 
   return 0;
 }
 
-SEC("fentry/security_path_chmod")
-int BPF_PROG(aa_path_chmod, const struct path* path) {
+AA_ENTRY(aa_path_chmod, security_path_chmod, const struct path* path) {
   return see_object(AA_OP_CHMOD, path);
 }
 
 /* Not security_path_chown: 5.10 cannot hook what takes a structure by value. */
-SEC("fentry/chown_common")
-int BPF_PROG(aa_path_chown, const struct path* path) {
+AA_ENTRY(aa_path_chown, chown_common, const struct path* path) {
   return see_object(AA_OP_CHOWN, path);
 }
 
-SEC("fentry/security_path_truncate")
-int BPF_PROG(aa_path_truncate, const struct path* path) {
+AA_ENTRY(aa_path_truncate, security_path_truncate, const struct path* path) {
   return see_object(AA_OP_TRUNCATE, path);
 }
 
 /* ---- open files ---- */
 
-SEC("fexit/vfs_read")
-int BPF_PROG(aa_read, struct file* file, void* buffer, unsigned long count, void* pos, long result) {
-  return on_bytes(bpf_get_current_task(), plain(file), AA_OP_READ, result);
+static __always_inline int on_read(__u64 file, __u64 unused, __u64 unused2, long result) {
+  return on_bytes(bpf_get_current_task(), file, AA_OP_READ, result);
 }
-SEC("fexit/vfs_write")
-int BPF_PROG(aa_write, struct file* file, void* buffer, unsigned long count, void* pos, long result) {
-  return on_bytes(bpf_get_current_task(), plain(file), AA_OP_WRITE, result);
+static __always_inline int on_write(__u64 file, __u64 unused, __u64 unused2, long result) {
+  return on_bytes(bpf_get_current_task(), file, AA_OP_WRITE, result);
 }
-SEC("fexit/vfs_readv")
-int BPF_PROG(aa_readv, struct file* file, void* vector, unsigned long count, void* pos, int flags, long result) {
-  return on_bytes(bpf_get_current_task(), plain(file), AA_OP_READ, result);
-}
-SEC("fexit/vfs_writev")
-int BPF_PROG(aa_writev, struct file* file, void* vector, unsigned long count, void* pos, int flags, long result) {
-  return on_bytes(bpf_get_current_task(), plain(file), AA_OP_WRITE, result);
+static __always_inline int on_copy(__u64 from, __u64 to, __u64 unused, long result) {
+  on_bytes(bpf_get_current_task(), from, AA_OP_READ, result);
+  return on_bytes(bpf_get_current_task(), to, AA_OP_WRITE, result);
 }
 
-static __always_inline int on_copy(struct file* from, struct file* to, long result) {
-  on_bytes(bpf_get_current_task(), plain(from), AA_OP_READ, result);
-  return on_bytes(bpf_get_current_task(), plain(to), AA_OP_WRITE, result);
-}
+AA_AROUND(aa_read_in, aa_read, vfs_read, long, (struct file * file, void* buffer, unsigned long count, void* pos), (),
+          on_read, plain(file), 0, 0)
+AA_AROUND(aa_write_in, aa_write, vfs_write, long, (struct file * file, void* buffer, unsigned long count, void* pos),
+          (), on_write, plain(file), 0, 0)
+AA_AROUND(aa_readv_in, aa_readv, vfs_readv, long,
+          (struct file * file, void* vector, unsigned long count, void* pos, int flags), (), on_read, plain(file), 0, 0)
+AA_AROUND(aa_writev_in, aa_writev, vfs_writev, long,
+          (struct file * file, void* vector, unsigned long count, void* pos, int flags), (), on_write, plain(file), 0,
+          0)
+AA_AROUND(aa_copy_in, aa_copy, vfs_copy_file_range, long,
+          (struct file * from, long pos, struct file* to, long pos2, unsigned long count), (, unsigned int flags),
+          on_copy, plain(from), plain(to), 0)
+AA_AROUND(aa_splice_in, aa_splice, do_splice, long,
+          (struct file * from, void* pos, struct file* to, void* pos2, unsigned long count), (, unsigned int flags),
+          on_copy, plain(from), plain(to), 0)
 
-SEC("fexit/vfs_copy_file_range")
-int BPF_PROG(aa_copy, struct file* from, long pos, struct file* to, long pos2, unsigned long count, unsigned int flags,
-             long result) {
-  return on_copy(from, to, result);
-}
-SEC("fexit/do_splice")
-int BPF_PROG(aa_splice, struct file* from, void* pos, struct file* to, void* pos2, unsigned long count,
-             unsigned int flags, long result) {
-  return on_copy(from, to, result);
-}
 /* Between its beginning and its end the descriptors may be given other files; it has no one place that sees both. */
-SEC("fexit/do_sendfile")
-int BPF_PROG(aa_sendfile, int to, int from, void* pos, unsigned long count, long max, long result) {
+static __always_inline int on_sendfile(__u64 from, __u64 to, __u64 unused, long result) {
   struct task_struct* task = (struct task_struct*)bpf_get_current_task();
-  on_bytes(bpf_get_current_task(), (__u64)file_of(task, from), AA_OP_READ, result);
-  return on_bytes(bpf_get_current_task(), (__u64)file_of(task, to), AA_OP_WRITE, result);
+  return on_copy((__u64)file_of(task, from), (__u64)file_of(task, to), 0, result);
 }
+AA_AROUND(aa_sendfile_in, aa_sendfile, do_sendfile, long, (int to, int from, void* pos, unsigned long count, long max),
+          (), on_sendfile, from, to, 0)
 
 /* io_uring reads and writes by no function above. */
 SEC("raw_tp/io_uring_complete")
@@ -518,55 +404,62 @@ int BPF_PROG(aa_uring_done, void* ring, struct io_kiocb* req) {
 #define AA_MAP_ANONYMOUS 0x20
 #define AA_PROT_WRITE 2
 
-SEC("fexit/vm_mmap_pgoff")
-int BPF_PROG(aa_mmap, struct file* file, unsigned long address, unsigned long length, unsigned long protection,
-             unsigned long flags, unsigned long offset, long result) {
+static __always_inline int on_mapped(__u64 file, __u64 protection, __u64 flags, long result) {
   int failed = result < 0 && result >= -4095;
-  __u64 plain_file = plain(file);
-  if (!plain_file || flags & AA_MAP_ANONYMOUS) return 0;
+  if (!file || flags & AA_MAP_ANONYMOUS) return 0;
   if (in_exec((struct task_struct*)bpf_get_current_task())) return 0; /* the kernel maps the program it starts */
-  return on_leaf(plain_file, AA_OP_MMAP | AA_LEAF_FLAGS, protection, failed ? result : 0);
+  return on_leaf(file, AA_OP_MMAP | AA_LEAF_FLAGS, protection, failed ? result : 0);
 }
+AA_AROUND(aa_mmap_in, aa_mmap, vm_mmap_pgoff, long,
+          (struct file * file, unsigned long address, unsigned long length, unsigned long protection,
+           unsigned long flags),
+          (, unsigned long offset), on_mapped, plain(file), protection, flags)
 
 /* Only what makes a file's pages writable: everything else was told by its mmap. */
-SEC("fexit/security_file_mprotect")
-int BPF_PROG(aa_mprotect, struct vm_area_struct* vma, unsigned long wanted, unsigned long protection, int result) {
+static __always_inline int on_protected(__u64 area, __u64 protection, __u64 unused, long result) {
   if (!(protection & AA_PROT_WRITE)) return 0;
-  return on_leaf((__u64)BPF_CORE_READ(vma, vm_file), AA_OP_MPROTECT | AA_LEAF_FLAGS, protection, result);
+  return on_leaf((__u64)BPF_CORE_READ((struct vm_area_struct*)area, vm_file), AA_OP_MPROTECT | AA_LEAF_FLAGS,
+                 protection, result);
 }
+AA_AROUND(aa_mprotect_in, aa_mprotect, security_file_mprotect, int,
+          (struct vm_area_struct * area, unsigned long wanted, unsigned long protection), (), on_protected, plain(area),
+          protection, 0)
 
 /* The caller's descriptor, not its name: then the path is inside the open file. */
-static __always_inline __u64 file_around(const struct path* path) {
-  return plain(path) - bpf_core_field_offset(struct file, f_path);
+static __always_inline __u64 file_around(__u64 path) {
+  return path - bpf_core_field_offset(struct file, f_path);
 }
-SEC("fexit/chmod_common")
-int BPF_PROG(aa_fchmod, const struct path* path, unsigned short mode, int result) {
+static __always_inline int on_chmod(__u64 path, __u64 mode, __u64 unused, long result) {
   __u32 number = 0;
   if (inside(AA_OP_CHMOD, &number)) return 0;
   return on_leaf(file_around(path), AA_OP_CHMOD | AA_LEAF_MODE, mode, result);
 }
-SEC("fexit/chown_common")
-int BPF_PROG(aa_fchown, const struct path* path, unsigned int user, unsigned int group, int result) {
+static __always_inline int on_chown(__u64 path, __u64 unused, __u64 unused2, long result) {
   __u32 number = 0;
   if (inside(AA_OP_CHOWN, &number)) return 0;
   return on_leaf(file_around(path), AA_OP_CHOWN, 0, result);
 }
-SEC("fexit/do_ftruncate")
-int BPF_PROG(aa_ftruncate, struct file* file, long length, int small, int result) {
-  return on_leaf(plain(file), AA_OP_TRUNCATE, 0, result);
+AA_AROUND(aa_fchmod_in, aa_fchmod, chmod_common, int, (const struct path* path, unsigned short mode), (), on_chmod,
+          plain(path), mode, 0)
+AA_AROUND(aa_fchown_in, aa_fchown, chown_common, int, (const struct path* path, unsigned int user, unsigned int group),
+          (), on_chown, plain(path), 0, 0)
+
+static __always_inline int on_truncated(__u64 file, __u64 unused, __u64 unused2, long result) {
+  return on_leaf(file, AA_OP_TRUNCATE, 0, result);
 }
 /* Before 6.8 it is given the descriptor. */
-SEC("fexit/do_sys_ftruncate")
-int BPF_PROG(aa_ftruncate__do_sys_ftruncate, unsigned int fd, long length, int small, int result) {
+static __always_inline int on_truncated_fd(__u64 fd, __u64 unused, __u64 unused2, long result) {
   return on_leaf((__u64)file_of((struct task_struct*)bpf_get_current_task(), fd), AA_OP_TRUNCATE, 0, result);
 }
+AA_AROUND(aa_ftruncate_in, aa_ftruncate, do_ftruncate, int, (struct file * file, long length, int small), (),
+          on_truncated, plain(file), 0, 0)
+AA_AROUND(aa_ftruncate_in__do_sys_ftruncate, aa_ftruncate__do_sys_ftruncate, do_sys_ftruncate, int,
+          (unsigned int fd, long length, int small), (), on_truncated_fd, fd, 0, 0)
 
-SEC("fentry/filp_flush")
-int BPF_PROG(aa_close, struct file* file) {
+AA_ENTRY(aa_close, filp_flush, struct file* file) {
   return on_close(plain(file));
 }
 /* Until 6.11 close(2) came this way. */
-SEC("fentry/filp_close")
-int BPF_PROG(aa_close__filp_close, struct file* file) {
+AA_ENTRY(aa_close__filp_close, filp_close, struct file* file) {
   return on_close(plain(file));
 }

@@ -167,6 +167,14 @@ void Client::stop(const std::string& target) {
   bus_->call<>(kManager, "StopMonitoring", target);
 }
 
+void Client::reload() {
+  bus_->call<>(kManager, "Reload");
+}
+
+std::vector<std::string> Client::awaiting_restart() {
+  return bus_->property<std::vector<std::string>>("AwaitingRestart");
+}
+
 UniqueFd Client::subscribe(const Filter& filter) {
   Variants variants;
   if (!filter.target.empty()) variants.emplace("target", sdbus::Variant{filter.target});

@@ -43,6 +43,9 @@ class Client {
   std::string start_unit(const std::string& unit, const Options& options);
   void stop(const std::string& target);
 
+  void reload();
+  std::vector<std::string> awaiting_restart();  // keys
+
   struct Filter {
     std::string target;
     std::vector<std::string> types;

@@ -31,6 +31,7 @@ constexpr const char* kExamples =
     "  sudo aactl paths                     which paths are nobody's business\n"
     "  sudo aactl detect -- sh -c 'curl x'  what the detector would say of a command line\n"
     "  sudo aactl status                    is the observer well, and what did it miss\n"
+    "  sudo aactl reload                    read the configuration again\n"
     "  sudo aactl explain 4300              why a process is, or is not, seen\n"
     "  sudo aactl stats                     the numbers alone\n"
     "  sudo aactl doctor                    what this machine allows, and what to change\n"
@@ -200,6 +201,10 @@ void add_status(CLI::App& app, Arguments& in, Verb& verb) {
   CLI::App* sub = app.add_subcommand("status", "Show version, probes, counters, losses and targets");
   sub->footer("Example: sudo aactl status");
   sub->callback([&in, &verb] { verb = [&in] { return aa::status(in.globals); }; });
+
+  CLI::App* reload = app.add_subcommand("reload", "Have the daemon read its configuration again, as systemctl reload");
+  reload->footer("Example: sudo aactl reload");
+  reload->callback([&in, &verb] { verb = [&in] { return aa::reload(in.globals); }; });
 }
 
 void add_globals(CLI::App& app, Arguments& in) {

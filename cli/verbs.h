@@ -51,5 +51,6 @@ int explain(const Globals& globals, std::uint32_t pid);
 int stats(const Globals& globals);
 int doctor(const Globals& globals);
 int status(const Globals& globals);
+int reload(const Globals& globals);
 
 }  // namespace aa

@@ -18,7 +18,6 @@
 #include "base/notify.h"
 #include "base/resident.h"
 #include "sink/journal.h"
-#include "state/discovery.h"
 
 namespace aa {
 namespace {
@@ -64,11 +63,12 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   if (!identifier) return identifier.error();
   daemon->identifier_ = std::move(*identifier);
   daemon->publish_probes();
-  daemon->open_rules();  // the kernel takes them in while the bus is opened
+  daemon->configure();  // the kernel takes the path rules in while the bus is opened
   if (Status control = daemon->open_control(); !control) return control.error();
   if (Status wired = daemon->wire_loop(); !wired) return wired.error();
   daemon->await_rules();
-  if (Status looking = daemon->look_for_agents(); !looking) return looking.error();
+  if (daemon->start_refusal_)
+    return Error{"put the configuration in force: " + daemon->start_refusal_->sentence, 0, ""};
   give_back_what_starting_took();  // the kernel's whole BTF was parsed: tens of megabytes, and code to do it
   return daemon;
 }
@@ -81,16 +81,9 @@ void Daemon::open_monitor() {
   settings.realtime_offset_ns = realtime_offset_ns();
   settings.watched_limit = static_cast<std::uint32_t>(config_.watched.limit);
   settings.target_share = static_cast<std::uint32_t>(config_.watched.share);
-  settings.lineage.keep_exited = std::chrono::seconds(config_.lineage.keep_exited_seconds);
-  settings.lineage.keep_exited_count = config_.lineage.keep_exited_count;
   settings.texts.argv_bytes = config_.lifecycle.argv_bytes;
   settings.texts.total_bytes = config_.lineage.text_mib << 20;
-  settings.sums_every = std::chrono::milliseconds(config_.file.interval_ms);
   settings.homes = user_homes();
-  settings.least_alert = parse_severity(config_.detect.min_severity).value_or(Severity::info);
-  settings.agents = std::get<std::vector<std::string>>(parse_agents(config_.discovery.agents));
-  settings.agents_per_uid = static_cast<std::uint32_t>(config_.discovery.per_uid);
-  settings.reconcile_every = std::chrono::seconds(config_.lineage.reconcile_seconds);
   settings_ = settings;
   monitor_ = std::make_unique<Monitor>(std::move(settings));
 }
@@ -135,6 +128,7 @@ Status Daemon::open_files() {
   settings.sums = static_cast<std::uint32_t>(config_.file.sums);
   settings.each = config_.file.reads == "each";
   if (config_.file.hooks == "fentry") settings.hooks = FileHooks::fentry;
+  if (config_.file.hooks == "kprobe") settings.hooks = FileHooks::kprobe;
   if (config_.file.hooks == "tracepoint") settings.hooks = FileHooks::tracepoint;
   files_ = FileFamily::make(settings, *family_);
   return Done{};
@@ -172,14 +166,6 @@ Status Daemon::open_rings() {
   return Done{};
 }
 
-// The file layer of the path rules: what is shipped, and what the administrator wrote.
-void Daemon::open_rules() {
-  SetPathRules command;
-  command.layer = RuleLayer::file;
-  command.rules = config_.paths.rules;
-  input(std::move(command));
-}
-
 // Ready means judged: nothing shall be watched before the rules are in force. A path that cannot be opened in that time
 // (a dead network mount) is waited for no longer: the set comes into force when it can.
 void Daemon::await_rules() {
@@ -190,10 +176,7 @@ void Daemon::await_rules() {
     spdlog::warn("the path rules are not in force yet: opening one of their paths takes long");
     return;
   }
-  for (const RulesInForce& done : file_rules_->take()) {
-    if (done.refusal) spdlog::error("the path rules are not in force: {}", done.refusal->sentence);
-    input(done);
-  }
+  for (const RulesInForce& done : file_rules_->take()) input(done);
 }
 
 std::vector<ProbeBody> Daemon::probes() const {
@@ -201,11 +184,6 @@ std::vector<ProbeBody> Daemon::probes() const {
   for (ProbeBody& probe : files_->states()) probes.push_back(std::move(probe));
   for (ProbeBody& probe : tls_->states()) probes.push_back(std::move(probe));
   return probes;
-}
-
-Status Daemon::look_for_agents() {
-  input(TimePassed{boot_ns()});  // makes rows ready first
-  return kernel_->look_for(settings_.agents);
 }
 
 Status Daemon::open_sinks() {
@@ -244,6 +222,7 @@ Status Daemon::open_control() {
   auto control = Control::make(options_.bus, house());
   if (!control) return control.error();
   control_ = std::move(*control);
+  for (const std::string& unit : std::set(units_sought_)) find_unit(unit);
   return Done{};
 }
 
@@ -307,6 +286,7 @@ Status Daemon::wire_loop() {
 }
 
 Status Daemon::run() {
+  if (config_.files.empty()) spdlog::info("there is no configuration file: every key has its built-in default");
   update_status();
   notify::ready(status_);
   if (options_.ready_fd >= 0) {
@@ -326,7 +306,7 @@ void Daemon::on_signal() {
   signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
     if (info.ssi_signo == SIGHUP)
-      spdlog::warn("SIGHUP: this version reads its configuration at start only; restart it to apply changes");
+      reload(0);
     else
       loop_->stop();
   }
@@ -341,12 +321,14 @@ Control::House Daemon::house() {
     input(std::move(command));
     drain_now_ = true;
   };
+  house.reload = [this](Token token) { reload(token); };
+  house.awaiting_restart = [this] { return awaiting_restart(); };
   house.monitor = monitor_.get();
   house.subscribe = [this](const StreamFilter& filter) { return subscribers_->add(filter); };
   house.counters = [this] { return counters(); };
   house.tls_stacks = [this](std::uint32_t pid) { return tls_discovery_->explain(pid); };
   house.version = AA_VERSION;
-  house.config_file = options_.config_file;
+  house.config_file = config_.files.empty() ? "" : config_.files.front();
   house.events_file = config_.jsonl.path;
   house.boot_time_ns = static_cast<std::uint64_t>(realtime_offset_ns());
   house.self_pid = kernel_->self();

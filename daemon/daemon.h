@@ -8,7 +8,9 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "base/cgroup_names.h"
 #include "base/event_loop.h"
@@ -35,6 +37,8 @@
 
 namespace aa {
 
+Policy policy_of(const Config& config);
+
 class Daemon {
  public:
   // Everything is in place when this returns: programs attached and self-tested, the bus name owned.
@@ -46,13 +50,12 @@ class Daemon {
   std::vector<ProbeBody> probes() const;
 
  private:
-  Daemon(Options options, Config config) : options_(std::move(options)), config_(std::move(config)) {}
+  Daemon(Options options, Config config) : options_(std::move(options)), config_(std::move(config)), latest_(config_) {}
 
   Status open_kernel();
   Status open_files();
-  void open_tls();
   Status open_rings();
-  void open_rules();
+  void open_tls();
   void await_rules();
   Status open_sinks();
   Status open_recording();
@@ -60,7 +63,16 @@ class Daemon {
   Status open_control();
   void open_monitor();
   Status wire_loop();
-  Status look_for_agents();
+
+  // the configuration: daemon_reload.cpp
+  void configure();
+  void reload(Token token);  // answered on the bus, 0: by the log alone
+  void begin_reload();
+  bool take_configured(const Answer& answer);
+  void end_reload(const std::optional<Refusal>& refusal);
+  static void apply_live(const Config& config);
+  std::vector<std::string> awaiting_restart() const;
+  void find_unit(const std::string& unit);
 
   // events → right
   void take_record(Event event);
@@ -95,7 +107,12 @@ class Daemon {
   };
 
   Options options_;
-  Config config_;
+  const Config config_;        // as it was at the start: what takes effect at a restart only
+  Config latest_;              // in force
+  Config next_;                // being taken in
+  std::deque<Token> reloads_;  // who asked; the first one's is under way
+  std::optional<Refusal> start_refusal_;
+  std::set<std::string> units_sought_;
   // In the order of the flow; destroyed from the last to the first.
   CgroupNames cgroups_;
   std::unique_ptr<EventLoop> loop_;

@@ -56,7 +56,7 @@ void Daemon::input(Input input) {
 void Daemon::carry_on(const Step& step) {
   for (const Event& event : step.events) fan_out_.deliver(event);
   for (const Answer& answer : step.answers)
-    if (control_) control_->answer(answer);
+    if (!take_configured(answer) && control_) control_->answer(answer);
   for (const Plan& plan : step.plans) carry_out(plan);
 }
 
@@ -174,6 +174,12 @@ void Daemon::carry_out(const Plan& plan) {
                  },
                  [this](const FlipSumsPlan&) { file_sums_->flip(); },
                  [this](const IdentifyPlan& identify) { identifier_->ask(identify); },
+                 [this](const LookForPlan& look) {
+                   if (Status looking = kernel_->look_for(look); !looking)
+                     spdlog::error("agents are not looked for: {}", looking.error().text());
+                 },
+                 [this](const LookAroundPlan&) { complete_later(kernel_->look_around()); },
+                 [this](const FindUnitPlan& find) { find_unit(find.unit); },
              },
              plan);
 }

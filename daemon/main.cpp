@@ -8,8 +8,6 @@
 #include <iostream>
 
 #include "config/load.h"
-#include "config/override.h"
-#include "config/path_rules_file.h"
 #include "daemon.h"
 #include "options.h"
 #include "source/replay_source.h"
@@ -17,34 +15,15 @@
 namespace aa {
 namespace {
 
-constexpr const char* kDefaultConfig = AA_SYSCONFDIR "/aa-ebpfd/config.toml";
-
 int say_problems(const std::vector<Problem>& problems) {
   for (const Problem& problem : problems) std::cerr << "aa-ebpfd: " << problem.text() << "\n";
   return kExitUsage;
 }
 
-std::variant<Config, int> load(Options& options) {
-  const bool named = !options.config_file.empty();
-  if (!named) options.config_file = kDefaultConfig;
-  Loaded loaded = load_config(options.config_file, named ? Missing::is_a_problem : Missing::means_defaults);
+std::variant<Config, int> load(const Options& options) {
+  Loaded loaded = load_config(request_of(options));
   if (const auto* problems = std::get_if<std::vector<Problem>>(&loaded)) return say_problems(*problems);
-  Config config = std::get<Config>(std::move(loaded));
-  if (!named && ::access(options.config_file.c_str(), F_OK) != 0) options.config_file.clear();
-  bool good = true;
-  const auto blame = [&good](const std::string& what, const std::optional<std::string>& problem) {
-    if (problem) std::cerr << "aa-ebpfd: " << what << *problem << "\n";
-    good = good && !problem;
-  };
-  for (const std::string& assignment : options.set)
-    blame("--set " + assignment + ": ", override_config(assignment, config));
-  if (good) blame("watched.share ", contradiction(config));
-  lower_default_share(config);
-  if (!good) return kExitUsage;
-  auto rules = load_path_rules(config);
-  if (const auto* problems = std::get_if<std::vector<Problem>>(&rules)) return say_problems(*problems);
-  config.paths.rules = std::get<std::vector<PathRule>>(std::move(rules));
-  return config;
+  return std::get<Config>(std::move(loaded));
 }
 
 void open_log(const Config& config) {
@@ -74,7 +53,7 @@ int replay(const std::string& path) {
 int run(int argc, char** argv) {
   auto parsed = parse_options(argc, argv);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
-  Options options = std::get<Options>(std::move(parsed));
+  const Options options = std::get<Options>(std::move(parsed));
   if (!options.replay.empty()) return replay(options.replay);
   auto loaded = load(options);
   if (const int* status = std::get_if<int>(&loaded)) return *status;

@@ -42,4 +42,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   return options;
 }
 
+Request request_of(const Options& options) {
+  if (options.config_file.empty()) return {AA_SYSCONFDIR "/aa-ebpfd/config.toml", Missing::means_defaults, options.set};
+  return {options.config_file, Missing::is_a_problem, options.set};
+}
+
 }  // namespace aa

@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "config/load.h"
+
 namespace aa {
 
 inline constexpr int kExitFailed = 1;
@@ -28,5 +30,8 @@ struct Options {
 };
 
 std::variant<Options, int> parse_options(int argc, char** argv);
+
+// What these options ask of the configuration: at the start, and at each reload.
+Request request_of(const Options& options);
 
 }  // namespace aa

@@ -70,7 +70,8 @@ struct aa_target {
 
 /* Discovery: names are known by the hash of a path's last component (FNV-1a), looked for in the filename and in the
  * first three arguments, as far as so many bytes reach. */
-#define AA_DISCOVER_NAMES 256u
+#define AA_DISCOVER_NAMES 1024u
+#define AA_USER_KEY(uid) (0x7569640000000000ull | (uid)) /* a user among the hashes of names */
 #define AA_DISCOVER_TEXT 512u
 #define AA_NAME_HASH_START 14695981039346656037ull
 #define AA_NAME_HASH_FACTOR 1099511628211ull

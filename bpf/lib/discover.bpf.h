@@ -1,6 +1,6 @@
-/* Discovery: an exec whose program is called like a listed agent starts a target here, in the kernel, so that nothing
- * of its early life is missed. User space keeps the list of hashes and a queue of target rows made ready; it confirms
- * by the full rule, or lets go. */
+/* Discovery: an exec whose program is called like a listed agent, or is a listed user's, starts a target here, in the
+ * kernel, so that nothing of its early life is missed. User space keeps the list of hashes and a queue of target rows
+ * made ready; it confirms by the full rule, or lets go. */
 #ifndef AA_DISCOVER_BPF_H
 #define AA_DISCOVER_BPF_H
 
@@ -51,7 +51,9 @@ static __always_inline int is_listed(struct task_struct* task, struct linux_binp
   struct aa_scratch* s = scratch_of(AA_SCRATCH_EXEC);
   struct mm_struct* mm = BPF_CORE_READ(task, mm);
   __u64 start, len;
+  __u64 user = AA_USER_KEY((__u32)bpf_get_current_uid_gid());
   long got;
+  if (bpf_map_lookup_elem(&aa_names, &user)) return 1;
   if (!s) return 0;
   got = bpf_probe_read_kernel_str(s->text, AA_DISCOVER_TEXT, BPF_CORE_READ(bprm, filename));
   if (got > 0 && names_listed(got, 1)) return 1;

@@ -8,6 +8,7 @@
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
+#define __VMLINUX_H__ /* registers by the kernel's names for them, as below */
 #include <bpf/bpf_tracing.h>
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -239,6 +240,9 @@ struct pt_regs {
   __u64 sp;
   __u64 orig_x0;
   int syscallno;
+};
+struct user_pt_regs {
+  __u64 regs[31];
 };
 #endif
 

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 #include <cstddef>
 #include <cstdlib>
@@ -33,6 +34,13 @@ void send_or_drop(std::string_view message) {
 
 void ready(const std::string& status) {
   sd_notify(0, ("READY=1\nSTATUS=" + status).c_str());
+}
+void reloading() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const auto microseconds =
+      static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(now.tv_nsec) / 1000;
+  sd_notify(0, ("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds)).c_str());
 }
 void status(const std::string& status) {
   send_or_drop("STATUS=" + status);

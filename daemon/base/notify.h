@@ -8,6 +8,7 @@
 namespace aa::notify {
 
 void ready(const std::string& status);
+void reloading();  // until the next ready()
 void status(const std::string& status);
 void stopping();
 

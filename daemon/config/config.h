@@ -10,6 +10,7 @@
 
 #include "state/discovery.h"
 #include "state/path_rules.h"
+#include "state/plan.h"
 
 namespace aa {
 
@@ -54,8 +55,9 @@ struct Config {
 
   struct Paths {
     std::string shipped = "on";
-    std::string file;             // "" none
-    std::vector<PathRule> rules;  // what both say together, made when the configuration is loaded
+    std::vector<std::string> include;  // rule files
+    std::vector<PathRule> own;         // [[paths.rules]]
+    std::vector<PathRule> rules;       // what all of it says together, made when the configuration is loaded
     bool operator==(const Paths&) const = default;
   } paths;
 
@@ -80,7 +82,11 @@ struct Config {
     bool operator==(const Log&) const = default;
   } log;
 
-  // Where a value came from, by dotted key ("watched.limit" → "/etc/aa-ebpfd/config.toml:7"); absent: the default.
+  std::vector<TargetWish> targets;  // [[targets]]
+
+  std::vector<std::string> files;  // that were read, rule files left out; none: all is at its default
+  // Where a value came from, by dotted key ("watched.limit" → "/etc/aa-ebpfd/config.toml:7"); absent: the default. Of
+  // what comes in any number, by its place ("targets[0]").
   std::map<std::string, std::string> origin;
 };
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
 
-constexpr std::array<std::string_view, 3> kFileHookSets = {"auto", "fentry", "tracepoint"};
+constexpr std::array<std::string_view, 4> kFileHookSets = {"auto", "fentry", "kprobe", "tracepoint"};
 constexpr std::array<std::string_view, 3> kTlsHookSets = {"auto", "uprobe_multi", "uprobe"};
 constexpr std::array<std::string_view, 2> kReads = {"sum", "each"};
 constexpr std::array<std::string_view, 2> kOnOff = {"on", "off"};
@@ -23,6 +23,15 @@ std::optional<std::string> wrong_agents(const std::string& value) {
   auto parsed = parse_agents(value);
   if (auto* wrong = std::get_if<std::string>(&parsed)) return std::move(*wrong);
   return std::nullopt;
+}
+
+bool is_absolute(const std::string& value) {
+  return value.starts_with('/') && value.find('\0') == std::string::npos;
+}
+
+std::optional<std::string> wrong_path(const std::string& value) {
+  if (is_absolute(value)) return std::nullopt;
+  return "has " + toml_text(value) + ", which is no absolute path";
 }
 
 constexpr std::array kKeys = {
@@ -40,16 +49,16 @@ constexpr std::array kKeys = {
         Applies::restart, "How many of them a single target may hold; at most watched.limit."},
     Key{"lineage", "keep_exited_seconds",
         IntegerKey{[](Config& c) -> std::uint64_t& { return c.lineage.keep_exited_seconds; }, 0, 604'800},
-        Applies::restart, "How long an exited process is remembered after its last descendant is gone, in seconds."},
+        Applies::live, "How long an exited process is remembered after its last descendant is gone, in seconds."},
     Key{"lineage", "keep_exited_count",
         IntegerKey{[](Config& c) -> std::uint64_t& { return c.lineage.keep_exited_count; }, 0, 1'000'000},
-        Applies::restart, "How many exited processes are remembered at most."},
+        Applies::live, "How many exited processes are remembered at most."},
     Key{"lineage", "text_mib", IntegerKey{[](Config& c) -> std::uint64_t& { return c.lineage.text_mib; }, 1, 65'536},
         Applies::restart,
         "Memory for paths and arguments of all remembered processes, in MiB; beyond it the oldest exited are "
         "forgotten."},
     Key{"lineage", "reconcile_seconds",
-        IntegerKey{[](Config& c) -> std::uint64_t& { return c.lineage.reconcile_seconds; }, 1, 3600}, Applies::restart,
+        IntegerKey{[](Config& c) -> std::uint64_t& { return c.lineage.reconcile_seconds; }, 1, 3600}, Applies::live,
         "How often what is remembered is compared with the kernel's living processes, in seconds."},
     Key{"file", "ring_kib", IntegerKey{[](Config& c) -> std::uint64_t& { return c.file.ring_kib; }, 4, 1'048'576, true},
         Applies::restart, "Size of the ring buffer for file operations, in KiB."},
@@ -59,7 +68,7 @@ constexpr std::array kKeys = {
     Key{"file", "reads", TextKey{[](Config& c) -> std::string& { return c.file.reads; }, kReads}, Applies::restart,
         "Whether reads and writes of one process on one file are summed, or each is an event of its own."},
     Key{"file", "interval_ms",
-        IntegerKey{[](Config& c) -> std::uint64_t& { return c.file.interval_ms; }, 10, 3'600'000}, Applies::restart,
+        IntegerKey{[](Config& c) -> std::uint64_t& { return c.file.interval_ms; }, 10, 3'600'000}, Applies::live,
         "How often sums of reads and writes are told while their file stays open, in milliseconds."},
     Key{"file", "sums", IntegerKey{[](Config& c) -> std::uint64_t& { return c.file.sums; }, 16, 1'048'576},
         Applies::restart,
@@ -72,21 +81,27 @@ constexpr std::array kKeys = {
         Applies::restart, "How many TLS connections of watched processes are known at once."},
     Key{"tls", "hooks", TextKey{[](Config& c) -> std::string& { return c.tls.hooks; }, kTlsHookSets}, Applies::restart,
         "How programs are attached to TLS libraries; auto: the first of these that the kernel takes."},
-    Key{"paths", "shipped", TextKey{[](Config& c) -> std::string& { return c.paths.shipped; }, kOnOff},
-        Applies::restart, "Whether the shipped list of secrets is among the path rules."},
-    Key{"paths", "file", TextKey{[](Config& c) -> std::string& { return c.paths.file; }, {}}, Applies::restart,
-        "File with more path rules, one a line, in the form that aactl paths set reads; empty: there is none."},
+    Key{"paths", "shipped", TextKey{[](Config& c) -> std::string& { return c.paths.shipped; }, kOnOff}, Applies::live,
+        "Whether the shipped list of secrets is among the path rules."},
+    Key{"paths", "include",
+        ListKey{[](Config& c) -> std::vector<std::string>& { return c.paths.include; }, &wrong_path,
+                "a list of absolute paths"},
+        Applies::live, "Files with more path rules, one a line."},
     Key{"detect", "min_severity", TextKey{[](Config& c) -> std::string& { return c.detect.min_severity; }, kSeverities},
-        Applies::restart, "Least severity of the alerts that the detector raises; every shell is an info."},
-    Key{"discovery", "agents", TextKey{[](Config& c) -> std::string& { return c.discovery.agents; }, {}, &wrong_agents},
-        Applies::restart,
+        Applies::live, "Least severity of the alerts that the detector raises; every shell is an info."},
+    Key{"discovery", "agents",
+        TextKey{[](Config& c) -> std::string& { return c.discovery.agents; },
+                {},
+                &wrong_agents,
+                "names with commas between them, at most 256"},
+        Applies::live,
         "Programs that are watched as soon as they are started: names, or paths with patterns in their folders; empty: "
         "none."},
     Key{"discovery", "per_uid", IntegerKey{[](Config& c) -> std::uint64_t& { return c.discovery.per_uid; }, 1, 255},
-        Applies::restart, "How many discovered targets one user may have at once."},
+        Applies::live, "How many discovered targets one user may have at once."},
     Key{"jsonl", "path", TextKey{[](Config& c) -> std::string& { return c.jsonl.path; }, {}}, Applies::restart,
         "File that every event is appended to as JSON Lines; empty: no such file is written."},
-    Key{"log", "level", TextKey{[](Config& c) -> std::string& { return c.log.level; }, kLogLevels}, Applies::restart,
+    Key{"log", "level", TextKey{[](Config& c) -> std::string& { return c.log.level; }, kLogLevels}, Applies::live,
         "Least severity of the daemon's own messages; they never contain captured data."},
 };
 
@@ -111,10 +126,6 @@ std::string toml_string(std::string_view text) {
   return out + '"';
 }
 
-std::string wrong_type(const Key& key, std::string_view wanted, std::string_view got) {
-  return "wants " + std::string(wanted) + " (" + key.allowed() + "), not " + std::string(got);
-}
-
 }  // namespace
 
 std::string Key::dotted() const {
@@ -126,11 +137,12 @@ std::string Key::allowed() const {
     return std::to_string(integer->low) + " to " + std::to_string(integer->high) +
            (integer->power_of_two ? ", a power of two" : "");
   }
-  const auto& choices = std::get<TextKey>(type).choices;
-  if (std::get<TextKey>(type).wrong != nullptr) return "names with commas between them, at most 256";
-  if (choices.empty()) return "an absolute path or empty";
+  if (const auto* list = std::get_if<ListKey>(&type)) return std::string(list->allowed);
+  const auto& text = std::get<TextKey>(type);
+  if (text.wrong != nullptr) return std::string(text.allowed);
+  if (text.choices.empty()) return "an absolute path or empty";
   std::string out;
-  for (const std::string_view choice : choices) out += (out.empty() ? "" : ", ") + quoted(choice);
+  for (const std::string_view choice : text.choices) out += (out.empty() ? "" : ", ") + quoted(choice);
   return out;
 }
 
@@ -138,24 +150,41 @@ std::span<const Key> all_keys() {
   return kKeys;
 }
 
+const Key* find_key(std::string_view dotted) {
+  const auto found = std::find_if(kKeys.begin(), kKeys.end(), [&](const Key& key) { return key.dotted() == dotted; });
+  return found == kKeys.end() ? nullptr : &*found;
+}
+
 std::string_view name_of(Applies applies) {
   return applies == Applies::live ? "live" : "restart";
 }
 
 KeyValue value_of(const Key& key, const Config& config) {
-  Config copy = config;  // the table's fields are writable; there is one small Config
-  if (const auto* integer = std::get_if<IntegerKey>(&key.type)) return integer->field(copy);
-  return std::get<TextKey>(key.type).field(copy);
+  auto& fields = const_cast<Config&>(config);  // the table's fields are writable; this one is only read
+  if (const auto* integer = std::get_if<IntegerKey>(&key.type)) return integer->field(fields);
+  if (const auto* list = std::get_if<ListKey>(&key.type)) return list->field(fields);
+  return std::get<TextKey>(key.type).field(fields);
 }
 
 std::string toml_text(const KeyValue& value) {
   if (const auto* number = std::get_if<std::uint64_t>(&value)) return std::to_string(*number);
-  return toml_string(std::get<std::string>(value));
+  if (const auto* text = std::get_if<std::string>(&value)) return toml_string(*text);
+  std::string out;
+  for (const std::string& one : std::get<std::vector<std::string>>(value))
+    out += (out.empty() ? "" : ", ") + toml_string(one);
+  return "[" + out + "]";
+}
+
+std::string wrong_type(const Key& key, std::string_view got) {
+  const char* wanted = std::holds_alternative<IntegerKey>(key.type) ? "an integer"
+                       : std::holds_alternative<TextKey>(key.type)  ? "a string"
+                                                                    : "a list of strings";
+  return std::string("wants ") + wanted + " (" + key.allowed() + "), not " + std::string(got);
 }
 
 std::optional<std::string> store(const Key& key, std::int64_t value, Config& config) {
   const auto* integer = std::get_if<IntegerKey>(&key.type);
-  if (integer == nullptr) return wrong_type(key, "a string", "an integer");
+  if (integer == nullptr) return wrong_type(key, "an integer");
   const auto number = static_cast<std::uint64_t>(value);
   const bool fits = value >= 0 && number >= integer->low && number <= integer->high;
   if (!fits || (integer->power_of_two && !std::has_single_bit(number))) {
@@ -167,19 +196,30 @@ std::optional<std::string> store(const Key& key, std::int64_t value, Config& con
 
 std::optional<std::string> store(const Key& key, const std::string& value, Config& config) {
   const auto* text = std::get_if<TextKey>(&key.type);
-  if (text == nullptr) return wrong_type(key, "an integer", "a string");
+  if (text == nullptr) return wrong_type(key, "a string");
   if (text->wrong != nullptr) {
     if (std::optional<std::string> wrong = text->wrong(value)) return wrong;
     text->field(config) = value;
     return std::nullopt;
   }
   const bool fits = text->choices.empty()
-                        ? (value.empty() || value.front() == '/') && value.find('\0') == std::string::npos
+                        ? value.empty() || is_absolute(value)
                         : std::find(text->choices.begin(), text->choices.end(), value) != text->choices.end();
   if (!fits)
     return "must be " + std::string(text->choices.empty() ? "" : "one of ") + key.allowed() + "; " +
            toml_string(value) + " is not";
   text->field(config) = value;
+  return std::nullopt;
+}
+
+std::optional<std::string> store(const Key& key, const std::vector<std::string>& value, Config& config) {
+  const auto* list = std::get_if<ListKey>(&key.type);
+  if (list == nullptr) return wrong_type(key, "a list");
+  for (auto one = value.begin(); one != value.end(); ++one) {
+    if (std::optional<std::string> wrong = list->wrong(*one)) return wrong;
+    if (std::find(value.begin(), one, *one) != one) return "has " + toml_string(*one) + " twice";
+  }
+  list->field(config) = value;
   return std::nullopt;
 }
 

@@ -7,7 +7,18 @@
 namespace aa {
 namespace {
 
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    out.emplace_back(text.substr(0, comma));
+    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+  }
+  return out;
+}
+
 std::optional<std::string> store_text(const Key& key, const std::string& value, Config& config) {
+  if (std::holds_alternative<ListKey>(key.type)) return store(key, split(value), config);
   if (std::holds_alternative<TextKey>(key.type)) return store(key, value, config);
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
@@ -22,13 +33,11 @@ std::optional<std::string> override_config(std::string_view assignment, Config& 
   const auto equals = assignment.find('=');
   if (equals == std::string_view::npos) return "write it as KEY=VALUE, for example watched.limit=65536";
   const std::string name(assignment.substr(0, equals));
-  for (const Key& key : all_keys()) {
-    if (key.dotted() != name) continue;
-    auto problem = store_text(key, std::string(assignment.substr(equals + 1)), config);
-    if (!problem) config.origin[name] = "command line";
-    return problem;
-  }
-  return "there is no key '" + name + "': docs/config.md lists them";
+  const Key* key = find_key(name);
+  if (key == nullptr) return "there is no key '" + name + "': docs/config.md lists them";
+  auto problem = store_text(*key, std::string(assignment.substr(equals + 1)), config);
+  if (!problem) config.origin[name] = "command line";
+  return problem;
 }
 
 }  // namespace aa

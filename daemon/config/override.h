@@ -1,4 +1,5 @@
-// config/override.h: `--set KEY=VALUE`: one value on the command line, over whatever the file says.
+// config/override.h: `--set KEY=VALUE`: one value on the command line, over whatever the files say; of a list, its
+// elements with commas between them.
 #pragma once
 
 #include <optional>

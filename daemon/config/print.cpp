@@ -2,8 +2,26 @@
 #include "base/text.h"
 #include "config/keys.h"
 #include "config/load.h"
+#include "config/records.h"
 
 namespace aa {
+namespace {
+
+std::string origin_of(const Config& config, const std::string& dotted) {
+  const auto origin = config.origin.find(dotted);
+  return origin == config.origin.end() ? "default" : for_terminal(origin->second);
+}
+
+template <class T>
+std::string print_records(const Config& config, const std::string& dotted, const std::vector<T>& records) {
+  std::string out;
+  for (std::size_t at = 0; at < records.size(); ++at)
+    out += "\n[[" + dotted + "]]  # " + origin_of(config, dotted + "[" + std::to_string(at) + "]") + "\n" +
+           toml_text(records[at]);
+  return out;
+}
+
+}  // namespace
 
 std::string print_config(const Config& config) {
   std::string out;
@@ -14,12 +32,12 @@ std::string print_config(const Config& config) {
       section = key.section;
       out.append("[").append(section).append("]\n");
     }
-    const auto origin = config.origin.find(key.dotted());
     out.append("# ").append(key.text).append(" Allowed: ").append(key.allowed()).append(".\n");
     out.append(key.name).append(" = ").append(toml_text(value_of(key, config)));
-    out.append("  # ").append(origin == config.origin.end() ? "default" : for_terminal(origin->second)).append("\n");
+    out.append("  # ").append(origin_of(config, key.dotted())).append("\n");
   }
-  return out;
+  return out + print_records(config, "paths.rules", config.paths.own) +
+         print_records(config, "targets", config.targets);
 }
 
 }  // namespace aa

@@ -5,18 +5,57 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include "base/unique_fd.h"
 
 namespace aa {
+namespace {
+
+constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
+
+std::string octal(mode_t mode) {
+  char text[8];
+  std::snprintf(text, sizeof(text), "%04o", static_cast<unsigned>(mode & 07777));
+  return text;
+}
+
+Status check_trust(const struct stat& status) {
+  if (status.st_uid != 0 && status.st_uid != ::geteuid())
+    return Error{"belongs to the user " + std::to_string(status.st_uid) +
+                     ", who could write anything into it; give it to root: chown root",
+                 0,
+                 {}};
+  if ((status.st_mode & kOthersWrite) != 0)
+    return Error{"can be written by others (mode " + octal(status.st_mode) + "); take that away: chmod go-w", 0, {}};
+  return Done{};
+}
+
+// A link in a folder that others can write to may be anybody's, and lead anywhere.
+Status check_links(const std::string& path) {
+  bool open_folder = false;
+  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    const std::string prefix = path.substr(0, end);
+    struct stat status {};
+    if (::lstat(prefix.c_str(), &status) != 0) return Done{};  // opening will say what is wrong
+    if (S_ISLNK(status.st_mode) && open_folder)
+      return Error{"leads through the symbolic link " + prefix + ", in a folder that others can write to", 0, {}};
+    open_folder = (status.st_mode & kOthersWrite) != 0 && !S_ISLNK(status.st_mode);
+    if (end == std::string::npos) return Done{};
+  }
+}
+
+}  // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t most_bytes) {
+  if (Status links = check_links(path); !links) return links.error();
   // O_NONBLOCK: opening a FIFO must not wait for its writer.
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) return Error{"cannot be opened", errno, {}};
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return Error{"cannot be examined", errno, {}};
   if (!S_ISREG(status.st_mode)) return Error{"is not a regular file", 0, {}};
+  if (Status trusted = check_trust(status); !trusted) return trusted.error();
   std::string text;
   for (char buffer[16 * 1024];;) {
     const ssize_t got = ::read(fd.get(), buffer, sizeof(buffer));
@@ -27,6 +66,13 @@ Result<std::string> read_file(const std::string& path, std::size_t most_bytes) {
     if (text.size() > most_bytes)
       return Error{"is larger than " + std::to_string(most_bytes >> 20) + " MiB: hardly a configuration", 0, {}};
   }
+}
+
+Status check_folder(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return Error{"cannot be examined", errno, {}};
+  if (!S_ISDIR(status.st_mode)) return Error{"is not a folder", 0, {}};
+  return check_trust(status);
 }
 
 }  // namespace aa

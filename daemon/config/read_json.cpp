@@ -1,102 +1,151 @@
-// config/read_json.cpp: the same values spelt in JSON. The parser tells no lines for values, only for its own errors.
+// config/read_json.cpp: the same values spelt in JSON. The parser tells no places: they are read off how far it came.
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <utility>
 
-#include "config/given.h"
+#include "config/value.h"
 
 namespace aa {
 namespace {
 
 using Json = nlohmann::json;
 
-std::string kind_of(const Json& value) {
-  switch (value.type()) {
-    case Json::value_t::object:
-      return "an object";
-    case Json::value_t::array:
-      return "an array";
-    case Json::value_t::number_float:
-      return "a number with a fraction";
-    case Json::value_t::boolean:
-      return "true or false";
-    case Json::value_t::null:
-      return "null";
-    default:
-      return "a number too large";
-  }
-}
-
-Given given_of(std::string section, std::string name, const Json& value) {
-  Given given{std::move(section), std::move(name), Misfit{}};
-  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  if (value.is_number_integer() && !(value.is_number_unsigned() && value.get<std::uint64_t>() > kMost)) {
-    given.value = value.get<std::int64_t>();
-  } else if (value.is_string()) {
-    given.value = value.get<std::string>();
-  } else {
-    given.value = Misfit{kind_of(value)};
-  }
-  return given;
-}
-
-Problem not_json(std::string_view text, const std::string& file, std::size_t byte) {
-  const std::string_view before = text.substr(0, byte == 0 ? 0 : byte - 1);
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const auto column = before.size() - (before.rfind('\n') + 1) + 1;
-  return {file, static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(column), "",
-          "is not JSON: something else was expected here"};
-}
-
-// The library keeps the last of two equal keys without a word: told apart while parsing.
-class Duplicates {
+// Hands the text to the parser, and knows where it is.
+class Cursor {
  public:
-  void see(Json::parse_event_t event, const Json& parsed) {
-    if (event == Json::parse_event_t::object_start) open_.emplace_back();
-    if (event == Json::parse_event_t::object_end) open_.pop_back();
-    if (event != Json::parse_event_t::key) return;
-    const auto name = parsed.get<std::string>();
-    if (!open_.back().insert(name).second) found.push_back(name);
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  Cursor(const char* at, std::size_t* taken) : at_(at), taken_(taken) {}
+  reference operator*() const { return *at_; }
+  Cursor& operator++() {
+    ++at_;
+    if (taken_ != nullptr) ++*taken_;
+    return *this;
   }
-  std::vector<std::string> found;
+  bool operator==(const Cursor& other) const { return at_ == other.at_; }
+  bool operator!=(const Cursor& other) const { return at_ != other.at_; }
 
  private:
-  std::vector<std::set<std::string>> open_;
+  const char* at_;
+  std::size_t* taken_;
+};
+
+class Handler : public Json::json_sax_t {
+ public:
+  Handler(std::string_view text, const std::string& file) : text_(text), file_(file) {}
+
+  std::size_t taken = 0;  // bytes the parser has read
+  Value root;
+  std::vector<Problem> problems;
+
+  bool null() override { return put(Misfit{"null"}); }
+  bool boolean(bool) override { return put(Misfit{"true or false"}); }
+  bool number_integer(number_integer_t number) override { return put(std::int64_t{number}); }
+  bool number_unsigned(number_unsigned_t number) override {
+    constexpr auto kMost = static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max());
+    if (number > kMost) return put(Misfit{"a number too large"});
+    return put(static_cast<std::int64_t>(number));
+  }
+  bool number_float(number_float_t, const string_t&) override { return put(Misfit{"a number with a fraction"}); }
+  bool string(string_t& text) override { return put(std::move(text)); }
+  bool binary(binary_t&) override { return false; }  // not in text
+
+  bool start_object(std::size_t) override { return open(Value::Table{}); }
+  bool start_array(std::size_t) override { return open(Value::List{}); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+
+  bool key(string_t& name) override {
+    const auto [line, column] = place();
+    auto& table = std::get<Value::Table>(open_.back()->held);
+    if (std::any_of(table.begin(), table.end(), [&](const Member& member) { return member.name == name; }))
+      problems.push_back({file_, line, column, name, "is given twice; keep one"});
+    table.push_back({std::move(name), {}});
+    return true;
+  }
+
+  bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
+    if (dynamic_cast<const Json::out_of_range*>(&error) != nullptr) return blame("is a number no integer can hold");
+    const auto [line, column] = place_of(taken == 0 ? 0 : taken - 1);
+    problems = {{file_, line, column, "", "is not JSON: something else was expected here"}};
+    return false;
+  }
+
+ private:
+  // Where the token begins that ended just now: behind the one before, and what may stand between two.
+  std::pair<std::uint32_t, std::uint32_t> place() {
+    const std::size_t begin = text_.find_first_not_of(" \t\r\n,:]}\xEF\xBB\xBF", end_);
+    end_ = taken;
+    return place_of(std::min(begin, text_.size()));
+  }
+
+  std::pair<std::uint32_t, std::uint32_t> place_of(std::size_t at) {
+    for (; counted_ < at && counted_ < text_.size(); ++counted_) {
+      if (text_[counted_] != '\n') continue;
+      ++line_;
+      line_begin_ = counted_ + 1;
+    }
+    return {line_, static_cast<std::uint32_t>(at - std::min(at, line_begin_) + 1)};
+  }
+
+  bool blame(const char* sentence) {
+    const auto [line, column] = place();
+    problems.push_back({file_, line, column, "", sentence});
+    return false;
+  }
+
+  template <class T>
+  bool put(T&& held) {
+    const auto [line, column] = place();
+    place_for_next() = {std::forward<T>(held), line, column};
+    return true;
+  }
+
+  template <class T>
+  bool open(T held) {
+    if (open_.size() > kDeepest) return blame("is nested too deeply");
+    Value& value = place_for_next();
+    const auto [line, column] = place();
+    value = {std::move(held), line, column};
+    open_.push_back(&value);
+    return true;
+  }
+
+  bool close() {
+    end_ = taken;
+    open_.pop_back();
+    return true;
+  }
+
+  // Stays where it is while it is open: only what is innermost grows.
+  Value& place_for_next() {
+    if (open_.empty()) return root;
+    if (auto* list = std::get_if<Value::List>(&open_.back()->held)) return list->emplace_back();
+    return std::get<Value::Table>(open_.back()->held).back().value;
+  }
+
+  std::string_view text_;
+  const std::string& file_;
+  std::vector<Value*> open_;
+  std::size_t end_ = 0;
+  std::size_t counted_ = 0;
+  std::size_t line_begin_ = 0;
+  std::uint32_t line_ = 1;
 };
 
 }  // namespace
 
 Read read_json(std::string_view text, const std::string& file) {
-  Read read;
-  Duplicates duplicates;
-  try {
-    const Json root = Json::parse(text, [&](int, Json::parse_event_t event, Json& parsed) {
-      duplicates.see(event, parsed);
-      return true;
-    });
-    if (!root.is_object()) {
-      read.problems.push_back({file, 0, 0, "", "wants an object with one object a section"});
-      return read;
-    }
-    for (const std::string& name : duplicates.found) {
-      read.problems.push_back({file, 0, 0, name, "is given twice; keep one"});
-    }
-    for (const auto& [name, node] : root.items()) {
-      if (!node.is_object()) {
-        read.given.push_back(given_of("", name, node));
-        continue;
-      }
-      read.given.push_back({name, "", std::monostate{}});
-      for (const auto& [inner, value] : node.items()) read.given.push_back(given_of(name, inner, value));
-    }
-  } catch (const Json::parse_error& error) {
-    read.given.clear();
-    read.problems = {not_json(text, file, error.byte)};
-  } catch (const Json::exception&) {
-    read.given.clear();
-    read.problems = {{file, 0, 0, "", "holds a number no integer can hold"}};
-  }
+  Handler handler(text, file);
+  (void)Json::sax_parse(Cursor(text.data(), &handler.taken), Cursor(text.data() + text.size(), nullptr), &handler);
+  Read read{std::move(handler.root), std::move(handler.problems)};
+  if (read.problems.empty() && !std::holds_alternative<Value::Table>(read.root.held))
+    read.problems.push_back({file, 1, 1, "", "wants an object with one object a section"});
   return read;
 }
 

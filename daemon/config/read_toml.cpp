@@ -1,60 +1,68 @@
 // config/read_toml.cpp: toml++ is spoken here and nowhere else; its exceptions end here.
 #include <toml++/toml.h>
 
-#include "config/given.h"
+#include <algorithm>
+#include <utility>
+
+#include "config/value.h"
 
 namespace aa {
 namespace {
 
-std::string kind_of(const toml::node& node) {
-  switch (node.type()) {
-    case toml::node_type::table:
-      return "a table";
-    case toml::node_type::array:
-      return "an array";
-    case toml::node_type::floating_point:
-      return "a number with a fraction";
-    case toml::node_type::boolean:
-      return "true or false";
-    default:
-      return "a date or time";
-  }
-}
+class Converter {
+ public:
+  explicit Converter(const std::string& file) : file_(file) {}
 
-Given given_of(std::string section, std::string name, const toml::node& node) {
-  Given given{std::move(section), std::move(name), Misfit{}, node.source().begin.line, node.source().begin.column};
-  if (const auto* integer = node.as_integer()) {
-    given.value = integer->get();
-  } else if (const auto* text = node.as_string()) {
-    given.value = text->get();
-  } else {
-    given.value = Misfit{kind_of(node)};
+  Value value_of(const toml::node& node, std::size_t depth) {
+    Value value{Misfit{kind_of(node)}, node.source().begin.line, node.source().begin.column};
+    if (depth > kDeepest) {
+      problems.push_back({file_, value.line, value.column, "", "is nested too deeply"});
+    } else if (const auto* integer = node.as_integer()) {
+      value.held = integer->get();
+    } else if (const auto* text = node.as_string()) {
+      value.held = text->get();
+    } else if (const auto* list = node.as_array()) {
+      Value::List items;
+      for (const toml::node& item : *list) items.push_back(value_of(item, depth + 1));
+      value.held = std::move(items);
+    } else if (const auto* table = node.as_table()) {
+      value.held = members_of(*table, depth);
+    }
+    return value;
   }
-  return given;
-}
+
+  std::vector<Problem> problems;
+
+ private:
+  static std::string kind_of(const toml::node& node) {
+    if (node.is_floating_point()) return "a number with a fraction";
+    return node.is_boolean() ? "true or false" : "a date or time";
+  }
+
+  // The library sorts by name; people read from top to bottom.
+  Value::Table members_of(const toml::table& table, std::size_t depth) {
+    Value::Table members;
+    for (const auto& [name, node] : table) members.push_back({std::string(name.str()), value_of(node, depth + 1)});
+    std::stable_sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
+      return std::pair(a.value.line, a.value.column) < std::pair(b.value.line, b.value.column);
+    });
+    return members;
+  }
+
+  const std::string& file_;
+};
 
 }  // namespace
 
 Read read_toml(std::string_view text, const std::string& file) {
   Read read;
+  read.root.held = Value::Table{};
   try {
-    const toml::table root = toml::parse(text);
-    for (const auto& [name, node] : root) {
-      const toml::table* section = node.as_table();
-      if (section == nullptr) {
-        read.given.push_back(given_of("", std::string(name.str()), node));
-        continue;
-      }
-      Given opening = given_of(std::string(name.str()), "", node);
-      opening.value = std::monostate{};
-      read.given.push_back(std::move(opening));
-      for (const auto& [inner, value] : *section) {
-        read.given.push_back(given_of(std::string(name.str()), std::string(inner.str()), value));
-      }
-    }
+    Converter converter(file);
+    read.root = converter.value_of(toml::parse(text), 0);
+    read.problems = std::move(converter.problems);
   } catch (const toml::parse_error& error) {
     const auto at = error.source().begin;
-    read.given.clear();
     read.problems.push_back({file, at.line, at.column, "", "is not TOML: " + std::string(error.description())});
   }
   return read;

@@ -7,8 +7,6 @@ namespace aa {
 
 namespace {
 
-constexpr bool kLater = false;  // the member answers NotSupported until its family is built
-
 constexpr std::string_view kWatch = "org.agentassembly.ebpfd1.watch";
 constexpr std::string_view kStop = "org.agentassembly.ebpfd1.stop";
 constexpr std::string_view kReadLineage = "org.agentassembly.ebpfd1.read-lineage";
@@ -28,7 +26,7 @@ constexpr std::array kTable = {
     AccessRow{"Manager", "GetPathFilter", Allowed::root, kReadRules},
     AccessRow{"Manager", "TestPath", Allowed::root, kReadRules},
     AccessRow{"Manager", "TestCommand", Allowed::root, kReadRules},
-    AccessRow{"Manager", "Reload", Allowed::root, kReload, kLater},
+    AccessRow{"Manager", "Reload", Allowed::root, kReload},
     AccessRow{"Manager", "Subscribe", Allowed::root, kReadEvents},
     AccessRow{"Manager", "Explain", Allowed::root, kReadLineage},
     AccessRow{"Manager", "Version", Allowed::everyone, ""},
@@ -37,6 +35,7 @@ constexpr std::array kTable = {
     AccessRow{"Manager", "PathFilterGeneration", Allowed::everyone, ""},
     AccessRow{"Manager", "ConfigFile", Allowed::everyone, ""},
     AccessRow{"Manager", "EventsFile", Allowed::everyone, ""},
+    AccessRow{"Manager", "AwaitingRestart", Allowed::everyone, ""},
     AccessRow{"Manager", "BootTime", Allowed::everyone, ""},
     AccessRow{"Lineage", "GetProcess", Allowed::root, kReadLineage},
     AccessRow{"Lineage", "GetAncestry", Allowed::root, kReadLineage},

@@ -1,6 +1,6 @@
 // control/access.h: who may call what, as one table.
 //
-// Comes in: a member's name and the caller's uid. Goes out: may it be called, and does this version do it. Knows
+// Comes in: a member's name and the caller's uid. Goes out: may it be called. Knows
 // neither the bus nor what a member does. Whatever a caller may do is one row; a member without a row is refused.
 #pragma once
 
@@ -20,7 +20,6 @@ struct AccessRow {
   std::string_view member;     // "StartMonitoring"
   Allowed allowed = Allowed::root;
   std::string_view action;  // the polkit action that will let others in; "" where nobody need ask
-  bool supported = true;    // false: answers NotSupported in this version, after the access check
 };
 
 std::span<const AccessRow> access_table();

@@ -58,6 +58,11 @@ class Exported final : public BusObject, private Adaptors {
     }
   }
 
+  void announce_reload(const std::vector<std::string>& changed, const std::vector<std::string>& awaiting) override {
+    emitReloaded(changed, awaiting);
+    bus::tell_changed(getObject(), kManagerInterface, "PathFilterGeneration");
+  }
+
  private:
   // An exited target's row stays listed, but nothing of it is watched any more: to a listener both are a removal.
   void announce_target(TargetChange change, const std::string& id) {
@@ -69,12 +74,6 @@ class Exported final : public BusObject, private Adaptors {
   template <class... Values>
   void enter(const char* member, sdbus::Result<Values...>&& result, Gate::Body<Values...> body) {
     gate_.enter(getObject(), member, std::move(result), std::move(body));
-  }
-
-  // A member of a later version: the access table answers for it, the body is never reached.
-  template <class... Values>
-  void later(const char* member, sdbus::Result<Values...>&& result) {
-    enter(member, std::move(result), [](const Caller&, const Pending<Values...>&) {});
   }
 
   // A query: answered with what `get` returns.
@@ -90,6 +89,16 @@ class Exported final : public BusObject, private Adaptors {
         pending->refuse(*refusal);
       } else {
         pending->values(std::get<std::string>(answer.outcome));
+      }
+    };
+  }
+
+  static ManagerService::Then answer_done(const Pending<>& pending) {
+    return [pending](const Answer& answer) {
+      if (const auto* refusal = std::get_if<Refusal>(&answer.outcome)) {
+        pending->refuse(*refusal);
+      } else {
+        pending->values();
       }
     };
   }
@@ -132,13 +141,7 @@ class Exported final : public BusObject, private Adaptors {
 
   void StopMonitoring(sdbus::Result<>&& result, std::string target) override {
     enter("StopMonitoring", std::move(result), [this, target](const Caller&, const Pending<>& pending) {
-      manager_.stop_monitoring(target, [pending](const Answer& answer) {
-        if (const auto* refusal = std::get_if<Refusal>(&answer.outcome)) {
-          pending->refuse(*refusal);
-        } else {
-          pending->values();
-        }
-      });
+      manager_.stop_monitoring(target, answer_done(pending));
     });
   }
 
@@ -185,7 +188,10 @@ class Exported final : public BusObject, private Adaptors {
       pending->values(said.detect_class, said.severity, said.rule);
     });
   }
-  void Reload(sdbus::Result<>&& result) override { later("Reload", std::move(result)); }
+  void Reload(sdbus::Result<>&& result) override {
+    enter("Reload", std::move(result),
+          [this](const Caller&, const Pending<>& pending) { manager_.reload(answer_done(pending)); });
+  }
   void Explain(sdbus::Result<Dict>&& result, std::uint32_t pid) override {
     query("Explain", std::move(result), [this, pid] { return manager_.explain_process(pid); });
   }
@@ -200,6 +206,7 @@ class Exported final : public BusObject, private Adaptors {
   std::uint64_t PathFilterGeneration() override { return manager_.path_generation(); }
   std::string ConfigFile() override { return to_bus_string(house_.config_file); }
   std::string EventsFile() override { return to_bus_string(house_.events_file); }
+  std::vector<std::string> AwaitingRestart() override { return house_.awaiting_restart(); }
   std::uint64_t BootTime() override { return house_.boot_time_ns; }
 
   // ---- Lineage ----

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "control/control.h"
 #include "control/gate.h"
@@ -30,6 +32,8 @@ class BusObject {
 
   // Announces the event when the contract has a signal for it. Throws sdbus::Error when the connection is gone.
   virtual void announce(const Event& event) = 0;
+  virtual void announce_reload(const std::vector<std::string>& changed,
+                               const std::vector<std::string>& awaiting_restart) = 0;
 };
 
 }  // namespace aa

@@ -97,6 +97,25 @@ void Control::answer(const Answer& answer) {
   impl_->manager.answer(answer);
 }
 
+void Control::find_unit(const std::string& unit, std::function<void(UnitFound)> then) {
+  impl_->units.find(unit, [unit, then = std::move(then)](const Units::Found& found) {
+    UnitFound answer;
+    answer.unit = unit;
+    if (const auto* place = std::get_if<Units::Place>(&found)) {
+      answer.id = place->unit;
+      answer.cgroup = place->cgroup;
+    } else {
+      answer.refusal = std::get<Refusal>(found);
+    }
+    then(std::move(answer));
+  });
+}
+
+void Control::reloaded(const std::vector<std::string>& changed, const std::vector<std::string>& awaiting_restart) try {
+  impl_->object->announce_reload(changed, awaiting_restart);
+} catch (const sdbus::Error&) {
+}
+
 // A connection that fails while sending is reported by the next process(), which is where it is replaced.
 void Control::signal(const Event& event) try { impl_->object->announce(event); } catch (const sdbus::Error&) {
 }

@@ -24,7 +24,9 @@ class Control {
   // What Control needs of the house. All called from the loop's thread.
   struct House {
     std::function<void(Command)> command;  // answered through Control::answer, perhaps before it returns
-    const Monitor* monitor = nullptr;      // queries only
+    std::function<void(Token)> reload;     // answered as a command is
+    std::function<std::vector<std::string>()> awaiting_restart;      // keys whose new value does
+    const Monitor* monitor = nullptr;                                // queries only
     std::function<Result<UniqueFd>(const StreamFilter&)> subscribe;  // read end of a new subscriber's pipe
     std::function<std::vector<std::pair<std::string, std::uint64_t>>()> counters;  // property Counters, sorted
     std::function<std::vector<TlsStack>(std::uint32_t pid)> tls_stacks;
@@ -54,6 +56,12 @@ class Control {
 
   // The Monitor's answer to a command; a token nobody waits for is ignored.
   void answer(const Answer& answer);
+
+  // Where a unit's processes are. `then` is called once, perhaps before this returns; never when this object goes away.
+  void find_unit(const std::string& unit, std::function<void(UnitFound)> then);
+
+  // Announces a configuration that was taken in: keys that changed, keys that wait for a restart.
+  void reloaded(const std::vector<std::string>& changed, const std::vector<std::string>& awaiting_restart);
 
   // Signals, from finished events: Alert, TargetAdded, TargetRemoved, EventsLost, ProbeStateChanged. Others are
   // ignored.

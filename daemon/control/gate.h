@@ -1,7 +1,7 @@
 // control/gate.h: the one wrapper around every handler.
 //
-// Comes in: a call's member, promise and body. Goes out: exactly one answer: NotAuthorized or NotSupported from the
-// access table, what the body answers, or the named error of what it threw. No exception leaves it (sdbus-c++ 1.2 would
+// Comes in: a call's member, promise and body. Goes out: exactly one answer: NotAuthorized from the access
+// table, what the body answers, or the named error of what it threw. No exception leaves it (sdbus-c++ 1.2 would
 // let one end the daemon), and no reply is dropped.
 #pragma once
 
@@ -66,7 +66,7 @@ class Gate {
   } catch (...) {  // no memory for the reply itself
   }
 
-  // Refused: NotAuthorized, NotSupported.
+  // Refused: NotAuthorized.
   static void check(const char* member, const std::optional<Caller>& caller);
   static Refusal unexpected(const std::exception& error);
 

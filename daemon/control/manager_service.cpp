@@ -166,6 +166,12 @@ void ManagerService::stop_monitoring(const std::string& target, Then then) {
   send(StopMonitoring{token, target}, token, std::move(then));
 }
 
+void ManagerService::reload(Then then) {
+  const Token token = next_token();
+  waiting_.emplace(token, std::move(then));  // before: it may be answered before it returns
+  house_.reload(token);
+}
+
 void ManagerService::set_path_rules(const std::vector<NewRuleRow>& rows, Then then) {
   SetPathRules command;
   command.token = next_token();

@@ -30,6 +30,7 @@ class ManagerService {
   static StartMonitoringUnit unit_command(const Caller& caller, const Dict& options);
   void start_monitoring_unit(StartMonitoringUnit command, const Units::Found& found, Then then);
   void stop_monitoring(const std::string& target, Then then);
+  void reload(Then then);
   void set_path_rules(const std::vector<NewRuleRow>& rows, Then then);
 
   std::vector<TargetRow> list_targets() const;

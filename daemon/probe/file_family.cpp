@@ -10,6 +10,8 @@
 #include "abi/filter.h"
 #include "file_hooks.skel.h"
 #include "file_hooks_old.skel.h"
+#include "file_kprobes.skel.h"
+#include "file_kprobes_old.skel.h"
 #include "file_tracepoint.skel.h"
 #include "file_tracepoint_old.skel.h"
 #include "probe/embedded.h"
@@ -50,8 +52,18 @@ std::size_t page_rounded(std::size_t bytes) {
   return (bytes + page - 1) / page * page;
 }
 
-bool hooks_functions(const bpf_program* program) {
-  return bpf_program__type(program) == BPF_PROG_TYPE_TRACING;
+bool returns(const bpf_program* program) {
+  return std::string_view(bpf_program__section_name(program)).substr(0, 10) == "kretprobe/";
+}
+
+// What can be known of a set before its programs are loaded.
+Status possible(FileHooks hooks) {
+  if (hooks == FileHooks::fentry && libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_TRACING, nullptr) != 1)
+    return Error{"this kernel, or its security policy, takes no programs on its functions", EPERM, ""};
+  // Without kprobes their programs load all the same, and then cannot be attached.
+  if (hooks == FileHooks::kprobe && ::access("/sys/bus/event_source/devices/kprobe/type", F_OK) != 0)
+    return Error{"this kernel has no kprobes", ENOENT, ""};
+  return Done{};
 }
 
 }  // namespace
@@ -63,6 +75,8 @@ FileFamily::~FileFamily() {
 std::unique_ptr<FileFamily> FileFamily::make(const FileFamilySettings& settings, const ExecFamily& exec) {
   static const Set kSets[] = {{FileHooks::fentry, "fentry", "aa_open_out", false, 128, false,
                                &file_hooks_bpf::elf_bytes, &file_hooks_old_bpf::elf_bytes},
+                              {FileHooks::kprobe, "kprobe", "aa_open_out", false, 128, false,
+                               &file_kprobes_bpf::elf_bytes, &file_kprobes_old_bpf::elf_bytes},
                               {FileHooks::tracepoint, "tracepoint", "aa_file_exit", true, 4, true,
                                &file_tracepoint_bpf::elf_bytes, &file_tracepoint_old_bpf::elf_bytes}};
   std::unique_ptr<FileFamily> family(new FileFamily);
@@ -84,8 +98,7 @@ void FileFamily::add_unavailable(const Set& set, const std::string& reason, int 
 // A program that the verifier does not take is left out, and said; the others see what they see.
 Status FileFamily::load(const Set& set, const FileFamilySettings& settings, const ExecFamily& exec) {
   refused_.clear();
-  if (set.hooks == FileHooks::fentry && libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_TRACING, nullptr) != 1)
-    return Error{"this kernel, or its security policy, takes no programs on its functions", EPERM, ""};
+  if (Status able = possible(set.hooks); !able) return able;
   for (;;) {
     forget_libbpf_log();
     const Status opened = open(set, settings, exec);
@@ -99,7 +112,7 @@ Status FileFamily::load(const Set& set, const FileFamilySettings& settings, cons
   this->settings().idle = 1;
   for (Program& program : programs_) attach(program);
   const bool opens = std::any_of(programs_.begin(), programs_.end(), [&](const Program& program) {
-    return program.state.program == set.opening && program.state.state == ProbeState::attached;
+    return program.state.program == set.opening && program.link != nullptr;
   });
   if (!opens) return Error{"the kernel refuses to attach its programs", ENOTSUP, ""};
   set_ = &set;
@@ -141,7 +154,7 @@ void FileFamily::choose_programs() {
   std::map<std::string, bpf_program*> chosen;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object_.get()) {
-    if (!hooks_functions(program)) continue;
+    if (!hooks_function(program)) continue;
     chosen = KernelFunctions().choose(object_.get());
     break;
   }
@@ -149,7 +162,7 @@ void FileFamily::choose_programs() {
   bpf_object__for_each_program(program, object_.get()) {
     const std::string job = job_of(program);
     if (job == kLearn) continue;
-    const bool function = hooks_functions(program);
+    const bool function = hooks_function(program);
     const bool refused = refused_.contains(bpf_program__name(program));
     const bool wanted = !refused && (!function || chosen[job] == program);
     bpf_program__set_autoload(program, wanted);
@@ -185,13 +198,18 @@ Status FileFamily::fill() {
 
 void FileFamily::attach(Program& program) {
   for (bpf_program* candidate : program.candidates) {
-    program.link.reset(bpf_program__attach(candidate));
+    program.link = returns(candidate) ? returns_.attach(candidate) : LinkPtr(bpf_program__attach(candidate));
     program.program = candidate;
     program.state.hook = bpf_program__section_name(candidate);
     program.state.error_number = program.link ? 0 : errno;
     program.state.state = program.link ? ProbeState::attached : ProbeState::failed;
     program.state.reason = program.link ? "" : "the kernel refuses to attach it";
-    if (program.link) return;
+    if (!program.link) continue;
+    if (returns(candidate) && !returns_.has_room()) {
+      program.state.state = ProbeState::degraded;
+      program.state.reason = "tracefs cannot be written: calls beyond a few at a time are missed, and not counted";
+    }
+    return;
   }
 }
 

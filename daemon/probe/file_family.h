@@ -22,13 +22,14 @@
 #include "probe/exec_family.h"
 #include "probe/libbpf_handles.h"
 #include "probe/mapped_map.h"
+#include "probe/return_probes.h"
 
 struct aa_file_settings;
 struct aa_learned;
 
 namespace aa {
 
-enum class FileHooks { automatic, fentry, tracepoint };  // automatic: the first of these that the kernel takes
+enum class FileHooks { automatic, fentry, kprobe, tracepoint };  // automatic: the first of these that the kernel takes
 
 struct FileFamilySettings {
   std::uint32_t ring_bytes = 4u << 20;
@@ -67,6 +68,7 @@ class FileFamily {
 
   std::vector<ProbeBody> states() const;
   std::uint64_t recursion_misses() const;
+  std::uint64_t returns_missed() const { return returns_.missed(); }
 
  private:
   struct Set;
@@ -93,6 +95,7 @@ class FileFamily {
   std::map<std::string, Inner> inner_;  // of outer maps, by name
   MappedMap settings_map_;
   MappedMap learn_map_;
+  ReturnProbes returns_;
   std::vector<Program> programs_;
   std::set<std::string> refused_;     // by the verifier, of the set being loaded; by name
   std::vector<ProbeBody> elsewhere_;  // sets that do not run here, and why

@@ -21,12 +21,13 @@ std::optional<unsigned> as_number(const std::string& text) {
   return number;
 }
 
-bool hooks_function(const bpf_program* program) {
-  const std::string section = bpf_program__section_name(program);
-  return section.rfind("fentry/", 0) == 0 || section.rfind("fexit/", 0) == 0;
-}
-
 }  // namespace
+
+bool hooks_function(const bpf_program* program) {
+  const std::string_view section = bpf_program__section_name(program);
+  const std::string_view kind = section.substr(0, section.find('/'));
+  return kind == "fentry" || kind == "fexit" || kind == "kprobe" || kind == "kretprobe";
+}
 
 std::string job_of(const bpf_program* program) {
   const std::string name = bpf_program__name(program);

@@ -1,6 +1,7 @@
 // probe/kernel_functions.h: which of an object's programs fit this kernel's functions, by its own BTF.
 //
-// Comes in: programs that hook functions (fentry, fexit). Several may do the same job and then share a name, up to
+// Comes in: programs that hook functions (fentry, fexit, kprobe, kretprobe). Several may do the same job and then share
+// a name, up to
 // `__`; behind it stands what is special: another function's name, "raw" (the function is given the caller's names, not
 // the kernel's copies), or a number of arguments. Goes out: one a job, never by version.
 #pragma once
@@ -19,6 +20,7 @@ namespace aa {
 
 // "aa_unlink_in__filename_unlinkat" → "aa_unlink_in"
 std::string job_of(const bpf_program* program);
+bool hooks_function(const bpf_program* program);
 
 class KernelFunctions {
  public:

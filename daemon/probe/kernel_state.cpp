@@ -42,10 +42,10 @@ ProcessId id_of(const aa_task_row& row) {
 
 // What the kernel skipped never came to a program that counts: it was an attempt all the same. The kernel does not say
 // when.
-void add_skipped(KernelCounts& counts, const char* family, std::uint64_t misses) {
+void add_skipped(KernelCounts& counts, const char* family, const char* cause, std::uint64_t misses) {
   for (LedgerRow& row : counts.ledger)
     if (row.family == family && row.cause == "attempt") row.count += misses;
-  counts.ledger.push_back({family, "recursion", misses, 0, 0});
+  counts.ledger.push_back({family, cause, misses, 0, 0});
 }
 
 ProcessId parent_of(const aa_task_row& row) {
@@ -183,15 +183,31 @@ void KernelState::spare(const SparePlan& plan) {
   bpf_map_update_elem(family_.spares_fd(), nullptr, &plan.slot, BPF_ANY);  // cannot be full: it holds every row
 }
 
-Status KernelState::look_for(const std::vector<std::string>& agents) {
-  for (const std::string& agent : agents) {
-    const std::uint64_t hash = name_hash(std::string_view(agent).substr(agent.rfind('/') + 1));
+Status KernelState::look_for(const LookForPlan& plan) {
+  std::set<std::uint64_t> wanted;
+  for (const std::string& name : plan.names)
+    wanted.insert(name_hash(std::string_view(name).substr(name.rfind('/') + 1)));
+  for (const std::uint32_t uid : plan.users) wanted.insert(AA_USER_KEY(uid));
+  for (const std::uint64_t key : looked_for_)
+    if (!wanted.contains(key)) bpf_map_delete_elem(family_.names_fd(), &key);
+  for (const std::uint64_t key : wanted) {
     const std::uint32_t one = 1;
-    if (bpf_map_update_elem(family_.names_fd(), &hash, &one, BPF_ANY) != 0)
-      return Error{"tell the kernel which agents to look for", errno, ""};
+    if (bpf_map_update_elem(family_.names_fd(), &key, &one, BPF_ANY) != 0)
+      return Error{"tell the kernel which programs to look for", errno, ""};
   }
-  family_.set_discovering(static_cast<std::uint32_t>(agents.size()));
+  looked_for_ = std::move(wanted);
+  family_.set_discovering(static_cast<std::uint32_t>(looked_for_.size()));
   return Done{};
+}
+
+LookedAround KernelState::look_around() {
+  LookedAround done{boot_ns(), {}};
+  Result<Rows> rows = scan({});
+  if (!rows) return done;
+  for (const aa_task_row& row : *rows)
+    if ((row.flags & (AA_TASK_THREAD | AA_TASK_DEAD | AA_TASK_KERNEL | AA_TASK_SELF)) == 0)
+      done.processes.push_back(living(row, (row.flags & AA_TASK_WATCHED) == 0));
+  return done;
 }
 
 void KernelState::close_slot(std::uint32_t slot) {
@@ -233,6 +249,9 @@ std::optional<Refusal> KernelState::check_root(const Rows& rows, const EnrolPlan
   if ((found->flags & AA_TASK_KERNEL) != 0)
     return Refusal{Fault::invalid_argument,
                    pid_text(plan.pid) + " is a kernel thread, which runs no programs: give a user process"};
+  if (plan.root && found->start_ns != plan.root.start_ns)
+    return Refusal{Fault::no_such_process,
+                   "the process " + plan.root.text() + " has ended, and its pid is another's now"};
   if ((found->flags & AA_TASK_DEAD) != 0)
     return Refusal{Fault::no_such_process, pid_text(plan.pid) + " has ended: give the id of a living process"};
   return std::nullopt;
@@ -376,9 +395,10 @@ KernelCounts KernelState::counts() const {
       counts.ledger.push_back({name, kCauses[cause], row.count, row.first_ns, row.last_ns});
     }
   }
-  add_skipped(counts, "exec", family_.recursion_misses());
-  add_skipped(counts, "file", files_.recursion_misses());
-  add_skipped(counts, "tls", tls_.recursion_misses());
+  add_skipped(counts, "exec", "recursion", family_.recursion_misses());
+  add_skipped(counts, "file", "recursion", files_.recursion_misses());
+  add_skipped(counts, "file", "return-missed", files_.returns_missed());
+  add_skipped(counts, "tls", "recursion", tls_.recursion_misses());
   for (std::uint32_t row = 1; row < AA_SLOTS; ++row) {
     const aa_target& target = targets_[row];
     if (__atomic_load_n(&target.active, __ATOMIC_RELAXED) == 0) continue;

@@ -40,9 +40,10 @@ class KernelState {
   Adopted adopt(const AdoptPlan& plan);
   Reconciled reconcile();
 
-  // Discovery: what to look for, by an entry's last component; and a row made ready, which the kernel takes when it
-  // finds one.
-  Status look_for(const std::vector<std::string>& agents);
+  // Discovery: what to look for, by an entry's last component, instead of what was before; and a row made ready, which
+  // the kernel takes when it finds one.
+  Status look_for(const LookForPlan& plan);
+  LookedAround look_around();
   void spare(const SparePlan& plan);
 
   // Reads ledger and targets. Cost: one map read a row and CPU.
@@ -97,6 +98,7 @@ class KernelState {
   CgroupNames& cgroups_;
   aa_target* targets_ = nullptr;
   std::uint32_t serial_ = 0;
+  std::set<std::uint64_t> looked_for_;          // what the kernel was told to look for
   std::map<std::string, std::uint32_t> units_;  // a watched unit's control group → its slot
 };
 

@@ -69,7 +69,8 @@ std::variant<std::vector<std::string>, std::string> parse_agents(std::string_vie
     if (entry.find('/') != std::string::npos && entry.front() != '/')
       return "has " + quoted + ", which is neither a name nor an absolute path";
     const std::string_view last = last_of(entry);
-    if (last.empty() || last.size() > 255 || last.find_first_of("*?[ ") != std::string_view::npos)
+    if (last.empty() || last.size() > 255 ||
+        last.find_first_of(std::string_view("*?[ \0", 5)) != std::string_view::npos)
       return "has " + quoted + ", whose last part is no plain name; patterns may stand in folders only";
     out.push_back(std::move(entry));
     if (out.size() > kAgentsMax)

@@ -13,28 +13,28 @@ void fields(A& archive, std::chrono::nanoseconds& value) {
 }
 
 template <class A>
-void fields(A& archive, Lineage::Limits& value) {
-  auto& [keep_exited, keep_exited_count] = value;
-  fields(archive, keep_exited);
-  archive(keep_exited_count);
-}
-
-template <class A>
 void fields(A& archive, TextBudget::Limits& value) {
   auto& [argv_bytes, total_bytes] = value;
   archive(argv_bytes, total_bytes);
 }
 
 template <class A>
-void fields(A& archive, Monitor::Settings& value) {
-  auto& [boot_id, offset, watched_limit, share, lineage, texts, keep_targets, reconcile_every, least_alert, agents,
-         agents_per_uid, standby, sums_every, homes] = value;
-  archive(boot_id, offset, watched_limit, share, lineage, texts, keep_targets);
-  fields(archive, reconcile_every);
+void fields(A& archive, Policy& value) {
+  auto& [least_alert, detect, agents, agents_per_uid, keep_exited, keep_exited_count, reconcile_every, sums_every] =
+      value;
   archive.choice(least_alert, 3);
-  archive(agents, agents_per_uid);
-  fields(archive, standby);
+  archive(detect, agents, agents_per_uid);
+  fields(archive, keep_exited);
+  archive(keep_exited_count);
+  fields(archive, reconcile_every);
   fields(archive, sums_every);
+}
+
+template <class A>
+void fields(A& archive, Monitor::Settings& value) {
+  auto& [boot_id, offset, watched_limit, share, texts, keep_targets, policy, standby, homes] = value;
+  archive(boot_id, offset, watched_limit, share, texts, keep_targets, policy);
+  fields(archive, standby);
   archive(homes);
 }
 
@@ -47,9 +47,9 @@ void fields(A& archive, Refusal& value) {
 
 template <class A>
 void fields(A& archive, StartMonitoring& value) {
-  auto& [token, pid, pidfd, name, tls, owner_uid, source] = value;
+  auto& [token, pid, root, pidfd, name, tls, owner_uid, source] = value;
   (void)pidfd;  // a descriptor means nothing elsewhere
-  archive(token, pid, name);
+  archive(token, pid, root, name);
   archive.choice(tls, 4);
   archive(owner_uid);
   archive.choice(source, 3);
@@ -90,6 +90,20 @@ void fields(A& archive, SetPathRules& value) {
 }
 
 template <class A>
+void fields(A& archive, TargetWish& value) {
+  auto& [by, what, number, name, tls] = value;
+  archive.choice(by, 5);
+  archive(what, number, name);
+  archive.choice(tls, 4);
+}
+
+template <class A>
+void fields(A& archive, Configure& value) {
+  auto& [token, policy, rules, targets] = value;
+  archive(token, policy, rules, targets);
+}
+
+template <class A>
 void fields(A& archive, LivingProcess& value) {
   auto& [id, parent, parent_source, ns_pid, uid, gid, image, slot, watched, adopted, has_text, comm, cgroup, exe, cwd,
          argv] = value;
@@ -126,6 +140,18 @@ template <class A>
 void fields(A& archive, RulesInForce& value) {
   auto& [token, boot_ns, generation, refusal] = value;
   archive(token, boot_ns, generation, refusal);
+}
+
+template <class A>
+void fields(A& archive, LookedAround& value) {
+  auto& [boot_ns, processes] = value;
+  archive(boot_ns, processes);
+}
+
+template <class A>
+void fields(A& archive, UnitFound& value) {
+  auto& [unit, id, cgroup, refusal] = value;
+  archive(unit, id, cgroup, refusal);
 }
 
 template <class A>

@@ -38,6 +38,10 @@ void complete(Process& known, Process&& seen) {
 
 }  // namespace
 
+void Lineage::set_limits(Limits limits) {
+  impl_->limits = limits;
+}
+
 Lineage::Lineage(Limits limits) : impl_(std::make_unique<Impl>(limits)) {}
 Lineage::~Lineage() = default;
 Lineage::Lineage(Lineage&&) noexcept = default;

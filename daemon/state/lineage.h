@@ -95,6 +95,8 @@ class Lineage {
   std::size_t living() const;
   std::vector<const Process*> all() const;  // parents before children, then by start
 
+  void set_limits(Limits limits);  // what is too much then is forgotten at the next expire()
+
   // Every process, in no order; `visit` may change what is not identity, parent or end.
   void for_each(const std::function<void(Process&)>& visit);
 

@@ -35,11 +35,13 @@ Step Monitor::on_event(Event event) {
 Step Monitor::apply(Command command) {
   Step step;
   if (auto* start = std::get_if<StartMonitoring>(&command)) {
-    impl_->start(step, std::move(*start));
+    (void)impl_->start(step, std::move(*start));
   } else if (auto* rules = std::get_if<SetPathRules>(&command)) {
     impl_->set_rules(step, std::move(*rules));
   } else if (auto* unit = std::get_if<StartMonitoringUnit>(&command)) {
-    impl_->start_unit(step, std::move(*unit));
+    (void)impl_->start_unit(step, std::move(*unit));
+  } else if (auto* configure = std::get_if<Configure>(&command)) {
+    impl_->configure(step, std::move(*configure));
   } else {
     impl_->stop(step, std::get<StopMonitoring>(command));
   }
@@ -62,6 +64,11 @@ Step Monitor::complete(Completion completion) {
     impl_->rules_done(step, *rules);
   } else if (const auto* named = std::get_if<Identified>(&completion)) {
     impl_->identified(step, *named);
+  } else if (const auto* around = std::get_if<LookedAround>(&completion)) {
+    impl_->saw_time(around->boot_ns);
+    impl_->looked_around(step, *around);
+  } else if (const auto* unit = std::get_if<UnitFound>(&completion)) {
+    impl_->unit_found(step, *unit);
   } else if (const auto* settled = std::get_if<Settled>(&completion)) {
     impl_->settled(step, *settled);
   } else if (const auto* collected = std::get_if<SumsCollected>(&completion)) {
@@ -126,7 +133,7 @@ Step Monitor::on_time(std::uint64_t now_boot_ns) {
   }
   m.top_up_spares(step);
   if (m.any_running() && now_boot_ns >= m.reconcile_due_ns) {
-    m.reconcile_due_ns = now_boot_ns + in_ns(m.settings.reconcile_every);
+    m.reconcile_due_ns = now_boot_ns + in_ns(m.settings.policy.reconcile_every);
     step.plans.emplace_back(ReconcilePlan{});
   }
   m.flip_when_due(step, now_boot_ns);
@@ -135,7 +142,7 @@ Step Monitor::on_time(std::uint64_t now_boot_ns) {
     m.watching = false;
     step.plans.emplace_back(StandbyPlan{false});
   }
-  if (now_boot_ns >= *m.idle_since_ns + in_ns(m.settings.lineage.keep_exited)) m.drop_unverified();
+  if (now_boot_ns >= *m.idle_since_ns + in_ns(m.settings.policy.keep_exited)) m.drop_unverified();
   return step;
 }
 
@@ -146,7 +153,7 @@ std::optional<std::uint64_t> Monitor::next_deadline() const {
   if (m.any_running()) also(m.reconcile_due_ns);
   if (const auto flip = m.flip_deadline()) also(*flip);
   if (m.idle_since_ns && m.watching) also(*m.idle_since_ns + in_ns(m.settings.standby_after));
-  if (m.idle_since_ns && m.lineage.living() > 0) also(*m.idle_since_ns + in_ns(m.settings.lineage.keep_exited));
+  if (m.idle_since_ns && m.lineage.living() > 0) also(*m.idle_since_ns + in_ns(m.settings.policy.keep_exited));
   return next;
 }
 
@@ -216,6 +223,9 @@ RepairCounts Monitor::repairs() const {
 }
 const PathRules& Monitor::path_rules() const {
   return *impl_->rules_in_force;
+}
+const std::vector<TargetWish>& Monitor::wishes() const {
+  return impl_->wishes;
 }
 bool Monitor::sees_files() const {
   return impl_->sees_files();

@@ -30,16 +30,11 @@ class Monitor {
     std::int64_t realtime_offset_ns = 0;  // CLOCK_REALTIME − CLOCK_BOOTTIME
     std::uint32_t watched_limit = 65'536;
     std::uint32_t target_share = 32'768;  // live processes a target may hold
-    Lineage::Limits lineage;
     TextBudget::Limits texts;
     std::size_t keep_exited_targets = 256;
-    std::chrono::nanoseconds reconcile_every = std::chrono::seconds(60);
-    Severity least_alert = Severity::info;  // of what the detector says of an exec
-    std::vector<std::string> agents;        // discovery: names, or paths with * and ?; none: no discovery
-    std::uint32_t agents_per_uid = 16;      // discovered targets of one user at once
+    Policy policy;  // until a configuration says otherwise
     std::chrono::nanoseconds standby_after = std::chrono::seconds(5);
-    std::chrono::nanoseconds sums_every = std::chrono::seconds(1);  // reads and writes are told as sums this often
-    std::vector<std::string> homes;                                 // what ~ stands for in path rules
+    std::vector<std::string> homes;  // what ~ stands for in path rules
   };
 
   explicit Monitor(Settings settings);
@@ -70,9 +65,10 @@ class Monitor {
   RepairCounts repairs() const;
   // The path rules in force; never null, generation 0 with no rules before the first set.
   const PathRules& path_rules() const;
-  bool sees_files() const;                 // a program of the file family is attached or waits to be
-  std::uint64_t allowed() const;           // file records not delivered because a rule allows them
-  std::uint64_t consumed_records() const;  // kernel records taken in by on_event: attempts = consumed + lost
+  const std::vector<TargetWish>& wishes() const;  // what the configuration in force wants watched
+  bool sees_files() const;                        // a program of the file family is attached or waits to be
+  std::uint64_t allowed() const;                  // file records not delivered because a rule allows them
+  std::uint64_t consumed_records() const;         // kernel records taken in by on_event: attempts = consumed + lost
 
  private:
   struct Impl;

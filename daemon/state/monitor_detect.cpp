@@ -176,7 +176,7 @@ void Monitor::Impl::late_alert(Step& step, const ExecNote& note, const Rule& rul
 
 // `about`: the process, when, and the seq of what caused it.
 void Monitor::Impl::alert_rule(Step& step, Event about, const Rule& rule, std::vector<AncestryItem> ancestry) {
-  if (rule.severity < settings.least_alert) return;
+  if (rule.severity < settings.policy.least_alert) return;
   const ProcessRef& who = *about.process;
   AlertBody alert;
   alert.kind = "shell-injection";

@@ -13,7 +13,8 @@ constexpr std::size_t kSpares = 16;  // starts that may come between two turns
 }  // namespace
 
 void Monitor::Impl::top_up_spares(Step& step) {
-  while (!settings.agents.empty() && spares.size() < kSpares) {
+  const bool looks = !looked_for.names.empty() || !looked_for.users.empty() || !settings.policy.agents.empty();
+  while (looks && spares.size() < kSpares) {
     const std::optional<std::uint32_t> slot = slots.take();
     if (!slot) return;
     spares.insert(*slot);
@@ -28,14 +29,16 @@ bool Monitor::Impl::take_discovered(Step& step, Event& event) {
   const auto* exec = std::get_if<ExecBody>(&event.body);
   // Its own exec was lost: there is nothing to judge by, and watching too much is the lesser mistake.
   const bool unseen = exec == nullptr || !exec->discovered;
+  const TargetWish* wish = unseen ? nullptr : wish_of(*event.process, *exec);
   std::optional<std::string> name =
-      unseen ? std::string(event.process->comm) : agent_of(settings.agents, *event.process, *exec);
-  const bool wanted = name && uid_has_room(event.process->uid);
+      unseen ? std::string(event.process->comm) : agent_of(settings.policy.agents, *event.process, *exec);
+  if (wish != nullptr) name = name_of_wish(*wish, *event.process, *exec);
+  const bool wanted = wish != nullptr || (name && uid_has_room(event.process->uid));
   if (name && !wanted) deliver_loss(step, {"exec", "agents-per-uid", 1, event.boot_ns, event.boot_ns});
   if (!wanted) {
     let_go(step, event.slot);
   } else {
-    claim(step, event, *name);
+    claim(step, event, *name, wish);
   }
   top_up_spares(step);
   return !wanted;
@@ -46,7 +49,7 @@ bool Monitor::Impl::uid_has_room(std::uint32_t uid) const {
     const Target& target = entry.second;
     return target.running && target.source == TargetSource::discovered && target.owner_uid == uid;
   });
-  return static_cast<std::uint32_t>(count) < settings.agents_per_uid;
+  return static_cast<std::uint32_t>(count) < settings.policy.agents_per_uid;
 }
 
 void Monitor::Impl::let_go(Step& step, std::uint32_t slot) {
@@ -55,7 +58,7 @@ void Monitor::Impl::let_go(Step& step, std::uint32_t slot) {
   step.plans.emplace_back(ReleasePlan{0, slot, std::nullopt});
 }
 
-void Monitor::Impl::claim(Step& step, const Event& event, const std::string& name) {
+void Monitor::Impl::claim(Step& step, const Event& event, const std::string& name, const TargetWish* wish) {
   idle_since_ns.reset();
   if (!std::exchange(watching, true)) {
     late_since_ns = event.boot_ns;
@@ -69,7 +72,9 @@ void Monitor::Impl::claim(Step& step, const Event& event, const std::string& nam
   done.boot_ns = event.boot_ns;
   done.root = event.process->id;
   Enrolment enrolment;
-  enrolment.command.source = TargetSource::discovered;
+  enrolment.command.source = wish == nullptr ? TargetSource::discovered : TargetSource::config;
+  if (wish != nullptr) enrolment.wish = std::make_shared<const TargetWish>(*wish);
+  if (wish != nullptr) enrolment.command.tls = wish->tls;
   enrolment.command.owner_uid = event.process->uid;
   Target& target = add_target(done, enrolment);
   target.name = check_target_name(name) ? "pid-" + std::to_string(done.root.pid) : name;

@@ -73,17 +73,23 @@ void Monitor::Impl::set_rules(Step& step, SetPathRules command) {
                   Refusal{Fault::not_supported,
                           "no program that sees file operations runs on this kernel, so nothing was stored; "
                           "aactl status says why"});
-  std::vector<PathRule> wanted = std::move(command.rules);
-  for (PathRule& rule : wanted) rule.layer = command.layer;
+  const auto put = put_rules(step, command.token, command.layer, std::move(command.rules));
+  if (const auto* refusal = std::get_if<Refusal>(&put)) answer(step, command.token, *refusal);
+}
+
+std::variant<std::uint64_t, Refusal> Monitor::Impl::put_rules(Step& step, Token token, RuleLayer layer,
+                                                              std::vector<PathRule> wanted) {
+  for (PathRule& rule : wanted) rule.layer = layer;
   for (const PathRule& rule : wanted_rules)
-    if (rule.layer != command.layer) wanted.push_back(rule);
+    if (rule.layer != layer) wanted.push_back(rule);
   auto compiled = PathRules::compile(wanted, settings.homes, last_generation + 1);
-  if (const auto* refusal = std::get_if<Refusal>(&compiled)) return answer(step, command.token, *refusal);
+  if (auto* refusal = std::get_if<Refusal>(&compiled)) return std::move(*refusal);
   wanted_rules = std::move(wanted);
   auto set = std::get<RuleSet>(std::move(compiled));
   last_generation = set->generation();
   rule_sets[last_generation] = set;
-  step.plans.emplace_back(RulesPlan{command.token, std::move(set)});
+  step.plans.emplace_back(RulesPlan{token, std::move(set)});
+  return last_generation;
 }
 
 // Every record judged by an older set than the one before has been read: completions come after them.
@@ -93,11 +99,13 @@ void Monitor::Impl::rules_done(Step& step, const RulesInForce& done) {
   if (done.refusal) {
     if (done.generation == last_generation) wanted_rules = rules_in_force->rules();
     rule_sets.erase(found);
+    settle_configure(step, done);
     return answer(step, done.token, *done.refusal);
   }
   const std::uint64_t before = rules_in_force->generation();
   rules_in_force = found->second;
   std::erase_if(rule_sets, [before](const auto& entry) { return entry.first < before; });
+  settle_configure(step, done);
   answer(step, done.token, std::to_string(done.generation));
 }
 

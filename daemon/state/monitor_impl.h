@@ -1,7 +1,7 @@
 // state/monitor_impl.h: the Monitor's state, shared by monitor.cpp (face, time), monitor_events.cpp (records),
-// monitor_files.cpp (path rules), monitor_sums.cpp (reads and writes), monitor_tls.cpp (TLS), monitor_targets.cpp
-// (commands, enrolment, release), monitor_units.cpp (units) and monitor_repair.cpp (losses, adoption, reconcile).
-// Private.
+// monitor_files.cpp (path rules), monitor_config.cpp (the configuration), monitor_sums.cpp (reads and writes),
+// monitor_tls.cpp (TLS), monitor_targets.cpp (commands, enrolment, release), monitor_units.cpp (units) and
+// monitor_repair.cpp (losses, adoption, reconcile). Private.
 #pragma once
 
 #include <algorithm>
@@ -22,12 +22,13 @@
 namespace aa {
 
 struct Monitor::Impl {
-  explicit Impl(Settings s) : settings(std::move(s)), texts(settings.texts), lineage(settings.lineage) {}
+  explicit Impl(Settings s) : settings(std::move(s)), texts(settings.texts), lineage(lineage_limits()) {}
 
   // A plan under way: the kernel may already send records of the new slot, which wait for their target.
   struct Enrolment {
     StartMonitoring command;
-    std::string unit;  // "" when it is a process that is enrolled
+    std::string unit;                        // "" when it is a process that is enrolled
+    std::shared_ptr<const TargetWish> wish;  // of the configuration; null: somebody else asked
     std::vector<Event> held;
   };
 
@@ -81,6 +82,15 @@ struct Monitor::Impl {
   std::uint64_t allowed_count = 0;
   std::set<std::tuple<ProcessId, std::string, std::string>> path_alerts;  // process, rule, path: told once each
 
+  // What the configuration in force wants watched; and one that waits for its path rules.
+  struct Configuring {
+    Configure command;
+    std::uint64_t generation = 0;  // of its rules
+  };
+  std::vector<TargetWish> wishes;
+  std::optional<Configuring> configuring;
+  LookForPlan looked_for;  // what the kernel was told to look for
+
   // Execs that the detector may have to judge once more, and files whose programs were taken as what they are called.
   static constexpr std::size_t kMostLearntFiles = 1024;
   ExecNotes exec_notes;
@@ -130,6 +140,8 @@ struct Monitor::Impl {
   bool sees_files() const;
   bool sees(std::string_view family) const;  // a program of it is attached or waits to be
   void set_rules(Step& step, SetPathRules command);
+  // Begins to put a layer's rules in force: their generation, or why not; then nothing is changed.
+  std::variant<std::uint64_t, Refusal> put_rules(Step& step, Token token, RuleLayer layer, std::vector<PathRule> rules);
   void rules_done(Step& step, const RulesInForce& done);
   void on_file(Step& step, Event event, const SlotTable::Owner* owner);
   Judgement judge(Event& event, const SlotTable::Owner* owner) const;
@@ -170,12 +182,27 @@ struct Monitor::Impl {
   // monitor_discovery.cpp
   void top_up_spares(Step& step);
   bool take_discovered(Step& step, Event& event);  // true: the record is dealt with, or nobody's
-  void claim(Step& step, const Event& event, const std::string& name);
+  void claim(Step& step, const Event& event, const std::string& name, const TargetWish* wish);
   void let_go(Step& step, std::uint32_t slot);
   bool uid_has_room(std::uint32_t uid) const;
 
+  // monitor_config.cpp
+  Lineage::Limits lineage_limits() const { return {settings.policy.keep_exited, settings.policy.keep_exited_count}; }
+  void configure(Step& step, Configure command);
+  void settle_configure(Step& step, const RulesInForce& done);
+  void apply_configuration(Step& step, Configure command);
+  void drop_wish(Step& step, const TargetWish& wish);
+  void begin_wish(Step& step, const TargetWish& wish);
+  void look_for(Step& step);
+  bool is_wished(const TargetWish& wish) const;
+  const TargetWish* wish_of(const ProcessRef& process, const ExecBody& exec) const;
+  void looked_around(Step& step, const LookedAround& done);
+  void unit_found(Step& step, const UnitFound& done);
+  void not_watched(Step& step, const TargetWish& wish, const Refusal& refusal);
+
   // monitor_targets.cpp
-  void start(Step& step, StartMonitoring command);
+  // The slot it is being enrolled in; nullopt: the refusal was answered.
+  std::optional<std::uint32_t> start(Step& step, StartMonitoring command);
   // A slot for a target that is asked for; nullopt: the refusal was answered.
   std::optional<std::uint32_t> open_slot(Step& step, Token token, const std::string& name);
   void stop(Step& step, const StopMonitoring& command);
@@ -197,7 +224,7 @@ struct Monitor::Impl {
   std::variant<const Target*, Refusal> resolve(std::string_view text) const;
 
   // monitor_units.cpp
-  void start_unit(Step& step, StartMonitoringUnit command);
+  std::optional<std::uint32_t> start_unit(Step& step, StartMonitoringUnit command);
   void readopt_units(Step& step);
 
   // monitor_repair.cpp
@@ -212,6 +239,9 @@ struct Monitor::Impl {
   void take_found(Step& step, const Reconciled& done);
   Process process_of(const LivingProcess& living);
 };
+
+// What a target of this wish is called.
+std::string name_of_wish(const TargetWish& wish, const ProcessRef& process, const ExecBody& exec);
 
 // Kernel records, as against events made by this daemon.
 bool is_record(const EventBody& body);

@@ -123,14 +123,14 @@ void Monitor::Impl::flip(Step& step) {
 
 std::optional<std::uint64_t> Monitor::Impl::flip_deadline() const {
   if (flipping || !any_running() || !sees_files()) return std::nullopt;
-  const auto every = static_cast<std::uint64_t>(settings.sums_every.count());
+  const auto every = static_cast<std::uint64_t>(settings.policy.sums_every.count());
   return summed.empty() ? flip_due_ns + every * (kRareFlips - 1) : flip_due_ns;
 }
 
 void Monitor::Impl::flip_when_due(Step& step, std::uint64_t now_boot_ns) {
   const auto due = flip_deadline();
   if (!due || now_boot_ns < *due) return;
-  flip_due_ns = now_boot_ns + static_cast<std::uint64_t>(settings.sums_every.count());
+  flip_due_ns = now_boot_ns + static_cast<std::uint64_t>(settings.policy.sums_every.count());
   flip(step);
 }
 

@@ -55,22 +55,25 @@ std::optional<std::uint32_t> Monitor::Impl::return_slot(const Target& target) {
   return std::nullopt;
 }
 
-void Monitor::Impl::start(Step& step, StartMonitoring command) {
+std::optional<std::uint32_t> Monitor::Impl::start(Step& step, StartMonitoring command) {
   if (command.pid == 0) {
     const Refusal refusal{Fault::invalid_argument, "pid 0 is not a process; give the pid of a running process"};
-    return answer(step, command.token, refusal);
+    answer(step, command.token, refusal);
+    return std::nullopt;
   }
   const std::optional<std::uint32_t> slot = open_slot(step, command.token, command.name);
-  if (!slot) return;
-  EnrolPlan plan{command.token, *slot, command.pid, command.pidfd, settings.target_share, command.tls, {}};
+  if (!slot) return std::nullopt;
+  EnrolPlan plan{command.token,         *slot,       command.pid, command.root, command.pidfd,
+                 settings.target_share, command.tls, {}};
   const Process* root = lineage.by_pid(command.pid);
   if (root != nullptr && root->alive() && root->watched) {
     for (const Process* process : lineage.descendants(root->id)) {
       if (process->alive() && process->watched && process->target == root->target) plan.members.push_back(process->id);
     }
   }
-  enrolling.emplace(*slot, Enrolment{std::move(command), "", {}});
+  enrolling.emplace(*slot, Enrolment{std::move(command), "", nullptr, {}});
   step.plans.push_back(std::move(plan));
+  return slot;
 }
 
 std::optional<std::uint32_t> Monitor::Impl::open_slot(Step& step, Token token, const std::string& name) {
@@ -122,6 +125,7 @@ void Monitor::Impl::enrolled(Step& step, Enrolled done) {
     std::erase_if(it->second.adopted_unreported,
                   [&](const ProcessId& id) { return id == done.root || taken_in.contains(id); });
   }
+  if (enrolment.wish && !is_wished(*enrolment.wish)) stop(step, {0, target.id});
   check_exited(step, key, done.boot_ns);
   if (const auto it = targets.find(key); it != targets.end()) check_exited(step, it->second.outer, done.boot_ns);
 }
@@ -134,7 +138,8 @@ std::string Monitor::Impl::name_for(const Enrolled& done, const Enrolment& enrol
 
 Target& Monitor::Impl::add_target(const Enrolled& done, const Enrolment& enrolment) {
   const StartMonitoring& command = enrolment.command;
-  if (!any_running()) reconcile_due_ns = done.boot_ns + static_cast<std::uint64_t>(settings.reconcile_every.count());
+  if (!any_running())
+    reconcile_due_ns = done.boot_ns + static_cast<std::uint64_t>(settings.policy.reconcile_every.count());
   const std::string id =
       enrolment.unit.empty() ? target_id(settings.boot_id, done.root) : target_id(settings.boot_id, enrolment.unit);
   std::erase_if(targets, [&](const auto& entry) { return !entry.second.running && entry.second.id == id; });
@@ -144,6 +149,7 @@ Target& Monitor::Impl::add_target(const Enrolled& done, const Enrolment& enrolme
   target.id = id;
   target.root = done.root;
   target.unit = enrolment.unit;
+  target.wish = enrolment.wish;
   target.source = command.source;
   target.tls = command.tls;
   target.owner_uid = command.owner_uid;
@@ -159,6 +165,7 @@ void Monitor::Impl::not_enrolled(Step& step, const Enrolled& done, Enrolment enr
   slots.give_back(done.slot);
   if (done.refusal) {
     answer(step, enrolment.command.token, *done.refusal);
+    if (enrolment.wish && is_wished(*enrolment.wish)) not_watched(step, *enrolment.wish, *done.refusal);
   } else if (const Target* target = running_in_slot(*done.already)) {
     answer(step, enrolment.command.token, target->id);
   } else {

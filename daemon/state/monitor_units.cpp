@@ -9,9 +9,9 @@
 
 namespace aa {
 
-void Monitor::Impl::start_unit(Step& step, StartMonitoringUnit command) {
+std::optional<std::uint32_t> Monitor::Impl::start_unit(Step& step, StartMonitoringUnit command) {
   const std::optional<std::uint32_t> slot = open_slot(step, command.token, command.name);
-  if (!slot) return;
+  if (!slot) return std::nullopt;
   EnrolUnitPlan plan{command.token, *slot, command.unit, std::move(command.cgroup), settings.target_share, command.tls};
   Enrolment enrolment;
   enrolment.command.token = command.token;
@@ -22,6 +22,7 @@ void Monitor::Impl::start_unit(Step& step, StartMonitoringUnit command) {
   enrolment.unit = std::move(command.unit);
   enrolling.emplace(*slot, std::move(enrolment));
   step.plans.emplace_back(std::move(plan));
+  return slot;
 }
 
 // Whom a target let go may be in a unit that is watched, and was not its own only because that target had it first.

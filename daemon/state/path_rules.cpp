@@ -13,6 +13,7 @@ constexpr std::size_t kMostRules = 100'000;
 constexpr std::size_t kMostAlternatives = 256;
 constexpr std::size_t kLongestPattern = 4096;
 constexpr std::size_t kLongestCategory = 64;
+constexpr std::size_t kLongestName = 255;  // NAME_MAX
 
 std::string shown(std::string_view pattern) {
   constexpr std::size_t kShown = 200;
@@ -34,6 +35,9 @@ std::string check_components(std::string_view pattern) {
     if (component.empty()) return "it has two slashes in a row";
     if (component == "." || component == "..")
       return "it holds the component " + std::string(component) + ", which no resolved path has";
+    if (component.size() > kLongestName && component.find_first_of("*?[{\\") == std::string_view::npos)
+      return "it holds a component of " + std::to_string(component.size()) +
+             " bytes, and no file's name has more than " + std::to_string(kLongestName);
     begin = end + 1;
   }
   return {};

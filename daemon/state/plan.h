@@ -3,6 +3,7 @@
 // Values only. `main` has plans carried out by probe/kernel_state and brings the completion back like any other input.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -42,11 +43,26 @@ struct Refusal {
 enum class TlsLevel : std::uint8_t { off, metadata, redacted, full };
 enum class TargetSource : std::uint8_t { config, dbus, discovered };
 
+// What the configuration wants watched: whoever fits, running now or started later; and how.
+struct TargetWish {
+  enum class By : std::uint8_t { pid, exe, unit, cgroup, user };
+  By by = By::exe;
+  std::string what;          // 4242; a name, a path or a glob; nginx.service; /system.slice/x; alice
+  std::uint32_t number = 0;  // the pid, or the user's id
+  std::string name;          // "": as if nobody had given one
+  TlsLevel tls = TlsLevel::redacted;
+
+  bool operator==(const TargetWish&) const = default;
+};
+
+std::string_view name_of(TargetWish::By by);  // "pid" "exe" "unit" "cgroup" "user"
+
 // ---- commands -------------------------------------------------------------------------------------------------------
 
 struct StartMonitoring {
   Token token = 0;
   std::uint32_t pid = 0;
+  ProcessId root;                         // exactly this process, when it is known; {}: whoever has the pid
   std::shared_ptr<const UniqueFd> pidfd;  // when the caller gave one: closes the pid-reuse race; null otherwise
   std::string name;                       // "" : the Monitor takes the root's comm
   TlsLevel tls = TlsLevel::redacted;
@@ -77,7 +93,28 @@ struct SetPathRules {
   std::vector<PathRule> rules;
 };
 
-using Command = std::variant<StartMonitoring, StopMonitoring, SetPathRules, StartMonitoringUnit>;
+// What of the Monitor's business the configuration decides, beside rules and targets.
+struct Policy {
+  Severity least_alert = Severity::info;  // of what the detector says of an exec
+  bool detect = true;
+  std::vector<std::string> agents;    // discovery: names, or paths with * and ?; none: no discovery
+  std::uint32_t agents_per_uid = 16;  // discovered targets of one user at once
+  std::chrono::nanoseconds keep_exited = std::chrono::hours(1);
+  std::size_t keep_exited_count = 50'000;
+  std::chrono::nanoseconds reconcile_every = std::chrono::seconds(60);
+  std::chrono::nanoseconds sums_every = std::chrono::seconds(1);  // reads and writes are told as sums this often
+};
+
+// All that the configuration says, at the start and at each reload: taken in whole or refused whole, and applied as a
+// difference to what was said before. Answered with "" once its path rules are in force.
+struct Configure {
+  Token token = 0;
+  Policy policy;
+  std::vector<PathRule> rules;  // the file layer
+  std::vector<TargetWish> targets;
+};
+
+using Command = std::variant<StartMonitoring, StopMonitoring, SetPathRules, StartMonitoringUnit, Configure>;
 
 // ---- plans: what the kernel is to be told
 // ------------------------------------------------------------------------------
@@ -87,6 +124,7 @@ struct EnrolPlan {
   Token token = 0;
   std::uint32_t slot = 0;
   std::uint32_t pid = 0;
+  ProcessId root;  // {}: whoever has the pid
   std::shared_ptr<const UniqueFd> pidfd;
   std::uint32_t limit = 0;  // share of the watched set
   TlsLevel tls = TlsLevel::redacted;
@@ -124,6 +162,20 @@ struct ReconcilePlan {};
 struct SparePlan {
   std::uint32_t slot = 0;
   std::uint32_t limit = 0;  // share of the watched set
+};
+
+// Look for these programs, and any program of these users, from now on: it starts a target.
+struct LookForPlan {
+  std::vector<std::string> names;  // discovery's and the configuration's: names, or paths
+  std::vector<std::uint32_t> users;
+};
+
+// Say who runs now. Answered by LookedAround.
+struct LookAroundPlan {};
+
+// Ask systemd for a unit's control group. Answered by UnitFound.
+struct FindUnitPlan {
+  std::string unit;
 };
 
 // Programs that rest while nothing is watched: wake them (true) or let them rest.
@@ -172,7 +224,8 @@ struct IdentifyPlan {
 };
 
 using Plan = std::variant<EnrolPlan, EnrolUnitPlan, ReleasePlan, AdoptPlan, ReconcilePlan, StandbyPlan, SparePlan,
-                          RulesPlan, LearnPlan, SettlePlan, CollectSumsPlan, FlipSumsPlan, IdentifyPlan>;
+                          RulesPlan, LearnPlan, SettlePlan, CollectSumsPlan, FlipSumsPlan, IdentifyPlan, LookForPlan,
+                          LookAroundPlan, FindUnitPlan>;
 
 // ---- completions
 // -------------------------------------------------------------------------------------------------------
@@ -256,8 +309,20 @@ struct Identified {
   std::string program;
 };
 
+struct LookedAround {
+  std::uint64_t boot_ns = 0;
+  std::vector<LivingProcess> processes;  // every living one, those unwatched with text
+};
+
+struct UnitFound {
+  std::string unit;    // as it was asked for
+  std::string id;      // its whole name, as systemd gives it
+  std::string cgroup;  // "": `refusal` says why not
+  std::optional<Refusal> refusal;
+};
+
 using Completion = std::variant<Enrolled, Released, Adopted, Reconciled, RulesInForce, Settled, SumsCollected,
-                                SumsFlipped, Identified>;
+                                SumsFlipped, Identified, LookedAround, UnitFound>;
 
 // ---- what the kernel counted
 // --------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 #include "state/rules_text.h"
 
+#include <algorithm>
+
 namespace aa {
 namespace {
 
@@ -41,6 +43,10 @@ std::string set_option(std::string_view key, std::string_view value, PathRule& r
 }
 
 std::string parse_line(std::string_view line, PathRule& rule) {
+  if (line.front() == '/' || line.front() == '~' || line.front() == '*') {
+    rule.pattern = line;
+    return check_rule(rule).value_or("");
+  }
   const std::string_view verdict = next_word(line);
   if (const auto parsed = parse_verdict(verdict)) {
     rule.verdict = *parsed;
@@ -94,9 +100,8 @@ std::optional<Verdict> parse_verdict(std::string_view text) {
   return std::nullopt;
 }
 
-std::variant<std::vector<PathRule>, std::vector<RulesProblem>> parse_rules(std::string_view text, RuleLayer layer) {
-  std::vector<PathRule> rules;
-  std::vector<RulesProblem> problems;
+RulesText read_rules(std::string_view text, RuleLayer layer) {
+  RulesText out;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = text.find('\n');
     std::string_view line = text.substr(0, end);
@@ -104,14 +109,32 @@ std::variant<std::vector<PathRule>, std::vector<RulesProblem>> parse_rules(std::
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     const std::size_t begin = line.find_first_not_of(" \t");
     if (begin == std::string_view::npos || line[begin] == '#') continue;
+    line.remove_prefix(begin);
+    if (line.starts_with("include ")) {
+      line.remove_prefix(std::min(line.find_first_not_of(" \t", 8), line.size()));
+      if (line.starts_with('/') && line.find('\0') == std::string_view::npos)
+        out.includes.push_back({number, std::string(line)});
+      else
+        out.problems.push_back({number, "include wants an absolute path"});
+      continue;
+    }
     PathRule rule;
     rule.layer = layer;
     if (std::string wrong = parse_line(line, rule); !wrong.empty())
-      problems.push_back({number, std::move(wrong)});
+      out.problems.push_back({number, std::move(wrong)});
     else
-      rules.push_back(std::move(rule));
+      out.rules.push_back({number, std::move(rule)});
   }
-  if (!problems.empty()) return problems;
+  return out;
+}
+
+std::variant<std::vector<PathRule>, std::vector<RulesProblem>> parse_rules(std::string_view text, RuleLayer layer) {
+  RulesText said = read_rules(text, layer);
+  for (const RulesText::Include& include : said.includes)
+    said.problems.push_back({include.line, "only a file that the configuration names may include others"});
+  if (!said.problems.empty()) return std::move(said.problems);
+  std::vector<PathRule> rules;
+  for (RulesText::Line& line : said.rules) rules.push_back(std::move(line.rule));
   return rules;
 }
 

@@ -4,9 +4,11 @@
 //   deny category=ssh severity=critical ~/.ssh/
 //   deny ops=write,unlink,rename target=claude /srv/data/
 //   allow ~/.ssh/known_hosts
+//   /srv/private/
+//   include /etc/aa-ebpfd/more.rules
 //
 // Comes in: text. Goes out: rules, or every mistake with its line. The pattern is the rest of the line, spaces
-// included.
+// included; a line that is a pattern alone denies it. Only files that the configuration names may include others.
 #pragma once
 
 #include <string>
@@ -23,6 +25,23 @@ struct RulesProblem {
   std::string what;
 };
 
+// What a text says, line by line.
+struct RulesText {
+  struct Line {
+    std::size_t line = 0;
+    PathRule rule;
+  };
+  struct Include {
+    std::size_t line = 0;
+    std::string path;  // absolute
+  };
+  std::vector<Line> rules;
+  std::vector<Include> includes;
+  std::vector<RulesProblem> problems;
+};
+RulesText read_rules(std::string_view text, RuleLayer layer);
+
+// The rules of a text that includes nothing.
 std::variant<std::vector<PathRule>, std::vector<RulesProblem>> parse_rules(std::string_view text, RuleLayer layer);
 
 // One rule as such a line.

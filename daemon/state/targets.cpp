@@ -4,6 +4,7 @@
 #include <uuid/uuid.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 
@@ -63,6 +64,11 @@ std::string target_id(std::string_view boot_id, const ProcessId& root) {
 
 std::string target_id(std::string_view boot_id, std::string_view unit) {
   return uuid_of(boot_id, "unit:" + std::string(unit));
+}
+
+std::string_view name_of(TargetWish::By by) {
+  constexpr std::array<std::string_view, 5> kNames = {"pid", "exe", "unit", "cgroup", "user"};
+  return kNames[static_cast<std::size_t>(by)];
 }
 
 std::string_view name_of(TargetSource source) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,8 +21,9 @@ struct Target {
   std::uint32_t key = 0;  // 1, 2, …
   std::string id;
   std::string name;
-  ProcessId root;    // {} of a unit
-  std::string unit;  // its name, "" when the target is not one
+  ProcessId root;                          // {} of a unit
+  std::string unit;                        // its name, or a control group's path; "" when the target is neither
+  std::shared_ptr<const TargetWish> wish;  // of the configuration that asked for it; null: somebody else did
   TargetSource source = TargetSource::dbus;
   TlsLevel tls = TlsLevel::redacted;
   std::uint32_t owner_uid = 0;

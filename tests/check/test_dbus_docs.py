@@ -127,14 +127,6 @@ class DbusDocs(unittest.TestCase):
         in_code = {member: row for (_, member), row in access_rows().items()}
         self.assertEqual(in_page, in_code)
 
-    def test_later_members_say_so(self):
-        """dbus: the members the access table marks as later are those whose only error is NotSupported"""
-        text = (tree.ROOT / "daemon/control/access.cpp").read_text()
-        later = set(re.findall(r'AccessRow\{"\w+", "(\w+)", [^}]*kLater\}', text))
-        said = {member.get("name") for _, kind, member, comment in members()
-                if kind == "method" and set(ERROR.findall(flat(comment).partition("Errors: ")[2])) == {"NotSupported"}}
-        self.assertEqual(later, said)
-
 
 if __name__ == "__main__":
     unittest.main()

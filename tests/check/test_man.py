@@ -59,7 +59,7 @@ class Man(unittest.TestCase):
 
     def test_pages_are_well_formed(self):
         """man: the pages have their sections and end in a newline"""
-        for page in ("aa-ebpfd.8", "aactl.1"):
+        for page in ("aa-ebpfd.8", "aa-ebpfd.toml.5", "aactl.1"):
             text = (tree.ROOT / "docs/man" / page).read_text()
             for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", '"EXIT STATUS"', '"SEE ALSO"'):
                 self.assertIn(".SH " + section.strip('"'), text)

@@ -68,6 +68,13 @@ class Object : public sdbus::ProxyInterfaces<org::agentassembly::Ebpfd1::Manager
   void onEventsLost(const std::string& family, const std::string& cause, const std::uint64_t& count) override {
     signals.push_back("EventsLost " + family + " " + cause + " " + std::to_string(count));
   }
+  void onReloaded(const std::vector<std::string>& changed, const std::vector<std::string>& awaiting) override {
+    std::string text = "Reloaded";
+    for (const std::string& key : changed) text += " " + key;
+    text += " |";
+    for (const std::string& key : awaiting) text += " " + key;
+    signals.push_back(text);
+  }
   void onProbeStateChanged(const std::string& family, const std::string& program, const std::string& state,
                            const std::int32_t& error_number, const std::string& reason) override {
     signals.push_back("ProbeStateChanged " + family + " " + program + " " + state + " " + std::to_string(error_number) +

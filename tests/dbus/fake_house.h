@@ -106,8 +106,9 @@ class FakeHouse {
   std::function<Result<UniqueFd>(const StreamFilter&)> subscribe;
   std::vector<Command> commands;       // every command taken in
   std::optional<Refusal> enrol_error;  // answers the next enrolment
-  std::uint32_t slot = 0;              // of the last enrolment
-  bool lost_bus = false;               // the last process() said so
+  std::optional<Refusal> reload_refusal;
+  std::uint32_t slot = 0;  // of the last enrolment
+  bool lost_bus = false;   // the last process() said so
 
   void release_commands() {
     hold_commands = false;
@@ -132,6 +133,11 @@ class FakeHouse {
         take(monitor_.apply(std::move(command)));
       }
     };
+    house.reload = [this](Token token) {
+      if (!reload_refusal) control_->reloaded({"paths.rules"}, {"watched.limit"});
+      control_->answer({token, reload_refusal ? std::variant<std::string, Refusal>(*reload_refusal) : std::string()});
+    };
+    house.awaiting_restart = [] { return std::vector<std::string>{"watched.limit"}; };
     house.monitor = &monitor_;
     house.subscribe = [this](const StreamFilter& filter) -> Result<UniqueFd> {
       if (subscribe) return subscribe(filter);

@@ -266,10 +266,16 @@ TEST_CASE("control: Explain says why a process is observed, why another is not, 
   CHECK(failure_of([&] { f.client->Explain(0); }).name == "InvalidArgument");
 }
 
-TEST_CASE("control: members of later versions answer NotSupported") {
+TEST_CASE("control: Reload answers when it is done, or with every problem; who listens learns what changed") {
   Fixture f;
-  const auto name_of_failure = [](auto&& call) { return failure_of(call).name; };
-  CHECK(name_of_failure([&] { f.client->Reload(); }) == "NotSupported");
+  f.client->Reload();
+  CHECK(f.client.collect() == std::vector<std::string>{"Reloaded paths.rules | watched.limit"});
+  CHECK(f.client->AwaitingRestart() == std::vector<std::string>{"watched.limit"});
+  f.house.on_loop([&] { f.house.reload_refusal = Refusal{Fault::invalid_config, "a.toml:1:1: x\nb.json: y"}; });
+  const auto failure = failure_of([&] { f.client->Reload(); });
+  CHECK(failure.name == "InvalidConfig");
+  CHECK(failure.sentence == "a.toml:1:1: x\nb.json: y");
+  CHECK(f.client.collect().empty());
 }
 
 TEST_CASE("control: properties say what the house says") {

@@ -111,7 +111,6 @@ class ErrorNames(WithDaemon):
     def test_names(self):
         """dbus-send: refusals carry the names of the contract"""
         self.assertEqual(self.error("StopMonitoring", "string:nobody"), ERROR + "NoSuchTarget")
-        self.assertEqual(self.error("Reload"), ERROR + "NotSupported")
         self.assertEqual(self.error("GetProcess", "uint32:4194304", interface=LINEAGE), ERROR + "NoSuchProcess")
         self.assertEqual(self.error("GetProcess", "uint32:0", interface=LINEAGE), ERROR + "InvalidArgument")
 
@@ -224,7 +223,8 @@ class Queries(WithDaemon):
         proxy = connect(self.bus.address).get_object(NAME, PATH, introspect=False)
         values = proxy.GetAll(MANAGER, dbus_interface=dbus.PROPERTIES_IFACE, timeout=CALL_TIMEOUT)
         self.assertEqual({str(name) for name in values}, {"Version", "ProbeStates", "Counters", "PathFilterGeneration",
-                                                          "ConfigFile", "EventsFile", "BootTime"})
+                                                          "ConfigFile", "EventsFile", "BootTime",
+                                                          "AwaitingRestart"})
         self.assertRegex(str(values["Version"]), r"^\d+\.\d+\.\d+")
         self.assertEqual(int(values["PathFilterGeneration"]), 1)  # the configured layer is in force
         self.assertTrue(values["ProbeStates"])

@@ -17,7 +17,7 @@ class Row:
     kernel: str  # which kernel; the fetched package must have this version
     suite: str  # the Debian suite whose linux-image-cloud-amd64 that is
     release: int  # user land: 12 or 13
-    hooks: tuple = ("tp_btf", "raw_tp", "fentry", "tracepoint")  # hook sets that must work here: a test of one of these may not be skipped
+    hooks: tuple = ("tp_btf", "raw_tp", "fentry", "kprobe", "tracepoint")  # hook sets that must work here: a test of one of these may not be skipped
     append: str = ""  # words for the kernel's command line
 
 

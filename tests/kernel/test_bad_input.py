@@ -230,11 +230,6 @@ class BadInput(KernelCase):
         wait_until(try_it, "room for one more")
         return found[0]
 
-    def test_members_of_later(self):
-        """bad input: a member that is not there yet is NotSupported"""
-        manager = self.daemon.manager
-        self.refused("NotSupported", manager.Reload)
-
     def test_nobody(self):
         """bad input: a caller who is not root is NotAuthorized, whatever he asks; properties are for everybody"""
         calls = [("StartMonitoring", "ua{sv}", "(1, {})", "Manager"), ("StopMonitoring", "s", "('x',)", "Manager"),

@@ -71,6 +71,12 @@ class HookSets(unittest.TestCase):
         """hooks: with fentry by force files are told by the kernel's own functions, and by nothing else"""
         self.sees_files("fentry")
 
+    def test_kprobe(self):
+        """hooks: with kprobe by force files are told by probes of the kernel's functions, none of which is left behind"""
+        self.sees_files("kprobe")
+        events = pathlib.Path("/sys/kernel/tracing/kprobe_events")
+        self.assertNotIn("aa_ebpfd", events.read_text())
+
     def test_tracepoint(self):
         """hooks: with tracepoint by force files are told by system calls, and by nothing else"""
         self.sees_files("tracepoint")

@@ -11,7 +11,7 @@ import unittest
 from harness import kind_of_change, program, wait_until, watch
 from kernel_case import STORM, KernelCase, pid_of, read_lines
 
-NEVER_REACHED_A_SINK = ("ring-full", "scratch", "recursion", "bad-record")
+NEVER_REACHED_A_SINK = ("ring-full", "scratch", "recursion", "return-missed", "bad-record")
 LOSSES = {("exec", cause) for cause in NEVER_REACHED_A_SINK}
 RECORD_TYPES = ("fork", "exec", "exit")
 

@@ -64,10 +64,13 @@ def process_id(pid):
     return pid, int(fields[19])
 
 
+FILE_HOOKS = ("fentry", "kprobe", "tracepoint")
+
+
 def forced_hooks():
     """Every test with one hook set: how suites.py runs SUITE:HOOKS."""
     hooks = os.environ.get("AA_HOOKS")
-    return {"lifecycle.hooks": hooks} if hooks else {}
+    return {"file.hooks" if hooks in FILE_HOOKS else "lifecycle.hooks": hooks} if hooks else {}
 
 
 class Daemon:

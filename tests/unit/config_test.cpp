@@ -11,7 +11,6 @@
 #include "config/keys.h"
 #include "config/load.h"
 #include "config/override.h"
-#include "config/path_rules_file.h"
 #include "support/catch.h"
 #include "support/scratch.h"
 
@@ -45,22 +44,20 @@ std::string only_problem(std::string_view text, const std::string& file = "a.tom
 
 bool same_values(const Config& a, const Config& b) {
   return a.lifecycle == b.lifecycle && a.watched == b.watched && a.lineage == b.lineage && a.jsonl == b.jsonl &&
-         a.log == b.log && a.file == b.file && a.tls == b.tls && a.paths == b.paths;
+         a.log == b.log && a.file == b.file && a.tls == b.tls && a.paths == b.paths && a.detect == b.detect &&
+         a.discovery == b.discovery && a.targets == b.targets;
 }
 
-std::string contents(const std::string& path) {
-  std::ifstream file(path);
-  REQUIRE(file.good());
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
+// The shipped rules are made when a configuration is loaded.
+Config defaults() {
+  return good("");
 }
 
 }  // namespace
 
 TEST_CASE("config: an empty file means the defaults") {
-  CHECK(same_values(good(""), Config{}));
-  CHECK(same_values(good("{}", "a.json"), Config{}));
+  CHECK(same_values(good(""), defaults()));
+  CHECK(same_values(good("{}", "a.json"), defaults()));
   CHECK(good("").origin.empty());
 }
 
@@ -71,9 +68,8 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
       "\"/var/log/x\"\n"
       "[log]\nlevel = \"debug\"\n[detect]\nmin_severity = \"warning\"\n[discovery]\nagents = \"a, /b/*/c\"\nper_uid = "
       "3\n[file]\nring_kib = 8\nhooks = \"tracepoint\"\nreads = \"each\"\ninterval_ms = 20\nsums = "
-      "32\n[tls]\nring_kib = 256\ncall_kib = 2\nconnections = 17\nhooks = \"uprobe\"\n[paths]\nshipped = \"off\"\nfile "
-      "= "
-      "\"/etc/rules\"\n");
+      "32\n[tls]\nring_kib = 256\ncall_kib = 2\nconnections = 17\nhooks = \"uprobe\"\n[paths]\nshipped = \"off\"\ninclude = "
+      "[]\n");
   CHECK(config.detect.min_severity == "warning");
   CHECK(config.discovery == Config::Discovery{"a, /b/*/c", 3});
   CHECK(config.lifecycle == Config::Lifecycle{16, 0, "raw_tp"});
@@ -83,44 +79,129 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
   CHECK(config.log.level == "debug");
   CHECK(config.file == Config::File{8, "tracepoint", "each", 20, 32});
   CHECK(config.tls == Config::Tls{256, 2, 17, "uprobe"});
-  CHECK(config.paths == Config::Paths{"off", "/etc/rules", {}});
+  CHECK(config.paths == Config::Paths{"off", {}, {}, {}});
   CHECK(config.origin.at("lifecycle.ring_kib") == "a.toml:2");
   CHECK(config.origin.size() == all_keys().size());
 }
 
-TEST_CASE("config: the file layer of path rules is the shipped list and the administrator's file") {
+TEST_CASE("config: the file layer of path rules is the shipped list, [[paths.rules]], and files of rules") {
   Scratch scratch;
-  Config config;
-  const auto rules = [&] { return load_path_rules(config); };
-  const std::size_t shipped = std::get<std::vector<PathRule>>(rules()).size();
+  const std::size_t shipped = defaults().paths.rules.size();
   CHECK(shipped > 50);
-  config.paths.file = scratch.write("rules", "deny /srv/x\n# no rule\nallow /srv/x/y\n");
-  CHECK(std::get<std::vector<PathRule>>(rules()).size() == shipped + 2);
-  config.paths.shipped = "off";
-  const auto own = std::get<std::vector<PathRule>>(rules());
-  REQUIRE(own.size() == 2);
-  CHECK(own[1].pattern == "/srv/x/y");
-  CHECK(own[1].layer == RuleLayer::file);
+  const std::string more = scratch.write("more", "/srv/z\n");
+  const std::string rules = scratch.write("rules", "deny /srv/x\n# no rule\nallow /srv/x/y\ninclude " + more + "\n");
+  const std::string text = "[paths]\ninclude = [\"" + rules + "\"]\n[[paths.rules]]\npattern = \"/own\"\n";
+  CHECK(good(text).paths.rules.size() == shipped + 4);
+  const auto own = good("[paths]\nshipped = \"off\"\n" + text.substr(8)).paths.rules;
+  REQUIRE(own.size() == 4);
+  CHECK(own[0].pattern == "/own");
+  CHECK(own[2].pattern == "/srv/x/y");
+  CHECK(own[2].verdict == Verdict::allow);
+  CHECK(own[3].pattern == "/srv/z");
+  CHECK(own[3].verdict == Verdict::deny);
+  for (const PathRule& rule : own) CHECK(rule.layer == RuleLayer::file);
 }
 
 TEST_CASE("config: every wrong line of a rules file is told with its place") {
   Scratch scratch;
-  Config config;
-  config.paths.file = scratch.write("rules", "deny /ok\ndeny relative\nforbid /x\n");
-  const auto rules = load_path_rules(config);
-  REQUIRE(std::holds_alternative<std::vector<Problem>>(rules));
-  const auto& problems = std::get<std::vector<Problem>>(rules);
-  REQUIRE(problems.size() == 2);
-  CHECK(problems[0].text().find(config.paths.file + ":2:1: ") == 0);
-  config.paths.file = "/nonexistent/rules";
-  CHECK(std::holds_alternative<std::vector<Problem>>(load_path_rules(config)));
+  const std::string rules = scratch.write(
+      "rules", "deny /ok\ndeny relative\nforbid /x\nallow /ok\ndeny /ok\ninclude /nonexistent\ninclude more\n");
+  const auto problems = problems_of("[paths]\ninclude = [\"" + rules + "\"]\n");
+  REQUIRE(problems.size() == 6);
+  CHECK(problems[0].find(rules + ":2:1: the pattern \"relative\"") == 0);
+  CHECK(problems[1].find(rules + ":3:1: a line begins with deny or allow") == 0);
+  CHECK(problems[2] == rules + ":7:1: include wants an absolute path");
+  CHECK(problems[3] == rules + ":4:1: the rule for /ok says allow, and line 1 says deny of the same; keep one");
+  CHECK(problems[4] == rules + ":5:1: the rule for /ok is that of line 1 again; keep one");
+  CHECK(problems[5] == rules + ":6:1: include cannot be opened: No such file or directory");
+}
+
+TEST_CASE("config: a rules file that includes itself, by another too, is refused with the way it goes") {
+  Scratch scratch;
+  const std::string a = scratch.file("a"), b = scratch.file("b");
+  scratch.write("a", "include " + b + "\n");
+  scratch.write("b", "/x\ninclude " + a + "\n");
+  CHECK(only_problem("[paths]\ninclude = [\"" + a + "\"]\n") ==
+        b + ":2:1: include includes itself: " + a + " → " + b + " → " + a);
+  CHECK(only_problem("[paths]\ninclude = [\"/none\"]\n") ==
+        "a.toml:2:11: paths.include names /none, which cannot be opened: No such file or directory");
+}
+
+TEST_CASE("config: files of conf.d come after the main file in the order of their names, and the later wins") {
+  Scratch scratch;
+  std::filesystem::create_directory(scratch.file("conf.d"));
+  const std::string main = scratch.write("config.toml", "[watched]\nlimit = 100\n[log]\nlevel = \"debug\"\n");
+  scratch.write("conf.d/20-b.toml", "[watched]\nlimit = 300\n[[paths.rules]]\npattern = \"/b\"\n");
+  scratch.write("conf.d/10-a.json", R"({"watched": {"limit": 200}, "paths": {"rules": [{"pattern": "/a"}]}})");
+  scratch.write("conf.d/notes.txt", "nothing");
+  scratch.write("conf.d/.hidden.toml", "nothing");
+  const Loaded loaded = load_config({main, Missing::is_a_problem, {"watched.share=5"}});
+  REQUIRE(std::holds_alternative<Config>(loaded));
+  const auto& config = std::get<Config>(loaded);
+  CHECK(config.watched == Config::Watched{300, 5});
+  CHECK(config.log.level == "debug");
+  CHECK(config.paths.own.at(0).pattern == "/a");
+  CHECK(config.paths.own.at(1).pattern == "/b");
+  CHECK(config.origin.at("watched.limit") ==
+        scratch.file("conf.d/20-b.toml") + ":2, over " + scratch.file("conf.d/10-a.json") + ":1");
+  CHECK(config.origin.at("paths.rules[1]") == scratch.file("conf.d/20-b.toml") + ":3");
+  CHECK(config.files.size() == 3);
+}
+
+TEST_CASE("config: problems of all files are told in one run") {
+  Scratch scratch;
+  std::filesystem::create_directory(scratch.file("conf.d"));
+  const std::string main = scratch.write("config.toml", "[watched]\nlimit = 1\n");
+  scratch.write("conf.d/a.toml", "[watchd]\n");
+  scratch.write("conf.d/b.json", "{");
+  const auto problems = texts(load_config({main, Missing::is_a_problem, {"x=1"}}));
+  REQUIRE(problems.size() == 4);
+  CHECK(problems[0].find(main + ":2:9: watched.limit must be 16") == 0);
+  CHECK(problems[1].find(scratch.file("conf.d/a.toml") + ":1:1: watchd is not a section") == 0);
+  CHECK(problems[2].find(scratch.file("conf.d/b.json") + ":1:") == 0);
+  CHECK(problems[3].find("--set x=1: there is no key 'x'") == 0);
+}
+
+TEST_CASE("config: a file that others can write to, or could have put there, is refused") {
+  Scratch scratch;
+  const std::string main = scratch.write("config.toml", "");
+  REQUIRE(::chmod(main.c_str(), 0664) == 0);
+  CHECK(texts(load_config({main, Missing::is_a_problem, {}})).front().find("can be written by others (mode 0664)") !=
+        std::string::npos);
+  REQUIRE(::chmod(main.c_str(), 0644) == 0);
+  std::filesystem::create_directory(scratch.file("conf.d"));
+  REQUIRE(::chmod(scratch.file("conf.d").c_str(), 0777) == 0);
+  CHECK(texts(load_config({main, Missing::is_a_problem, {}})).front() ==
+        scratch.file("conf.d") + ": can be written by others (mode 0777); take that away: chmod go-w");
+  std::filesystem::create_symlink(main, scratch.file("conf.d/link.toml"));
+  CHECK(texts(load_config({scratch.file("conf.d/link.toml"), Missing::is_a_problem, {}}))
+            .front()
+            .find("leads through the symbolic link") != std::string::npos);
+  if (::geteuid() != 0) return;  // root alone can give a file away
+  REQUIRE(::chmod(scratch.file("conf.d").c_str(), 0755) == 0);
+  REQUIRE(::chown(main.c_str(), 12'345, 0) == 0);
+  CHECK(texts(load_config({main, Missing::is_a_problem, {}})).front().find("belongs to the user 12345") !=
+        std::string::npos);
+}
+
+TEST_CASE("config: targets are who the file says, each once") {
+  const Config config = good(
+      "[[targets]]\nexe = \"/opt/*/bin/agent\"\nname = \"agents\"\ntls = \"off\"\n[[targets]]\nunit = "
+      "\"nginx\"\n[[targets]]\nuser = \"root\"\n[[targets]]\ncgroup = \"/system.slice\"\n[[targets]]\npid = 1\n");
+  using By = TargetWish::By;
+  REQUIRE(config.targets.size() == 5);
+  CHECK(config.targets[0] == TargetWish{By::exe, "/opt/*/bin/agent", 0, "agents", TlsLevel::off});
+  CHECK(config.targets[1] == TargetWish{By::unit, "nginx.service", 0, "", TlsLevel::redacted});
+  CHECK(config.targets[2] == TargetWish{By::user, "root", 0, "", TlsLevel::redacted});
+  CHECK(config.targets[3] == TargetWish{By::cgroup, "/system.slice", 0, "", TlsLevel::redacted});
+  CHECK(config.targets[4] == TargetWish{By::pid, "1", 1, "", TlsLevel::redacted});
 }
 
 TEST_CASE("config: the same in JSON") {
   const Config config = good(R"({"watched": {"limit": 100, "share": 50}, "log": {"level": "error"}})", "a.json");
   CHECK(config.watched == Config::Watched{100, 50});
   CHECK(config.log.level == "error");
-  CHECK(config.origin.at("log.level") == "a.json");
+  CHECK(config.origin.at("log.level") == "a.json:1");
 }
 
 TEST_CASE("config: a misspelt key is refused and the nearest one named") {
@@ -131,7 +212,7 @@ TEST_CASE("config: a misspelt key is refused and the nearest one named") {
   CHECK(only_problem("ring_kb = 4\n").find("the nearest key is lifecycle.ring_kib") != std::string::npos);
   CHECK(only_problem("watched = 4\n").find("is a section") != std::string::npos);
   CHECK(only_problem(R"({"log": {"levle": "info"}})", "a.json") ==
-        "a.json: log.levle is not a key; the nearest is log.level");
+        "a.json:1:19: log.levle is not a key; the nearest is log.level");
 }
 
 TEST_CASE("config: a value of the wrong type is refused with what is wanted") {
@@ -209,7 +290,7 @@ TEST_CASE("config: text that cannot be parsed is refused with its place") {
   CHECK(only_problem("[1]", "a.json").find("wants an object") != std::string::npos);
   CHECK(only_problem("{\"log\": {\"level\": 1e999}}", "a.json").find("a number no integer can hold") !=
         std::string::npos);
-  CHECK(only_problem(std::string(100'000, '['), "a.json").find("is not JSON") != std::string::npos);
+  CHECK(only_problem(std::string(100'000, '['), "a.json") == "a.json:1:18: is nested too deeply");
   CHECK_FALSE(problems_of(std::string(100'000, '[')).empty());
 }
 
@@ -234,41 +315,44 @@ TEST_CASE("config: a name with control characters cannot disturb the terminal") 
 
 TEST_CASE("config: a missing file means the defaults only when nobody asked for it") {
   const Scratch scratch;
-  const Loaded loaded = load_config(scratch.file("none.toml"), Missing::means_defaults);
+  const Loaded loaded = load_config({scratch.file("none.toml"), Missing::means_defaults, {}});
   REQUIRE(std::holds_alternative<Config>(loaded));
-  CHECK(same_values(std::get<Config>(loaded), Config{}));
-  CHECK(texts(load_config(scratch.file("none.toml"), Missing::is_a_problem)).front().find("No such file") !=
+  CHECK(same_values(std::get<Config>(loaded), defaults()));
+  CHECK(texts(load_config({scratch.file("none.toml"), Missing::is_a_problem, {}})).front().find("No such file") !=
         std::string::npos);
 }
 
 TEST_CASE("config: what is no regular file is refused and never waited for") {
   const Scratch scratch;
-  CHECK(texts(load_config(scratch.file(""), Missing::means_defaults)).front().find("not a regular file") !=
+  CHECK(texts(load_config({scratch.file(""), Missing::means_defaults, {}})).front().find("not a regular file") !=
         std::string::npos);
   const std::string fifo = scratch.file("fifo.toml");
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
-  CHECK(texts(load_config(fifo, Missing::means_defaults)).front().find("not a regular file") != std::string::npos);
-  CHECK(texts(load_config("/dev/null", Missing::means_defaults)).front().find("not a regular file") !=
+  CHECK(texts(load_config({fifo, Missing::means_defaults, {}})).front().find("not a regular file") !=
+        std::string::npos);
+  CHECK(texts(load_config({"/dev/null", Missing::means_defaults, {}})).front().find("not a regular file") !=
         std::string::npos);
 }
 
 TEST_CASE("config: a file that may not be read, or a loop of links, is refused even as the default") {
   const Scratch scratch;
   std::filesystem::create_symlink("loop.toml", scratch.file("loop.toml"));
-  CHECK(texts(load_config(scratch.file("loop.toml"), Missing::means_defaults)).front().find("cannot be opened") !=
+  CHECK(texts(load_config({scratch.file("loop.toml"), Missing::means_defaults, {}})).front().find("cannot be opened") !=
         std::string::npos);
   if (::geteuid() == 0) return;  // root reads everything
   const std::string closed = scratch.write("closed.toml", "");
   REQUIRE(::chmod(closed.c_str(), 0) == 0);
-  CHECK(texts(load_config(closed, Missing::means_defaults)).front().find("Permission denied") != std::string::npos);
+  CHECK(texts(load_config({closed, Missing::means_defaults, {}})).front().find("Permission denied") !=
+        std::string::npos);
 }
 
 TEST_CASE("config: a file larger than 1 MiB is refused") {
   const Scratch scratch;
   const std::string large = scratch.write("large.toml", std::string(1024 * 1024 + 1, '\n'));
-  CHECK(texts(load_config(large, Missing::means_defaults)).front().find("larger than 1 MiB") != std::string::npos);
+  CHECK(texts(load_config({large, Missing::means_defaults, {}})).front().find("larger than 1 MiB") !=
+        std::string::npos);
   const std::string fits = scratch.write("fits.toml", std::string(1024 * 1024, '\n'));
-  CHECK(std::holds_alternative<Config>(load_config(fits, Missing::means_defaults)));
+  CHECK(std::holds_alternative<Config>(load_config({fits, Missing::means_defaults, {}})));
 }
 
 TEST_CASE("config: what is printed loads as the same values and says where each came from") {
@@ -294,51 +378,16 @@ TEST_CASE("config: a value on the command line goes over the file's, or is refus
     CHECK(override_config(wrong, config));
     CHECK(same_values(config, before));
   }
-  CHECK_FALSE(contradiction(config));
-  CHECK_FALSE(override_config("watched.share=40001", config));
-  CHECK(contradiction(config));
 }
 
-TEST_CASE("config: a share that nobody gave follows a lower limit") {
-  Config config;
-  CHECK_FALSE(override_config("watched.limit=1024", config));
-  CHECK_FALSE(contradiction(config));
-  lower_default_share(config);
-  CHECK(config.watched.share == 1024);
-}
-
-TEST_CASE("config: the shipped file shows every key, commented, at its default, with its text") {
-  const std::string text = contents(AA_TREE "/config/aa-ebpfd.toml");
-  CHECK(same_values(good(text), Config{}));
-  CHECK(good(text).origin.empty());
-  std::string uncommented;
-  std::stringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    const bool key = line.size() > 1 && line[0] == '#' && line[1] != ' ';
-    uncommented += (key ? line.substr(1) : line) + "\n";
-  }
-  const Config config = good(uncommented);
-  CHECK(same_values(config, Config{}));
-  CHECK(config.origin.size() == all_keys().size());
-  for (const Key& key : all_keys()) {
-    const std::string wanted = "# " + std::string(key.text) + "\n# Allowed: " + key.allowed() + ".\n#" +
-                               std::string(key.name) + " = " + toml_text(value_of(key, Config{})) + "\n";
-    CAPTURE(wanted);
-    CHECK(text.find(wanted) != std::string::npos);
-  }
-}
-
-TEST_CASE("config: the page documents every key as the table has it, and none besides") {
-  const std::string page = contents(AA_TREE "/docs/config.md");
-  for (const Key& key : all_keys()) {
-    const std::string row = "| `" + key.dotted() + "` | `" + toml_text(value_of(key, Config{})) + "` | " +
-                            key.allowed() + " | " + std::string(name_of(key.applies)) + " | " + std::string(key.text) +
-                            " |\n";
-    CAPTURE(row);
-    CHECK(page.find(row) != std::string::npos);
-  }
-  std::size_t rows = 0;
-  std::stringstream lines(page);
-  for (std::string line; std::getline(lines, line);) rows += line.starts_with("| `") ? 1 : 0;
-  CHECK(rows == all_keys().size());
+TEST_CASE("config: a share that nobody gave follows a lower limit; one that was given contradicts it") {
+  Scratch scratch;
+  const std::string main = scratch.write("config.toml", "");
+  const auto share = [&](std::vector<std::string> set) {
+    return load_config({main, Missing::is_a_problem, std::move(set)});
+  };
+  CHECK(std::get<Config>(share({"watched.limit=1024"})).watched.share == 1024);
+  CHECK(texts(share({"watched.limit=1024", "watched.share=1025"})).front() ==
+        "--set watched.share=1025: watched.share is 1025, more than watched.limit, which is 1024; give share at most "
+        "that");
 }

@@ -40,8 +40,8 @@ ExecBuilder a_discovered(std::uint32_t slot, std::string filename = "/usr/local/
 struct Discovering : Monitored {
   static Monitor::Settings with_agents(std::uint32_t per_uid = 16) {
     Monitor::Settings settings = Monitored::settings();
-    settings.agents = {"claude"};
-    settings.agents_per_uid = per_uid;
+    settings.policy.agents = {"claude"};
+    settings.policy.agents_per_uid = per_uid;
     return settings;
   }
   explicit Discovering(std::uint32_t per_uid = 16) : Monitored(with_agents(per_uid)) {

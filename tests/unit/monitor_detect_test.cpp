@@ -68,7 +68,7 @@ TEST_CASE("monitor: a plain shell is an info, a plain program nothing, a failed 
 
 TEST_CASE("monitor: alerts below the configured severity are not raised") {
   Monitor::Settings settings = Monitored::settings();
-  settings.least_alert = Severity::critical;
+  settings.policy.least_alert = Severity::critical;
   Monitored house(settings);
   const std::uint32_t slot = house.watch(kAgent);
   CHECK(bodies_of<AlertBody>(house(an_exec().of(kAgent).argv({"bash"}).in_slot(slot))).empty());

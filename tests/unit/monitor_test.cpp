@@ -206,7 +206,7 @@ TEST_CASE("monitor: a cgroup path is shared by those who have it") {
 
 TEST_CASE("monitor: too many exited processes are forgotten as the next record comes") {
   Monitor::Settings settings = Monitored::settings();
-  settings.lineage.keep_exited_count = 2;
+  settings.policy.keep_exited_count = 2;
   Monitored house(settings);
   const std::uint32_t slot = house.watch(kAgent);
   for (std::uint32_t n = 0; n < 5; ++n) {

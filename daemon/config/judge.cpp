@@ -1,0 +1,248 @@
+#include "config/judge.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "config/keys.h"
+#include "config/override.h"
+
+namespace aa {
+namespace {
+
+// Levenshtein distance: how many letters to add, drop or change. O(a × b), on names of a few letters.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, changed});
+    }
+  }
+  return row.back();
+}
+
+// A name's first 64 bytes are enough to find what was meant.
+std::string nearest(std::string_view given, const std::vector<std::string>& known) {
+  const std::string_view start = given.substr(0, 64);
+  return *std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
+    return distance(start, a) < distance(start, b);
+  });
+}
+
+std::string_view section_of(std::string_view dotted) {
+  const std::size_t dot = dotted.find('.');
+  return dot == std::string_view::npos ? std::string_view() : dotted.substr(0, dot);
+}
+
+std::vector<std::string> dotted_names() {
+  std::vector<std::string> out;
+  for (const Key& key : all_keys()) out.push_back(key.dotted());
+  for (const Record& record : all_records()) out.emplace_back(record.dotted);
+  return out;
+}
+
+// What may stand outside any section: sections, and records that belong to none.
+std::vector<std::string> top_names() {
+  std::vector<std::string> out;
+  for (const std::string& dotted : dotted_names()) {
+    const std::string_view section = section_of(dotted);
+    std::string name(section.empty() ? std::string_view(dotted) : section);
+    if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(std::move(name));
+  }
+  return out;
+}
+
+const Record* find_record(std::string_view dotted) {
+  const auto records = all_records();
+  const auto found = std::find_if(records.begin(), records.end(), [&](const Record& r) { return r.dotted == dotted; });
+  return found == records.end() ? nullptr : &*found;
+}
+
+// Keys of the section it stands in: [watched] limitt means watched.limit, not log.level.
+std::string unknown_in(const std::string& section, const std::string& name) {
+  std::vector<std::string> known = dotted_names();
+  std::erase_if(known, [&](const std::string& dotted) { return section_of(dotted) != section; });
+  return "is not a key; the nearest is " + nearest(section + "." + name, known);
+}
+
+// Without a section, the bare name is all there is to go by.
+std::string outside(const std::string& name) {
+  const std::vector<std::string> known = dotted_names();
+  const auto bare = [](std::string_view dotted) { return dotted.substr(dotted.find('.') + 1); };
+  const auto best = std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
+    const std::string_view start = std::string_view(name).substr(0, 64);
+    return distance(start, bare(a)) < distance(start, bare(b));
+  });
+  return "stands outside any section; the nearest key is " + *best;
+}
+
+std::optional<std::vector<std::string>> texts_of(const Value& value) {
+  const auto* list = std::get_if<Value::List>(&value.held);
+  if (list == nullptr) return std::nullopt;
+  std::vector<std::string> out;
+  for (const Value& item : *list) {
+    const auto* text = std::get_if<std::string>(&item.held);
+    if (text == nullptr) return std::nullopt;
+    out.push_back(*text);
+  }
+  return out;
+}
+
+std::string kind_with_items(const Value& value) {
+  if (const auto* list = std::get_if<Value::List>(&value.held))
+    for (const Value& item : *list)
+      if (!std::holds_alternative<std::string>(item.held)) return "a list with " + item.kind();
+  return value.kind();
+}
+
+bool fits(Field::Type type, const Value& value) {
+  if (type == Field::Type::integer) return std::holds_alternative<std::int64_t>(value.held);
+  if (type == Field::Type::text) return std::holds_alternative<std::string>(value.held);
+  return texts_of(value).has_value();
+}
+
+std::string wrong_type(const Field& field, const Value& value) {
+  const char* wanted = field.type == Field::Type::integer ? "an integer"
+                       : field.type == Field::Type::text  ? "a string"
+                                                          : "a list of strings";
+  return std::string("wants ") + wanted + " (" + std::string(field.allowed) + "), not " + kind_with_items(value);
+}
+
+}  // namespace
+
+void Judge::take_text(std::string_view text, const std::string& file) {
+  file_ = file;
+  rules_of_file_ = {};
+  config_.files.push_back(file);
+  Read read = file.ends_with(".json") ? read_json(text, file) : read_toml(text, file);
+  if (!read.problems.empty()) {
+    for (Problem& problem : read.problems) blame(std::move(problem));
+    return;
+  }
+  const auto top = top_names();
+  for (const Member& member : std::get<Value::Table>(read.root.held)) {
+    const bool known = std::find(top.begin(), top.end(), member.name) != top.end();
+    const auto* table = std::get_if<Value::Table>(&member.value.held);
+    if (const Record* record = find_record(member.name)) {
+      take_records(*record, member.value);
+    } else if (known && table != nullptr) {
+      for (const Member& inner : *table) take_member(member.name, inner);
+    } else if (known) {
+      blame(member.value, member.name, "is a section and holds keys; it cannot have a value of its own");
+    } else if (table != nullptr) {
+      blame(member.value, member.name, "is not a section; the nearest is " + nearest(member.name, top));
+    } else {
+      blame(member.value, member.name, outside(member.name));
+    }
+  }
+}
+
+void Judge::take_member(const std::string& section, const Member& member) {
+  const std::string dotted = section + "." + member.name;
+  if (const Record* record = find_record(dotted)) return take_records(*record, member.value);
+  if (find_key(dotted) != nullptr) return take_key(dotted, member.value);
+  blame(member.value, dotted, unknown_in(section, member.name));
+}
+
+void Judge::take_key(const std::string& dotted, const Value& value) {
+  const Key& key = *find_key(dotted);
+  std::optional<std::string> refusal;
+  if (const auto* number = std::get_if<std::int64_t>(&value.held)) {
+    refusal = store(key, *number, config_);
+  } else if (const auto* text = std::get_if<std::string>(&value.held)) {
+    refusal = store(key, *text, config_);
+  } else if (const auto texts = texts_of(value)) {
+    refusal = store(key, *texts, config_);
+  } else {
+    refusal = aa::wrong_type(key, kind_with_items(value));
+  }
+  if (refusal) return blame(value, dotted, *refusal);
+  note_origin(dotted, {file_, value.line, value.column});
+}
+
+// The later wins; who wants to know sees over what.
+void Judge::note_origin(const std::string& dotted, const Place& place) {
+  const auto before = places_.find(dotted);
+  const bool over = before != places_.end();
+  config_.origin[dotted] = place.text() + (over ? ", over " + before->second.text() : "");
+  places_[dotted] = place;
+}
+
+void Judge::take_records(const Record& record, const Value& value) {
+  const std::string name(record.dotted);
+  const auto* list = std::get_if<Value::List>(&value.held);
+  if (list == nullptr)
+    return blame(value, name, "comes in any number: write it as [[" + name + "]], in JSON as a list of objects");
+  for (const Value& item : *list) take_record(record, item);
+}
+
+void Judge::take_record(const Record& record, const Value& value) {
+  const std::string dotted =
+      std::string(record.dotted) + "[" + std::to_string(count_[std::string(record.dotted)]++) + "]";
+  const auto* table = std::get_if<Value::Table>(&value.held);
+  if (table == nullptr) return blame(value, dotted, "wants a table of fields, not " + value.kind());
+  Draft draft;
+  bool good = true;
+  take_fields(record, *table, dotted, draft, good);
+  if (!good) return;
+  if (record.dotted == "paths.rules")
+    if (auto clash = rules_of_file_.add(draft.rule, value.line)) return blame(value, dotted, *clash);
+  config_.origin[dotted] = file_ + ":" + std::to_string(value.line);
+  if (auto wrong = record.store(std::move(draft), config_)) blame(value, dotted, *wrong);
+}
+
+void Judge::take_fields(const Record& record, const Value::Table& table, const std::string& dotted, Draft& draft,
+                        bool& good) {
+  for (const Member& member : table) {
+    const auto& fields = record.fields;
+    const auto field =
+        std::find_if(fields.begin(), fields.end(), [&](const Field& one) { return one.name == member.name; });
+    std::optional<std::string> wrong;
+    if (field == fields.end()) {
+      std::vector<std::string> known;
+      for (const Field& one : fields) known.emplace_back(one.name);
+      wrong = "is not a field; the nearest is " + nearest(member.name, known);
+    } else {
+      wrong = fits(field->type, member.value) ? field->set(member.value, draft) : wrong_type(*field, member.value);
+    }
+    if (!wrong) continue;
+    good = false;
+    blame(member.value, dotted + "." + member.name, *wrong);
+  }
+}
+
+void Judge::take_override(const std::string& assignment) {
+  if (auto wrong = override_config(assignment, config_)) return blame({"--set " + assignment, 0, 0, "", *wrong});
+  places_[assignment.substr(0, assignment.find('='))] = {"--set " + assignment};
+}
+
+void Judge::blame(const Value& value, std::string key, std::string sentence) {
+  blame({file_, value.line, value.column, std::move(key), std::move(sentence)});
+}
+
+// Values that are each fine alone.
+void Judge::contradictions() {
+  Config::Watched& watched = config_.watched;
+  const bool given = places_.contains("watched.share");
+  if (!given) watched.share = std::min(watched.share, watched.limit);  // what nobody gave is never more than the limit
+  if (watched.share <= watched.limit) return;
+  const Place& place = places_["watched.share"];
+  blame({place.file, place.line, place.column, "watched.share",
+         "is " + std::to_string(watched.share) + ", more than watched.limit, which is " +
+             std::to_string(watched.limit) + "; give share at most that"});
+}
+
+Loaded Judge::verdict() {
+  const bool limit_in_doubt = !problems_.empty() && !places_.contains("watched.limit");
+  if (!limit_in_doubt) contradictions();
+  const Place& included = places_["paths.include"];
+  load_path_rules(config_, {included.file, included.line, included.column, "", ""}, problems_);
+  if (problems_.empty()) return std::move(config_);
+  return std::move(problems_);
+}
+
+}  // namespace aa

@@ -1,0 +1,222 @@
+#include "config/records.h"
+
+#include <pwd.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+
+#include "config/keys.h"
+#include "state/discovery.h"
+#include "state/rules_text.h"
+#include "state/targets.h"
+
+namespace aa {
+namespace {
+
+using Wrong = std::optional<std::string>;
+using By = TargetWish::By;
+
+const std::string& text_of(const Value& value) {
+  return std::get<std::string>(value.held);
+}
+
+std::string shown(std::string_view text) {
+  constexpr std::size_t kShown = 64;
+  return toml_text(std::string(text.substr(0, kShown)));
+}
+
+// ---- [[paths.rules]]
+// -----------------------------------------------------------------------------------------------
+
+Wrong set_pattern(const Value& value, Draft& draft) {
+  draft.rule.pattern = text_of(value);
+  PathRule alone;
+  alone.pattern = draft.rule.pattern;
+  return check_rule(alone);
+}
+
+Wrong set_verdict(const Value& value, Draft& draft) {
+  const auto verdict = parse_verdict(text_of(value));
+  if (!verdict) return "must be deny or allow; " + shown(text_of(value)) + " is not";
+  draft.rule.verdict = *verdict;
+  return std::nullopt;
+}
+
+Wrong set_ops(const Value& value, Draft& draft) {
+  std::vector<std::string> names;
+  for (const Value& one : std::get<Value::List>(value.held)) names.push_back(text_of(one));
+  const auto ops = parse_ops(names);
+  if (const auto* wrong = std::get_if<std::string>(&ops)) return *wrong;
+  draft.rule.ops = std::get<OpSet>(ops);
+  if (draft.rule.ops == 0) return "names no operation; leave it out for all";
+  return std::nullopt;
+}
+
+Wrong set_severity(const Value& value, Draft& draft) {
+  draft.rule.severity = parse_severity(text_of(value));
+  if (!draft.rule.severity) return "must be info, warning or critical; " + shown(text_of(value)) + " is not";
+  return std::nullopt;
+}
+
+Wrong set_category(const Value& value, Draft& draft) {
+  draft.rule.category = text_of(value);
+  PathRule alone;
+  alone.pattern = "/";
+  alone.category = draft.rule.category;
+  if (!check_rule(alone)) return std::nullopt;
+  return "must be at most 64 of a-z, 0-9 and -; " + shown(draft.rule.category) + " is not";
+}
+
+Wrong set_target(const Value& value, Draft& draft) {
+  draft.rule.target = text_of(value);
+  return std::nullopt;
+}
+
+constexpr std::array kRuleFields = {
+    Field{"pattern", Field::Type::text, "a path, a folder with / at its end, or a glob; from /, ~/ or **/",
+          "Which paths are meant.", &set_pattern},
+    Field{"verdict", Field::Type::text, "\"deny\", \"allow\"", "What they are worth; deny when left out.",
+          &set_verdict},
+    Field{"ops", Field::Type::list, "a list of file operations", "Which operations; all when left out.", &set_ops},
+    Field{"severity", Field::Type::text, "\"info\", \"warning\", \"critical\"", "Of the alert; warning when left out.",
+          &set_severity},
+    Field{"category", Field::Type::text, "at most 64 of a-z, 0-9 and -", "What kind of secret it is.", &set_category},
+    Field{"target", Field::Type::text, "an id or a name", "For whom it holds; all when left out.", &set_target},
+};
+
+Wrong store_rule(Draft draft, Config& config) {
+  if (draft.rule.pattern.empty()) return "needs a pattern";
+  draft.rule.layer = RuleLayer::file;
+  config.paths.own.push_back(std::move(draft.rule));
+  return std::nullopt;
+}
+
+// ---- [[targets]]
+// ---------------------------------------------------------------------------------------------------
+
+void select(Draft& draft, By by, std::string what) {
+  ++draft.selectors;
+  draft.target.by = by;
+  draft.target.what = std::move(what);
+}
+
+Wrong set_pid(const Value& value, Draft& draft) {
+  const std::int64_t pid = std::get<std::int64_t>(value.held);
+  select(draft, By::pid, std::to_string(pid));
+  if (pid < 1 || pid > std::numeric_limits<std::int32_t>::max())
+    return "must be the id of a process; " + std::to_string(pid) + " is not";
+  draft.target.number = static_cast<std::uint32_t>(pid);
+  if (::kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH) return std::nullopt;
+  return "is " + std::to_string(pid) + ", and no process has that id now; exe or unit find processes that come later";
+}
+
+Wrong set_exe(const Value& value, Draft& draft) {
+  select(draft, By::exe, text_of(value));
+  const auto parsed = parse_agents(text_of(value));
+  if (const auto* wrong = std::get_if<std::string>(&parsed)) return *wrong;
+  if (std::get<std::vector<std::string>>(parsed).size() != 1)
+    return "must be one name or path; give each a [[targets]] of its own";
+  return std::nullopt;
+}
+
+Wrong set_unit(const Value& value, Draft& draft) {
+  select(draft, By::unit, text_of(value));
+  const bool good = !text_of(value).empty() && text_of(value).find('/') == std::string::npos;
+  if (!good) return "must be a systemd unit's name; " + shown(text_of(value)) + " is not";
+  if (draft.target.what.find('.') == std::string::npos) draft.target.what += ".service";
+  return std::nullopt;
+}
+
+Wrong set_cgroup(const Value& value, Draft& draft) {
+  select(draft, By::cgroup, text_of(value));
+  const std::string& path = text_of(value);
+  const bool good = path.size() > 1 && path.front() == '/' && lexically_normal(path) == path;
+  if (good && path.find('\0') == std::string::npos) return std::nullopt;
+  return "must be a control group's path below the root, as /proc/PID/cgroup has it; " + shown(path) + " is not";
+}
+
+Wrong set_user(const Value& value, Draft& draft) {
+  const std::string& name = text_of(value);
+  select(draft, By::user, name);
+  if (const passwd* user = ::getpwnam(name.c_str())) {
+    draft.target.number = user->pw_uid;
+    return std::nullopt;
+  }
+  return "must be the name of a user; nobody is called " + shown(name);
+}
+
+Wrong set_name(const Value& value, Draft& draft) {
+  draft.target.name = text_of(value);
+  if (const auto refusal = check_target_name(draft.target.name)) return "is not usable: " + refusal->sentence;
+  return std::nullopt;
+}
+
+Wrong set_tls(const Value& value, Draft& draft) {
+  const auto level = parse_tls_level(text_of(value));
+  if (!level) return "must be off, metadata, redacted or full; " + shown(text_of(value)) + " is not";
+  draft.target.tls = *level;
+  return std::nullopt;
+}
+
+constexpr std::array kTargetFields = {
+    Field{"exe", Field::Type::text, "a name, an absolute path, or one with patterns in its folders",
+          "Every process that runs this program or script.", &set_exe},
+    Field{"unit", Field::Type::text, "the name of a systemd unit",
+          "Every process of it, also when it is started again.", &set_unit},
+    Field{"cgroup", Field::Type::text, "a path below the root of control groups", "Every process in it.", &set_cgroup},
+    Field{"user", Field::Type::text, "a user's name", "Every process of that user.", &set_user},
+    Field{"pid", Field::Type::integer, "the id of a living process", "That process alone.", &set_pid},
+    Field{"name", Field::Type::text, "1 to 128 characters, not all digits", "What the target is called.", &set_name},
+    Field{"tls", Field::Type::text, "\"off\", \"metadata\", \"redacted\", \"full\"",
+          "How much of TLS traffic is recorded; redacted when left out.", &set_tls},
+};
+
+Wrong store_target(Draft draft, Config& config) {
+  if (draft.selectors != 1)
+    return draft.selectors == 0 ? "says nobody: give one of exe, unit, cgroup, user and pid"
+                                : "says more than one of exe, unit, cgroup, user and pid; keep one";
+  const auto same = [&](const TargetWish& other) {
+    return other.by == draft.target.by && other.what == draft.target.what;
+  };
+  const auto first = std::find_if(config.targets.begin(), config.targets.end(), same);
+  if (first != config.targets.end()) {
+    const std::string known = "targets[" + std::to_string(first - config.targets.begin()) + "]";
+    return "means the same as the target at " + config.origin[known] + "; keep one";
+  }
+  config.targets.push_back(std::move(draft.target));
+  return std::nullopt;
+}
+
+constexpr std::array kRecords = {
+    Record{"paths.rules", "A path rule.", kRuleFields, &store_rule},
+    Record{"targets", "Whom to watch, running now or started later.", kTargetFields, &store_target},
+};
+
+}  // namespace
+
+std::span<const Record> all_records() {
+  return kRecords;
+}
+
+std::string toml_text(const PathRule& rule) {
+  std::string out =
+      "pattern = " + toml_text(KeyValue(rule.pattern)) + "\nverdict = \"" + std::string(name_of(rule.verdict)) + "\"\n";
+  if (rule.ops != kAllOps) out += "ops = " + toml_text(KeyValue(op_names(rule.ops))) + "\n";
+  if (rule.severity) out += "severity = \"" + std::string(name_of(*rule.severity)) + "\"\n";
+  if (!rule.category.empty()) out += "category = \"" + rule.category + "\"\n";
+  if (!rule.target.empty()) out += "target = " + toml_text(KeyValue(rule.target)) + "\n";
+  return out;
+}
+
+std::string toml_text(const TargetWish& target) {
+  const std::string what = target.by == By::pid ? target.what : toml_text(KeyValue(target.what));
+  std::string out = std::string(name_of(target.by)) + " = " + what + "\n";
+  if (!target.name.empty()) out += "name = " + toml_text(KeyValue(target.name)) + "\n";
+  if (target.tls != TlsLevel::redacted) out += "tls = \"" + std::string(name_of(target.tls)) + "\"\n";
+  return out;
+}
+
+}  // namespace aa

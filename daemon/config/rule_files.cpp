@@ -1,0 +1,96 @@
+#include "config/rule_files.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "config/read_file.h"
+#include "state/rules_text.h"
+#include "state/sensitive_paths.h"
+
+namespace aa {
+namespace {
+
+constexpr std::size_t kMostBytes = 16 << 20;
+constexpr std::size_t kMostFiles = 256;
+
+class RuleFiles {
+ public:
+  RuleFiles(std::vector<PathRule>& rules, std::vector<Problem>& problems) : rules_(rules), problems_(problems) {}
+
+  // `by`: what names it, blamed when it cannot be read.
+  void take(const std::string& file, const Problem& by) {
+    if (std::find(open_.begin(), open_.end(), file) != open_.end()) return blame(by, "includes itself: " + loop(file));
+    if (!taken_.insert(file).second) return;  // its rules are there already
+    if (taken_.size() > kMostFiles)
+      return blame(by, "is one file more than the " + std::to_string(kMostFiles) + " there may be");
+    const Result<std::string> text = read_file(file, kMostBytes);
+    if (!text) {
+      const Error& error = text.error();
+      return blame(by,
+                   error.doing + (error.errno_value == 0 ? "" : std::string(": ") + std::strerror(error.errno_value)));
+    }
+    open_.push_back(file);
+    take_text(file, *text);
+    open_.pop_back();
+  }
+
+ private:
+  void take_text(const std::string& file, const std::string& text) {
+    RulesText said = read_rules(text, RuleLayer::file);
+    for (RulesProblem& one : said.problems) add_problem(file, one.line, std::move(one.what));
+    OneFilesRules known;
+    for (RulesText::Line& one : said.rules) {
+      if (auto wrong = known.add(one.rule, static_cast<std::uint32_t>(one.line)))
+        add_problem(file, one.line, "the rule for " + one.rule.pattern + " " + *wrong);
+      rules_.push_back(std::move(one.rule));
+    }
+    for (const RulesText::Include& include : said.includes)
+      take(include.path, {file, static_cast<std::uint32_t>(include.line), 1, "", ""});
+  }
+
+  void add_problem(const std::string& file, std::size_t line, std::string what) {
+    problems_.push_back({file, static_cast<std::uint32_t>(line), 1, "", std::move(what)});
+  }
+
+  void blame(Problem by, const std::string& sentence) {
+    by.sentence = by.sentence.empty() ? "include " + sentence : by.sentence + sentence;
+    problems_.push_back(std::move(by));
+  }
+
+  std::string loop(const std::string& file) const {
+    std::string out;
+    for (const std::string& one : open_) out += one + " → ";
+    return out + file;
+  }
+
+  std::vector<PathRule>& rules_;
+  std::vector<Problem>& problems_;
+  std::vector<std::string> open_;
+  std::set<std::string> taken_;
+};
+
+}  // namespace
+
+std::optional<std::string> OneFilesRules::add(const PathRule& rule, std::uint32_t line) {
+  const std::string key = rule.pattern + '\0' + std::to_string(rule.ops) + '\0' + rule.target;
+  const auto [known, added] = known_.try_emplace(key, Earlier{rule.verdict, line});
+  if (added) return std::nullopt;
+  const Earlier& earlier = known->second;
+  const std::string where = "line " + std::to_string(earlier.line);
+  if (earlier.verdict == rule.verdict) return "is that of " + where + " again; keep one";
+  return "says " + std::string(name_of(rule.verdict)) + ", and " + where + " says " +
+         std::string(name_of(earlier.verdict)) + " of the same; keep one";
+}
+
+void load_path_rules(Config& config, const Problem& included, std::vector<Problem>& problems) {
+  std::vector<PathRule>& rules = config.paths.rules;
+  rules.clear();
+  if (config.paths.shipped == "on") rules = sensitive_paths();
+  rules.insert(rules.end(), config.paths.own.begin(), config.paths.own.end());
+  RuleFiles files(rules, problems);
+  for (const std::string& file : config.paths.include)
+    files.take(file, {included.file, included.line, included.column, "paths.include", "names " + file + ", which "});
+}
+
+}  // namespace aa

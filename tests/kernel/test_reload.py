@@ -1,0 +1,194 @@
+"""The configuration read again while everything goes on: whole or not at all, and without a gap."""
+
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+from file_case import FileCase, path_alerts
+from deadline import end_at_exit
+from harness import CALL_TIMEOUT, error_of, wait_until, watch
+from kernel_case import QUICK, Account
+
+RELOADS = 100 if QUICK else 1000
+
+
+class ReloadCase(FileCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.etc = pathlib.Path(tempfile.mkdtemp(prefix="aa-etc-"))
+        cls.addClassCleanup(shutil.rmtree, cls.etc)
+        cls.file = cls.etc / "config.toml"
+        cls.file.write_text("")
+        cls.options = ("--config", str(cls.file))
+        super().setUpClass()
+
+    def reload(self, text=None):
+        if text is not None:
+            self.file.write_text(text)
+        self.daemon.manager.Reload(timeout=CALL_TIMEOUT)
+
+    def generation(self):
+        return int(self.daemon.property("PathFilterGeneration"))
+
+    def denies(self, path):
+        account, _ = self.watched_path("/bin/cat", path)
+        return len(path_alerts(account))
+
+
+def deny(*patterns):
+    return "".join(f'[[paths.rules]]\npattern = "{pattern}"\n' for pattern in patterns)
+
+
+class Reload(ReloadCase):
+    def tearDown(self):
+        self.reload("")
+
+    def test_rules(self):
+        """reload: the next open of a newly denied file alerts, by one generation flip; a refused file changes nothing"""
+        path = self.secret()
+        before = self.generation()
+        self.assertEqual(0, self.denies(path))
+        self.reload(deny(path))
+        self.assertEqual((before + 1, 1), (self.generation(), self.denies(path)))
+        (self.etc / "conf.d").mkdir()
+        self.addCleanup(shutil.rmtree, self.etc / "conf.d", ignore_errors=True)
+        bad = self.etc / "conf.d/bad.json"
+        bad.write_text('{"watched": {"limitt": 1},\n "log": {"level": 3}}')
+        name, sentence = error_of(self.daemon.manager.Reload)
+        self.assertEqual("InvalidConfig", name)
+        self.assertEqual([f"{bad}:1:24: watched.limitt is not a key; the nearest is watched.limit",
+                          f'{bad}:2:19: log.level wants a string ("debug", "info", "warning", "error"), not an integer'],
+                         sentence.splitlines())
+        self.assertEqual((before + 1, 1), (self.generation(), self.denies(path)))
+        shutil.rmtree(self.etc / "conf.d")
+        self.reload()
+        self.assertEqual(before + 1, self.generation(), "nothing differs")
+
+    def test_told(self):
+        """reload: the service manager hears RELOADING with the time and READY after it, by SIGHUP too, also when it was refused"""
+        for text in (deny("/x"), "bad = 1\n"):
+            with self.subTest(text):
+                heard = len(self.daemon.notified)
+                self.file.write_text(text)
+                self.daemon.process.send_signal(signal.SIGHUP)
+                wait_until(lambda: "READY=1" in self.daemon.notified[heard:], "READY after SIGHUP")
+                said = self.daemon.notified[heard:]
+                self.assertEqual("RELOADING=1", said[0])
+                microseconds = int(said[1].removeprefix("MONOTONIC_USEC="))
+                self.assertLess(abs(microseconds - time.clock_gettime_ns(time.CLOCK_MONOTONIC) / 1000), 60e6)
+
+    def test_restart_keys(self):
+        """reload: what takes effect at a restart is said, and no more once it is taken back"""
+        self.reload("[watched]\nlimit = 1000\n[detect]\nmin_severity = 'critical'\n")
+        self.assertEqual(["watched.limit", "watched.share"], sorted(map(str, self.daemon.property("AwaitingRestart"))))
+        self.reload("")
+        self.assertEqual([], list(self.daemon.property("AwaitingRestart")))
+
+    def rows(self, **wanted):
+        return [row for row in self.daemon.targets().values() if all(row[k] == v for k, v in wanted.items())]
+
+    def sleeper(self, *argv, **popen):
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, **popen)
+        end_at_exit(child)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        return child
+
+    def test_targets(self):
+        """reload: a target holds for who runs already and who starts later, is not disturbed by the next, and is released"""
+        agent = self.folder / "test-agent"
+        shutil.copy("/bin/sleep", agent)
+        early = self.sleeper(str(agent), "1000")
+        wait_until(lambda: os.readlink(f"/proc/{early.pid}/exe") == str(agent), "it runs")
+        wish = f'[[targets]]\nexe = "{agent}"\nname = "agents"\n'
+        self.reload(wish)
+        wait_until(lambda: self.rows(pid=early.pid, source="config", state="running"), "the early one is watched")
+        late = self.sleeper(str(agent), "1000")
+        wait_until(lambda: self.rows(pid=late.pid, source="config", state="running"), "the late one is watched")
+        ids = sorted(self.daemon.targets())
+        other = self.sleeper("/bin/sleep", "1000")
+        self.reload(wish + f"[[targets]]\npid = {other.pid}\nname = \"one\"\n")
+        wait_until(lambda: self.rows(pid=other.pid, name="one", state="running"), "the pid is watched")
+        self.assertEqual(2, len(self.rows(name="agents", state="running")))
+        self.assertLess(set(ids), set(self.daemon.targets()))
+        self.reload(f"[[targets]]\npid = {other.pid}\nname = \"one\"\n")
+        wait_until(lambda: not self.rows(name="agents"), "the agents are released")
+        self.assertEqual(1, len(self.rows(name="one", state="running")))
+
+    def test_user(self):
+        """reload: a user's processes are watched from their next exec on, those that run now too"""
+        user = pwd.getpwnam("nobody")
+        early = self.sleeper("/bin/sleep", "1000", user=user.pw_uid)
+        self.reload('[[targets]]\nuser = "nobody"\n')
+        late = self.sleeper("/bin/sleep", "1000", user=user.pw_uid)
+        for child in (early, late):
+            wait_until(lambda: self.rows(pid=child.pid, name="nobody", source="config"), "it is watched")
+        root = self.sleeper("/bin/sleep", "1000")
+        self.assertEqual([], self.rows(pid=root.pid))
+
+    def test_cgroup(self):
+        """reload: a control group is watched by its path"""
+        try:
+            here = pathlib.Path("/proc/self/cgroup").read_text().split("0::", 1)[1].strip()
+            group = pathlib.Path("/sys/fs/cgroup") / here.lstrip("/") / "aa-test-group"
+            group.mkdir()
+        except (IndexError, OSError) as error:
+            self.skipTest(f"no control group can be made here: {error}")
+        self.addCleanup(group.rmdir)
+        path = "/" + str(group.relative_to("/sys/fs/cgroup"))
+        self.reload(f'[[targets]]\ncgroup = "{path}"\n')
+        wait_until(lambda: self.rows(unit=path, source="config", state="running") or
+                   "target-not-watched" in self.daemon.errors(), "the group is watched, or it is said why not")
+        if "version 2 control groups" in self.daemon.errors():
+            self.skipTest("control groups cannot be followed here")
+        self.assertTrue(self.rows(unit=path, source="config", state="running"))
+
+
+class UnderLoad(ReloadCase):
+    def memory_kib(self):
+        text = pathlib.Path(f"/proc/{self.daemon.pid}/status").read_text()
+        return int(text.partition("VmRSS:")[2].split()[0])
+
+    def test_no_gap(self):
+        """reload: 1,000 reloads (100 without --full) under a load of forks and opens lose nothing and judge each by its generation"""
+        left, right = self.secret("left"), self.secret("right")
+        settled, script = 0, f"while [ ! -e {self.folder}/stop ]; do read x <{left}; read x <{right}; (:); done; true"
+        with watch(self.daemon, ["/bin/bash", "-c", script]) as watched:
+            watched.go()
+            for number in range(RELOADS):
+                self.reload(deny(left if number % 2 else right))
+                if number == RELOADS // 10:
+                    settled = self.memory_kib()
+            (self.folder / "stop").touch()
+            account = Account(watched.finish(240))
+        self.assert_sound(account, watched.pid)
+        self.assert_ledger()
+        judged = [e["file"] for e in account.of_type("file") if e["file"]["path"] in (str(left), str(right))]
+        by_generation = {}
+        for body in judged:
+            if body["verdict"] == "deny":
+                by_generation.setdefault(body["generation"], set()).add(body["path"])
+        self.assertGreater(len(by_generation), 3)
+        self.assertEqual([], [paths for paths in by_generation.values() if len(paths) != 1])
+        self.assertLess(self.memory_kib(), settled * 1.2 + 8192, "memory after all reloads")
+
+    def test_many_rules(self):
+        """reload: 10,000 rules are in force with one generation; how long that takes is printed"""
+        rules = self.folder / "many.rules"
+        rules.write_text("".join(f"deny /srv/secret/{number}/key\n" for number in range(10_000)))
+        before = self.generation()
+        begin = time.monotonic()
+        self.reload(f'[paths]\ninclude = ["{rules}"]\n')
+        print(f"reload with 10,000 rules: {(time.monotonic() - begin) * 1000:.0f} ms")
+        self.assertEqual(before + 1, self.generation())
+        self.reload("")
+
+
+if __name__ == "__main__":
+    unittest.main()

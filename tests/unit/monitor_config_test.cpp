@@ -1,0 +1,254 @@
+// Monitor: the configuration taken in: whole or not at all, as a difference, and always the same as from a fresh start.
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+#include "state/input.h"
+#include "support/monitored.h"
+
+using namespace aa;
+using namespace aa::test;
+
+namespace {
+
+using By = TargetWish::By;
+
+// A Monitor whose plans are carried out at once, in a world of a few processes: what a kernel would hold afterwards.
+struct World {
+  Monitor monitor{Monitor::Settings{}};
+  std::vector<LivingProcess> living;  // unwatched, with text
+  std::map<std::uint32_t, std::string> slots;
+  std::uint64_t generation = 0;
+  std::vector<std::string> rules;
+  LookForPlan look;
+  std::vector<Answer> answers;
+  std::size_t releases = 0;
+  std::optional<Refusal> refuse_rules;
+
+  World() {
+    ProbeBody probe;
+    probe.family = "file";
+    probe.program = "aa_file_exit";
+    probe.state = ProbeState::standby;
+    take(monitor.on_probe(probe));
+    for (std::uint32_t pid = 100; pid < 104; ++pid) {
+      LivingProcess process = test::living(a_process(pid, pid * 1'000, "p" + std::to_string(pid)));
+      process.uid = pid;
+      living.push_back(with_text(process, "/bin/agent" + std::to_string(pid), {"agent" + std::to_string(pid)}));
+    }
+  }
+
+  void configure(Configure command) { take(monitor.apply(std::move(command))); }
+
+  void take(const Step& step) {
+    answers.insert(answers.end(), step.answers.begin(), step.answers.end());
+    for (const Plan& plan : step.plans) carry_out(plan);
+  }
+
+  void carry_out(const Plan& plan) {
+    if (const auto* set = std::get_if<RulesPlan>(&plan)) put(*set);
+    if (const auto* look_for = std::get_if<LookForPlan>(&plan)) look = *look_for;
+    if (std::holds_alternative<LookAroundPlan>(plan)) take(monitor.complete(LookedAround{1, unwatched()}));
+    if (const auto* find = std::get_if<FindUnitPlan>(&plan))
+      take(monitor.complete(UnitFound{find->unit, find->unit, "/system.slice/" + find->unit, std::nullopt}));
+    if (const auto* enrol = std::get_if<EnrolPlan>(&plan)) enrolled(*enrol);
+    if (const auto* unit = std::get_if<EnrolUnitPlan>(&plan)) {
+      slots[unit->slot] = unit->cgroup;
+      Enrolled done;
+      done.slot = unit->slot;
+      take(monitor.complete(done));
+    }
+    if (const auto* release = std::get_if<ReleasePlan>(&plan)) {
+      slots.erase(release->slot);
+      ++releases;
+      take(monitor.complete(Released{release->token, release->slot, 1, std::nullopt}));
+      take(monitor.complete(SumsFlipped{1, {}}));
+    }
+  }
+
+  void put(const RulesPlan& set) {
+    if (!refuse_rules) {
+      generation = set.rules->generation();
+      rules.clear();
+      for (const PathRule& rule : set.rules->rules()) rules.push_back(rule.pattern);
+    }
+    take(monitor.complete(RulesInForce{set.token, 1, set.rules->generation(), refuse_rules}));
+  }
+
+  void enrolled(const EnrolPlan& plan) {
+    Enrolled done;
+    done.slot = plan.slot;
+    const auto found =
+        std::find_if(living.begin(), living.end(), [&](const LivingProcess& one) { return one.id.pid == plan.pid; });
+    if (found == living.end()) {
+      done.refusal = Refusal{Fault::no_such_process, "gone"};
+    } else {
+      done.root = found->id;
+      LivingProcess root = *found;
+      root.watched = true;
+      root.slot = plan.slot;
+      done.processes.push_back(root);
+      slots[plan.slot] = "pid " + std::to_string(plan.pid);
+    }
+    take(monitor.complete(done));
+  }
+
+  std::vector<LivingProcess> unwatched() const {
+    std::vector<LivingProcess> out = living;
+    std::erase_if(out, [&](const LivingProcess& one) {
+      return std::any_of(slots.begin(), slots.end(),
+                         [&](const auto& slot) { return slot.second == "pid " + std::to_string(one.id.pid); });
+    });
+    return out;
+  }
+
+  // What is watched, how it is called, by which rules: without the numbers that tell how it came about.
+  std::multiset<std::string> held() const {
+    std::multiset<std::string> out;
+    for (const auto& [slot, what] : slots) out.insert("slot " + what);
+    for (const std::string& rule : rules) out.insert("rule " + rule);
+    for (const std::string& name : look.names) out.insert("look " + name);
+    for (const std::uint32_t user : look.users) out.insert("look for user " + std::to_string(user));
+    for (const Target* target : monitor.targets())
+      if (target->running)
+        out.insert("target " + target->name + " " + target->unit + " " + target->root.text() + " " +
+                   std::string(name_of(target->source)) + " " + std::string(name_of(target->tls)));
+    for (const TargetWish& wish : monitor.wishes()) out.insert("wish " + wish.what);
+    return out;
+  }
+};
+
+PathRule deny(std::string pattern) {
+  PathRule rule;
+  rule.pattern = std::move(pattern);
+  return rule;
+}
+
+TargetWish wish(By by, std::string what, std::uint32_t number = 0, std::string name = "") {
+  return {by, std::move(what), number, std::move(name), TlsLevel::redacted};
+}
+
+class Dice {
+ public:
+  explicit Dice(std::uint32_t seed) : random_(seed) {}
+  bool coin() { return random_() % 2 == 0; }
+
+  Configure configuration() {
+    Configure out;
+    out.token = 5;
+    for (const char* pattern : {"/a", "/b/", "**/c", "~/d", "/e/*"})
+      if (coin()) out.rules.push_back(deny(pattern));
+    if (coin()) out.policy.agents = {"claude"};
+    if (coin()) out.policy.least_alert = Severity::critical;
+    if (coin()) out.targets.push_back(wish(By::pid, "100", 100));
+    if (coin()) out.targets.push_back(wish(By::pid, "555", 555));  // gone
+    if (coin()) out.targets.push_back(wish(By::exe, "agent101", 0, coin() ? "one" : ""));
+    if (coin()) out.targets.push_back(wish(By::user, "u102", 102, coin() ? "two" : "three"));
+    if (coin()) out.targets.push_back(wish(By::unit, "x.service"));
+    if (coin()) out.targets.push_back(wish(By::cgroup, "/y"));
+    return out;
+  }
+
+ private:
+  std::mt19937 random_;
+};
+
+}  // namespace
+
+TEST_CASE("configuration: reload(A to B) leaves what a fresh start with B leaves, for 2,000 random pairs") {
+  Dice dice(7);
+  for (int round = 0; round < 2000; ++round) {
+    CAPTURE(round);
+    const Configure a = dice.configuration(), b = dice.configuration();
+    World reloaded, fresh;
+    reloaded.configure(a);
+    reloaded.configure(b);
+    fresh.configure(b);
+    REQUIRE(reloaded.held() == fresh.held());
+    REQUIRE(reloaded.answers.size() == 2);
+  }
+}
+
+TEST_CASE("configuration: what has not changed is not touched") {
+  World world;
+  Configure command;
+  command.rules = {deny("/a")};
+  command.targets = {wish(By::pid, "100", 100), wish(By::exe, "agent101")};
+  world.configure(command);
+  const auto slots = world.slots;
+  CHECK(slots.size() == 2);
+  command.targets.push_back(wish(By::pid, "103", 103));
+  world.configure(command);
+  CHECK(world.generation == 1);
+  CHECK(world.releases == 0);
+  for (const auto& slot : slots) CHECK(world.slots.count(slot.first) == 1);
+}
+
+TEST_CASE("configuration: rules that are refused, or that the kernel does not take, leave everything as it was") {
+  World world;
+  Configure good;
+  good.token = 1;
+  good.rules = {deny("/a")};
+  world.configure(good);
+  const auto before = world.held();
+  Configure bad = good;
+  bad.token = 2;
+  bad.rules = {deny("relative")};
+  bad.targets = {wish(By::pid, "100", 100)};
+  bad.policy.agents = {"claude"};
+  world.configure(bad);
+  bad.rules = {deny("/fine")};
+  world.refuse_rules = Refusal{Fault::map_failed, "no room"};
+  world.configure(bad);
+  REQUIRE(world.answers.size() == 3);
+  CHECK(std::get<Refusal>(world.answers[1].outcome).fault == Fault::invalid_pattern);
+  CHECK(std::get<Refusal>(world.answers[2].outcome).fault == Fault::map_failed);
+  CHECK(world.held() == before);
+  world.refuse_rules.reset();
+  world.configure(good);
+  CHECK(world.held() == before);
+}
+
+TEST_CASE("configuration: the running layer of path rules outlives a reload") {
+  World world;
+  SetPathRules runtime;
+  runtime.rules = {deny("/run")};
+  world.take(world.monitor.apply(runtime));
+  Configure command;
+  command.rules = {deny("/file")};
+  world.configure(command);
+  CHECK(world.rules == std::vector<std::string>{"/file", "/run"});
+}
+
+TEST_CASE("configuration: a second one is refused while the first waits for its path rules") {
+  Monitored house;
+  ProbeBody probe;
+  probe.family = "file";
+  probe.program = "x";
+  probe.state = ProbeState::attached;
+  (void)house.monitor.on_probe(probe);
+  Configure command;
+  command.token = 1;
+  command.rules = {deny("/a")};
+  CHECK(house.monitor.apply(command).answers.empty());
+  CHECK(fault_of(house.monitor.apply(command)) == Fault::failed);
+}
+
+TEST_CASE("configuration: a target that cannot be watched is an alert, and the others are") {
+  World world;
+  Configure command;
+  command.targets = {wish(By::pid, "555", 555), wish(By::pid, "100", 100)};
+  world.configure(command);
+  CHECK(world.slots.size() == 1);
+  const Step step = world.monitor.complete(UnitFound{"gone.service", "", "", Refusal{}});
+  CHECK(step.events.empty());  // nobody wishes for it
+  command.targets = {wish(By::unit, "gone.service")};
+  world.configure({});
+  const Step asked = world.monitor.apply(command);
+  REQUIRE(plans_of<FindUnitPlan>(asked).size() == 1);
+  const Step refused =
+      world.monitor.complete(UnitFound{"gone.service", "", "", Refusal{Fault::invalid_argument, "there is none"}});
+  REQUIRE(bodies_of<AlertBody>(refused).size() == 1);
+  CHECK(bodies_of<AlertBody>(refused)[0].kind == "target-not-watched");
+}
