@@ -9,7 +9,12 @@
 
 #include "lib/tls_connection.bpf.h"
 
+/* Calls up to this take their length and no more of the ring. 5.10 counts the stacks of all callers together. */
+#if AA_HAS_BPF_LOOP
 #define AA_TLS_SMALL 192
+#else
+#define AA_TLS_SMALL 96
+#endif
 #define AA_TLS_CHUNK (32 * 1024)
 #define AA_TLS_CHUNKS 256
 

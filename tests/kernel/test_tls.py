@@ -8,9 +8,9 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import program, wait_until, watch
-from kernel_case import pid_of
-from tls_case import TlsCase, data_of, streams_of
+from harness import kind_of_change, program, wait_until, watch
+from kernel_case import Account, pid_of, read_lines
+from tls_case import LOST, TlsCase, data_of, streams_of
 
 PYTHON = "/usr/bin/python3"
 SMALL = 100  # calls of a few bytes
@@ -373,6 +373,68 @@ link.close()
                 self.assertTrue(text, f"{name} is empty")
                 for secret in (key[20:], cookie[8:]):
                     self.assertNotIn(secret.encode(), text)
+
+
+THREADS_CLIENT = """
+import http.client, ssl, sys, threading
+port, threads, links, size = map(int, sys.argv[1:5])
+context = ssl._create_unverified_context()
+def work():
+    all = [http.client.HTTPSConnection("127.0.0.1", port, context=context) for _ in range(links)]
+    for link in all: link.request("GET", f"/{size}")
+    for link in all: assert len(link.getresponse().read()) == size
+    for link in all:
+        link.request("PUT", "/", b"p" * size)
+        assert link.getresponse().read() == b"ok"
+        link.close()
+workers = [threading.Thread(target=work) for _ in range(threads)]
+for worker in workers: worker.start()
+for worker in workers: worker.join()
+"""
+
+
+class ManyConnections(TlsCase):
+    """With the durable sink: a reader in Python is too slow for this."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="aa-jsonl-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.file = pathlib.Path(folder.name) / "events.jsonl"
+        cls.settings = {"jsonl.path": cls.file, "tls.ring_kib": 65536}
+        super().setUpClass()
+
+    def written(self, target):
+        """The file's events of a target, complete up to its end."""
+        def of_target():
+            return [event for event in read_lines(self.file) if event.get("target", {}).get("id") == target]
+
+        wait_until(lambda: any(kind_of_change(event) == "exited" for event in of_target()), "the file has the end", 60)
+        return Account(of_target())
+
+    def test_64(self):
+        """tls: 64 connections of 8 threads at once: no byte is another connection's, and every missing one has a lost record"""
+        size = BIG // 4
+        script = self.folder / "client.py"
+        script.write_text(THREADS_CLIENT)
+        before = self.assert_ledger()
+        with watch(self.daemon, [PYTHON, str(script), str(self.server.port), "8", "8", str(size)], options={"tls": "full"},
+                   selector={"types": ["target"]}) as client:
+            client.run(60)
+        self.assertEqual(0, client.status)
+        account = self.written(client.target)
+        after = self.assert_ledger()
+        lost = sum(after[f"tls.{cause}"] - before[f"tls.{cause}"] for cause in LOST)
+        lengths = {"send": 0, "recv": 0}
+        for event in account.of_type("tls"):
+            lengths[event["tls"]["direction"]] += event["tls"]["length"]
+        conversations = self.server.take(64)
+        missing = sum(len(a) + len(b) for a, b in conversations) - sum(lengths.values())
+        print(f"        {sum(lengths.values()) >> 20} MiB told, {missing} bytes missing in {lost} lost records", flush=True)
+        self.assertLessEqual(missing, lost * 32 * 1024)
+        if lost == 0:
+            self.assertEqual(0, missing)
+            self.assertTrue(sorted((s["send"], s["recv"]) for s in streams_of(account).values()) == sorted(conversations))
 
 
 class SmallRing(TlsCase):

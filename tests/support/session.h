@@ -45,6 +45,32 @@ inline Event session_read(const Who& who, const std::string& path, std::uint64_t
   return event;
 }
 
+// What `who` said over TLS; its record names the process's id only.
+inline Event session_words(const Who& who, std::uint32_t connection) {
+  TlsBody body;
+  body.connection = connection;
+  body.function = 1;
+  body.from_start = true;
+  body.data = "cookie: ***\r\n";
+  body.length = body.call_length = body.data.size();
+  body.redactions = {{"cookie", 8, 3}};
+  Event event;
+  event.boot_ns = 99'220;
+  event.slot = 0x101;
+  event.process.emplace();
+  event.process->id = who.id;
+  event.process->tid = who.id.pid;
+  event.process->image = who.image;
+  event.body = body;
+  return event;
+}
+
+inline Event session_connection(const Who& who, std::uint32_t connection) {
+  Event event = session_words(who, connection);
+  event.body = TlsConnectionBody{connection, 1, "192.0.2.1:443"};
+  return event;
+}
+
 inline FileSum session_sum(const Who& who, std::uint64_t reads) {
   FileSum sum;
   sum.key = {who.id, 77, 2, 1, 0};
@@ -122,6 +148,8 @@ inline std::vector<Input> session_inputs() {
       Completion(Identified{copy.id, 2, "bash"}),
       Input(read),
       Input(closed),
+      Input(session_connection(tool, 2)),
+      Input(session_words(tool, 2)),
       Completion(SumsFlipped{99'250, {session_sum(tool, 1)}}),
       KernelCounts{99'300, {{"exec", "attempt", 9, 1, 99'300}, {"exec", "ring-full", 1, 99'250, 99'260}}, {}},
       in(an_exit().of(tool).killed_by(9), 99'400),

@@ -134,6 +134,20 @@ TEST_CASE("event line: a failed exec says what was not there") {
   CHECK(line.find("failed: $'/no\\x1b': No such file or directory") != std::string::npos);
 }
 
+TEST_CASE("event line: what was said over TLS shows its first line, and nothing that could move a terminal") {
+  const auto line = event_line(event_of("tls", {{"direction", "send"},
+                                                {"length", 30},
+                                                {"connection", 4},
+                                                {"encoding", "text"},
+                                                {"data", "GET /\x1b[2J HTTP/1.1\r\nhost: a\r\n"}}),
+                               {});
+  CHECK(line.find("send 30 bytes, connection 4  GET /\\x1b[2J HTTP/1.1") != std::string::npos);
+  CHECK(line.find("host") == std::string::npos);
+  const auto withheld =
+      event_line(event_of("tls", {{"direction", "recv"}, {"length", 1}, {"connection", 4}, {"withheld", "level"}}), {});
+  CHECK(withheld.find("recv 1 byte, connection 4, withheld: level") != std::string::npos);
+}
+
 TEST_CASE("event line: losses, gaps, alerts, exits, targets and probes are sentences") {
   CHECK(event_line(event_of("loss", {{"family", "exec"}, {"cause", "ring-full"}, {"count", 1}}), {})
             .find("1 event lost: ring-full (exec)") != std::string::npos);
