@@ -68,7 +68,8 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
       "\"/var/log/x\"\n"
       "[log]\nlevel = \"debug\"\n[detect]\nmin_severity = \"warning\"\n[discovery]\nagents = \"a, /b/*/c\"\nper_uid = "
       "3\n[file]\nring_kib = 8\nhooks = \"tracepoint\"\nreads = \"each\"\ninterval_ms = 20\nsums = "
-      "32\n[tls]\nring_kib = 256\ncall_kib = 2\nconnections = 17\nhooks = \"uprobe\"\n[paths]\nshipped = \"off\"\ninclude = "
+      "32\n[tls]\nring_kib = 256\ncall_kib = 2\nconnections = 17\nhooks = \"uprobe\"\n[paths]\nshipped = "
+      "\"off\"\ninclude = "
       "[]\n");
   CHECK(config.detect.min_severity == "warning");
   CHECK(config.discovery == Config::Discovery{"a, /b/*/c", 3});
