@@ -138,6 +138,7 @@ void Monitor::Impl::looked_around(Step& step, const LookedAround& done) {
     return false;
   };
   std::vector<const LivingProcess*> oldest_first;
+  oldest_first.reserve(known.size());
   for (const auto& [id, process] : known) oldest_first.push_back(process);
   std::stable_sort(oldest_first.begin(), oldest_first.end(),
                    [](const auto* a, const auto* b) { return a->id.start_ns < b->id.start_ns; });
