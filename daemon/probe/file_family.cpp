@@ -105,7 +105,7 @@ Status FileFamily::load(const Set& set, const FileFamilySettings& settings, cons
   if (Status able = possible(set.hooks); !able) return able;
   for (;;) {
     forget_libbpf_log();
-    const Status opened = open(set, settings, exec);
+    Status opened = open(set, settings, exec);
     if (opened) break;
     const std::string program = program_refused(libbpf_log());
     if (program.empty() || opened.error().errno_value == EPERM || refused_.size() >= kMostRefused) return opened;
