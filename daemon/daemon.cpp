@@ -173,7 +173,7 @@ Status Daemon::open_rings() {
 // Ready means judged: nothing shall be watched before the rules are in force. A path that cannot be opened in that time
 // (a dead network mount) is waited for no longer: the set comes into force when it can.
 void Daemon::await_rules() {
-  if (!file_rules_) return;
+  if (!file_rules_ || !file_rules_->has_untaken()) return;  // a configuration may have no rules
   constexpr int kPatienceMs = 10'000;
   pollfd poll{file_rules_->done_fd(), POLLIN, 0};
   if (::poll(&poll, 1, kPatienceMs) <= 0) {

@@ -69,6 +69,7 @@ void FileRules::put(const RulesPlan& plan) {
   {
     const std::lock_guard lock(mutex_);
     waiting_.push_back(plan);
+    ++untaken_;
   }
   wanted_.notify_one();
 }
@@ -79,7 +80,13 @@ std::vector<RulesInForce> FileRules::take() {
   const std::lock_guard lock(mutex_);
   std::vector<RulesInForce> out(finished_.begin(), finished_.end());
   finished_.clear();
+  untaken_ -= out.size();
   return out;
+}
+
+bool FileRules::has_untaken() {
+  const std::lock_guard lock(mutex_);
+  return untaken_ > 0;
 }
 
 void FileRules::run() {

@@ -35,6 +35,7 @@ class FileRules {
   void put(const RulesPlan& plan);
   int done_fd() const { return done_.get(); }
   std::vector<RulesInForce> take();
+  bool has_untaken();  // something was put that take() has not given back yet
 
   // At once.
   void learn(const LearnPlan& plan);
@@ -66,6 +67,7 @@ class FileRules {
   std::condition_variable wanted_;
   std::deque<RulesPlan> waiting_;
   std::deque<RulesInForce> finished_;
+  std::size_t untaken_ = 0;
   bool ending_ = false;
   Slot slots_[2];
   std::uint64_t generation_ = 0;

@@ -125,6 +125,12 @@ class Alone(unittest.TestCase):
             self.skipTest(f"the host is not idle (load {os.getloadavg()[0]:.1f}): READY after {min(times) * 1000:.0f} ms")
         self.assertLessEqual(min(times), READY_WITHIN)
 
+    def test_ready_without_rules(self):
+        """lifecycle: without any path rule there is nothing to wait for"""
+        daemon = Daemon(self.bus, settings={"paths.shipped": "off"})
+        self.addCleanup(daemon.stop)
+        self.assertLess(daemon.ready_after, 5 * PATIENCE)  # waiting in vain takes 10 s
+
     def test_leaves_nothing(self):
         """lifecycle: after SIGTERM no program and no map of ours is left, with a target running or not"""
         before = {kind: set(in_kernel(kind)) for kind in ("prog", "map", "link")}
