@@ -112,9 +112,11 @@ TEST_CASE("control: a wrong signature and an unknown method are the bus's own er
 
 TEST_CASE("control: no bus, a bus without the policy and a taken name are errors that say what to do") {
   Monitor monitor{Monitor::Settings{}};
+  const Admitted admitted;
   const auto hint = [&](const std::string& address) {
     Control::House house;
     house.monitor = &monitor;
+    house.admitted = &admitted;
     const auto made = Control::make(address, std::move(house));
     REQUIRE_FALSE(made.has_value());
     return made.error().hint;
