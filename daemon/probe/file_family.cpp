@@ -47,11 +47,6 @@ constexpr std::uint32_t kUringBeforehand = 1024;  // requests under way, where e
 constexpr const char* kLearn = "aa_file_learn";   // is run, not attached
 constexpr std::size_t kMostRefused = 16;
 
-std::size_t page_rounded(std::size_t bytes) {
-  static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  return (bytes + page - 1) / page * page;
-}
-
 bool returns(const bpf_program* program) {
   return std::string_view(bpf_program__section_name(program)).substr(0, 10) == "kretprobe/";
 }
@@ -188,8 +183,8 @@ void FileFamily::choose_programs() {
 
 // Working memory that nobody uses yet.
 Status FileFamily::fill() {
-  settings_map_ = MappedMap(map_fd(".data.file"), page_rounded(sizeof(aa_file_settings)));
-  learn_map_ = MappedMap(map_fd(".data.learn"), page_rounded(sizeof(aa_learned) * AA_LEARN_MAX));
+  settings_map_ = MappedMap(map_fd(".data.file"), sizeof(aa_file_settings));
+  learn_map_ = MappedMap(map_fd(".data.learn"), sizeof(aa_learned) * AA_LEARN_MAX);
   if (settings_map_.data() == nullptr || learn_map_.data() == nullptr)
     return Error{"map the file family's settings", errno, ""};
   const bpf_map* free = bpf_object__find_map_by_name(object_.get(), "aa_file_free");

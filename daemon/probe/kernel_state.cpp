@@ -2,7 +2,6 @@
 
 #include <bpf/bpf.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,11 +20,6 @@ namespace aa {
 namespace {
 
 constexpr std::size_t kTargetsBytes = sizeof(aa_target) * AA_SLOTS;
-
-std::size_t page_rounded(std::size_t bytes) {
-  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  return (bytes + page - 1) / page * page;
-}
 
 bool has_exited(const UniqueFd& pidfd) {
   pollfd poll{pidfd.get(), POLLIN, 0};
@@ -57,17 +51,14 @@ ProcessId parent_of(const aa_task_row& row) {
 Result<std::unique_ptr<KernelState>> KernelState::make(ExecFamily& family, const FileFamily& files,
                                                        const TlsFamily& tls, CgroupNames& cgroups) {
   std::unique_ptr<KernelState> state(new KernelState(family, files, tls, cgroups));
-  void* targets =
-      ::mmap(nullptr, page_rounded(kTargetsBytes), PROT_READ | PROT_WRITE, MAP_SHARED, family.targets_fd(), 0);
-  if (targets == MAP_FAILED) return Error{"map the targets table", errno, ""};
-  state->targets_ = static_cast<aa_target*>(targets);
+  state->targets_map_ = MappedMap(family.targets_fd(), kTargetsBytes);
+  if (state->targets_map_.data() == nullptr) return Error{"map the targets table", errno, ""};
+  state->targets_ = static_cast<aa_target*>(state->targets_map_.data());
   if (auto first = state->scan({}); !first) return first.error();  // tells the kernel who the daemon is
   return state;
 }
 
-KernelState::~KernelState() {
-  if (targets_ != nullptr) ::munmap(targets_, page_rounded(kTargetsBytes));
-}
+KernelState::~KernelState() = default;
 
 std::uint32_t KernelState::self() const {
   return family_.scan().self;

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "probe/exec_family.h"
 #include "probe/file_family.h"
+#include "probe/mapped_map.h"
 #include "probe/tls_family.h"
 #include "state/plan.h"
 
@@ -96,6 +97,7 @@ class KernelState {
   const FileFamily& files_;
   const TlsFamily& tls_;
   CgroupNames& cgroups_;
+  MappedMap targets_map_;
   aa_target* targets_ = nullptr;
   std::uint32_t serial_ = 0;
   std::set<std::uint64_t> looked_for_;          // what the kernel was told to look for

@@ -12,7 +12,8 @@ namespace aa {
 class MappedMap {
  public:
   MappedMap() = default;
-  // Null data() when the kernel refuses: the map is not of the kind that can be mapped.
+  // `bytes` need not be whole pages: the kernel rounds both ways. Null data() when the kernel refuses: the map is not
+  // of the kind that can be mapped.
   MappedMap(int fd, std::size_t bytes) : size_(bytes) {
     void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     data_ = data == MAP_FAILED ? nullptr : data;

@@ -2,7 +2,6 @@
 
 #include <bpf/bpf.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -41,11 +40,6 @@ bool runs_at_return(std::string_view program) {
   return program == kReturn || program == kNew;
 }
 
-std::size_t page_rounded(std::size_t bytes) {
-  static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  return (bytes + page - 1) / page * page;
-}
-
 std::string file_name(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
@@ -78,7 +72,7 @@ Status TlsFamily::open(const TlsFamilySettings& settings, const ExecFamily& exec
     return Error{"this kernel has no uprobe_multi, which tls.hooks asks for", 0, ""};
   watched_fd_ = exec.watched_fd();
   if (Status loaded = load(settings, exec); !loaded) return loaded;
-  settings_map_ = MappedMap(map_fd(".data.tls"), page_rounded(sizeof(aa_tls_settings)));
+  settings_map_ = MappedMap(map_fd(".data.tls"), sizeof(aa_tls_settings));
   auto* shared = static_cast<aa_tls_settings*>(settings_map_.data());
   if (shared == nullptr) return Error{"map the TLS family's settings", errno, ""};
   shared->call_bytes = settings.call_bytes;
