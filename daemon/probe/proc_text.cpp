@@ -1,15 +1,15 @@
 #include "probe/proc_text.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/unique_fd.h"
+#include "base/file_text.h"
 #include "event/redact.h"
 
 namespace aa {
@@ -25,19 +25,6 @@ std::string link_text(const std::string& path) {
   constexpr std::string_view kDeleted = " (deleted)";
   if (link.ends_with(kDeleted)) link.remove_suffix(kDeleted.size());
   return std::string(link);
-}
-
-std::string file_text(const std::string& path, std::size_t limit) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::string text;
-  std::array<char, 4096> part{};
-  while (file && text.size() < limit) {
-    const ssize_t length = ::read(file.get(), part.data(), part.size());
-    if (length <= 0) break;
-    text.append(part.data(), static_cast<std::size_t>(length));
-  }
-  if (text.size() > limit) text.resize(limit);
-  return text;
 }
 
 // Field 22 of proc_pid_stat(5), in clock ticks since boot. The command name may hold anything, parentheses too.

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <optional>
+
+#include "base/file_text.h"
 
 namespace aa {
 namespace {
@@ -59,9 +59,7 @@ std::vector<ExecutableMapping> executable_mappings(std::string_view maps) {
 }
 
 std::vector<ExecutableMapping> executable_mappings_of(std::uint32_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/maps", std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  return executable_mappings(text);
+  return executable_mappings(file_text("/proc/" + std::to_string(pid) + "/maps"));
 }
 
 }  // namespace aa

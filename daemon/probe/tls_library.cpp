@@ -6,11 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <fstream>
-#include <iterator>
 #include <string_view>
 
 #include "abi/tls.h"
+#include "base/file_text.h"
 #include "probe/elf_symbols.h"
 #include "probe/library_cache.h"
 
@@ -99,8 +98,7 @@ Result<std::optional<TlsLibrary>> read_tls_library(const std::string& path) {
 }
 
 std::vector<std::string> usual_tls_libraries() {
-  std::ifstream file("/etc/ld.so.cache", std::ios::binary);
-  const std::string cache{std::istreambuf_iterator<char>(file), {}};
+  const std::string cache = file_text("/etc/ld.so.cache");
   std::vector<std::string> paths;
   for (const Provider& provider : providers())
     for (std::string& path : cached_libraries(cache, provider.stem)) paths.push_back(std::move(path));

@@ -2,10 +2,13 @@
 #include "probe/process_maps.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
+#include <thread>
 
 #include "probe/tls_stacks.h"
 #include "support/catch.h"
@@ -47,6 +50,17 @@ TEST_CASE("maps: this process has its own program among them") {
   for (const ExecutableMapping& mapping : executable_mappings_of(static_cast<std::uint32_t>(::getpid())))
     found = found || mapping.ino == own.st_ino;
   CHECK(found);
+}
+
+TEST_CASE("maps: of a process that goes while it is read, what was read; never a throw") {
+  for (int i = 0; i < 300; ++i) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) ::_exit(0);
+    std::thread reaper([&] { ::waitpid(child, nullptr, 0); });
+    while (::kill(child, 0) == 0) CHECK_NOTHROW(executable_mappings_of(static_cast<std::uint32_t>(child)));
+    reaper.join();
+  }
 }
 
 TEST_CASE("tls stacks: those not covered are recognised by name and by content, wherever it lies") {
