@@ -63,6 +63,9 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   auto identifier = Identifier::make();
   if (!identifier) return identifier.error();
   daemon->identifier_ = std::move(*identifier);
+  auto importer = Importer::make();
+  if (!importer) return importer.error();
+  daemon->importer_ = std::move(*importer);
   daemon->publish_probes();
   daemon->configure();  // the kernel takes the path rules in while the bus is opened
   if (Status control = daemon->open_control(); !control) return control.error();
@@ -257,6 +260,11 @@ Status Daemon::wire_loop() {
     for (Identified& done : identifier_->take()) input(std::move(done));
   };
   if (Status added = loop_->add(identifier_->fd(), EPOLLIN, identified); !added) return added;
+  const auto imported = [this](std::uint32_t) {
+    for (Imported& done : importer_->take()) input(std::move(done));
+  };
+  if (Status added = loop_->add(importer_->fd(), EPOLLIN, imported); !added) return added;
+  loop_->add_deadline([this] { return importer_->next_deadline(); }, [this] { importer_->on_time(boot_ns()); });
   if (jsonl_) {
     if (Status added = loop_->add(jsonl_->ack_fd(), EPOLLIN, [this](std::uint32_t) { acknowledge(); }); !added)
       return added;

@@ -16,6 +16,7 @@
 #include "base/event_loop.h"
 #include "base/result.h"
 #include "config/config.h"
+#include "config/importer.h"
 #include "control/control.h"
 #include "options.h"
 #include "probe/exec_family.h"
@@ -137,6 +138,7 @@ class Daemon {
   std::unique_ptr<FileSums> file_sums_;
   std::unique_ptr<KernelState> kernel_;
   std::unique_ptr<Identifier> identifier_;
+  std::unique_ptr<Importer> importer_;
   std::unique_ptr<SelfTest> self_test_;
   std::unique_ptr<BpfSource> source_;
   Monitor::Settings settings_;

@@ -191,6 +191,7 @@ void Daemon::carry_out(const Plan& plan) {
                  },
                  [this](const LookAroundPlan&) { complete_later(kernel_->look_around()); },
                  [this](const FindUnitPlan& find) { find_unit(find.unit); },
+                 [this](const ImportPlan& import) { importer_->ask(import, boot_ns()); },
              },
              plan);
 }

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <limits>
 
+#include "config/import.h"
 #include "config/keys.h"
 #include "state/discovery.h"
 #include "state/rules_text.h"
@@ -161,6 +162,20 @@ Wrong set_tls(const Value& value, Draft& draft) {
   return std::nullopt;
 }
 
+Wrong set_import(const Value& value, Draft& draft) {
+  for (const Value& one : std::get<Value::List>(value.held)) {
+    const auto parsed = parse_import(text_of(one));
+    if (const auto* wrong = std::get_if<std::string>(&parsed))
+      return "has " + shown(text_of(one)) + ", which " + *wrong;
+    std::vector<std::string>& known = draft.target.imports;
+    if (std::find(known.begin(), known.end(), text_of(one)) != known.end())
+      return "has " + shown(text_of(one)) + " twice";
+    if (known.size() == kMostImports) return "has more than the " + std::to_string(kMostImports) + " there may be";
+    known.push_back(text_of(one));
+  }
+  return std::nullopt;
+}
+
 constexpr std::array kTargetFields = {
     Field{"exe", Field::Type::text, "a name, an absolute path, or one with patterns in its folders",
           "Every process that runs this program or script.", &set_exe},
@@ -172,12 +187,19 @@ constexpr std::array kTargetFields = {
     Field{"name", Field::Type::text, "1 to 128 characters, not all digits", "What the target is called.", &set_name},
     Field{"tls", Field::Type::text, "\"off\", \"metadata\", \"redacted\", \"full\"",
           "How much of TLS traffic is recorded; redacted when left out.", &set_tls},
+    Field{"import", Field::Type::list,
+          "a list of claude:FILE, codex:FILE, .gitignore, .aiderignore, .cursorignore; these may name another :FILE",
+          "Promises of the agent itself: what these files deny it at its start becomes path rules for it alone.",
+          &set_import},
 };
 
 Wrong store_target(Draft draft, Config& config) {
   if (draft.selectors != 1)
     return draft.selectors == 0 ? "says nobody: give one of exe, unit, cgroup, user and pid"
                                 : "says more than one of exe, unit, cgroup, user and pid; keep one";
+  if (!draft.target.imports.empty() && (draft.target.by == By::unit || draft.target.by == By::cgroup))
+    return "has import, which is for a process's own files: give exe, user or pid instead of " +
+           std::string(name_of(draft.target.by));
   const auto same = [&](const TargetWish& other) {
     return other.by == draft.target.by && other.what == draft.target.what;
   };
@@ -216,6 +238,7 @@ std::string toml_text(const TargetWish& target) {
   std::string out = std::string(name_of(target.by)) + " = " + what + "\n";
   if (!target.name.empty()) out += "name = " + toml_text(KeyValue(target.name)) + "\n";
   if (target.tls != TlsLevel::redacted) out += "tls = \"" + std::string(name_of(target.tls)) + "\"\n";
+  if (!target.imports.empty()) out += "import = " + toml_text(KeyValue(target.imports)) + "\n";
   return out;
 }
 

@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/file_text.h"
+#include "base/proc_start.h"
 #include "event/redact.h"
 
 namespace aa {
@@ -27,18 +26,6 @@ std::string link_text(const std::string& path) {
   return std::string(link);
 }
 
-// Field 22 of proc_pid_stat(5), in clock ticks since boot. The command name may hold anything, parentheses too.
-std::optional<std::uint64_t> start_ticks(const std::string& directory) {
-  const std::string stat = file_text(directory + "stat", 4096);
-  auto at = stat.rfind(')');
-  if (at == std::string::npos) return std::nullopt;
-  for (int field = 2; field < 22; ++field) {
-    at = stat.find(' ', at + 1);
-    if (at == std::string::npos) return std::nullopt;
-  }
-  return std::strtoull(stat.c_str() + at + 1, nullptr, 10);
-}
-
 }  // namespace
 
 void read_proc_text(LivingProcess& process) {
@@ -53,8 +40,7 @@ void read_proc_text(LivingProcess& process) {
     at = end + 1;
   }
   redact_arguments(process.argv);
-  const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  process.has_text = start_ticks(directory) == process.id.start_ns / (1'000'000'000 / ticks_per_second);
+  process.has_text = began_at(process.id.pid, process.id.start_ns);
   if (process.has_text) return;
   process.exe.clear();
   process.cwd.clear();

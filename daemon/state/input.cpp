@@ -78,23 +78,24 @@ void fields(A& archive, PathRule& value) {
   archive(ops);
   archive.choice(severity, 3);
   archive(category, target);
-  archive.choice(layer, 2);
+  archive.choice(layer, kRuleLayers);
 }
 
 template <class A>
 void fields(A& archive, SetPathRules& value) {
   auto& [token, layer, rules] = value;
   archive(token);
-  archive.choice(layer, 2);
+  archive.choice(layer, kRuleLayers);
   archive(rules);
 }
 
 template <class A>
 void fields(A& archive, TargetWish& value) {
-  auto& [by, what, number, name, tls] = value;
+  auto& [by, what, number, name, tls, imports] = value;
   archive.choice(by, 5);
   archive(what, number, name);
   archive.choice(tls, 4);
+  archive(imports);
 }
 
 template <class A>
@@ -176,6 +177,18 @@ template <class A>
 void fields(A& archive, Identified& value) {
   auto& [process, image, program] = value;
   archive(process, image, program);
+}
+
+template <class A>
+void fields(A& archive, ImportNote& value) {
+  auto& [import, broken, line, entry, sentence] = value;
+  archive(import, broken, line, entry, sentence);
+}
+
+template <class A>
+void fields(A& archive, Imported& value) {
+  auto& [key, rules, notes] = value;
+  archive(key, rules, notes);
 }
 
 template <class A>

@@ -69,6 +69,8 @@ Step Monitor::complete(Completion completion) {
     impl_->looked_around(step, *around);
   } else if (const auto* unit = std::get_if<UnitFound>(&completion)) {
     impl_->unit_found(step, *unit);
+  } else if (auto* imported = std::get_if<Imported>(&completion)) {
+    impl_->imported(step, std::move(*imported));
   } else if (const auto* settled = std::get_if<Settled>(&completion)) {
     impl_->settled(step, *settled);
   } else if (const auto* collected = std::get_if<SumsCollected>(&completion)) {

@@ -100,12 +100,14 @@ void Monitor::Impl::rules_done(Step& step, const RulesInForce& done) {
     if (done.generation == last_generation) wanted_rules = rules_in_force->rules();
     rule_sets.erase(found);
     settle_configure(step, done);
+    settle_promises(step, done);
     return answer(step, done.token, *done.refusal);
   }
   const std::uint64_t before = rules_in_force->generation();
   rules_in_force = found->second;
   std::erase_if(rule_sets, [before](const auto& entry) { return entry.first < before; });
   settle_configure(step, done);
+  settle_promises(step, done);
   answer(step, done.token, std::to_string(done.generation));
 }
 

@@ -1,7 +1,7 @@
 // state/monitor_impl.h: the Monitor's state, shared by monitor.cpp (face, time), monitor_events.cpp (records),
-// monitor_files.cpp (path rules), monitor_config.cpp (the configuration), monitor_sums.cpp (reads and writes),
-// monitor_tls.cpp (TLS), monitor_targets.cpp (commands, enrolment, release), monitor_units.cpp (units) and
-// monitor_repair.cpp (losses, adoption, reconcile). Private.
+// monitor_files.cpp (path rules), monitor_config.cpp (the configuration), monitor_imports.cpp (agents' own promises),
+// monitor_sums.cpp (reads and writes), monitor_tls.cpp (TLS), monitor_targets.cpp (commands, enrolment, release),
+// monitor_units.cpp (units) and monitor_repair.cpp (losses, adoption, reconcile). Private.
 #pragma once
 
 #include <algorithm>
@@ -91,6 +91,11 @@ struct Monitor::Impl {
   std::vector<TargetWish> wishes;
   std::optional<Configuring> configuring;
   LookForPlan looked_for;  // what the kernel was told to look for
+
+  // What running targets promised, by key; and whether a set that has it is on its way, or the next is due.
+  std::map<std::uint32_t, std::vector<PathRule>> promises;
+  std::uint64_t promises_generation = 0;  // of the set on its way; 0 none
+  bool promises_changed = false;
 
   // Execs that the detector may have to judge once more, and files whose programs were taken as what they are called.
   static constexpr std::size_t kMostLearntFiles = 1024;
@@ -200,6 +205,17 @@ struct Monitor::Impl {
   void looked_around(Step& step, const LookedAround& done);
   void unit_found(Step& step, const UnitFound& done);
   void not_watched(Step& step, const TargetWish& wish, const Refusal& refusal);
+
+  // monitor_imports.cpp
+  void begin_imports(Step& step, const Target& target, std::uint32_t uid, const std::string& cwd);
+  void begin_imports(Step& step, const Target& target);  // of a root that lineage knows
+  void imported(Step& step, Imported done);
+  void drop_unusable(Step& step, const Target& target, std::vector<PathRule>& rules);
+  void drop_promises(Step& step, std::uint32_t key);
+  void put_promises(Step& step);
+  void settle_promises(Step& step, const RulesInForce& done);
+  void promises_refused(Step& step, const std::string& why);
+  void tell_note(Step& step, const Target& target, const ImportNote& note);
 
   // monitor_targets.cpp
   // The slot it is being enrolled in; nullopt: the refusal was answered.

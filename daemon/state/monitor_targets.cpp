@@ -119,6 +119,7 @@ void Monitor::Impl::enrolled(Step& step, Enrolled done) {
   target.name = name_for(done, enrolment);
   slots.own({done.slot, key, {target.id, target.name}, 0});
   deliver_target(step, target, {TargetChange::added, taken_in.size()}, done.boot_ns);
+  begin_imports(step, target);
   answer(step, enrolment.command.token, target.id);
   for (Event& event : enrolment.held) take(step, std::move(event));
   if (const auto it = watches.find(key); it != watches.end()) {
@@ -171,6 +172,7 @@ void Monitor::Impl::not_enrolled(Step& step, const Enrolled& done, Enrolment enr
     if (enrolment.wish) {  // the configuration takes over what the bus asked for
       target->wish = enrolment.wish;
       target->source = TargetSource::config;
+      begin_imports(step, *target);
     }
     answer(step, enrolment.command.token, target->id);
   } else {
@@ -215,6 +217,7 @@ void Monitor::Impl::check_exited(Step& step, std::uint32_t key, std::uint64_t bo
   target->running = false;
   target->ended_boot_ns = boot_ns;
   watches.erase(key);
+  drop_promises(step, key);
   deliver_target(step, *target, {TargetChange::exited, 0}, boot_ns);
   const std::uint32_t outer_key = target->outer;
   step.plans.emplace_back(ReleasePlan{0, target->slot, return_slot(*target)});
@@ -267,6 +270,7 @@ void Monitor::Impl::released(Step& step, const Released& done) {
       report_adopted(step, target->key, done.boot_ns);
       hand_over(*target, heir);
       watches.erase(target->key);
+      drop_promises(step, target->key);
       deliver_target(step, *target, {TargetChange::removed, 0}, done.boot_ns);
       targets.erase(target->key);
     }

@@ -59,7 +59,8 @@ void add_unique(std::vector<std::uint32_t>& list, std::uint32_t value) {
 }  // namespace
 
 std::string_view name_of(RuleLayer layer) {
-  return layer == RuleLayer::file ? "file" : "runtime";
+  constexpr std::array<std::string_view, kRuleLayers> kNames = {"file", "runtime", "imported"};
+  return kNames[static_cast<std::size_t>(layer)];
 }
 
 std::optional<std::string> check_rule(const PathRule& rule) {
@@ -105,8 +106,13 @@ std::string lexically_normal(std::string_view path) {
 std::variant<std::shared_ptr<const PathRules>, Refusal> PathRules::compile(std::vector<PathRule> rules,
                                                                            const std::vector<std::string>& homes,
                                                                            std::uint64_t generation) {
-  if (rules.size() > kMostRules)
-    return Refusal{Fault::limit_reached, std::to_string(rules.size()) + " path rules are more than the " +
+  // What is imported has a limit of its own: no agent may use up the administrator's room.
+  const auto asked =
+      rules.size() - static_cast<std::size_t>(std::count_if(rules.begin(), rules.end(), [](const auto& rule) {
+        return rule.layer == RuleLayer::imported;
+      }));
+  if (asked > kMostRules)
+    return Refusal{Fault::limit_reached, std::to_string(asked) + " path rules are more than the " +
                                              std::to_string(kMostRules) + " that can be in force"};
   auto set = std::make_shared<PathRules>();
   set->generation_ = generation;
@@ -210,7 +216,8 @@ class PathRules::Matched {
   std::vector<std::uint32_t> list_;
 };
 
-void PathRules::match_text(std::string_view path, Matched& matched) const {
+// Globs are the dear part: those of other targets are not even tried.
+void PathRules::match_text(std::string_view path, const PathQuery& query, Matched& matched) const {
   if (path.empty() || path.front() != '/') return;
   const auto objects = [&](const Index& index, const std::string& key) {
     if (const auto found = index.find(key); found != index.end())
@@ -220,7 +227,8 @@ void PathRules::match_text(std::string_view path, Matched& matched) const {
   const auto globs = [&](const Index& index, const std::string& key) {
     if (const auto found = index.find(key); found != index.end())
       for (const std::uint32_t matcher : found->second)
-        if (matchers_[matcher].glob->matches(path)) matched.add(matcher);
+        if (applies(rules_[matchers_[matcher].rule], query) && matchers_[matcher].glob->matches(path))
+          matched.add(matcher);
   };
   objects(exact_, std::string(path));
   globs(globs_by_name_, std::string(path.substr(path.rfind('/') + 1)));
@@ -240,7 +248,7 @@ bool PathRules::applies(const PathRule& rule, const PathQuery& query) const {
 }
 
 bool PathRules::beats(const Matcher& allow, const Matcher& deny) const {
-  if (rules_[allow.rule].layer == RuleLayer::runtime && rules_[deny.rule].layer == RuleLayer::file) return false;
+  if (rules_[allow.rule].layer == RuleLayer::runtime && rules_[deny.rule].layer != RuleLayer::runtime) return false;
   if (allow.kind == Matcher::Kind::exact) return deny.kind != Matcher::Kind::exact;
   return allow.kind == deny.kind && allow.prefix > deny.prefix;
 }
@@ -276,12 +284,12 @@ Judgement PathRules::judge(const PathQuery& query) const {
     for (const std::uint32_t matcher : by_object_[id - 1]) all.add(matcher);
   }
   if (!query.requested.empty()) {
-    match_text(query.requested, all);
+    match_text(query.requested, query, all);
     if (const std::string normal = lexically_normal(query.requested); normal != query.requested)
-      match_text(normal, all);
+      match_text(normal, query, all);
   }
   all.allows_count(true);
-  match_text(query.path, all);
+  match_text(query.path, query, all);
   Matched matched(*this);
   matched.allows_count(true);
   for (const std::uint32_t index : all.list())

@@ -1,6 +1,6 @@
 // state/path_rules.h: which paths are nobody's business, and what one access is worth.
 //
-// Comes in: rules (pattern, verdict, options) of two layers, the homes of users. Goes out: one immutable compiled set
+// Comes in: rules (pattern, verdict, options) of three layers, the homes of users. Goes out: one immutable compiled set
 // of one generation: judgements, and the objects (files, directories) the kernel is to recognise by device and inode.
 // Pure: it opens nothing and looks at no file.
 #pragma once
@@ -22,7 +22,9 @@ namespace aa {
 
 struct Refusal;
 
-enum class RuleLayer : std::uint8_t { file, runtime };
+// `imported`: a target's own promises; only denies, each for that target alone.
+enum class RuleLayer : std::uint8_t { file, runtime, imported };
+inline constexpr std::size_t kRuleLayers = 3;
 
 // A set of file operations, one bit a FileOp.
 using OpSet = std::uint32_t;
@@ -43,7 +45,7 @@ struct PathRule {
   bool operator==(const PathRule&) const = default;
 };
 
-std::string_view name_of(RuleLayer layer);  // "file" "runtime"
+std::string_view name_of(RuleLayer layer);  // "file" "runtime" "imported"
 
 // Says in one sentence what is wrong with a rule's pattern or options (op names were resolved before).
 std::optional<std::string> check_rule(const PathRule& rule);
@@ -76,7 +78,7 @@ class PathRules {
     bool denies = false;  // a deny rule names it
   };
 
-  // All of both layers, or a sentence (invalid_pattern, limit_reached) that names the first bad rule. `homes`: what `~`
+  // All of every layer, or a sentence (invalid_pattern, limit_reached) that names the first bad rule. `homes`: what `~`
   // stands for, each an absolute path. Cost: linear, about a microsecond a rule.
   static std::variant<std::shared_ptr<const PathRules>, Refusal> compile(std::vector<PathRule> rules,
                                                                          const std::vector<std::string>& homes,
@@ -104,7 +106,7 @@ class PathRules {
   std::string add_pattern(std::uint32_t rule, const std::string& pattern);
   void add_glob(std::uint32_t rule, Glob glob);
   void add_object(const std::string& path, std::uint32_t matcher);
-  void match_text(std::string_view path, Matched& matched) const;
+  void match_text(std::string_view path, const PathQuery& query, Matched& matched) const;
   bool applies(const PathRule& rule, const PathQuery& query) const;
   bool beats(const Matcher& allow, const Matcher& deny) const;
   Judgement decide(const Matched& matched) const;

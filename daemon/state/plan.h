@@ -51,6 +51,7 @@ struct TargetWish {
   std::uint32_t number = 0;  // the pid, or the user's id
   std::string name;          // "": as if nobody had given one
   TlsLevel tls = TlsLevel::redacted;
+  std::vector<std::string> imports;  // whose denies become its rules: "claude:~/.claude/settings.json"
 
   bool operator==(const TargetWish&) const = default;
 };
@@ -223,9 +224,18 @@ struct IdentifyPlan {
   std::string learn_as;
 };
 
+// A target has started: read what it promised, as its files stand now.
+struct ImportPlan {
+  std::uint32_t key = 0;  // the target's
+  ProcessId root;
+  std::uint32_t uid = 0;
+  std::string cwd;
+  std::vector<std::string> imports;
+};
+
 using Plan = std::variant<EnrolPlan, EnrolUnitPlan, ReleasePlan, AdoptPlan, ReconcilePlan, StandbyPlan, SparePlan,
                           RulesPlan, LearnPlan, SettlePlan, CollectSumsPlan, FlipSumsPlan, IdentifyPlan, LookForPlan,
-                          LookAroundPlan, FindUnitPlan>;
+                          LookAroundPlan, FindUnitPlan, ImportPlan>;
 
 // ---- completions
 // -------------------------------------------------------------------------------------------------------
@@ -321,8 +331,23 @@ struct UnitFound {
   std::optional<Refusal> refusal;
 };
 
+// Something an import could not make a rule of.
+struct ImportNote {
+  std::string import;      // as the configuration has it
+  bool broken = false;     // the file as a whole; else one entry of it
+  std::uint32_t line = 0;  // of the entry
+  std::string entry;
+  std::string sentence;  // why
+};
+
+struct Imported {
+  std::uint32_t key = 0;
+  std::vector<PathRule> rules;  // pattern and operations; the rest is the Monitor's to say
+  std::vector<ImportNote> notes;
+};
+
 using Completion = std::variant<Enrolled, Released, Adopted, Reconciled, RulesInForce, Settled, SumsCollected,
-                                SumsFlipped, Identified, LookedAround, UnitFound>;
+                                SumsFlipped, Identified, LookedAround, UnitFound, Imported>;
 
 // ---- what the kernel counted
 // --------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // Both readers of configurations, fed with damaged ones: `fuzz_config SECONDS [SEED]`. Seeds are the table of broken
-// configurations and the shipped file. Whatever it is fed, it is a Config whose print is the same Config, or problems
-// that say a place and a sentence. To be run under the sanitizers.
+// configurations, the shipped file, and files of agents' own. Whatever it is fed, it is a Config whose print is the
+// same Config, or problems that say a place and a sentence; and for an import, denials that can be compiled. To be run
+// under the sanitizers.
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -11,7 +12,9 @@
 #include <vector>
 
 #include "config/compare.h"
+#include "config/import.h"
 #include "config/load.h"
+#include "state/plan.h"
 
 using namespace aa;
 
@@ -34,6 +37,16 @@ std::vector<Seed> seeds() {
   std::stringstream shipped;
   shipped << std::ifstream(AA_TREE "/config/aa-ebpfd.toml").rdbuf();
   out.push_back({"a.toml", shipped.str()});
+  out.push_back({".gitignore", "# a\n.env\n/top\n!no\nbuild/\n*.pem\ndeep/**/[^k-z]y\n\\#odd\nspace\\ \n{a,b}**c\n"});
+  out.push_back(
+      {"claude.json", R"-({"permissions": {"deny": ["Read(./.env)", "Read(//srv/**)", "Edit(~/x[!a])", "Bash(x)",
+                                     "Read(/a/*.key)"]}, "sandbox": {"filesystem": {"denyRead": ["/x"]}}})-"});
+  out.push_back({"codex.toml", R"-(default_permissions = "m"
+[permissions.m.filesystem]
+"/srv/**/*.key" = "none"
+"~/.aws" = "deny"
+":workspace_roots" = { "." = "write", "**/*.env" = "none" }
+)-"});
   return out;
 }
 
@@ -112,8 +125,23 @@ class Mutator {
   std::mt19937_64 random_;
 };
 
+std::string judge_import(ImportFormat format, const Seed& seed) {
+  const Promises promises = translate(format, seed.text, "/home/u/p/x", {"/home/u/p", "/home/u"});
+  if (promises.broken && !promises.rules.empty()) return "a broken file has rules";
+  for (const PathRule& rule : promises.rules)
+    if (rule.verdict != Verdict::deny || check_rule(rule)) return "an import gives a bad rule: " + rule.pattern;
+  const auto compiled = PathRules::compile(promises.rules, {}, 1);
+  if (const auto* refusal = std::get_if<Refusal>(&compiled))
+    return "an import cannot be compiled: " + refusal->sentence;
+  for (const auto& one : promises.skipped)
+    if (one.why.empty()) return "an entry is left out without a reason";
+  return "";
+}
+
 // "" when all is as it must be.
 std::string judge(const Seed& seed) {
+  for (const ImportFormat format : {ImportFormat::claude, ImportFormat::codex, ImportFormat::ignore})
+    if (std::string wrong = judge_import(format, seed); !wrong.empty()) return wrong;
   const Loaded loaded = parse_config(seed.text, seed.file);
   if (const auto* problems = std::get_if<std::vector<Problem>>(&loaded)) {
     if (problems->empty()) return "refused without a reason";

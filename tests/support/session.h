@@ -164,6 +164,7 @@ inline std::vector<Input> session_inputs() {
       TimePassed{100'000},
       in(an_exit().of(agent).code(0), 101'000),
       Completion(Settled{agent.id}),
+      Completion(Imported{7, {session_rules().rules[0]}, {{"claude:/x", false, 3, "Bash(x)", "no path"}}}),
       Completion(Reconciled{102'000, {}}),
   };
 }

@@ -196,15 +196,18 @@ TEST_CASE("config: a file that others can write to, or could have put there, is 
 
 TEST_CASE("config: targets are who the file says, each once") {
   const Config config = good(
-      "[[targets]]\nexe = \"/opt/*/bin/agent\"\nname = \"agents\"\ntls = \"off\"\n[[targets]]\nunit = "
+      "[[targets]]\nexe = \"/opt/*/bin/agent\"\nname = \"agents\"\ntls = \"off\"\nimport = "
+      "[\"claude:~/.claude/settings.json\", \".gitignore\"]\n[[targets]]\nunit = "
       "\"nginx\"\n[[targets]]\nuser = \"root\"\n[[targets]]\ncgroup = \"/system.slice\"\n[[targets]]\npid = 1\n");
   using By = TargetWish::By;
   REQUIRE(config.targets.size() == 5);
-  CHECK(config.targets[0] == TargetWish{By::exe, "/opt/*/bin/agent", 0, "agents", TlsLevel::off});
-  CHECK(config.targets[1] == TargetWish{By::unit, "nginx.service", 0, "", TlsLevel::redacted});
-  CHECK(config.targets[2] == TargetWish{By::user, "root", 0, "", TlsLevel::redacted});
-  CHECK(config.targets[3] == TargetWish{By::cgroup, "/system.slice", 0, "", TlsLevel::redacted});
-  CHECK(config.targets[4] == TargetWish{By::pid, "1", 1, "", TlsLevel::redacted});
+  CHECK(config.targets[0] ==
+        TargetWish{
+            By::exe, "/opt/*/bin/agent", 0, "agents", TlsLevel::off, {"claude:~/.claude/settings.json", ".gitignore"}});
+  CHECK(config.targets[1] == TargetWish{By::unit, "nginx.service", 0, "", TlsLevel::redacted, {}});
+  CHECK(config.targets[2] == TargetWish{By::user, "root", 0, "", TlsLevel::redacted, {}});
+  CHECK(config.targets[3] == TargetWish{By::cgroup, "/system.slice", 0, "", TlsLevel::redacted, {}});
+  CHECK(config.targets[4] == TargetWish{By::pid, "1", 1, "", TlsLevel::redacted, {}});
 }
 
 TEST_CASE("config: the same in JSON") {

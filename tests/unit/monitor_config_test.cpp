@@ -126,7 +126,7 @@ PathRule deny(std::string pattern) {
 }
 
 TargetWish wish(By by, std::string what, std::uint32_t number = 0, std::string name = "") {
-  return {by, std::move(what), number, std::move(name), TlsLevel::redacted};
+  return {by, std::move(what), number, std::move(name), TlsLevel::redacted, {}};
 }
 
 class Dice {
