@@ -53,10 +53,19 @@ std::string since_text(const std::string& since, std::int64_t now_seconds) {
   return "";
 }
 
-bool PastFilter::wants(const std::string& line) const {
-  constexpr std::string_view kTime = "\"time\":\"";
+namespace {
+
+constexpr std::string_view kTime = "\"time\":\"";
+
+}  // namespace
+
+bool PastFilter::is_older(const std::string& line) const {
   const std::size_t at = line.find(kTime);
-  if (at == std::string::npos || line.compare(at + kTime.size(), from.size(), from) < 0) return false;
+  return at != std::string::npos && line.compare(at + kTime.size(), from.size(), from) < 0;
+}
+
+bool PastFilter::wants(const std::string& line) const {
+  if (line.find(kTime) == std::string::npos || is_older(line)) return false;
   if (filter.types.empty() && filter.target.empty() && filter.severity.empty()) return true;
   const auto event = nlohmann::json::parse(line, nullptr, false);
   if (!event.is_object()) return false;

@@ -18,6 +18,7 @@ struct PastFilter {
   std::string from;       // since_text's
   Client::Filter filter;  // target: id or name
   bool wants(const std::string& line) const;
+  bool is_older(const std::string& line) const;  // than what is asked for; a beginning of the line is enough
 };
 
 }  // namespace aa

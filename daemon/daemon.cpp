@@ -66,6 +66,7 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   auto importer = Importer::make();
   if (!importer) return importer.error();
   daemon->importer_ = std::move(*importer);
+  daemon->input(TimePassed{boot_ns()});  // so that the first events are dated
   daemon->publish_probes();
   daemon->configure();  // the kernel takes the path rules in while the bus is opened
   if (Status control = daemon->open_control(); !control) return control.error();

@@ -69,7 +69,6 @@ Policy policy_of(const Config& config) {
 }
 
 void Daemon::configure() {
-  input(TimePassed{boot_ns()});
   input(command_of(latest_, kConfigureToken));
 }
 

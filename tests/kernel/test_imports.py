@@ -39,6 +39,8 @@ class Agent:
 
 
 class Imports(ReloadCase):
+    settings = {"discovery.agents": ""}  # nobody else is told of
+
     def setUp(self):
         super().setUp()
         self.folder.chmod(0o755)
