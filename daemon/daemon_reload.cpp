@@ -59,6 +59,7 @@ Policy policy_of(const Config& config) {
   Policy policy;
   policy.least_alert = parse_severity(config.detect.min_severity).value_or(Severity::info);
   policy.detect = config.families.detect == "on";
+  policy.detect_change = detect_change_of(config);
   policy.agents = std::get<std::vector<std::string>>(parse_agents(config.discovery.agents));
   policy.agents_per_uid = static_cast<std::uint32_t>(config.discovery.per_uid);
   policy.keep_exited = std::chrono::seconds(config.lineage.keep_exited_seconds);

@@ -14,6 +14,12 @@
 
 namespace aa {
 
+// A row of the detector's table.
+struct DetectRow {
+  std::string row;
+  bool operator==(const DetectRow&) const = default;
+};
+
 struct Config {
   struct Lifecycle {
     std::uint64_t ring_kib = 8192;
@@ -63,6 +69,8 @@ struct Config {
 
   struct Detect {
     std::string min_severity = "info";
+    std::vector<std::string> off;  // names of shipped rules
+    std::vector<DetectRow> own;    // [[detect.table]]
     bool operator==(const Detect&) const = default;
   } detect;
 
@@ -116,5 +124,7 @@ struct Config {
   // what comes in any number, by its place ("targets[0]").
   std::map<std::string, std::string> origin;
 };
+
+DetectChange detect_change_of(const Config& config);
 
 }  // namespace aa

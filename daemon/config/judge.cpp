@@ -1,37 +1,13 @@
 #include "config/judge.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "config/keys.h"
+#include "config/nearest.h"
 #include "config/override.h"
 
 namespace aa {
 namespace {
-
-// Levenshtein distance: how many letters to add, drop or change. O(a × b), on names of a few letters.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, changed});
-    }
-  }
-  return row.back();
-}
-
-// A name's first 64 bytes are enough to find what was meant.
-std::string nearest(std::string_view given, const std::vector<std::string>& known) {
-  const std::string_view start = given.substr(0, 64);
-  return *std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
-    return distance(start, a) < distance(start, b);
-  });
-}
 
 std::string_view section_of(std::string_view dotted) {
   const std::size_t dot = dotted.find('.');
@@ -192,7 +168,9 @@ void Judge::take_record(const Record& record, const Value& value) {
   if (record.dotted == "paths.rules")
     if (auto clash = rules_of_file_.add(draft.rule, value.line)) return blame(value, dotted, *clash);
   config_.origin[dotted] = file_ + ":" + std::to_string(value.line);
+  const std::size_t rows = config_.detect.own.size();
   if (auto wrong = record.store(std::move(draft), config_)) blame(value, dotted, *wrong);
+  if (config_.detect.own.size() > rows) rows_.push_back({file_, value.line, value.column, dotted + ".row", ""});
 }
 
 void Judge::take_fields(const Record& record, const Value::Table& table, const std::string& dotted, Draft& draft,
@@ -236,9 +214,23 @@ void Judge::contradictions() {
              std::to_string(watched.limit) + "; give share at most that"});
 }
 
+// All rows together: one may name a family that another one, of another file, has made.
+void Judge::check_detect_table() {
+  if (config_.detect.own.empty()) return;
+  const auto changed = change_detect_table(shipped_detect_table(), detect_change_of(config_));
+  const auto* problems = std::get_if<std::vector<DetectProblem>>(&changed);
+  if (problems == nullptr) return;
+  for (const DetectProblem& one : *problems) {
+    Problem problem = rows_[one.row];
+    problem.sentence = "cannot be used: " + one.what;
+    blame(std::move(problem));
+  }
+}
+
 Loaded Judge::verdict() {
   const bool limit_in_doubt = !problems_.empty() && !places_.contains("watched.limit");
   if (!limit_in_doubt) contradictions();
+  check_detect_table();
   const Place& included = places_["paths.include"];
   load_path_rules(config_, {included.file, included.line, included.column, "", ""}, problems_);
   if (problems_.empty()) return std::move(config_);

@@ -40,10 +40,12 @@ class Judge {
   void blame(const Value& value, std::string key, std::string sentence);
   void note_origin(const std::string& dotted, const Place& place);
   void contradictions();
+  void check_detect_table();
 
   Config config_;
   std::string file_;  // the one being taken
   OneFilesRules rules_of_file_;
+  std::vector<Problem> rows_;                 // where each of config_.detect.own stands
   std::map<std::string, std::size_t> count_;  // records of each kind, good or bad, of all files
   std::map<std::string, Place> places_;
   std::vector<Problem> problems_;

@@ -8,6 +8,7 @@
 #include <array>
 #include <bit>
 
+#include "config/nearest.h"
 #include "state/discovery.h"
 
 namespace aa {
@@ -37,6 +38,13 @@ bool is_absolute(const std::string& value) {
 std::optional<std::string> wrong_path(const std::string& value) {
   if (is_absolute(value)) return std::nullopt;
   return "has " + toml_text(value) + ", which is no absolute path";
+}
+
+std::optional<std::string> wrong_rule(const std::string& value) {
+  std::vector<std::string> known;
+  for (const Rule& rule : shipped_detect_table().rules) known.push_back(rule.name);
+  if (std::find(known.begin(), known.end(), value) != known.end()) return std::nullopt;
+  return "has " + toml_text(value) + ", and no rule is called so; the nearest is " + nearest(value, known);
 }
 
 bool is_number(const std::string& value) {
@@ -113,6 +121,10 @@ constexpr std::array kKeys = {
         Applies::live, "Files with more path rules, one a line."},
     Key{"detect", "min_severity", TextKey{[](Config& c) -> std::string& { return c.detect.min_severity; }, kSeverities},
         Applies::live, "Least severity of the alerts that the detector raises; every shell is an info."},
+    Key{"detect", "off",
+        ListKey{[](Config& c) -> std::vector<std::string>& { return c.detect.off; }, &wrong_rule,
+                "a list of names of the detector's rules"},
+        Applies::live, "Rules of the detector that do not count."},
     Key{"discovery", "agents",
         TextKey{[](Config& c) -> std::string& { return c.discovery.agents; },
                 {},

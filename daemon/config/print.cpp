@@ -37,7 +37,7 @@ std::string print_config(const Config& config) {
     out.append("  # ").append(origin_of(config, key.dotted())).append("\n");
   }
   return out + print_records(config, "paths.rules", config.paths.own) +
-         print_records(config, "targets", config.targets);
+         print_records(config, "detect.table", config.detect.own) + print_records(config, "targets", config.targets);
 }
 
 }  // namespace aa

@@ -95,6 +95,30 @@ Wrong store_rule(Draft draft, Config& config) {
   return std::nullopt;
 }
 
+// ---- [[detect.table]]
+// ------------------------------------------------------------------------------------------------
+
+Wrong set_row(const Value& value, Draft& draft) {
+  constexpr std::size_t kLongest = 4096;
+  draft.row.row = text_of(value);
+  const bool one_line = draft.row.row.find_first_of(std::string_view("\n\r\0", 3)) == std::string::npos;
+  if (one_line && draft.row.row.size() <= kLongest) return std::nullopt;
+  return "must be one line of at most " + std::to_string(kLongest) + " bytes";
+}
+
+constexpr std::array kRowFields = {
+    Field{"row", Field::Type::text, "one line: family, runner, wrapper or rule",
+          "What it says, as docs/detection.md explains.", &set_row},
+};
+
+Wrong store_row(Draft draft, Config& config) {
+  constexpr std::size_t kMost = 1'000;
+  if (draft.row.row.find_first_not_of(' ') == std::string::npos) return "needs a row";
+  if (config.detect.own.size() == kMost) return "is one more than the " + std::to_string(kMost) + " there may be";
+  config.detect.own.push_back(std::move(draft.row));
+  return std::nullopt;
+}
+
 // ---- [[targets]]
 // ---------------------------------------------------------------------------------------------------
 
@@ -214,6 +238,7 @@ Wrong store_target(Draft draft, Config& config) {
 
 constexpr std::array kRecords = {
     Record{"paths.rules", "A path rule.", kRuleFields, &store_rule},
+    Record{"detect.table", "A row of the detector's table, beside those it has.", kRowFields, &store_row},
     Record{"targets", "Whom to watch, running now or started later.", kTargetFields, &store_target},
 };
 
@@ -231,6 +256,10 @@ std::string toml_text(const PathRule& rule) {
   if (!rule.category.empty()) out += "category = \"" + rule.category + "\"\n";
   if (!rule.target.empty()) out += "target = " + toml_text(KeyValue(rule.target)) + "\n";
   return out;
+}
+
+std::string toml_text(const DetectRow& row) {
+  return "row = " + toml_text(KeyValue(row.row)) + "\n";
 }
 
 std::string toml_text(const TargetWish& target) {

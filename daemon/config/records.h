@@ -18,6 +18,7 @@ namespace aa {
 struct Draft {
   PathRule rule;
   TargetWish target;
+  DetectRow row;
   std::uint32_t selectors = 0;  // fields of the target that say who is meant
 };
 
@@ -42,5 +43,6 @@ std::span<const Record> all_records();
 // Its fields as a TOML file spells them, one a line.
 std::string toml_text(const PathRule& rule);
 std::string toml_text(const TargetWish& target);
+std::string toml_text(const DetectRow& row);
 
 }  // namespace aa

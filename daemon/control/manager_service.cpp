@@ -244,7 +244,7 @@ ManagerService::Said ManagerService::test_command(const std::vector<std::string>
   for (const std::string& argument : argv) bytes += argument.size() + 1;
   if (argv.empty()) refuse_value("argv is empty; give a command and its arguments");
   if (bytes > kArgvMax) refuse_value("argv has " + std::to_string(bytes) + " bytes; at most 1048576 are looked at");
-  const Rule* rule = Detection(sighting_of(argv), shipped_detect_table()).worst();
+  const Rule* rule = Detection(sighting_of(argv), house_.monitor->detect_table()).worst();
   if (rule == nullptr) return {};
   return {std::string(name_of(rule->detect_class)), std::string(name_of(rule->severity)), rule->name};
 }

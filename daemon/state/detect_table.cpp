@@ -64,6 +64,10 @@ std::string listed(const std::array<std::string_view, N>& names) {
   return out;
 }
 
+bool is_digit(std::string_view text) {
+  return text.size() == 1 && text[0] >= '0' && text[0] <= '9';
+}
+
 // Each member returns what is wrong, nullopt when nothing is.
 class TableReader {
  public:
@@ -74,6 +78,7 @@ class TableReader {
     table_.families["stdin-shell"] = kStdinShell;
     table_.families["variable"] = kVariable;
   }
+  explicit TableReader(DetectTable table) : table_(std::move(table)) {}
 
   Wrong line(std::string_view text) {
     const Words words = split_words(text);
@@ -97,6 +102,7 @@ class TableReader {
     }
     for (std::size_t i = 2; i < words.size(); ++i) {
       const std::size_t colon = words[i].find(':');
+      if (colon == 0) return "\"" + words[i] + "\" names no program";
       Membership membership{at->second, {}};
       if (colon != std::string::npos) membership.with_options = split_list(words[i].substr(colon + 1), ",");
       table_.programs[words[i].substr(0, colon)].push_back(std::move(membership));
@@ -152,7 +158,7 @@ class TableReader {
         wrapper.exec_options = values;
       } else if (key == "stop") {
         wrapper.stop_options = values;
-      } else if (key == "positionals" && values.size() == 1 && values[0].size() == 1) {
+      } else if (key == "positionals" && values.size() == 1 && is_digit(values[0])) {
         wrapper.positionals = static_cast<std::size_t>(values[0][0] - '0');
       } else if (key == "assignments") {
         wrapper.assignments = true;
@@ -233,6 +239,22 @@ std::variant<DetectTable, std::string> parse_detect_table(std::string_view text)
     if (auto wrong = reader.line(line)) return "line " + std::to_string(number) + ": " + *wrong;
   }
   return reader.take();
+}
+
+std::variant<DetectTable, std::vector<DetectProblem>> change_detect_table(DetectTable table,
+                                                                          const DetectChange& change) {
+  std::erase_if(table.rules, [&](const Rule& rule) {
+    return std::find(change.off.begin(), change.off.end(), rule.name) != change.off.end();
+  });
+  const auto others = static_cast<std::ptrdiff_t>(table.rules.size());
+  TableReader reader(std::move(table));
+  std::vector<DetectProblem> problems;
+  for (std::size_t row = 0; row < change.rows.size(); ++row)
+    if (auto wrong = reader.line(change.rows[row])) problems.push_back({row, std::move(*wrong)});
+  if (!problems.empty()) return problems;
+  DetectTable changed = reader.take();
+  std::rotate(changed.rules.begin(), changed.rules.begin() + others, changed.rules.end());
+  return changed;
 }
 
 const DetectTable& shipped_detect_table() {

@@ -113,6 +113,22 @@ struct DetectTable {
 // "line 12: …" says what is wrong with a table.
 std::variant<DetectTable, std::string> parse_detect_table(std::string_view text);
 
+// What somebody adds to a table, and which of its rules do not count. Own rules come before the table's: of equal
+// severity they are told.
+struct DetectChange {
+  std::vector<std::string> off;   // names of rules
+  std::vector<std::string> rows;  // lines of a table
+
+  bool operator==(const DetectChange&) const = default;
+};
+struct DetectProblem {
+  std::size_t row = 0;  // of rows, from 0
+  std::string what;
+};
+// The changed table, or what is wrong with every row; a name of `off` that no rule has is nobody's.
+std::variant<DetectTable, std::vector<DetectProblem>> change_detect_table(DetectTable table,
+                                                                          const DetectChange& change);
+
 std::string_view shipped_detect_rules();  // the text
 const DetectTable& shipped_detect_table();
 

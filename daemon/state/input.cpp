@@ -20,10 +20,10 @@ void fields(A& archive, TextBudget::Limits& value) {
 
 template <class A>
 void fields(A& archive, Policy& value) {
-  auto& [least_alert, detect, agents, agents_per_uid, keep_exited, keep_exited_count, reconcile_every, sums_every] =
+  auto& [least_alert, detect, change, agents, per_uid, keep_exited, keep_exited_count, reconcile_every, sums_every] =
       value;
   archive.choice(least_alert, 3);
-  archive(detect, agents, agents_per_uid);
+  archive(detect, change.off, change.rows, agents, per_uid);
   fields(archive, keep_exited);
   archive(keep_exited_count);
   fields(archive, reconcile_every);

@@ -226,6 +226,9 @@ RepairCounts Monitor::repairs() const {
 const PathRules& Monitor::path_rules() const {
   return *impl_->rules_in_force;
 }
+const DetectTable& Monitor::detect_table() const {
+  return impl_->detect_table();
+}
 const std::vector<TargetWish>& Monitor::wishes() const {
   return impl_->wishes;
 }

@@ -65,6 +65,7 @@ class Monitor {
   RepairCounts repairs() const;
   // The path rules in force; never null, generation 0 with no rules before the first set.
   const PathRules& path_rules() const;
+  const DetectTable& detect_table() const;        // what execs are judged by
   const std::vector<TargetWish>& wishes() const;  // what the configuration in force wants watched
   bool sees_files() const;                        // a program of the file family is attached or waits to be
   std::uint64_t allowed() const;                  // file records not delivered because a rule allows them

@@ -28,25 +28,29 @@ void Monitor::Impl::configure(Step& step, Configure command) {
     const Refusal busy{Fault::failed, "the configuration before this one is still being taken in; try again"};
     return answer(step, command.token, busy);
   }
+  auto judged = table_for(command.policy.detect_change);
+  if (const auto* refusal = std::get_if<Refusal>(&judged)) return answer(step, command.token, *refusal);
+  Table table = std::get<Table>(std::move(judged));
   std::vector<PathRule> before;
   for (const PathRule& rule : wanted_rules)
     if (rule.layer == RuleLayer::file) before.push_back(rule);
   for (PathRule& rule : command.rules) rule.layer = RuleLayer::file;
-  if (!sees_files() || before == command.rules) return apply_configuration(step, std::move(command));
+  if (!sees_files() || before == command.rules) return apply_configuration(step, std::move(command), std::move(table));
   const auto put = put_rules(step, 0, RuleLayer::file, command.rules);
   if (const auto* refusal = std::get_if<Refusal>(&put)) return answer(step, command.token, *refusal);
-  configuring = Configuring{std::move(command), std::get<std::uint64_t>(put)};
+  configuring = Configuring{std::move(command), std::get<std::uint64_t>(put), std::move(table)};
 }
 
 void Monitor::Impl::settle_configure(Step& step, const RulesInForce& done) {
   if (!configuring || configuring->generation != done.generation) return;
-  Configure command = std::move(configuring->command);
+  Configuring next = std::move(*configuring);
   configuring.reset();
-  if (done.refusal) return answer(step, command.token, *done.refusal);
-  apply_configuration(step, std::move(command));
+  if (done.refusal) return answer(step, next.command.token, *done.refusal);
+  apply_configuration(step, std::move(next.command), std::move(next.table));
 }
 
-void Monitor::Impl::apply_configuration(Step& step, Configure command) {
+void Monitor::Impl::apply_configuration(Step& step, Configure command, Table table) {
+  use_table(std::move(table));
   settings.policy = std::move(command.policy);
   lineage.set_limits(lineage_limits());
   const std::vector<TargetWish> before = std::exchange(wishes, std::move(command.targets));

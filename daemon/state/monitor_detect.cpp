@@ -65,13 +65,28 @@ std::vector<AncestryItem> Monitor::Impl::ancestry_of(const ProcessId& id) const 
   return out;
 }
 
+std::variant<Monitor::Impl::Table, Refusal> Monitor::Impl::table_for(const DetectChange& change) const {
+  if (change == settings.policy.detect_change) return own_detect_table;
+  auto changed = change_detect_table(shipped_detect_table(), change);
+  if (const auto* problems = std::get_if<std::vector<DetectProblem>>(&changed))
+    return Refusal{Fault::invalid_config, "a row of the detector's table cannot be used: " + problems->front().what};
+  return std::make_shared<const DetectTable>(std::get<DetectTable>(std::move(changed)));
+}
+
+// What flows through pipes was told in families of the table before: from here on it is told anew.
+void Monitor::Impl::use_table(Table table) {
+  if (table == own_detect_table) return;
+  own_detect_table = std::move(table);
+  exec_notes = {};
+}
+
 void Monitor::Impl::detect_exec(Step& step) {
   const Event& cause = step.events.back();
   const auto* exec = std::get_if<ExecBody>(&cause.body);
   if (exec == nullptr || exec->result < 0 || !settings.policy.detect) return;
   Sighting sighting = sighting_of(*cause.process, *exec);
   sighting.upstream = exec_notes.carried(exec->stdin_pipe);
-  const Detection detection(sighting, shipped_detect_table());
+  const Detection detection(sighting, detect_table());
   if (identify(step, cause, *exec) || exec->stdin_pipe != 0 || exec->stdout_pipe != 0) {
     const Process* process = lineage.get(cause.process->id);
     exec_notes.add({cause.process->id, cause.process->image, cause.slot, cause.seq, cause.boot_ns, exec->stdin_pipe,
@@ -95,7 +110,7 @@ bool Monitor::Impl::identify(Step& step, const Event& cause, const ExecBody& exe
   const std::string& exe = cause.process->exe;
   if (exe.empty() || exec.exe_ino == 0 || exec.memfd || exec.deleted) return false;
   IdentifyPlan plan{cause.process->id, cause.process->image, exe, exec.exe_ino, exec.exe_dev, ""};
-  const DetectTable& table = shipped_detect_table();
+  const DetectTable& table = detect_table();
   const std::string name = program_name(exe, table);
   const bool known = table.programs.contains(name);
   if (known) {
@@ -109,10 +124,10 @@ bool Monitor::Impl::identify(Step& step, const Event& cause, const ExecBody& exe
 
 void Monitor::Impl::identified(Step& step, const Identified& done) {
   ExecNote* note = exec_notes.find(done.process, done.image);
-  if (note == nullptr || note->text == nullptr || !shipped_detect_table().programs.contains(done.program)) return;
-  const Detection before(sighting_now(*note), shipped_detect_table());
+  if (note == nullptr || note->text == nullptr || !detect_table().programs.contains(done.program)) return;
+  const Detection before(sighting_now(*note), detect_table());
   note->known_as = done.program;
-  const Detection now(sighting_now(*note), shipped_detect_table());
+  const Detection now(sighting_now(*note), detect_table());
   if (const Rule* rule = now.worst_beyond(before)) late_alert(step, *note, *rule);
   spread(step, note->stdout_pipe, now.output());
 }
@@ -138,9 +153,9 @@ void Monitor::Impl::spread(Step& step, std::uint64_t pipe, Families families) {
       const ExecNote* reader = exec_notes.find(process, image);
       if (reader == nullptr || reader->text == nullptr) continue;
       Sighting sighting = sighting_now(*reader);
-      const Detection now(sighting, shipped_detect_table());
+      const Detection now(sighting, detect_table());
       sighting.upstream = before;
-      const Rule* rule = now.worst_beyond(Detection(sighting, shipped_detect_table()));
+      const Rule* rule = now.worst_beyond(Detection(sighting, detect_table()));
       if (rule != nullptr) late_alert(step, *reader, *rule);
       work.emplace_back(reader->stdout_pipe, now.output());
     }

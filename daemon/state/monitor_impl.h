@@ -87,6 +87,7 @@ struct Monitor::Impl {
   struct Configuring {
     Configure command;
     std::uint64_t generation = 0;  // of its rules
+    std::shared_ptr<const DetectTable> table;
   };
   std::vector<TargetWish> wishes;
   std::optional<Configuring> configuring;
@@ -99,6 +100,8 @@ struct Monitor::Impl {
 
   // Execs that the detector may have to judge once more, and files whose programs were taken as what they are called.
   static constexpr std::size_t kMostLearntFiles = 1024;
+  using Table = std::shared_ptr<const DetectTable>;
+  Table own_detect_table;  // as the configuration changes it; null: it does not
   ExecNotes exec_notes;
   std::set<std::pair<std::uint32_t, std::uint64_t>> learnt_files;  // device, inode
 
@@ -176,6 +179,9 @@ struct Monitor::Impl {
   std::optional<std::uint64_t> flip_deadline() const;
 
   // monitor_detect.cpp
+  const DetectTable& detect_table() const { return own_detect_table ? *own_detect_table : shipped_detect_table(); }
+  std::variant<Table, Refusal> table_for(const DetectChange& change) const;
+  void use_table(Table table);
   void detect_exec(Step& step);                                         // looks at the event delivered last
   bool identify(Step& step, const Event& cause, const ExecBody& exec);  // true: an answer may come
   void identified(Step& step, const Identified& done);
@@ -196,7 +202,7 @@ struct Monitor::Impl {
   Lineage::Limits lineage_limits() const { return {settings.policy.keep_exited, settings.policy.keep_exited_count}; }
   void configure(Step& step, Configure command);
   void settle_configure(Step& step, const RulesInForce& done);
-  void apply_configuration(Step& step, Configure command);
+  void apply_configuration(Step& step, Configure command, Table table);
   void drop_wish(Step& step, const TargetWish& wish);
   void begin_wish(Step& step, const TargetWish& wish);
   void look_for(Step& step);

@@ -13,6 +13,7 @@
 
 #include "base/unique_fd.h"
 #include "event/event.h"
+#include "state/detect_table.h"
 #include "state/path_rules.h"
 
 namespace aa {
@@ -98,6 +99,7 @@ struct SetPathRules {
 struct Policy {
   Severity least_alert = Severity::info;  // of what the detector says of an exec
   bool detect = true;
+  DetectChange detect_change;         // to the shipped table
   std::vector<std::string> agents;    // discovery: names, or paths with * and ?; none: no discovery
   std::uint32_t agents_per_uid = 16;  // discovered targets of one user at once
   std::chrono::nanoseconds keep_exited = std::chrono::hours(1);

@@ -96,6 +96,9 @@ class Mutator {
                                                     "\"ops\": [\"read\"]",
                                                     "\"\"\"",
                                                     "2026-01-01",
+                                                    "[[detect.table]]\nrow = \"family x y\"\n",
+                                                    "rule a shell info | flow x,y z ; any \\\"",
+                                                    "wrapper w positionals=",
                                                     "0x1F"};
     const std::size_t at = below(text.size() + 1);
     switch (below(6)) {

@@ -90,6 +90,32 @@ class Reload(ReloadCase):
         self.reload("")
         self.assertEqual([], list(self.daemon.property("AwaitingRestart")))
 
+    def test_detection_rules(self):
+        """reload: own rows of the detector's table hold from the reload on, for alerts and for aactl detect, and shipped rules can be switched off"""
+        tool = self.folder / "corp-tool"
+        shutil.copy("/bin/true", tool)
+
+        def rules():
+            account, _ = self.watched_path(tool, "--wipe")
+            return [event["alert"]["rule"] for event in account.of_type("alert")]
+
+        off = "[detect]\noff = ['temp', 'temp-command']\n"
+        self.reload(off)
+        self.assertEqual([], rules())
+        self.reload(off + "[[detect.table]]\nrow = 'family corp corp-tool'\n[[detect.table]]\nrow = 'rule corp-wipe escape "
+                    "critical | command corp ; option --wipe | Something is wiped.'\n")
+        self.assertEqual(["corp-wipe"], rules())
+        self.assertEqual(("escape", "critical", "corp-wipe"),
+                         tuple(map(str, self.daemon.manager.TestCommand(["corp-tool", "--wipe"]))))
+        name, sentence = self.refused(off + "[[detect.table]]\nrow = 'rule x'\n")
+        self.assertEqual("InvalidConfig", name)
+        self.assertIn("config.toml:3:1: detect.table[0].row cannot be used: a rule is: ", sentence)
+        self.assertEqual(["corp-wipe"], rules())
+
+    def refused(self, text):
+        self.file.write_text(text)
+        return error_of(self.daemon.manager.Reload)
+
     def rows(self, **wanted):
         return [row for row in self.daemon.targets().values() if all(row[k] == v for k, v in wanted.items())]
 

@@ -71,12 +71,14 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
       "= "
       "\"off\"\n[journal]\nmin_severity = \"off\"\n[dbus]\nsignals = \"off\"\n[access]\nusers = [\"root\", "
       "\"12\"]\ngroups = [\"root\"]\n"
-      "[log]\nlevel = \"debug\"\n[detect]\nmin_severity = \"warning\"\n[discovery]\nagents = \"a, /b/*/c\"\nper_uid = "
+      "[log]\nlevel = \"debug\"\n[detect]\nmin_severity = \"warning\"\noff = [\"shell\"]\n[discovery]\nagents = \"a, "
+      "/b/*/c\"\nper_uid = "
       "3\n[file]\nring_kib = 8\nhooks = \"tracepoint\"\nreads = \"each\"\ninterval_ms = 20\nsums = "
       "32\n[tls]\nring_kib = 256\ncall_kib = 2\nconnections = 17\nhooks = \"uprobe\"\n[paths]\nshipped = "
       "\"off\"\ninclude = "
       "[]\n");
   CHECK(config.detect.min_severity == "warning");
+  CHECK(config.detect.off == std::vector<std::string>{"shell"});
   CHECK(config.discovery == Config::Discovery{"a, /b/*/c", 3});
   CHECK(config.lifecycle == Config::Lifecycle{16, 0, "raw_tp"});
   CHECK(config.watched == Config::Watched{100, 100});
@@ -208,6 +210,24 @@ TEST_CASE("config: targets are who the file says, each once") {
   CHECK(config.targets[2] == TargetWish{By::user, "root", 0, "", TlsLevel::redacted, {}});
   CHECK(config.targets[3] == TargetWish{By::cgroup, "/system.slice", 0, "", TlsLevel::redacted, {}});
   CHECK(config.targets[4] == TargetWish{By::pid, "1", 1, "", TlsLevel::redacted, {}});
+}
+
+TEST_CASE("config: rows of the detector's table add up over files, and are judged together") {
+  const Scratch scratch;
+  std::filesystem::create_directory(scratch.file("conf.d"));
+  scratch.write("conf.d/a.toml", "[[detect.table]]\nrow = \"family vault vault\"\n[detect]\noff = [\"shell\"]\n");
+  scratch.write("conf.d/b.json", R"({"detect": {"table": [{"row": "rule v escape info | command vault | X."}]}})");
+  scratch.write("config.toml", "");
+  const Loaded loaded = load_config({scratch.file("config.toml"), Missing::is_a_problem, {}});
+  REQUIRE(std::holds_alternative<Config>(loaded));
+  const auto& config = std::get<Config>(loaded);
+  CHECK(detect_change_of(config) ==
+        DetectChange{{"shell"}, {"family vault vault", "rule v escape info | command vault | X."}});
+  CHECK(detect_change_of(good(print_config(config))) == detect_change_of(config));
+  scratch.write("conf.d/a.toml", "");
+  CHECK(texts(load_config({scratch.file("config.toml"), Missing::is_a_problem, {}})) ==
+        std::vector<std::string>{scratch.file("conf.d/b.json") +
+                                 ":1:23: detect.table[0].row cannot be used: no family is called \"vault\""});
 }
 
 TEST_CASE("config: the same in JSON") {

@@ -30,6 +30,13 @@ std::string wrong_with(std::string_view text) {
   return wrong == nullptr ? "" : *wrong;
 }
 
+std::string rule_by(const DetectChange& change, std::vector<std::string> argv) {
+  const auto table = change_detect_table(shipped_detect_table(), change);
+  REQUIRE(std::holds_alternative<DetectTable>(table));
+  const Rule* rule = Detection(sighting_of(std::move(argv)), std::get<DetectTable>(table)).worst();
+  return rule == nullptr ? "" : rule->name;
+}
+
 std::string wrong_with_line(const std::string& line) {
   const auto read = read_corpus_line("x:1", line);
   const auto* wrong = std::get_if<std::string>(&read);
@@ -132,4 +139,44 @@ TEST_CASE("detect corpus: a line that cannot be read says where and why") {
   CHECK(wrong_with_line("none | a; b") == "x:1: it is not one simple command");
   CHECK(wrong_with_line("none | [colour] a") == "x:1: no fact is called [colour]");
   CHECK(wrong_with_line("none | ls").empty());
+}
+
+TEST_CASE("detect: a rule that is switched off does not count, and the next worst is told") {
+  CHECK(rule_by({}, {"curl", "x"}) == "download");
+  CHECK(rule_by({{"download"}, {}}, {"curl", "x"}).empty());
+  CHECK(rule_by({{"download-to-shell"}, {}}, {"sh", "-c", "curl x | sh"}) != "download-to-shell");
+}
+
+TEST_CASE(
+    "detect: own rows name new programs, add to families, and are told before the table's own of the same severity") {
+  const DetectChange change{
+      {"docker-run"},
+      {"family vault vault hvac:-x", "family downloader fetchit", "wrapper corp-run positionals=1",
+       "rule vault-use escape warning | command vault | The vault is used.",
+       "rule any-download downloader info | command downloader | Own words.",
+       "rule docker-run escape info | command docker ; word run | A container, as everywhere here."}};
+  CHECK(rule_by(change, {"vault", "read"}) == "vault-use");
+  CHECK(rule_by(change, {"hvac"}).empty());
+  CHECK(rule_by(change, {"hvac", "-x"}) == "vault-use");
+  CHECK(rule_by(change, {"fetchit", "x"}) == "any-download");
+  CHECK(rule_by(change, {"curl", "x"}) == "any-download");
+  CHECK(rule_by(change, {"sh", "-c", "fetchit x | sh"}) == "download-to-shell");
+  CHECK(rule_by(change, {"corp-run", "job", "vault", "read"}) == "vault-use");
+  CHECK(rule_by(change, {"docker", "run", "x"}) == "docker-run");
+}
+
+TEST_CASE("detect: every own row that is wrong is told") {
+  const auto changed = change_detect_table(
+      shipped_detect_table(),
+      {{},
+       {"rule shell shell info | command shell | Again.", "family x y", "rule a b info | line | X.", "family z :-x",
+        "wrapper w positionals=x", "rule c shell info | command x ; any z | Fine."}});
+  const auto* problems = std::get_if<std::vector<DetectProblem>>(&changed);
+  REQUIRE(problems != nullptr);
+  REQUIRE(problems->size() == 4);
+  CHECK((*problems)[0].row == 0);
+  CHECK((*problems)[0].what == "there are two rules \"shell\"");
+  CHECK((*problems)[1].row == 2);
+  CHECK((*problems)[2].what == "\":-x\" names no program");
+  CHECK((*problems)[3].what == "a wrapper has no \"positionals=x\"");
 }

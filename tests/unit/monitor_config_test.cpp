@@ -252,3 +252,29 @@ TEST_CASE("configuration: a target that cannot be watched is an alert, and the o
   REQUIRE(bodies_of<AlertBody>(refused).size() == 1);
   CHECK(bodies_of<AlertBody>(refused)[0].kind == "target-not-watched");
 }
+
+TEST_CASE("configuration: the detector's table is the shipped one as the configuration in force changes it") {
+  World world;
+  Configure command;
+  command.policy.detect_change = {{"shell"}, {"rule own escape critical | command shell | Own."}};
+  world.configure(command);
+  const auto count = [&](std::string_view name) {
+    const auto& rules = world.monitor.detect_table().rules;
+    return std::count_if(rules.begin(), rules.end(), [&](const Rule& rule) { return rule.name == name; });
+  };
+  CHECK(count("own") == 1);
+  CHECK(count("shell") == 0);
+  CHECK(world.monitor.detect_table().rules.front().name == "own");
+  Configure bad = command;
+  bad.token = 3;
+  bad.rules = {deny("/a")};
+  bad.policy.detect_change.rows = {"rule"};
+  const auto before = world.held();
+  world.configure(bad);
+  CHECK(std::get<Refusal>(world.answers.back().outcome).fault == Fault::invalid_config);
+  CHECK(world.held() == before);
+  CHECK(count("own") == 1);
+  world.configure({});
+  CHECK(count("own") == 0);
+  CHECK(count("shell") == 1);
+}
