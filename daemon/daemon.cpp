@@ -53,6 +53,9 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   auto loop = EventLoop::make(&boot_ns);
   if (!loop) return loop.error();
   daemon->loop_ = std::move(*loop);
+  auto watch = FileWatch::make();
+  if (!watch) return watch.error();
+  daemon->file_watch_ = std::move(*watch);
   daemon->open_monitor();
   daemon->apply_live(daemon->latest_);
   if (!options.list_probes)
@@ -261,6 +264,14 @@ Status Daemon::wire_loop() {
     for (Identified& done : identifier_->take()) input(std::move(done));
   };
   if (Status added = loop_->add(identifier_->fd(), EPOLLIN, identified); !added) return added;
+  if (Status added = loop_->add(file_watch_->fd(), EPOLLIN, [this](std::uint32_t) { file_watch_->take(boot_ns()); });
+      !added)
+    return added;
+  loop_->add_deadline([this] { return file_watch_->next_deadline(); },
+                      [this] {
+                        file_watch_->on_time();
+                        reload(0);
+                      });
   const auto imported = [this](std::uint32_t) {
     for (Imported& done : importer_->take()) input(std::move(done));
   };

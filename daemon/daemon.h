@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "config/importer.h"
+#include "config/watch_files.h"
 #include "control/control.h"
 #include "options.h"
 #include "probe/exec_family.h"
@@ -72,6 +73,7 @@ class Daemon {
   void take_configured(const Answer& answer);
   void end_reload(const std::optional<Refusal>& refusal);
   void apply_live(const Config& config);
+  void watch_files(const Config& config);
   std::vector<std::string> awaiting_restart() const;
   void find_unit(const std::string& unit);
 
@@ -137,6 +139,7 @@ class Daemon {
   std::unique_ptr<FileRules> file_rules_;  // null where the file family does not run
   std::unique_ptr<FileSums> file_sums_;
   std::unique_ptr<KernelState> kernel_;
+  std::unique_ptr<FileWatch> file_watch_;
   std::unique_ptr<Identifier> identifier_;
   std::unique_ptr<Importer> importer_;
   std::unique_ptr<SelfTest> self_test_;

@@ -119,6 +119,14 @@ void Daemon::apply_live(const Config& config) {
   admitted_ = {};
   for (const std::string& user : config.access.users) admitted_.uids.insert(uid_of(user));
   for (const std::string& group : config.access.groups) admitted_.gids.insert(gid_of(group));
+  watch_files(config);
+}
+
+void Daemon::watch_files(const Config& config) {
+  if (config.reload.watch == "on")
+    file_watch_->watch(request_of(options_).file, config.rule_files);
+  else
+    file_watch_->watch_nothing();
 }
 
 std::vector<std::string> Daemon::awaiting_restart() const {

@@ -112,6 +112,11 @@ struct Config {
     bool operator==(const Access&) const = default;
   } access;
 
+  struct Reload {
+    std::string watch = "off";
+    bool operator==(const Reload&) const = default;
+  } reload;
+
   struct Log {
     std::string level = "info";
     bool operator==(const Log&) const = default;
@@ -119,7 +124,8 @@ struct Config {
 
   std::vector<TargetWish> targets;  // [[targets]]
 
-  std::vector<std::string> files;  // that were read, rule files left out; none: all is at its default
+  std::vector<std::string> files;       // that were read, rule files left out; none: all is at its default
+  std::vector<std::string> rule_files;  // that were read
   // Where a value came from, by dotted key ("watched.limit" → "/etc/aa-ebpfd/config.toml:7"); absent: the default. Of
   // what comes in any number, by its place ("targets[0]").
   std::map<std::string, std::string> origin;

@@ -167,6 +167,8 @@ constexpr std::array kKeys = {
         ListKey{[](Config& c) -> std::vector<std::string>& { return c.access.groups; }, &wrong_groups_name,
                 "a list of groups' names or ids"},
         Applies::live, "Groups whose members may call the daemon."},
+    Key{"reload", "watch", TextKey{[](Config& c) -> std::string& { return c.reload.watch; }, kOnOff}, Applies::live,
+        "Whether the configuration is read again by itself when one of its files has changed."},
     Key{"log", "level", TextKey{[](Config& c) -> std::string& { return c.log.level; }, kLogLevels}, Applies::live,
         "Least severity of the daemon's own messages; they never contain captured data."},
 };

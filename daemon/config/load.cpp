@@ -26,13 +26,9 @@ Problem unreadable(const std::string& path, const Error& error) {
   return {path, 0, 0, "", std::move(sentence)};
 }
 
-bool is_config_name(std::string_view name) {
-  return !name.starts_with('.') && (name.ends_with(".toml") || name.ends_with(".json"));
-}
-
 // The files of conf.d, in the order of their names.
 std::vector<std::string> drop_ins(const std::string& main_file, std::vector<Problem>& problems) {
-  const std::string folder = main_file.substr(0, main_file.rfind('/') + 1) + "conf.d";
+  const std::string folder = drop_in_folder(main_file);
   std::vector<std::string> files;
   if (Status checked = check_folder(folder); !checked) {
     if (checked.error().errno_value != ENOENT) problems.push_back(unreadable(folder, checked.error()));
@@ -47,6 +43,14 @@ std::vector<std::string> drop_ins(const std::string& main_file, std::vector<Prob
 }
 
 }  // namespace
+
+std::string drop_in_folder(const std::string& main_file) {
+  return main_file.substr(0, main_file.rfind('/') + 1) + "conf.d";
+}
+
+bool is_config_name(std::string_view name) {
+  return !name.starts_with('.') && (name.ends_with(".toml") || name.ends_with(".json"));
+}
 
 std::string Problem::text() const {
   std::string out = file;

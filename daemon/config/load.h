@@ -36,6 +36,10 @@ struct Request {
   std::vector<std::string> set;             // KEY=VALUE, over all files
 };
 
+// Where the files lie that are read after the main one, and whether a name is one of them.
+std::string drop_in_folder(const std::string& main_file);
+bool is_config_name(std::string_view name);
+
 // Reads at most 1 MiB from a file, 16 MiB from a rule file; trusts none that others could have written.
 Loaded load_config(const Request& request);
 

@@ -35,6 +35,8 @@ class RuleFiles {
     open_.pop_back();
   }
 
+  std::vector<std::string> taken() const { return {taken_.begin(), taken_.end()}; }
+
  private:
   void take_text(const std::string& file, const std::string& text) {
     RulesText said = read_rules(text, RuleLayer::file);
@@ -91,6 +93,7 @@ void load_path_rules(Config& config, const Problem& included, std::vector<Proble
   RuleFiles files(rules, problems);
   for (const std::string& file : config.paths.include)
     files.take(file, {included.file, included.line, included.column, "paths.include", "names " + file + ", which "});
+  config.rule_files = files.taken();
 }
 
 }  // namespace aa

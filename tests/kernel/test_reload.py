@@ -176,6 +176,41 @@ class Reload(ReloadCase):
         self.assertTrue(self.rows(unit=path, source="config", state="running"))
 
 
+class Watching(ReloadCase):
+    def reads(self):
+        return self.daemon.stderr.read_text().count("the configuration was read again")
+
+    def refusals(self):
+        return self.daemon.stderr.read_text().count("the configuration was not taken in")
+
+    def test_files_are_watched(self):
+        """reload: with reload.watch a changed file is taken in by itself, a broken one refused; a burst is few reloads; off means off"""
+        path, rules = self.secret(), self.folder / "more.rules"
+        rules.write_text("")
+        on = f'[reload]\nwatch = "on"\n[paths]\ninclude = ["{rules}"]\n'
+        self.reload(on)
+        rules.write_text(f"deny {path}\n")
+        wait_until(lambda: self.denies(path) == 1, "the file of rules was read again")
+        refused = self.refusals()
+        self.file.write_text(on + "bad = 1\n")
+        wait_until(lambda: self.refusals() == refused + 1, "the broken file was refused")
+        self.assertEqual(1, self.denies(path))
+        before = self.reads()
+        for number in range(50):
+            self.file.write_text(on + f"# {number}\n")
+        wait_until(lambda: self.reads() > before, "the file was read again")
+        (self.etc / "conf.d").mkdir()
+        self.addCleanup(shutil.rmtree, self.etc / "conf.d")
+        (self.etc / "conf.d/off.toml").write_text('[reload]\nwatch = "off"\n')
+        wait_until(lambda: "changed: reload.watch;" in self.daemon.errors(), "conf.d was read")
+        self.assertLessEqual(self.reads(), before + 12)
+        seen = self.reads(), self.refusals()
+        self.file.write_text("bad = 1\n")
+        rules.write_text("bad\n")
+        account, _ = self.watched_path("/bin/sleep", "1")
+        self.assertEqual(seen, (self.reads(), self.refusals()))
+
+
 class UnderLoad(ReloadCase):
     def memory_kib(self):
         text = pathlib.Path(f"/proc/{self.daemon.pid}/status").read_text()

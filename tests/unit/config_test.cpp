@@ -46,7 +46,7 @@ bool same_values(const Config& a, const Config& b) {
   return a.lifecycle == b.lifecycle && a.watched == b.watched && a.lineage == b.lineage && a.jsonl == b.jsonl &&
          a.log == b.log && a.file == b.file && a.tls == b.tls && a.paths == b.paths && a.detect == b.detect &&
          a.discovery == b.discovery && a.targets == b.targets && a.families == b.families && a.journal == b.journal &&
-         a.dbus == b.dbus && a.access == b.access;
+         a.dbus == b.dbus && a.access == b.access && a.reload == b.reload;
 }
 
 // The shipped rules are made when a configuration is loaded.
@@ -71,12 +71,14 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
       "= "
       "\"off\"\n[journal]\nmin_severity = \"off\"\n[dbus]\nsignals = \"off\"\n[access]\nusers = [\"root\", "
       "\"12\"]\ngroups = [\"root\"]\n"
-      "[log]\nlevel = \"debug\"\n[detect]\nmin_severity = \"warning\"\noff = [\"shell\"]\n[discovery]\nagents = \"a, "
+      "[reload]\nwatch = \"on\"\n[log]\nlevel = \"debug\"\n[detect]\nmin_severity = \"warning\"\noff = "
+      "[\"shell\"]\n[discovery]\nagents = \"a, "
       "/b/*/c\"\nper_uid = "
       "3\n[file]\nring_kib = 8\nhooks = \"tracepoint\"\nreads = \"each\"\ninterval_ms = 20\nsums = "
       "32\n[tls]\nring_kib = 256\ncall_kib = 2\nconnections = 17\nhooks = \"uprobe\"\n[paths]\nshipped = "
       "\"off\"\ninclude = "
       "[]\n");
+  CHECK(config.reload.watch == "on");
   CHECK(config.detect.min_severity == "warning");
   CHECK(config.detect.off == std::vector<std::string>{"shell"});
   CHECK(config.discovery == Config::Discovery{"a, /b/*/c", 3});

@@ -1,0 +1,95 @@
+#include "config/watch_files.h"
+
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "config/load.h"
+
+namespace aa {
+namespace {
+
+constexpr std::uint64_t kQuietNs = 200'000'000;   // so long nothing more may come,
+constexpr std::uint64_t kMostNs = 2'000'000'000;  // but a burst is not waited for longer
+constexpr std::uint32_t kFiles = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
+constexpr std::uint32_t kFolders = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string name_of(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FileWatch>> FileWatch::make() {
+  UniqueFd inotify(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!inotify) return Error{"watch files for changes", errno, "fs.inotify.max_user_instances may be too small"};
+  return std::unique_ptr<FileWatch>(new FileWatch(std::move(inotify)));
+}
+
+void FileWatch::watch(const std::string& main_file, const std::vector<std::string>& rule_files) {
+  wanted_.clear();
+  const std::string drop_ins = drop_in_folder(main_file);
+  wanted_[folder_of(main_file)].files = {name_of(main_file), name_of(drop_ins)};
+  wanted_[drop_ins].drop_ins = true;
+  for (const std::string& file : rule_files) wanted_[folder_of(file)].files.insert(name_of(file));
+  arm();
+}
+
+void FileWatch::watch_nothing() {
+  wanted_.clear();
+  arm();
+  due_ns_.reset();
+}
+
+// A folder that took the place of another is another one to the kernel, with the same path.
+void FileWatch::arm() {
+  std::map<int, std::string> armed;
+  for (const auto& [folder, names] : wanted_) {
+    const int descriptor = ::inotify_add_watch(inotify_.get(), folder.c_str(), kFiles | kFolders | IN_ONLYDIR);
+    if (descriptor >= 0) armed[descriptor] = folder;
+  }
+  for (const auto& [descriptor, folder] : armed_)
+    if (!armed.contains(descriptor)) ::inotify_rm_watch(inotify_.get(), descriptor);
+  armed_ = std::move(armed);
+}
+
+bool FileWatch::counts(int descriptor, std::uint32_t mask, const std::string& name) const {
+  if ((mask & IN_Q_OVERFLOW) != 0) return true;
+  const auto folder = armed_.find(descriptor);
+  if (folder == armed_.end() || (mask & ((mask & IN_ISDIR) != 0 ? kFolders : kFiles)) == 0) return false;
+  const Names& names = wanted_.at(folder->second);
+  return names.files.contains(name) || (names.drop_ins && is_config_name(name));
+}
+
+void FileWatch::take(std::uint64_t now_boot_ns) {
+  alignas(inotify_event) char buffer[16 * 1024];
+  bool changed = false;
+  for (ssize_t got = 0; (got = ::read(inotify_.get(), buffer, sizeof(buffer))) > 0;) {
+    for (const char* at = buffer; at < buffer + got;) {
+      inotify_event event{};
+      std::memcpy(&event, at, sizeof(event));
+      const std::string name(event.len == 0 ? "" : at + sizeof(event));
+      changed = counts(event.wd, event.mask, name) || changed;
+      at += sizeof(event) + event.len;
+    }
+  }
+  if (!changed) return;
+  if (!due_ns_) first_ns_ = now_boot_ns;
+  due_ns_ = std::min(now_boot_ns + kQuietNs, first_ns_ + kMostNs);
+}
+
+void FileWatch::on_time() {
+  due_ns_.reset();
+  arm();
+}
+
+}  // namespace aa
