@@ -67,7 +67,7 @@ FileFamily::~FileFamily() {
   for (Program& program : programs_) program.link.reset();
 }
 
-std::unique_ptr<FileFamily> FileFamily::make(const FileFamilySettings& settings, const ExecFamily& exec) {
+std::unique_ptr<FileFamily> FileFamily::make(const FileFamilySettings& settings, const SharedMaps& shared) {
   static const Set kSets[] = {{FileHooks::fentry, "fentry", "aa_open_out", false, 128, false,
                                &file_hooks_bpf::elf_bytes, &file_hooks_old_bpf::elf_bytes},
                               {FileHooks::kprobe, "kprobe", "aa_open_out", false, 128, false,
@@ -81,7 +81,7 @@ std::unique_ptr<FileFamily> FileFamily::make(const FileFamilySettings& settings,
       family->add_unavailable(set, "families.file is off in the configuration", 0);
       break;
     }
-    const Status loaded = family->load(set, settings, exec);
+    const Status loaded = family->load(set, settings, shared);
     if (loaded) break;
     family->add_unavailable(set, loaded.error().doing, loaded.error().errno_value);
   }
@@ -95,12 +95,12 @@ void FileFamily::add_unavailable(const Set& set, const std::string& reason, int 
 }
 
 // A program that the verifier does not take is left out, and said; the others see what they see.
-Status FileFamily::load(const Set& set, const FileFamilySettings& settings, const ExecFamily& exec) {
+Status FileFamily::load(const Set& set, const FileFamilySettings& settings, const SharedMaps& shared) {
   refused_.clear();
   if (Status able = possible(set.hooks); !able) return able;
   for (;;) {
     forget_libbpf_log();
-    Status opened = open(set, settings, exec);
+    Status opened = open(set, settings, shared);
     if (opened) break;
     const std::string program = program_refused(libbpf_log());
     if (program.empty() || opened.error().errno_value == EPERM || refused_.size() >= kMostRefused) return opened;
@@ -118,13 +118,13 @@ Status FileFamily::load(const Set& set, const FileFamilySettings& settings, cons
   return Done{};
 }
 
-Status FileFamily::open(const Set& set, const FileFamilySettings& settings, const ExecFamily& exec) {
+Status FileFamily::open(const Set& set, const FileFamilySettings& settings, const SharedMaps& shared) {
   std::size_t size = 0;
   const void* bytes = kernel_has_loops() ? set.bytes(&size) : set.older_bytes(&size);
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "file_bpf");
   object_.reset(bpf_object__open_mem(bytes, size, &options));
   if (!object_) return Error{"open the file family", errno, ""};
-  if (Status shared = share_maps(object_.get(), exec); !shared) return shared;
+  if (Status same = shared.share_with(object_.get()); !same) return same;
   size_maps(set, settings);
   for (const char* outer : {kRuleObjects, kRuleNames}) note_inner(outer);
   choose_programs();
