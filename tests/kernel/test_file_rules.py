@@ -149,11 +149,28 @@ class Rules(FileCase):
     def test_allowed(self):
         """rules: what is allowed is not told"""
         path = self.secret()
-        rows = dbus.Array([(str(path), "allow")], signature="(ss)")
-        self.daemon.manager.UpdatePathFilter(rows, timeout=CALL_TIMEOUT)
-        self.addCleanup(self.daemon.manager.UpdatePathFilter, dbus.Array([], signature="(ss)"))
+        self.rules("allow", path)
         account, _ = self.watched("alias_ops", "plain", "-", path, "open")
         self.assertEqual([], of(account, path=str(path)))
+
+    def test_watch(self):
+        """rules: of a file, a folder and a glob that are watched each read is told, without alert; of others the sums"""
+        vault = self.folder / "vault"
+        vault.mkdir()
+        paths = [self.secret(name, size=10_000) for name in ("file", "vault/inside", "x.log", "other")]
+        self.rules("watch", paths[0], f"{vault}/", f"{self.folder}/*.log")
+        for path in paths:
+            with self.subTest(path):
+                account, _ = self.watched_path("/usr/bin/dd", f"if={path}", "of=/dev/null", "bs=1000")
+                reads = of(account, op="read", path=str(path))
+                self.assertEqual((11, 10_000), (sum(r["count"] for r in reads), sum(r["bytes"] for r in reads)))
+                self.assertEqual([], path_alerts(account))
+                watched = path.name != "other"
+                self.assertEqual({"watch" if watched else "none"}, {r["verdict"] for r in reads})
+                if path.name in ("file", "inside"):
+                    self.assertEqual([1000] * 10 + [0], [r["bytes"] for r in reads])
+                if not watched:
+                    self.assertLess(len(reads), 11)
 
     def test_shipped(self):
         """rules: the shipped list is in force from the start"""
