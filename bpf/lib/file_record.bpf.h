@@ -139,8 +139,13 @@ static __always_inline void put_inode(struct aa_file_scratch* s, struct inode* i
 }
 
 static __always_inline __u64 put_file(struct aa_file_scratch* s, __u32 kind, struct file* file, __u64 off) {
+  struct backing_file* backing = (struct backing_file*)file;
   BPF_CORE_READ_INTO(&s->path, file, f_path);
   put_inode(s, BPF_CORE_READ(file, f_inode));
+  if (bpf_core_field_exists(backing->user_path) && BPF_CORE_READ(file, f_mode) & fmode_backing()) {
+    BPF_CORE_READ_INTO(&s->path, backing, user_path);
+    put_inode(s, BPF_CORE_READ(backing, user_path.dentry, d_inode));
+  }
   return put_path(kind, AA_AT, off);
 }
 

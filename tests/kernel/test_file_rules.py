@@ -1,5 +1,6 @@
 """Path rules in force: a denied file is known under every name, and each event is judged by the rules it names."""
 
+import collections
 import os
 import subprocess
 import unittest
@@ -85,6 +86,31 @@ class Rules(FileCase):
         account, _ = self.watched("alias_ops", "plain", "-", "secret", f"openat={self.folder}")
         (body,) = of(account, verdict="deny")
         self.assertEqual(str(path), body["path"])
+
+    def test_overlay(self):
+        """rules: a file of an overlay is known by its name there, each operation once, before and after it is copied up"""
+        self.mounted("-t", "tmpfs", "layers", self.folder)
+        for name in ("low", "up", "work", "all"):
+            (self.folder / name).mkdir()
+        (self.folder / "low/secret").write_bytes(b"s" * 256)
+        self.mounted("-t", "overlay", "overlay", "-o", ",".join(
+            f"{key}={self.folder}/{name}" for key, name in (("lowerdir", "low"), ("upperdir", "up"), ("workdir", "work"))),
+            self.folder / "all")
+        secret = self.folder / "all/secret"
+        os.symlink(secret, self.folder / "soft")
+        self.deny(secret)
+        for path in (secret, self.folder / "soft"):
+            for ops in (("open", "read"), DESCRIPTORS):  # the second copies it up
+                with self.subTest(path=path, ops=ops):
+                    account, said = self.watched("alias_ops", "plain", "-", path, *ops)
+                    self.assertNotIn(" -", said, "a call failed")
+                    denied = of(account, verdict="deny", rule=str(secret))
+                    self.assertEqual({str(secret)}, {body["path"] for body in denied})
+                    told = collections.Counter(body["op"] for body in denied)
+                    wanted = collections.Counter(OP_OF.get(op, op) for op in ops)
+                    wanted["open"] = len(ops)  # each opens its descriptor
+                    wanted["mmap"] += "mprotect" in ops  # and this one maps first
+                    self.assertEqual(+wanted, told)
 
     def test_folder(self):
         """rules: a denied folder covers all below it, also when it was renamed and seen through a bind mount"""
