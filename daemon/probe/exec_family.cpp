@@ -13,6 +13,7 @@
 #include "probe/embedded.h"
 #include "probe/kernel_age.h"
 #include "probe/libbpf_log.h"
+#include "probe/program_info.h"
 #include "probe/refusal.h"
 
 namespace aa {
@@ -168,11 +169,7 @@ std::vector<ProbeBody> ExecFamily::states() const {
 
 std::uint64_t ExecFamily::recursion_misses() const {
   std::uint64_t misses = 0;
-  for (const Program& program : programs_) {
-    bpf_prog_info info{};
-    std::uint32_t length = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(program.program), &info, &length) == 0) misses += info.recursion_misses;
-  }
+  for (const Program& program : programs_) misses += info_of(program.program).recursion_misses;
   return misses;
 }
 

@@ -64,6 +64,8 @@ class FileFamily {
   void set_reader_idle();
   // The program that tells of opened files: the self-test's.
   std::string_view opening_program() const;
+  // Those attached that the self-test tries and the kernel has not run, as it counts while statistics are enabled.
+  std::vector<std::string> never_ran() const;
   // Attached is not firing: what the self-test did not see arrive is degraded.
   void mark_not_firing(std::string_view program, const std::string& reason);
 

@@ -12,6 +12,7 @@
 #include "probe/embedded.h"
 #include "probe/kernel_age.h"
 #include "probe/libbpf_log.h"
+#include "probe/program_info.h"
 #include "probe/shared_maps.h"
 #include "probe/tls_trial.h"
 #include "probe/uprobe_multi.h"
@@ -259,11 +260,7 @@ std::uint64_t TlsFamily::recursion_misses() const {
   if (!runs()) return 0;
   std::uint64_t misses = 0;
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object_.get()) {
-    bpf_prog_info info{};
-    std::uint32_t length = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length) == 0) misses += info.recursion_misses;
-  }
+  bpf_object__for_each_program(program, object_.get()) misses += info_of(program).recursion_misses;
   return misses;
 }
 
