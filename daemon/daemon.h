@@ -27,6 +27,7 @@
 #include "probe/identifier.h"
 #include "probe/kernel_state.h"
 #include "probe/self_test.h"
+#include "probe/shared_maps.h"
 #include "probe/tls_discovery.h"
 #include "probe/tls_family.h"
 #include "sink/fan_out.h"
@@ -55,9 +56,11 @@ class Daemon {
   Daemon(Options options, Config config) : options_(std::move(options)), config_(std::move(config)), latest_(config_) {}
 
   Status open_kernel();
-  Status open_files();
+  Status open_families();
+  Status open_exec(const SharedMaps& shared);
+  void open_files(const SharedMaps& shared);
   Status open_rings();
-  void open_tls();
+  void open_tls(const SharedMaps& shared);
   void await_rules();
   Status open_sinks();
   Status open_recording();
@@ -161,7 +164,7 @@ class Daemon {
   std::uint64_t unacknowledged_since_ = 0;
   std::uint64_t lost_known_ = 0;  // records, at the last reading of the counts
   std::uint64_t next_counts_ = 0;
-  std::uint64_t tls_swept_ns_ = 0;
+  std::uint64_t swept_ns_ = 0;
   Control::Poll polled_;
   std::uint64_t bus_deadline_ = 0;
   std::uint64_t bus_retry_ = 0;

@@ -98,6 +98,12 @@ struct aa_ledger_row {
   __u64 last_ns;
 };
 
+/* A call that has begun, where its end is not given its arguments. */
+struct aa_kept_key {
+  __u64 thread; /* pid_tgid */
+  __u64 place;  /* which function it is in */
+};
+
 /* What the kernel recognises of the path rules. A set of rules has one map of objects and one of names; the generation
  * selects both. */
 #define AA_OBJECT_FILE 1u
@@ -105,7 +111,7 @@ struct aa_ledger_row {
 struct aa_object_key {
   __u64 ino;
   __u32 dev;
-  __u32 kind; /* AA_OBJECT_* */
+  __u32 kind; /* AA_OBJECT_FILE, AA_OBJECT_DIRECTORY */
 };
 
 /* A name in a folder. Longer names are cut: user space judges again. */
@@ -118,9 +124,11 @@ struct aa_name_key {
 };
 
 #define AA_OBJECT_IDS 4
+#define AA_OBJECT_DENIES 1u
+#define AA_OBJECT_WATCHES 2u
 struct aa_object {
   __u32 id[AA_OBJECT_IDS]; /* 0: no more */
-  __u32 denies;            /* a rule that denies names it */
+  __u32 flags;             /* AA_OBJECT_DENIES, AA_OBJECT_WATCHES: a rule of that verdict names it */
   __u32 inode_generation;  /* of a file; another one is another file under a used number */
 };
 

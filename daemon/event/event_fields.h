@@ -69,7 +69,7 @@ void fields(A& archive, FileBody& value) {
          sensitive, resolution, hook, via, objects, sum_key] = value;
   archive.choice(op, kFileOps);
   archive(at, to, flags, mode, result, bytes, count, dev, ino, inode_generation);
-  archive.choice(verdict, 3);
+  archive.choice(verdict, kVerdictCount);
   archive(rule, generation, sensitive);
   archive.choice(resolution, 3);
   archive.choice(hook, 4);

@@ -74,7 +74,7 @@ template <class A>
 void fields(A& archive, PathRule& value) {
   auto& [pattern, verdict, ops, severity, category, target, layer] = value;
   archive(pattern);
-  archive.choice(verdict, 3);
+  archive.choice(verdict, kVerdictCount);
   archive(ops);
   archive.choice(severity, 3);
   archive(category, target);

@@ -112,6 +112,26 @@ TEST_CASE("capture: every input comes back as it went in") {
   }
 }
 
+TEST_CASE("capture: rules of every verdict and layer, and what was judged by them, come back") {
+  for (const Verdict verdict : {Verdict::allow, Verdict::deny, Verdict::watch}) {
+    for (const RuleLayer layer : {RuleLayer::file, RuleLayer::runtime, RuleLayer::imported}) {
+      SetPathRules rules = session_rules();
+      rules.layer = rules.rules[0].layer = layer;
+      rules.rules[0].verdict = verdict;
+      Event judged = session_read(a_process(1, 2, "x"), "/x", 1);
+      std::get<FileBody>(judged.body).verdict = verdict;
+      for (const Input& input : {Input(Command(rules)), Input(judged)}) {
+        const std::string bytes = capture_head() + record_of(input);
+        CaptureReader reader(bytes);
+        REQUIRE(reader.head());
+        const auto back = input_of(*reader.next());
+        REQUIRE(back);
+        CHECK(record_of(*back) == record_of(input));
+      }
+    }
+  }
+}
+
 TEST_CASE("replay: what is no capture is refused with one sentence") {
   const std::string good = session_capture();
   CHECK(replay("").error == "the file is empty: it is no capture");
