@@ -14,6 +14,12 @@ namespace {
 
 using By = TargetWish::By;
 
+PathRule deny(std::string pattern) {
+  PathRule rule;
+  rule.pattern = std::move(pattern);
+  return rule;
+}
+
 // A Monitor whose plans are carried out at once, in a world of a few processes: what a kernel would hold afterwards.
 struct World {
   Monitor monitor{Monitor::Settings{}};
@@ -53,6 +59,8 @@ struct World {
     if (const auto* find = std::get_if<FindUnitPlan>(&plan))
       take(monitor.complete(UnitFound{find->unit, find->unit, "/system.slice/" + find->unit, std::nullopt}));
     if (const auto* enrol = std::get_if<EnrolPlan>(&plan)) enrolled(*enrol);
+    if (const auto* import = std::get_if<ImportPlan>(&plan))
+      take(monitor.complete(Imported{import->key, {deny("/promised")}, {}}));
     if (const auto* unit = std::get_if<EnrolUnitPlan>(&plan)) {
       slots[unit->slot] = unit->cgroup;
       Enrolled done;
@@ -115,15 +123,10 @@ struct World {
         out.insert("target " + target->name + " " + target->unit + " " + target->root.text() + " " +
                    std::string(name_of(target->source)) + " " + std::string(name_of(target->tls)));
     for (const TargetWish& wish : monitor.wishes()) out.insert("wish " + wish.what);
+    for (const Rule& rule : monitor.detect_table().rules) out.insert("detect " + rule.name);
     return out;
   }
 };
-
-PathRule deny(std::string pattern) {
-  PathRule rule;
-  rule.pattern = std::move(pattern);
-  return rule;
-}
 
 TargetWish wish(By by, std::string what, std::uint32_t number = 0, std::string name = "") {
   return {by, std::move(what), number, std::move(name), TlsLevel::redacted, {}};
@@ -141,7 +144,11 @@ class Dice {
       if (coin()) out.rules.push_back(deny(pattern));
     if (coin()) out.policy.agents = {"claude"};
     if (coin()) out.policy.least_alert = Severity::critical;
-    if (coin()) out.targets.push_back(wish(By::pid, "100", 100));
+    if (coin()) out.policy.detect_change = {{"shell"}, {"rule own escape critical | command shell | Own."}};
+    if (coin()) {
+      out.targets.push_back(wish(By::pid, "100", 100));
+      if (coin()) out.targets.back().imports = {".gitignore"};
+    }
     if (coin()) out.targets.push_back(wish(By::pid, "555", 555));  // gone
     if (coin()) out.targets.push_back(wish(By::exe, "agent101", 0, coin() ? "one" : ""));
     if (coin()) out.targets.push_back(wish(By::user, "u102", 102, coin() ? "two" : "three"));
