@@ -12,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <system_error>
 
 #include "base/proc_start.h"
 #include "base/quiet_thread.h"
@@ -128,7 +129,18 @@ void Importer::ask(const ImportPlan& plan, std::uint64_t now_boot_ns) {
     return work_->answer(given_up(plan.key, "too many files are being read already"));
   work_->waiting[plan.key] = now_boot_ns + kPatienceNs;
   work_->lanes[plan.uid].push_back(plan);
-  if (!runs) quiet_thread([work = work_, uid = plan.uid] { work->run(uid); }).detach();
+  if (!runs && !start(plan.uid)) {
+    work_->lanes.erase(plan.uid);
+    work_->waiting.erase(plan.key);
+    work_->answer(given_up(plan.key, "there is no room for a thread that reads its files"));
+  }
+}
+
+bool Importer::start(std::uint32_t uid) try {
+  quiet_thread([work = work_, uid] { work->run(uid); }).detach();
+  return true;
+} catch (const std::system_error&) {
+  return false;
 }
 
 int Importer::fd() const {

@@ -32,6 +32,8 @@ class Importer {
   struct Work;
   explicit Importer(std::shared_ptr<Work> work) : work_(std::move(work)) {}
 
+  bool start(std::uint32_t uid);  // the user's thread; false: there can be no more
+
   std::shared_ptr<Work> work_;  // the threads' too: they may outlive us
 };
 
