@@ -55,6 +55,7 @@ class CommandOpener {
   const Runner* runner_of(const Command& command) const;
   Indices run(const Runner& runner, const Words& words, std::size_t at, bool feeds);
   void run_texts(const Words& words);
+  void run_text_options(const Runner& runner, const Words& words);
   void set_parameters(const Words& words, const Words& parameters);
   Indices run_code(std::size_t at, const shell::Word& code, bool shell);
   void run_text(std::size_t at, const std::string& source);
@@ -66,6 +67,8 @@ class CommandOpener {
   shell::Variables variables_;
   shell::Budget budget_;
   std::map<std::string, Families, std::less<>> written_;
+  std::map<std::string, Families, std::less<>> fetched_;    // last components of addresses: the folder is not known
+  std::map<std::string, Families, std::less<>> functions_;  // what they write
   std::map<const shell::Script*, Families> made_;
   std::vector<std::shared_ptr<const shell::Script>> kept_;  // made_ goes by their addresses
   int depth_ = 0;
