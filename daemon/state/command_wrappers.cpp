@@ -46,7 +46,7 @@ CommandOpener::Indices CommandOpener::unwrap(const Wrapper& wrapper, const Words
     if (takes_next(text, wrapper.value_options)) ++i;
   }
   view_.commands[at].own = i;
-  for (std::size_t left = wrapper.positionals; left > 0; --left) ++i;
+  i += wrapper.positionals;
   while (wrapper.positionals > 0 && i < words.size() && words[i].text.starts_with('-'))
     i += takes_next(words[i].text, wrapper.value_options) ? 2 : 1;
   if (i >= words.size()) return all;

@@ -122,7 +122,9 @@ class Parser {
     in_.skip_blanks();
     if (in_.starts_with("()")) in_.skip(2);
     in_.skip_newlines();
+    if (++nesting_ > kNestingMax) in_.skip_all();  // f() f() f() …
     Stage stage = read_stage(end);
+    --nesting_;
     stage.defines = std::move(name);
     return stage;
   }

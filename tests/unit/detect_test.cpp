@@ -104,7 +104,11 @@ TEST_CASE("detect: no argv costs more than a moment, however it is nested") {
   for (int i = 0; i < 20'000; ++i) pipes += "curl|sh|";
   std::string evals;
   for (int i = 0; i < 12'000; ++i) evals += "eval ";
-  hostile.insert(hostile.end(), {nested, doubling, groups, pipes, evals, std::string(60'000, '{') + ",}"});
+  std::string functions, keywords;
+  for (int i = 0; i < 16'000; ++i) functions += "f() ";
+  for (int i = 0; i < 6'000; ++i) keywords += "function f ";
+  hostile.insert(hostile.end(),
+                 {nested, doubling, groups, pipes, evals, functions, keywords, std::string(60'000, '{') + ",}"});
   for (const std::string& text : hostile) {
     const auto begin = std::chrono::steady_clock::now();
     (void)rule_of({"bash", "-c", text});
