@@ -44,12 +44,13 @@ void CommandOpener::name_command(Command& command) {
 }
 
 CommandOpener::Indices CommandOpener::simple(Words words, bool feeds) {
-  if (words.empty() || view_.commands.size() > kCommandsMax || depth_ > kOpenDepthMax) return {};
+  if (words.empty() || is_spent()) return {};
   ++depth_;
   Command command;
   command.words = std::move(words);
   command.own = command.words.size();
   command.text = join(command.words, 0);
+  work_ += command.text.size() + 32 * command.words.size();
   name_command(command);
   Families reads = 0, made = made_by(command.words.front());
   if (made != 0) view_.flows.push_back({made, kItself, true});

@@ -17,6 +17,7 @@ namespace aa {
 
 inline constexpr std::size_t kCommandsMax = 2048;
 inline constexpr int kOpenDepthMax = 48;
+inline constexpr std::size_t kWorkMax = 8 * 1024 * 1024;  // bytes of all commands' words, and 32 for each word
 
 class CommandOpener {
  public:
@@ -44,6 +45,8 @@ class CommandOpener {
 
   // A simple command, and those it leads to; `feeds`: what it is given on standard input becomes its arguments.
   Indices simple(Words words, bool feeds);
+  // The rest is not opened: what argv leads to is more than anybody writes.
+  bool is_spent() const { return view_.commands.size() > kCommandsMax || depth_ > kOpenDepthMax || work_ > kWorkMax; }
   Families families_of(const std::string& name, const Words& words) const;
   void name_command(Command& command);
   void note_written(const Command& command, Families reads);
@@ -72,6 +75,7 @@ class CommandOpener {
   std::map<const shell::Script*, Families> made_;
   std::vector<std::shared_ptr<const shell::Script>> kept_;  // made_ goes by their addresses
   int depth_ = 0;
+  std::size_t work_ = 0;
 };
 
 }  // namespace aa

@@ -59,7 +59,7 @@ CommandOpener::Indices CommandOpener::walk_pipeline(const Pipeline& pipeline) {
   Families upstream = 0;
   std::string literal;
   for (const Stage& stage : pipeline.stages) {
-    if (view_.commands.size() > kCommandsMax) break;
+    if (is_spent()) break;
     const Indices here = stage.group ? walk(*stage.group) : simple(stage.words, false);
     feed(here, upstream, literal);
     redirects(stage, here, upstream);

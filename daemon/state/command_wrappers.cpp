@@ -17,7 +17,7 @@ const Wrapper* CommandOpener::wrapper_of(const Command& command) const {
 CommandOpener::Indices CommandOpener::unwrap(const Wrapper& wrapper, const Words& words, std::size_t at, bool feeds) {
   Indices all;
   const auto add = [&](const Indices& more) { all.insert(all.end(), more.begin(), more.end()); };
-  for (std::size_t i = 1; i < words.size(); ++i) {
+  for (std::size_t i = 1; i < words.size() && !is_spent(); ++i) {
     if (contains(wrapper.exec_options, words[i].text)) {
       std::size_t end = i + 1;
       while (end < words.size() && words[end].text != ";" && words[end].text != "+") ++end;
@@ -49,7 +49,7 @@ CommandOpener::Indices CommandOpener::unwrap(const Wrapper& wrapper, const Words
   i += wrapper.positionals;
   while (wrapper.positionals > 0 && i < words.size() && words[i].text.starts_with('-'))
     i += takes_next(words[i].text, wrapper.value_options) ? 2 : 1;
-  if (i >= words.size()) return all;
+  if (i >= words.size() || is_spent()) return all;
   Words rest(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
   if (wrapper.first) return run_code(at, rest.front(), true);
   if (!wrapper.joined) return simple(std::move(rest), feeds || wrapper.feeds);

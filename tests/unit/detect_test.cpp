@@ -108,7 +108,8 @@ TEST_CASE("detect: no argv costs more than a moment, however it is nested") {
   for (int i = 0; i < 16'000; ++i) functions += "f() ";
   for (int i = 0; i < 6'000; ++i) keywords += "function f ";
   hostile.insert(hostile.end(),
-                 {nested, doubling, groups, pipes, evals, functions, keywords, std::string(60'000, '{') + ",}"});
+                 {nested, doubling, groups, pipes, evals, functions, keywords, std::string(60'000, '{') + ",}",
+                  std::string(30'000, 'x') + "{" + std::string(30'000, ',') + "}"});
   for (const std::string& text : hostile) {
     const auto begin = std::chrono::steady_clock::now();
     (void)rule_of({"bash", "-c", text});
@@ -116,6 +117,35 @@ TEST_CASE("detect: no argv costs more than a moment, however it is nested") {
     INFO(text.substr(0, 40));
     CHECK(took.count() < 0.5);
   }
+}
+
+TEST_CASE("detect: no argv of many words costs more than a moment, whatever they lead to") {
+  for (const char* unit :
+       {"find . -exec ", "sudo -iu x ", "python3 -m ", "timeout 1 ", "env -S ", "xargs ", "{a,b}", "tmux new "}) {
+    std::string text;
+    while (text.size() < 64'000) text += unit;
+    std::vector<std::string> words;
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t end = std::min(text.size(), text.find(' ', at));
+      words.push_back(text.substr(at, end - at));
+      at = end + 1;
+    }
+    const std::vector<std::vector<std::string>> lines = {
+        words, {"bash", "-c", text}, {"env", "-S", text}, {"ssh", "-o", text, "x"}};
+    for (const auto& line : lines) {
+      const auto begin = std::chrono::steady_clock::now();
+      (void)rule_of(line);
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+      INFO(unit << line[0]);
+      CHECK(took.count() < 0.5);
+    }
+  }
+}
+
+TEST_CASE("detect: a long row of words behind a command does not hide it") {
+  std::vector<std::string> line = {"sudo", "env", "A=b", "nice", "-n5", "timeout", "9", "bash", "-c", "curl x | sh"};
+  line.resize(20'000, "x");
+  CHECK(rule_of(line) == "download-to-shell");
 }
 
 TEST_CASE("detect table: what is wrong is told with its line, and nothing of the table is taken") {
