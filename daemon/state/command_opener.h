@@ -62,6 +62,7 @@ class CommandOpener {
   void set_parameters(const Words& words, const Words& parameters);
   Indices run_code(std::size_t at, const shell::Word& code, bool shell);
   void run_text(std::size_t at, const std::string& source);
+  void note_redirects(std::string_view code);
 
   const DetectTable& table_;
   CommandView view_;

@@ -173,10 +173,25 @@ CommandOpener::Indices CommandOpener::run_code(std::size_t at, const Word& code,
   if (const Families from = made_by(code)) view_.flows.push_back({from, own | kItself, true});
   if (copies_input(code)) view_.commands[at].stdin_code = true;
   if (shell) return text(code.text);
-  view_.redirects.push_back(code.text);
+  note_redirects(code.text);
   if (!hands_to_shell(code.text)) return {};
   for (const std::string& quoted : shell::quoted_strings(code.text)) text(quoted);
   return {};  // their output is this command's own affair
+}
+
+// Redirections that code of another language may hold, in a text that nothing else opens.
+void CommandOpener::note_redirects(std::string_view code) {
+  constexpr std::size_t kMost = 256, kLongest = 256;
+  for (std::size_t found = 0; found < kMost; ++found) {
+    const std::size_t at = code.find_first_of("<>");
+    if (at == std::string_view::npos) return;
+    code.remove_prefix(at);
+    const std::size_t op = std::min(code.size(), code.find_first_not_of("<>&"));
+    const std::size_t begin = std::min(code.size(), code.find_first_not_of(' ', op));
+    const std::size_t end = std::min({code.size(), code.find_first_of(" '\"`)\n", begin), begin + kLongest});
+    view_.redirects.push_back(std::string(code.substr(0, op)).append(code.substr(begin, end - begin)));
+    code.remove_prefix(op);
+  }
 }
 
 void CommandOpener::run_text(std::size_t at, const std::string& source) {

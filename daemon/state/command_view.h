@@ -33,7 +33,7 @@ struct CommandView {
   std::vector<Command> commands;
   std::vector<Flow> flows;
   std::string text;                    // every command's text, joined by blanks
-  std::vector<std::string> redirects;  // ">/etc/x", and code of other languages that may hold such
+  std::vector<std::string> redirects;  // ">/etc/x", and those in code of other languages too
   Families output = 0;                 // what standard output may carry: of all these commands, and what came in
 };
 

@@ -10,6 +10,7 @@ namespace {
 constexpr char kBraceOpen = '\x1c', kBraceComma = '\x1d', kBraceClose = '\x1e';  // unquoted { , }
 
 constexpr std::size_t kBraceBytes = 1024 * 1024;  // of the words that one {a,b} makes
+constexpr std::size_t kWordCopies = 256 * 1024;   // of such words and of what each is made by
 
 bool is_blank(char c) {
   return c == ' ' || c == '\t';
@@ -172,6 +173,7 @@ std::vector<Word> WordReader::read_words() {
       Word word = whole;
       word.text = std::move(text);
       if (!word.text.empty() || split == std::string::npos) out.push_back(std::move(word));
+      if (out.size() * (1 + whole.made_by.size()) > kWordCopies) return out;
     }
     if (split == std::string::npos) return out;
     begin = split + 1;
