@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <future>
 #include <set>
 
 #include "base/clock.h"
@@ -91,17 +92,7 @@ void Daemon::open_monitor() {
 }
 
 Status Daemon::open_kernel() {
-  ExecFamilySettings settings;
-  settings.ring_bytes = static_cast<std::uint32_t>(config_.lifecycle.ring_kib * 1024);
-  settings.argv_bytes = static_cast<std::uint32_t>(config_.lifecycle.argv_bytes);
-  if (config_.lifecycle.hooks == "tp_btf") settings.hooks = HookSet::tp_btf;
-  if (config_.lifecycle.hooks == "raw_tp") settings.hooks = HookSet::raw_tp;
-  settings.watched_limit = static_cast<std::uint32_t>(config_.watched.limit);
-  auto family = ExecFamily::make(settings);
-  if (!family) return family.error();
-  family_ = std::move(*family);
-  if (Status files = open_files(); !files) return files;
-  open_tls();
+  if (Status families = open_families(); !families) return families;
   auto kernel = KernelState::make(*family_, *files_, *tls_, cgroups_);
   if (!kernel) return kernel.error();
   kernel_ = std::move(*kernel);
@@ -124,7 +115,32 @@ Status Daemon::open_kernel() {
   return Done{};
 }
 
-Status Daemon::open_files() {
+// Side by side: most of the time until READY is the kernel's verifier's, and it works for each caller by itself.
+Status Daemon::open_families() {
+  auto shared = SharedMaps::make({static_cast<std::uint32_t>(config_.lifecycle.ring_kib * 1024),
+                                  static_cast<std::uint32_t>(config_.watched.limit)});
+  if (!shared) return shared.error();
+  auto files = std::async(std::launch::async, [&] { open_files(*shared); });
+  auto tls = std::async(std::launch::async, [&] { open_tls(*shared); });
+  Status exec = open_exec(*shared);
+  files.get();
+  tls.get();
+  return exec;
+}
+
+Status Daemon::open_exec(const SharedMaps& shared) {
+  ExecFamilySettings settings;
+  settings.argv_bytes = static_cast<std::uint32_t>(config_.lifecycle.argv_bytes);
+  if (config_.lifecycle.hooks == "tp_btf") settings.hooks = HookSet::tp_btf;
+  if (config_.lifecycle.hooks == "raw_tp") settings.hooks = HookSet::raw_tp;
+  settings.watched_limit = static_cast<std::uint32_t>(config_.watched.limit);
+  auto family = ExecFamily::make(settings, shared);
+  if (!family) return family.error();
+  family_ = std::move(*family);
+  return Done{};
+}
+
+void Daemon::open_files(const SharedMaps& shared) {
   FileFamilySettings settings;
   settings.on = config_.families.file == "on";
   settings.ring_bytes = static_cast<std::uint32_t>(config_.file.ring_kib * 1024);
@@ -133,12 +149,11 @@ Status Daemon::open_files() {
   if (config_.file.hooks == "fentry") settings.hooks = FileHooks::fentry;
   if (config_.file.hooks == "kprobe") settings.hooks = FileHooks::kprobe;
   if (config_.file.hooks == "tracepoint") settings.hooks = FileHooks::tracepoint;
-  files_ = FileFamily::make(settings, *family_);
-  return Done{};
+  files_ = FileFamily::make(settings, shared);
 }
 
 // Before any agent starts: what is attached to a file is seen from the first call of whoever maps it.
-void Daemon::open_tls() {
+void Daemon::open_tls(const SharedMaps& shared) {
   TlsFamilySettings settings;
   settings.on = config_.families.tls == "on";
   settings.ring_bytes = static_cast<std::uint32_t>(config_.tls.ring_kib * 1024);
@@ -146,7 +161,7 @@ void Daemon::open_tls() {
   settings.connections = static_cast<std::uint32_t>(config_.tls.connections);
   if (config_.tls.hooks == "uprobe_multi") settings.hooks = TlsHooks::uprobe_multi;
   if (config_.tls.hooks == "uprobe") settings.hooks = TlsHooks::uprobe;
-  tls_ = TlsFamily::make(settings, *family_);
+  tls_ = TlsFamily::make(settings, shared);
   for (const std::string& path : usual_tls_libraries()) tls_->attach(path, path);
   tls_discovery_ = std::make_unique<TlsDiscovery>(*tls_);
 }

@@ -25,6 +25,7 @@
 #include "probe/identifier.h"
 #include "probe/kernel_state.h"
 #include "probe/self_test.h"
+#include "probe/shared_maps.h"
 #include "probe/tls_discovery.h"
 #include "probe/tls_family.h"
 #include "sink/fan_out.h"
@@ -53,9 +54,11 @@ class Daemon {
   Daemon(Options options, Config config) : options_(std::move(options)), config_(std::move(config)), latest_(config_) {}
 
   Status open_kernel();
-  Status open_files();
+  Status open_families();
+  Status open_exec(const SharedMaps& shared);
+  void open_files(const SharedMaps& shared);
   Status open_rings();
-  void open_tls();
+  void open_tls(const SharedMaps& shared);
   void await_rules();
   Status open_sinks();
   Status open_recording();

@@ -178,6 +178,7 @@ struct aa_file {
 #define AA_FILE_MODE 2u   /* mode is meant */
 #define AA_FILE_DENIED 4u /* a rule that denies names one of the objects */
 #define AA_FILE_OBJECTS_CUT 8u
+#define AA_FILE_WATCHED 16u /* a rule that watches does: each read and write is told */
 
 /* Names a sum: one process's use of one open file. */
 struct aa_sum_key {

@@ -105,7 +105,7 @@ struct aa_ledger_row {
 struct aa_object_key {
   __u64 ino;
   __u32 dev;
-  __u32 kind; /* AA_OBJECT_* */
+  __u32 kind; /* AA_OBJECT_FILE, AA_OBJECT_DIRECTORY */
 };
 
 /* A name in a folder. Longer names are cut: user space judges again. */
@@ -118,9 +118,11 @@ struct aa_name_key {
 };
 
 #define AA_OBJECT_IDS 4
+#define AA_OBJECT_DENIES 1u
+#define AA_OBJECT_WATCHES 2u
 struct aa_object {
   __u32 id[AA_OBJECT_IDS]; /* 0: no more */
-  __u32 denies;            /* a rule that denies names it */
+  __u32 flags;             /* AA_OBJECT_DENIES, AA_OBJECT_WATCHES: a rule of that verdict names it */
   __u32 inode_generation;  /* of a file; another one is another file under a used number */
 };
 

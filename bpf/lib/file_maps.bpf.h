@@ -57,9 +57,10 @@ struct {
 
 /* The strings a call was given, as they were when it began. Deleted when it ends. */
 #define AA_ASKED_HEAD 256
+#define AA_ASKED_WORDS (AA_ASKED_HEAD / 8)
 struct aa_asked {
   __s32 length[2]; /* with the NUL; negative when the string could not be read */
-  __u8 head[2][AA_ASKED_HEAD];
+  __u64 head[2][AA_ASKED_WORDS];
 };
 
 struct {
@@ -136,6 +137,7 @@ struct aa_file_scratch {
   struct aa_object learned;
   struct aa_file_sum sum_record;
   struct aa_asked asked;
+  __u64 again[AA_ASKED_WORDS]; /* the same string when the call ends */
   struct aa_uring_asked uring;
   struct aa_name_request request;
   struct aa_file_operation operation;

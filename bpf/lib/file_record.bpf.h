@@ -82,6 +82,26 @@ __noinline __u64 put_path(__u32 kind, __u32 which, __u64 off) {
   return len;
 }
 
+/* True when the `len` bytes at `off`, as far as they were kept, are those that the call began with. Words that are
+ * aligned, and a function of its own: the verifier goes through it once, not once for each length. */
+__noinline int begins_as_asked(__u32 kind, __u64 off, __u32 len) {
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  __u32 which;
+  if (!s) return 0;
+  which = s->request.which & 1;
+  AA_BOUND_FILE_TEXT(off);
+  bpf_probe_read_kernel(s->again, sizeof(s->again), &s->text[off]);
+  for (__u32 i = 0; i < AA_ASKED_WORDS; i++) {
+    __u64 differs = s->again[i] ^ s->asked.head[which][i];
+    if (len <= i * 8 + 8) { /* beyond the NUL anything may stand */
+      __u64 beyond = (i * 8 + 8 - len) * 8;
+      return !(differs << (beyond & 63));
+    }
+    if (differs) return 0;
+  }
+  return 1;
+}
+
 /* What the caller asked for. At a call's end its memory is resident, but it may have been written to meanwhile: what
  * the call began with is the better witness when the two differ. */
 __noinline __u64 put_requested(__u32 kind, __u64 off) {
@@ -96,19 +116,11 @@ __noinline __u64 put_requested(__u32 kind, __u64 off) {
   len = s->request.in_kernel ? bpf_probe_read_kernel_str(&s->text[off], AA_PATH_MAX, (void*)s->request.pointer)
                              : bpf_probe_read_user_str(&s->text[off], AA_PATH_MAX, (void*)s->request.pointer);
   if (s->request.asked && s->asked.length[which] > 0) {
-    __u8* head = s->asked.head[which];
-    int same = len > 0;
-    for (int i = 0; same && i < AA_ASKED_HEAD && i < len; i += 8) {
-      __u64 differs = *(__u64*)&s->text[off + i] ^ *(__u64*)&head[i];
-      __u32 left = len - i; /* beyond the NUL anything may stand */
-      if (left < 8) differs &= (1ull << (left * 8)) - 1;
-      if (differs) same = 0;
-    }
-    if (!same) {
+    if (len <= 0 || !begins_as_asked(kind, off, len)) {
       if (len > 0) at->flags |= AA_PATH_CHANGED;
       len = s->asked.length[which];
       if (len > AA_ASKED_HEAD) len = AA_ASKED_HEAD;
-      bpf_probe_read_kernel(&s->text[off], AA_ASKED_HEAD, head);
+      bpf_probe_read_kernel(&s->text[off], AA_ASKED_HEAD, s->asked.head[which]);
     }
   }
   at->flags |= AA_PATH_GIVEN;
@@ -127,8 +139,13 @@ static __always_inline void put_inode(struct aa_file_scratch* s, struct inode* i
 }
 
 static __always_inline __u64 put_file(struct aa_file_scratch* s, __u32 kind, struct file* file, __u64 off) {
+  struct backing_file* backing = (struct backing_file*)file;
   BPF_CORE_READ_INTO(&s->path, file, f_path);
   put_inode(s, BPF_CORE_READ(file, f_inode));
+  if (bpf_core_field_exists(backing->user_path) && BPF_CORE_READ(file, f_mode) & fmode_backing()) {
+    BPF_CORE_READ_INTO(&s->path, backing, user_path);
+    put_inode(s, BPF_CORE_READ(backing, user_path.dentry, d_inode));
+  }
   return put_path(kind, AA_AT, off);
 }
 

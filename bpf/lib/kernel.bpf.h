@@ -129,6 +129,16 @@ struct file {
   file_ref_t f_ref; /* 6.13 and later */
 };
 
+/* What an overlay maps: the file below it, which keeps the path that was opened apart (6.7 and later). */
+struct backing_file {
+  struct path user_path;
+};
+enum fsnotify_data_type___with_ranges { FSNOTIFY_EVENT_FILE_RANGE = 1 }; /* came when the bit moved: 6.14 */
+static __always_inline unsigned int fmode_backing(void) {
+  return bpf_core_enum_value_exists(enum fsnotify_data_type___with_ranges, FSNOTIFY_EVENT_FILE_RANGE) ? 1u << 24
+                                                                                                      : 1u << 25;
+}
+
 struct file___counted {
   atomic_long_t f_count; /* before */
 };

@@ -17,7 +17,8 @@ static __always_inline void add_object_id(struct aa_file* record, __u32 id) {
 }
 
 static __always_inline void met(struct aa_file* record, struct aa_object* object) {
-  if (object->denies) record->flags |= AA_FILE_DENIED;
+  if (object->flags & AA_OBJECT_DENIES) record->flags |= AA_FILE_DENIED;
+  if (object->flags & AA_OBJECT_WATCHES) record->flags |= AA_FILE_WATCHED;
   add_object_id(record, object->id[0]);
   if (!object->id[1]) return;
   add_object_id(record, object->id[1]);

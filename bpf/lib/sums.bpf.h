@@ -62,7 +62,7 @@ __noinline int on_moved(__u32 kind, __u64 address, __u32 op, long result) {
   s->record.result = result;
   s->record.bytes = bytes;
   text = put_file(s, kind, file, 0);
-  if (result < 0 || aa_file_state.each || s->record.flags & AA_FILE_DENIED) {
+  if (result < 0 || aa_file_state.each || s->record.flags & (AA_FILE_DENIED | AA_FILE_WATCHED)) {
     emit_file(s, text);
     return 0;
   }

@@ -40,7 +40,7 @@ Wrong set_pattern(const Value& value, Draft& draft) {
 
 Wrong set_verdict(const Value& value, Draft& draft) {
   const auto verdict = parse_verdict(text_of(value));
-  if (!verdict) return "must be deny or allow; " + shown(text_of(value)) + " is not";
+  if (!verdict) return "must be deny, allow or watch; " + shown(text_of(value)) + " is not";
   draft.rule.verdict = *verdict;
   return std::nullopt;
 }
@@ -78,7 +78,7 @@ Wrong set_target(const Value& value, Draft& draft) {
 constexpr std::array kRuleFields = {
     Field{"pattern", Field::Type::text, "a path, a folder with / at its end, or a glob; from /, ~/ or **/",
           "Which paths are meant.", &set_pattern},
-    Field{"verdict", Field::Type::text, "\"deny\", \"allow\"", "What they are worth; deny when left out.",
+    Field{"verdict", Field::Type::text, "\"deny\", \"allow\", \"watch\"", "What they are worth; deny when left out.",
           &set_verdict},
     Field{"ops", Field::Type::list, "a list of file operations", "Which operations; all when left out.", &set_ops},
     Field{"severity", Field::Type::text, "\"info\", \"warning\", \"critical\"", "Of the alert; warning when left out.",

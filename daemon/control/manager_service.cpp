@@ -91,8 +91,8 @@ PathRule read_rule(const NewRuleRow& row, std::size_t number) {
   const auto verdict = parse_verdict(std::get<1>(row));
   if (!verdict)
     throw Refused(Fault::invalid_pattern, where + "the verdict of \"" + rule.pattern.substr(0, 200) +
-                                              "\" must be deny or allow, not \"" + std::get<1>(row).substr(0, 40) +
-                                              "\"");
+                                              "\" must be deny, allow or watch, not \"" +
+                                              std::get<1>(row).substr(0, 40) + "\"");
   rule.verdict = *verdict;
   const Options options(std::get<2>(row), "rule option", {"ops", "severity", "category", "target"});
   if (const auto names = options.texts("ops")) {

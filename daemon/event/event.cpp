@@ -26,7 +26,7 @@ constexpr std::array<std::string_view, 4> kTargetChanges = {"added", "removed", 
 constexpr std::array<std::string_view, kFileOps> kFileOpNames = {
     "open",   "read", "write",   "create",   "unlink", "rmdir", "mkdir", "mknod",
     "rename", "link", "symlink", "truncate", "chmod",  "chown", "mmap",  "mprotect"};
-constexpr std::array<std::string_view, 3> kVerdicts = {"none", "allow", "deny"};
+constexpr std::array<std::string_view, 4> kVerdicts = {"none", "allow", "deny", "watch"};
 constexpr std::array<std::string_view, 3> kResolutions = {"kernel", "user", "unresolved"};
 constexpr std::array<std::string_view, 4> kFileHooks = {"tracepoint", "kprobe", "fentry", "lsm"};
 constexpr std::array<std::string_view, 2> kFileVias = {"syscall", "io_uring"};

@@ -136,7 +136,7 @@ enum class FileOp : std::uint8_t {
 };
 inline constexpr std::size_t kFileOps = 16;
 
-enum class Verdict : std::uint8_t { none, allow, deny };
+enum class Verdict : std::uint8_t { none, allow, deny, watch };
 enum class Resolution : std::uint8_t { kernel, user, unresolved };
 enum class FileHook : std::uint8_t { tracepoint, kprobe, fentry, lsm };
 enum class FileVia : std::uint8_t { syscall, io_uring };
@@ -298,7 +298,7 @@ std::string_view name_of(TargetChange change);  // "added" …
 std::optional<Severity> parse_severity(std::string_view name);
 std::string_view name_of(FileOp op);  // "open" …
 std::optional<FileOp> parse_file_op(std::string_view name);
-std::string_view name_of(Verdict verdict);         // "none" "allow" "deny"
+std::string_view name_of(Verdict verdict);         // "none" "allow" "deny" "watch"
 std::string_view name_of(Resolution resolution);   // "kernel" "user" "unresolved"
 std::string_view name_of(FileHook hook);           // "tracepoint" …
 std::string_view name_of(FileVia via);             // "syscall" "io_uring"

@@ -2,7 +2,6 @@
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -14,6 +13,8 @@
 #include "probe/embedded.h"
 #include "probe/kernel_age.h"
 #include "probe/libbpf_log.h"
+#include "probe/program_info.h"
+#include "probe/refusal.h"
 
 namespace aa {
 
@@ -31,24 +32,6 @@ struct ExecFamily::Program {
   ProbeBody state;
 };
 
-namespace {
-
-std::string hint_for(int error) {
-  if (error == EPERM || error == EACCES)
-    return "loading BPF needs root or CAP_BPF and CAP_PERFMON: start aa-ebpfd as root, outside a restricted container";
-  if (error == ENOENT || error == ESRCH || error == EINVAL)
-    return "this kernel lacks what the program needs; kernels from 5.10 with CONFIG_DEBUG_INFO_BTF are supported";
-  return "report it with this sentence and the kernel's version";
-}
-
-// Refusals; the rest (ENOMEM, EAGAIN, EINTR, EBUSY) may pass.
-bool is_lasting(int error) {
-  return error == EPERM || error == EACCES || error == ENOENT || error == ESRCH || error == EINVAL || error == ENOSYS ||
-         error == EOPNOTSUPP;
-}
-
-}  // namespace
-
 ExecFamily::ExecFamily() : skeleton_(nullptr, &exec_bpf__destroy) {}
 
 ExecFamily::~ExecFamily() {
@@ -56,28 +39,23 @@ ExecFamily::~ExecFamily() {
   scan_link_.reset();
 }
 
-Result<std::unique_ptr<ExecFamily>> ExecFamily::make(const ExecFamilySettings& settings) {
-  if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0)
-    return Error{"load the exec family: this kernel shows no BTF at /sys/kernel/btf/vmlinux", errno,
-                 "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (all Debian kernels from 11 on are)", true};
-  keep_libbpf_log();
+Result<std::unique_ptr<ExecFamily>> ExecFamily::make(const ExecFamilySettings& settings, const SharedMaps& shared) {
   std::unique_ptr<ExecFamily> family(new ExecFamily);
-  Status opened = family->open(settings, /*raw=*/settings.hooks == HookSet::raw_tp);
-  if (!opened && settings.hooks == HookSet::automatic) opened = family->open(settings, /*raw=*/true);
+  Status opened = family->open(settings, shared, /*raw=*/settings.hooks == HookSet::raw_tp);
+  if (!opened && settings.hooks == HookSet::automatic) opened = family->open(settings, shared, /*raw=*/true);
   if (!opened) return opened.error();
   if (Status attached = family->attach_all(); !attached) return attached.error();
   return family;
 }
 
-Status ExecFamily::open(const ExecFamilySettings& settings, bool raw) {
+Status ExecFamily::open(const ExecFamilySettings& settings, const SharedMaps& shared, bool raw) {
   programs_.clear();
   forget_libbpf_log();
   raw_ = raw;
   skeleton_.reset(open_for_kernel<exec_bpf>(&exec_bpf__create_skeleton, &exec_old_bpf::elf_bytes));
   if (!skeleton_) return Error{"open the exec family", errno, hint_for(errno)};
   auto& maps = skeleton_->maps;
-  bpf_map__set_max_entries(maps.aa_lifecycle, settings.ring_bytes);
-  bpf_map__set_max_entries(maps.aa_watched, settings.watched_limit);
+  if (Status same = shared.share_with(skeleton_->obj); !same) return same;
   bpf_map__set_max_entries(maps.aa_moves, settings.watched_limit);
   bpf_map__set_max_entries(maps.aa_scratch, static_cast<std::uint32_t>(libbpf_num_possible_cpus()) * 2);
   allocate_beforehand(skeleton_->obj);
@@ -191,11 +169,7 @@ std::vector<ProbeBody> ExecFamily::states() const {
 
 std::uint64_t ExecFamily::recursion_misses() const {
   std::uint64_t misses = 0;
-  for (const Program& program : programs_) {
-    bpf_prog_info info{};
-    std::uint32_t length = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(program.program), &info, &length) == 0) misses += info.recursion_misses;
-  }
+  for (const Program& program : programs_) misses += info_of(program.program).recursion_misses;
   return misses;
 }
 

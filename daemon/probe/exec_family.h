@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "event/event.h"
 #include "probe/libbpf_handles.h"
+#include "probe/shared_maps.h"
 
 struct exec_bpf;
 struct aa_scan;
@@ -23,7 +24,6 @@ namespace aa {
 enum class HookSet { automatic, tp_btf, raw_tp };  // automatic: the first of these that the kernel takes
 
 struct ExecFamilySettings {
-  std::uint32_t ring_bytes = 8u << 20;
   std::uint32_t argv_bytes = 64u << 10;
   std::uint32_t watched_limit = 65'536;
   HookSet hooks = HookSet::automatic;
@@ -33,7 +33,7 @@ class ExecFamily {
  public:
   // Loads and attaches. A program the kernel refuses is a state with errno and reason, shown by states(). Error:
   // nothing of the family can run (no BTF, no permission); the hint says what to do.
-  static Result<std::unique_ptr<ExecFamily>> make(const ExecFamilySettings& settings);
+  static Result<std::unique_ptr<ExecFamily>> make(const ExecFamilySettings& settings, const SharedMaps& shared);
   ~ExecFamily();
 
   int ring_fd() const;
@@ -69,7 +69,7 @@ class ExecFamily {
  private:
   struct Program;
   ExecFamily();
-  Status open(const ExecFamilySettings& settings, bool raw);
+  Status open(const ExecFamilySettings& settings, const SharedMaps& shared, bool raw);
   void choose_programs();
   Status attach_all();
   void attach(Program& program);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "abi/event.h"
@@ -18,6 +19,7 @@
 #include "probe/kernel_age.h"
 #include "probe/kernel_functions.h"
 #include "probe/libbpf_log.h"
+#include "probe/program_info.h"
 #include "probe/shared_maps.h"
 
 namespace aa {
@@ -46,6 +48,8 @@ namespace {
 constexpr std::uint32_t kUringBeforehand = 1024;  // requests under way, where each takes 4 KiB from the start
 constexpr const char* kLearn = "aa_file_learn";   // is run, not attached
 constexpr std::size_t kMostRefused = 16;
+// The self-test makes no io_uring requests, and no call of a 32-bit program.
+constexpr std::array<std::string_view, 2> kUntried = {"uring", "truncate32"};
 
 bool returns(const bpf_program* program) {
   return std::string_view(bpf_program__section_name(program)).substr(0, 10) == "kretprobe/";
@@ -67,7 +71,7 @@ FileFamily::~FileFamily() {
   for (Program& program : programs_) program.link.reset();
 }
 
-std::unique_ptr<FileFamily> FileFamily::make(const FileFamilySettings& settings, const ExecFamily& exec) {
+std::unique_ptr<FileFamily> FileFamily::make(const FileFamilySettings& settings, const SharedMaps& shared) {
   static const Set kSets[] = {{FileHooks::fentry, "fentry", "aa_open_out", false, 128, false,
                                &file_hooks_bpf::elf_bytes, &file_hooks_old_bpf::elf_bytes},
                               {FileHooks::kprobe, "kprobe", "aa_open_out", false, 128, false,
@@ -81,7 +85,7 @@ std::unique_ptr<FileFamily> FileFamily::make(const FileFamilySettings& settings,
       family->add_unavailable(set, "families.file is off in the configuration", 0);
       break;
     }
-    const Status loaded = family->load(set, settings, exec);
+    const Status loaded = family->load(set, settings, shared);
     if (loaded) break;
     family->add_unavailable(set, loaded.error().doing, loaded.error().errno_value);
   }
@@ -95,12 +99,12 @@ void FileFamily::add_unavailable(const Set& set, const std::string& reason, int 
 }
 
 // A program that the verifier does not take is left out, and said; the others see what they see.
-Status FileFamily::load(const Set& set, const FileFamilySettings& settings, const ExecFamily& exec) {
+Status FileFamily::load(const Set& set, const FileFamilySettings& settings, const SharedMaps& shared) {
   refused_.clear();
   if (Status able = possible(set.hooks); !able) return able;
   for (;;) {
     forget_libbpf_log();
-    Status opened = open(set, settings, exec);
+    Status opened = open(set, settings, shared);
     if (opened) break;
     const std::string program = program_refused(libbpf_log());
     if (program.empty() || opened.error().errno_value == EPERM || refused_.size() >= kMostRefused) return opened;
@@ -118,13 +122,13 @@ Status FileFamily::load(const Set& set, const FileFamilySettings& settings, cons
   return Done{};
 }
 
-Status FileFamily::open(const Set& set, const FileFamilySettings& settings, const ExecFamily& exec) {
+Status FileFamily::open(const Set& set, const FileFamilySettings& settings, const SharedMaps& shared) {
   std::size_t size = 0;
   const void* bytes = kernel_has_loops() ? set.bytes(&size) : set.older_bytes(&size);
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "file_bpf");
   object_.reset(bpf_object__open_mem(bytes, size, &options));
   if (!object_) return Error{"open the file family", errno, ""};
-  if (Status shared = share_maps(object_.get(), exec); !shared) return shared;
+  if (Status same = shared.share_with(object_.get()); !same) return same;
   size_maps(set, settings);
   for (const char* outer : {kRuleObjects, kRuleNames}) note_inner(outer);
   choose_programs();
@@ -238,6 +242,17 @@ std::string_view FileFamily::opening_program() const {
   return set_ == nullptr ? "" : set_->opening;
 }
 
+std::vector<std::string> FileFamily::never_ran() const {
+  std::vector<std::string> names;
+  for (const Program& program : programs_) {
+    const bool tried = std::none_of(kUntried.begin(), kUntried.end(), [&](std::string_view part) {
+      return program.state.program.find(part) != std::string::npos;
+    });
+    if (tried && program.link && info_of(program.program).run_cnt == 0) names.push_back(program.state.program);
+  }
+  return names;
+}
+
 void FileFamily::mark_not_firing(std::string_view name, const std::string& reason) {
   for (Program& program : programs_) {
     if (program.state.program != name || program.state.state == ProbeState::failed) continue;
@@ -255,12 +270,7 @@ std::vector<ProbeBody> FileFamily::states() const {
 
 std::uint64_t FileFamily::recursion_misses() const {
   std::uint64_t misses = 0;
-  for (const Program& program : programs_) {
-    if (program.program == nullptr) continue;
-    bpf_prog_info info{};
-    std::uint32_t length = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(program.program), &info, &length) == 0) misses += info.recursion_misses;
-  }
+  for (const Program& program : programs_) misses += info_of(program.program).recursion_misses;
   return misses;
 }
 

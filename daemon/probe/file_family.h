@@ -1,4 +1,4 @@
-// probe/file_family.h: the file family's programs: loaded over the exec family's maps, attached, put to rest.
+// probe/file_family.h: the file family's programs: loaded over the shared maps, attached, put to rest.
 //
 // Comes in: sizes before load, and who is watched through the shared maps. Goes out: a ring for the source, one
 // ProbeBody a program, descriptors for file_rules and file_sums. There are sets of programs: hooks of the kernel's own
@@ -19,10 +19,10 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "event/event.h"
-#include "probe/exec_family.h"
 #include "probe/libbpf_handles.h"
 #include "probe/mapped_map.h"
 #include "probe/return_probes.h"
+#include "probe/shared_maps.h"
 
 struct aa_file_settings;
 struct aa_learned;
@@ -42,7 +42,7 @@ struct FileFamilySettings {
 class FileFamily {
  public:
   // Never fails as a whole: without programs, states() says why and ring_fd() is −1.
-  static std::unique_ptr<FileFamily> make(const FileFamilySettings& settings, const ExecFamily& exec);
+  static std::unique_ptr<FileFamily> make(const FileFamilySettings& settings, const SharedMaps& shared);
   ~FileFamily();
 
   bool runs() const { return object_ != nullptr; }
@@ -64,6 +64,8 @@ class FileFamily {
   void set_reader_idle();
   // The program that tells of opened files: the self-test's.
   std::string_view opening_program() const;
+  // Those attached that the self-test tries and the kernel has not run, as it counts while statistics are enabled.
+  std::vector<std::string> never_ran() const;
   // Attached is not firing: what the self-test did not see arrive is degraded.
   void mark_not_firing(std::string_view program, const std::string& reason);
 
@@ -81,8 +83,8 @@ class FileFamily {
     std::uint32_t value_type = 0;
   };
   FileFamily() = default;
-  Status load(const Set& set, const FileFamilySettings& settings, const ExecFamily& exec);
-  Status open(const Set& set, const FileFamilySettings& settings, const ExecFamily& exec);
+  Status load(const Set& set, const FileFamilySettings& settings, const SharedMaps& shared);
+  Status open(const Set& set, const FileFamilySettings& settings, const SharedMaps& shared);
   void size_maps(const Set& set, const FileFamilySettings& settings);
   void note_inner(const char* outer);
   void choose_programs();

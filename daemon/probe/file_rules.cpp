@@ -32,7 +32,8 @@ std::string folder_of(const std::string& path) {
 }
 
 void add_id(aa_object& object, const PathRules::Object& rule) {
-  object.denies |= rule.denies ? 1u : 0u;
+  if (rule.denies) object.flags |= AA_OBJECT_DENIES;
+  if (rule.watches) object.flags |= AA_OBJECT_WATCHES;
   for (__u32& id : object.id) {
     if (id == rule.id) return;
     if (id != 0) continue;

@@ -16,7 +16,7 @@ constexpr std::size_t kKeep = 16 * 1024;
 constexpr std::string_view kEnd = "-- END PROG LOAD LOG --";
 
 std::string& kept() {
-  static std::string log;
+  thread_local std::string log;  // families are loaded side by side
   return log;
 }
 

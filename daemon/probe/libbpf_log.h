@@ -8,7 +8,8 @@
 
 namespace aa {
 
-// The end of what libbpf has said since forget_libbpf_log(): a verifier's reasons are its last lines. At most 16 KiB.
+// The end of what libbpf has said to this thread since forget_libbpf_log(): a verifier's reasons are its last lines. At
+// most 16 KiB.
 const std::string& libbpf_log();
 void forget_libbpf_log();
 void keep_libbpf_log();

@@ -1,5 +1,6 @@
 #include "probe/self_test.h"
 
+#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "abi/filter.h"
 #include "base/unique_fd.h"
 #include "probe/tls_trial.h"
+#include "probe/trial_files.h"
 
 namespace aa {
 namespace {
@@ -18,10 +20,11 @@ namespace {
 // In the environment of what the child becomes: a binary that does not know --version would test itself without end.
 constexpr const char* kOurChild = "AA_EBPFD_SELF_TEST=1";
 
-// The child: waits for `go`, then forks, fails an exec, execs, and exits. Only async-signal-safe calls.
-[[noreturn]] void act(int go) {
+// The child: waits for `go`, then uses files, forks, fails an exec, execs, and exits. Only async-signal-safe calls.
+[[noreturn]] void act(int go, const char* folder) {
   char byte = 0;
   if (::read(go, &byte, 1) != 1) ::_exit(1);
+  use_files_in(folder);
   call_trial();
   const pid_t grandchild = ::fork();
   if (grandchild == 0) ::_exit(0);
@@ -54,11 +57,13 @@ Status SelfTest::run(const std::function<void()>& drain) {
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error{"self-test: make a pipe", errno, ""};
   const UniqueFd read_end(ends[0]);
   UniqueFd write_end(ends[1]);
+  const TrialFolder folder;
+  const UniqueFd statistics(::bpf_enable_stats(BPF_STATS_RUN_TIME));
   const pid_t child = ::fork();
   if (child < 0) return Error{"self-test: fork", errno, ""};
   if (child == 0) {
     ::close(ends[1]);
-    act(ends[0]);
+    act(ends[0], folder.path().c_str());
   }
   running_ = true;
   kernel_.open_self_test();
@@ -74,6 +79,9 @@ Status SelfTest::run(const std::function<void()>& drain) {
   if (!seen_.fork) family_.mark_not_firing("aa_fork", silent);
   if (!seen_.exec) family_.mark_not_firing("aa_exec", silent);
   if (!seen_.exit) family_.mark_not_firing("aa_exit", silent);
+  if (statistics && !folder.path().empty())
+    for (const std::string& program : files_.never_ran())
+      files_.mark_not_firing(program, "attached, but the kernel did not run it when the self-test used files");
   if (!seen_.file) files_.mark_not_firing(files_.opening_program(), silent);
   if (!seen_.tls) tls_.mark_not_firing(silent);
   if (!seen_.failed_exec) family_.mark_not_firing("aa_failed_exec", silent);

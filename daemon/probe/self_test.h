@@ -1,7 +1,7 @@
 // probe/self_test.h: attached is not firing: one child does each thing once, and what does not arrive is said.
 //
 // Comes in: the records of slot 0. Goes out: programs that were attached but stayed silent. Runs once, at boot, before
-// any other thread exists. Cost: one fork, one fork+exec of our own binary.
+// any other thread exists. Cost: one fork, one fork+exec of our own binary, some thirty file operations.
 #pragma once
 
 #include <functional>

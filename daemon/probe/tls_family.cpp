@@ -12,6 +12,7 @@
 #include "probe/embedded.h"
 #include "probe/kernel_age.h"
 #include "probe/libbpf_log.h"
+#include "probe/program_info.h"
 #include "probe/shared_maps.h"
 #include "probe/tls_trial.h"
 #include "probe/uprobe_multi.h"
@@ -54,9 +55,9 @@ std::string listed(const std::vector<std::string>& names) {
 
 TlsFamily::~TlsFamily() = default;
 
-std::unique_ptr<TlsFamily> TlsFamily::make(const TlsFamilySettings& settings, const ExecFamily& exec) {
+std::unique_ptr<TlsFamily> TlsFamily::make(const TlsFamilySettings& settings, const SharedMaps& shared) {
   std::unique_ptr<TlsFamily> family(new TlsFamily);
-  if (const Status opened = family->open(settings, exec); !opened) {
+  if (const Status opened = family->open(settings, shared); !opened) {
     family->links_.clear();
     family->object_.reset();
     family->states_ = {
@@ -65,28 +66,28 @@ std::unique_ptr<TlsFamily> TlsFamily::make(const TlsFamilySettings& settings, co
   return family;
 }
 
-Status TlsFamily::open(const TlsFamilySettings& settings, const ExecFamily& exec) {
+Status TlsFamily::open(const TlsFamilySettings& settings, const SharedMaps& shared) {
   if (!settings.on) return Error{"families.tls is off in the configuration", 0, ""};
   multi_ = settings.hooks != TlsHooks::uprobe && kernel_has_loops() && kernel_has_uprobe_multi();
   if (settings.hooks == TlsHooks::uprobe_multi && !multi_)
     return Error{"this kernel has no uprobe_multi, which tls.hooks asks for", 0, ""};
-  watched_fd_ = exec.watched_fd();
-  if (Status loaded = load(settings, exec); !loaded) return loaded;
+  watched_fd_ = shared.watched_fd();
+  if (Status loaded = load(settings, shared); !loaded) return loaded;
   settings_map_ = MappedMap(map_fd(".data.tls"), sizeof(aa_tls_settings));
-  auto* shared = static_cast<aa_tls_settings*>(settings_map_.data());
-  if (shared == nullptr) return Error{"map the TLS family's settings", errno, ""};
-  shared->call_bytes = settings.call_bytes;
-  shared->idle = 1;
+  auto* state = static_cast<aa_tls_settings*>(settings_map_.data());
+  if (state == nullptr) return Error{"map the TLS family's settings", errno, ""};
+  state->call_bytes = settings.call_bytes;
+  state->idle = 1;
   return try_out();
 }
 
-Status TlsFamily::load(const TlsFamilySettings& settings, const ExecFamily& exec) {
+Status TlsFamily::load(const TlsFamilySettings& settings, const SharedMaps& shared) {
   std::size_t size = 0;
   const void* bytes = kernel_has_loops() ? tls_bpf::elf_bytes(&size) : tls_old_bpf::elf_bytes(&size);
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tls_bpf");
   object_.reset(bpf_object__open_mem(bytes, size, &options));
   if (!object_) return Error{"open the TLS family", errno, ""};
-  if (Status shared = share_maps(object_.get(), exec); !shared) return shared;
+  if (Status same = shared.share_with(object_.get()); !same) return same;
   const std::pair<const char*, std::uint32_t> sizes[] = {{"aa_tls_ring", settings.ring_bytes},
                                                          {"aa_tls_calls", settings.calls},
                                                          {"aa_tls_connections", settings.connections}};
@@ -259,11 +260,7 @@ std::uint64_t TlsFamily::recursion_misses() const {
   if (!runs()) return 0;
   std::uint64_t misses = 0;
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object_.get()) {
-    bpf_prog_info info{};
-    std::uint32_t length = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length) == 0) misses += info.recursion_misses;
-  }
+  bpf_object__for_each_program(program, object_.get()) misses += info_of(program).recursion_misses;
   return misses;
 }
 

@@ -1,4 +1,4 @@
-// probe/tls_family.h: the TLS family's programs: loaded over the exec family's maps, attached to libraries.
+// probe/tls_family.h: the TLS family's programs: loaded over the shared maps, attached to libraries.
 //
 // Comes in: sizes before load, and libraries to attach to, each once by device and inode. Goes out: a ring for the
 // source, and one ProbeBody a library. Attached stays attached while the file is there, whoever maps it: what runs in
@@ -19,9 +19,9 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "event/event.h"
-#include "probe/exec_family.h"
 #include "probe/libbpf_handles.h"
 #include "probe/mapped_map.h"
+#include "probe/shared_maps.h"
 #include "probe/tls_library.h"
 
 namespace aa {
@@ -41,7 +41,7 @@ class TlsFamily {
  public:
   // Never fails as a whole: without programs, states() says why and ring_fd() is −1. When it runs, it is attached to
   // the function of tls_trial.h, for the self-test.
-  static std::unique_ptr<TlsFamily> make(const TlsFamilySettings& settings, const ExecFamily& exec);
+  static std::unique_ptr<TlsFamily> make(const TlsFamilySettings& settings, const SharedMaps& shared);
   ~TlsFamily();
 
   bool runs() const { return object_ != nullptr; }
@@ -66,8 +66,8 @@ class TlsFamily {
  private:
   using Links = std::vector<std::pair<UniqueFd, LinkPtr>>;
   TlsFamily() = default;
-  Status open(const TlsFamilySettings& settings, const ExecFamily& exec);
-  Status load(const TlsFamilySettings& settings, const ExecFamily& exec);
+  Status open(const TlsFamilySettings& settings, const SharedMaps& shared);
+  Status load(const TlsFamilySettings& settings, const SharedMaps& shared);
   Status try_out();
   Status attach_all(const TlsLibrary& library);
   Status attach_sites(const char* program, const std::string& path, const std::vector<TlsSite>& sites);

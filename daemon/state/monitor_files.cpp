@@ -133,13 +133,14 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
       query.target_name = owner->ref.name;
     }
     const Judgement one = set->second->judge(query);
-    if (one.verdict == Verdict::deny && worst.verdict != Verdict::deny) worst = one;
+    const auto is_worst = [&](Verdict verdict) { return one.verdict == verdict && worst.verdict != verdict; };
+    if (is_worst(Verdict::deny) || (is_worst(Verdict::watch) && worst.verdict != Verdict::deny)) worst = one;
     return one;
   };
   const Judgement first = judge_one(file.at, file.objects);
-  // A second name can only add a denial: what one end allows, the other may not.
+  // A second name can only add to it: what one end allows, the other may not.
   const bool other = file.to && judge_one(*file.to, {}).verdict != Verdict::allow;
-  if (worst.verdict != Verdict::deny && first.verdict == Verdict::allow && !other) worst = first;
+  if (worst.verdict == Verdict::none && first.verdict == Verdict::allow && !other) worst = first;
   if (worst.rule == nullptr) return worst;
   file.verdict = worst.verdict;
   file.rule = worst.rule->pattern;
@@ -157,8 +158,9 @@ void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* own
     return;
   }
   const bool denied = judgement.verdict == Verdict::deny;
+  const bool told_each = denied || judgement.verdict == Verdict::watch;
   const bool known = std::find(file.objects.begin(), file.objects.end(), judgement.object) != file.objects.end();
-  if (denied && !known && file.ino != 0 && file.generation == last_generation)
+  if (told_each && !known && file.ino != 0 && file.generation == last_generation)
     step.plans.emplace_back(LearnPlan{file.generation, judgement.object, file.dev, file.ino, file.inode_generation});
   deliver(step, std::move(event), owner);
   if (denied) alert_path(step, Event(step.events.back()), *judgement.rule, owner);

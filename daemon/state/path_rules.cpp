@@ -75,7 +75,7 @@ std::optional<std::string> check_rule(const PathRule& rule) {
     if (const auto* wrong = std::get_if<std::string>(&glob))
       return "the pattern " + shown(rule.pattern) + " cannot be used: " + *wrong;
   }
-  if (rule.verdict == Verdict::none) return "the verdict of " + shown(rule.pattern) + " must be deny or allow";
+  if (rule.verdict == Verdict::none) return "the verdict of " + shown(rule.pattern) + " must be deny, allow or watch";
   if (rule.ops == 0) return "the rule " + shown(rule.pattern) + " names no operation; leave ops out for all";
   if (!is_category(rule.category))
     return "the category of " + shown(rule.pattern) + " must be at most 64 of a-z, 0-9 and -";
@@ -181,12 +181,13 @@ void PathRules::add_object(const std::string& path, std::uint32_t matcher) {
   std::vector<std::uint32_t> unnamed;
   std::vector<std::uint32_t>& known = kind == Kind::glob ? unnamed : (kind == Kind::file ? exact_ : directories_)[path];
   if (known.empty()) {
-    objects_.push_back({static_cast<std::uint32_t>(objects_.size() + 1), path, kind, false});
+    objects_.push_back({static_cast<std::uint32_t>(objects_.size() + 1), path, kind});
     by_object_.emplace_back();
     known.push_back(objects_.back().id);
   }
   one.object = known.front();
   objects_[one.object - 1].denies |= rules_[one.rule].verdict == Verdict::deny;
+  objects_[one.object - 1].watches |= rules_[one.rule].verdict == Verdict::watch;
   by_object_[one.object - 1].push_back(matcher);
 }
 
@@ -200,7 +201,7 @@ class PathRules::Matched {
   explicit Matched(const PathRules& set) : set_(set) {}
   void allows_count(bool count) { allows_ = count; }
   void add(std::uint32_t matcher) {
-    if (allows_ || set_.rules_[set_.matchers_[matcher].rule].verdict == Verdict::deny) add_unique(list_, matcher);
+    if (allows_ || set_.rules_[set_.matchers_[matcher].rule].verdict != Verdict::allow) add_unique(list_, matcher);
   }
   const std::vector<std::uint32_t>& list() const { return list_; }
 
@@ -245,19 +246,21 @@ bool PathRules::beats(const Matcher& allow, const Matcher& deny) const {
   return allow.kind == deny.kind && allow.prefix > deny.prefix;
 }
 
-// The most severe deny that no allow beats; without one, the most literal allow.
+// The most severe deny that no allow beats; without one, the most literal of the others, watch before allow.
 Judgement PathRules::decide(const Matched& matched) const {
   const auto severity = [this](const Matcher& m) { return rules_[m.rule].severity.value_or(Severity::warning); };
   const Matcher* deny = nullptr;
-  const Matcher* allow = nullptr;
+  const Matcher* other = nullptr;
   for (const std::uint32_t index : matched.list()) {
     const Matcher& one = matchers_[index];
-    if (rules_[one.rule].verdict == Verdict::allow) {
-      if (allow == nullptr || one.prefix > allow->prefix) allow = &one;
+    const Verdict verdict = rules_[one.rule].verdict;
+    if (verdict != Verdict::deny) {
+      const bool first = other == nullptr || one.prefix > other->prefix;
+      if (first || (one.prefix == other->prefix && verdict == Verdict::watch)) other = &one;
       continue;
     }
-    const bool beaten = std::any_of(matched.list().begin(), matched.list().end(), [&](std::uint32_t other) {
-      return rules_[matchers_[other].rule].verdict == Verdict::allow && beats(matchers_[other], one);
+    const bool beaten = std::any_of(matched.list().begin(), matched.list().end(), [&](std::uint32_t allow) {
+      return rules_[matchers_[allow].rule].verdict == Verdict::allow && beats(matchers_[allow], one);
     });
     if (beaten) continue;
     const bool stronger = deny == nullptr || severity(one) > severity(*deny) ||
@@ -265,7 +268,7 @@ Judgement PathRules::decide(const Matched& matched) const {
     if (stronger) deny = &one;
   }
   if (deny != nullptr) return {Verdict::deny, &rules_[deny->rule], deny->object};
-  if (allow != nullptr) return {Verdict::allow, &rules_[allow->rule], allow->object};
+  if (other != nullptr) return {rules_[other->rule].verdict, &rules_[other->rule], other->object};
   return {};
 }
 

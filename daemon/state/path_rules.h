@@ -73,7 +73,8 @@ class PathRules {
     std::uint32_t id = 0;  // 1, 2, …
     std::string path;      // absolute, without a slash at the end; "" of a glob
     Kind kind = Kind::file;
-    bool denies = false;  // a deny rule names it
+    bool denies = false;   // a deny rule names it
+    bool watches = false;  // a watch rule does
   };
 
   // All of both layers, or a sentence (invalid_pattern, limit_reached) that names the first bad rule. `homes`: what `~`

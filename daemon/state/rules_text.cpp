@@ -51,7 +51,7 @@ std::string parse_line(std::string_view line, PathRule& rule) {
   if (const auto parsed = parse_verdict(verdict)) {
     rule.verdict = *parsed;
   } else {
-    return "a line begins with deny or allow, not with \"" + std::string(verdict.substr(0, 40)) + "\"";
+    return "a line begins with deny, allow or watch, not with \"" + std::string(verdict.substr(0, 40)) + "\"";
   }
   for (;;) {
     std::string_view rest = line;
@@ -97,6 +97,7 @@ std::vector<std::string> op_names(OpSet ops) {
 std::optional<Verdict> parse_verdict(std::string_view text) {
   if (text == "deny") return Verdict::deny;
   if (text == "allow") return Verdict::allow;
+  if (text == "watch") return Verdict::watch;
   return std::nullopt;
 }
 

@@ -50,6 +50,6 @@ std::string rule_line(const PathRule& rule);
 // "open,read" → the set; a string says which name is unknown and which there are.
 std::variant<OpSet, std::string> parse_ops(const std::vector<std::string>& names);
 std::vector<std::string> op_names(OpSet ops);                 // empty for all
-std::optional<Verdict> parse_verdict(std::string_view text);  // "deny" "allow"
+std::optional<Verdict> parse_verdict(std::string_view text);  // "deny" "allow" "watch"
 
 }  // namespace aa

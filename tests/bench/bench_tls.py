@@ -1,21 +1,18 @@
 #!/usr/bin/python3
 """What listening costs a TLS call of 1 KiB, as ratios to a machine without any of us.
 
-Comes in: how many calls and rounds. Goes out: a table on standard output, ready for docs/performance.md. A Python program
-writes and reads through memory, no socket: what is measured is the thread's own time. The arms take turns within each
-round; `none` comes twice: how much the two differ is what this machine cannot tell apart.
+A Python program writes and reads through memory, no socket: what is measured is the thread's own time. `none` comes
+twice: how much the two differ is what this machine cannot tell apart.
 """
 
-import argparse
-import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
+import arms  # noqa: E402
 from harness import Daemon, PrivateBus, program, watch  # noqa: E402
 from tls_server import CERTIFICATE  # noqa: E402
 
@@ -74,28 +71,15 @@ class Bench:
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Ratios of TLS calls with and without aa-ebpfd.")
-    parser.add_argument("--count", type=int, default=10_000, help="writes, and as many reads, in each run")
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    if os.geteuid() != 0:
-        print("bench: loading programs into the kernel needs root", file=sys.stderr)
-        return 1
+    options = arms.parse("Ratios of TLS calls of 1 KiB with and without aa-ebpfd.", count=10_000, rounds=5)
     with tempfile.TemporaryDirectory(prefix="aa-bench-") as name:
         bench = Bench(options.count, pathlib.Path(name))
-        arms = {"none": bench.none, "none again (A/A)": bench.none, "aa-ebpfd, unwatched": bench.unwatched,
-                **{f"aa-ebpfd, {level}": bench.at(level) for level in ("off", "metadata", "redacted", "full")}}
-        ns = {arm: [] for arm in arms}
-        for turn in range(options.rounds):
-            for arm in list(arms)[turn % len(arms):] + list(arms)[:turn % len(arms)]:
-                ns[arm].append(arms[arm]())
-    print("| arm | µs of its thread for one call of 1 KiB, median | ratio to none, median of rounds (least to most) |")
-    print("| --- | --- | --- |")
-    for arm, times in ns.items():
-        ratios = [time / base for time, base in zip(times, ns["none"])]
-        print(f"| {arm} | {statistics.median(times) / 1000:.1f} | {statistics.median(ratios):.2f} "
-              f"({min(ratios):.2f} to {max(ratios):.2f}) |")
+        table = arms.Arms({"none": bench.none, "none again (A/A)": bench.none, "aa-ebpfd, unwatched": bench.unwatched,
+                           **{f"aa-ebpfd, {level}": bench.at(level) for level in ("off", "metadata", "redacted", "full")}})
+        table.run(options.rounds)
+    table.print("µs of its thread for one call of 1 KiB", lambda ns: f"{ns / 1000:.1f}")
     print(f"\n{bench.lost} records lost in all.")
+    arms.print_load()
     return 0
 
 

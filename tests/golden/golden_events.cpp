@@ -127,6 +127,8 @@ std::vector<Event> files() {
   rename.hook = FileHook::kprobe;
   FileBody map = a_file(FileOp::mmap);
   map.flags = 7;
+  map.verdict = Verdict::watch;
+  map.rule = "/srv/";
   FileBody lost = a_file(FileOp::read);
   lost.at = {};
   lost.resolution = Resolution::unresolved;

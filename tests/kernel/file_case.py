@@ -25,7 +25,10 @@ class FileCase(KernelCase):
 
     def deny(self, *patterns):
         """The running layer denies these; returns the generation."""
-        rows = dbus.Array([(str(pattern), "deny") for pattern in patterns], signature="(ss)")
+        return self.rules("deny", *patterns)
+
+    def rules(self, verdict, *patterns):
+        rows = dbus.Array([(str(pattern), verdict) for pattern in patterns], signature="(ss)")
         generation = int(self.daemon.manager.UpdatePathFilter(rows, timeout=CALL_TIMEOUT))
         self.addCleanup(self.daemon.manager.UpdatePathFilter, dbus.Array([], signature="(ss)"))
         return generation

@@ -60,9 +60,10 @@ class Files(FileCase):
         self.assertTrue(of(account, op="truncate", path=f"{self.folder}/hard"))
 
     def test_odd_files(self):
-        """file: memfd, pipe, socket, O_TMPFILE and deleted files have a name and say what they are"""
+        """file: memfd, pipe, socket, O_TMPFILE, deleted, unmounted, unplaced and outer files say what they are"""
         account, said = self.watched("odd_files", self.folder)
         inodes = dict(line.split() for line in said.splitlines())
+        self.assertEqual({"memfd", "pipe", "socket", "tmpfile", "deleted", "unmounted", "tree", "outside"}, set(inodes))
         written = {what: body for what, inode in inodes.items() for body in of(account, op="write", ino=int(inode))}
         self.assertEqual(set(inodes), set(written))
         self.assertEqual("memfd:aa test", written["memfd"]["path"])
@@ -73,6 +74,11 @@ class Files(FileCase):
         for what in ("tmpfile", "deleted"):
             self.assertIn("deleted", written[what]["flags_path"], what)
             self.assertTrue(written[what]["path"].startswith(f"{self.folder}/"))
+        for what, tail in (("unmounted", "/inside"), ("tree", "/in-tree")):
+            self.assertEqual((["detached"], "unresolved"), (written[what]["flags_path"], written[what]["resolution"]))
+            self.assertTrue(written[what]["path"].endswith(tail), written[what]["path"])
+        self.assertEqual((f"{self.folder}/outside", ["outside_root"]),
+                         (written["outside"]["path"], written["outside"]["flags_path"]))
 
     def test_chroot(self):
         """file: in a chroot the path is as the process sees it, and the namespace's path beside it"""
@@ -143,6 +149,24 @@ class Files(FileCase):
         if len(seen) < 2 and (PATIENCE > 1 or len(os.sched_getaffinity(0)) < 2):
             self.skipTest("processors that take turns: the buffer was never rewritten in time")
         self.assertEqual(set(names.values()), seen, "the buffer was never rewritten in time: this proves nothing")
+
+    def test_swapped_descriptor(self):
+        """file: a thread that puts another file behind the returned descriptor deceives no hook of the kernel's functions"""
+        for name in ("aaaa", "bbbb"):
+            (self.folder / name).touch()
+        wrong = tries = 0
+        for _ in range(4 if QUICK else 20):
+            account, said = self.watched("swap_descriptor", self.folder, 5_000, deadline=120)
+            opened, first, second = int(said.split()[1]), f"{self.folder}/aaaa", f"{self.folder}/bbbb"
+            told = [body for body in of(account, op="open") if body["result"] >= 0 and body.get("requested", body["path"]) == first]
+            self.assertEqual(opened, len(told))
+            self.assertLessEqual({body["path"] for body in told}, {first, second})
+            wrong += sum(body["path"] == second for body in told)
+            tries += opened
+        hooks = {body["hook"] for body in of(account, op="open")}
+        print(f"        {wrong} of {tries} opens named the other file ({', '.join(hooks)})", flush=True)
+        if hooks != {"tracepoint"}:
+            self.assertEqual(0, wrong)
 
     def test_storm(self):
         """file: eight processes' opens, reads and writes are all there, to the byte, and the ledger is exact"""

@@ -1,5 +1,6 @@
 """Path rules in force: a denied file is known under every name, and each event is judged by the rules it names."""
 
+import collections
 import os
 import subprocess
 import unittest
@@ -86,6 +87,31 @@ class Rules(FileCase):
         (body,) = of(account, verdict="deny")
         self.assertEqual(str(path), body["path"])
 
+    def test_overlay(self):
+        """rules: a file of an overlay is known by its name there, each operation once, before and after it is copied up"""
+        self.mounted("-t", "tmpfs", "layers", self.folder)
+        for name in ("low", "up", "work", "all"):
+            (self.folder / name).mkdir()
+        (self.folder / "low/secret").write_bytes(b"s" * 256)
+        self.mounted("-t", "overlay", "overlay", "-o", ",".join(
+            f"{key}={self.folder}/{name}" for key, name in (("lowerdir", "low"), ("upperdir", "up"), ("workdir", "work"))),
+            self.folder / "all")
+        secret = self.folder / "all/secret"
+        os.symlink(secret, self.folder / "soft")
+        self.deny(secret)
+        for path in (secret, self.folder / "soft"):
+            for ops in (("open", "read"), DESCRIPTORS):  # the second copies it up
+                with self.subTest(path=path, ops=ops):
+                    account, said = self.watched("alias_ops", "plain", "-", path, *ops)
+                    self.assertNotIn(" -", said, "a call failed")
+                    denied = of(account, verdict="deny", rule=str(secret))
+                    self.assertEqual({str(secret)}, {body["path"] for body in denied})
+                    told = collections.Counter(body["op"] for body in denied)
+                    wanted = collections.Counter(OP_OF.get(op, op) for op in ops)
+                    wanted["open"] = len(ops)  # each opens its descriptor
+                    wanted["mmap"] += "mprotect" in ops  # and this one maps first
+                    self.assertEqual(+wanted, told)
+
     def test_folder(self):
         """rules: a denied folder covers all below it, also when it was renamed and seen through a bind mount"""
         inner = self.folder / "vault/a/b"
@@ -149,11 +175,28 @@ class Rules(FileCase):
     def test_allowed(self):
         """rules: what is allowed is not told"""
         path = self.secret()
-        rows = dbus.Array([(str(path), "allow")], signature="(ss)")
-        self.daemon.manager.UpdatePathFilter(rows, timeout=CALL_TIMEOUT)
-        self.addCleanup(self.daemon.manager.UpdatePathFilter, dbus.Array([], signature="(ss)"))
+        self.rules("allow", path)
         account, _ = self.watched("alias_ops", "plain", "-", path, "open")
         self.assertEqual([], of(account, path=str(path)))
+
+    def test_watch(self):
+        """rules: of a file, a folder and a glob that are watched each read is told, without alert; of others the sums"""
+        vault = self.folder / "vault"
+        vault.mkdir()
+        paths = [self.secret(name, size=10_000) for name in ("file", "vault/inside", "x.log", "other")]
+        self.rules("watch", paths[0], f"{vault}/", f"{self.folder}/*.log")
+        for path in paths:
+            with self.subTest(path):
+                account, _ = self.watched_path("/usr/bin/dd", f"if={path}", "of=/dev/null", "bs=1000")
+                reads = of(account, op="read", path=str(path))
+                self.assertEqual((11, 10_000), (sum(r["count"] for r in reads), sum(r["bytes"] for r in reads)))
+                self.assertEqual([], path_alerts(account))
+                watched = path.name != "other"
+                self.assertEqual({"watch" if watched else "none"}, {r["verdict"] for r in reads})
+                if path.name in ("file", "inside"):
+                    self.assertEqual([1000] * 10 + [0], [r["bytes"] for r in reads])
+                if not watched:
+                    self.assertLess(len(reads), 11)
 
     def test_shipped(self):
         """rules: the shipped list is in force from the start"""

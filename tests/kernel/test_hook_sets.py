@@ -56,6 +56,7 @@ class HookSets(unittest.TestCase):
             if all(row[2] == "unavailable" for row in states):
                 reason = f"{hooks} does not run here: {states[0][4]}"
                 self.fail(reason) if hooks in MUST else self.skipTest(reason)
+            self.assertEqual([], [row for row in states if "did not run" in row[4]], "attached, and never run")
             with tempfile.TemporaryDirectory(prefix="aa-hooks-") as folder:
                 path = pathlib.Path(folder) / "file"
                 path.write_text("seven..")

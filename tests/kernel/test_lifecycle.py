@@ -17,7 +17,7 @@ from harness import NAME, PATIENCE, Daemon, PrivateBus, connect, daemon_path, pr
 from kernel_case import QUICK, KernelCase
 
 PREFIX = "aa_"
-READY_WITHIN = 0.3  # seconds, on an idle host; most of it is the kernel's BTF being parsed
+READY_WITHIN = 0.3  # seconds, on an idle host; most of it is the kernel's verifier at work
 IDLE_MIB = 20
 IDLE_SECONDS = 5 if QUICK else 30
 

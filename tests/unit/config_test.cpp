@@ -119,7 +119,7 @@ TEST_CASE("config: every wrong line of a rules file is told with its place") {
   const auto problems = problems_of("[paths]\ninclude = [\"" + rules + "\"]\n");
   REQUIRE(problems.size() == 6);
   CHECK(problems[0].find(rules + ":2:1: the pattern \"relative\"") == 0);
-  CHECK(problems[1].find(rules + ":3:1: a line begins with deny or allow") == 0);
+  CHECK(problems[1].find(rules + ":3:1: a line begins with deny, allow or watch") == 0);
   CHECK(problems[2] == rules + ":7:1: include wants an absolute path");
   CHECK(problems[3] == rules + ":4:1: the rule for /ok says allow, and line 1 says deny of the same; keep one");
   CHECK(problems[4] == rules + ":5:1: the rule for /ok is that of line 1 again; keep one");

@@ -52,6 +52,28 @@ std::string refusal(std::string_view text) {
 
 }  // namespace
 
+TEST_CASE("rules: what is watched is neither denied nor allowed; a deny wins, and of an allow the longer beginning") {
+  const Set set =
+      compiled("watch /srv/\nallow /srv/public/\nwatch /srv/public/log/\ndeny /srv/secret\nwatch **/*.key\n");
+  CHECK(verdict(set, "/srv/data") == "watch /srv/");
+  CHECK(verdict(set, "/srv/public/x") == "allow /srv/public/");
+  CHECK(verdict(set, "/srv/public/log/x") == "watch /srv/public/log/");
+  CHECK(verdict(set, "/srv/secret") == "deny /srv/secret");
+  CHECK(verdict(set, "/home/a.key") == "watch **/*.key");
+  const Set same = compiled("allow /srv/\nwatch ops=write /srv/\n");
+  CHECK(verdict(same, "/srv/x") == "allow /srv/");
+  CHECK(verdict(same, "/srv/x", FileOp::write) == "watch /srv/");
+}
+
+TEST_CASE("rules: an object is marked for the kernel by the verdicts that name it") {
+  const Set set = compiled("watch /a/\ndeny ops=write /a/\nallow /b\nwatch /c\n");
+  REQUIRE(set->objects().size() == 3);
+  const auto marks = [&](std::size_t at) { return std::pair(set->objects()[at].denies, set->objects()[at].watches); };
+  CHECK(marks(0) == std::pair(true, true));
+  CHECK(marks(1) == std::pair(false, false));
+  CHECK(marks(2) == std::pair(false, true));
+}
+
 TEST_CASE("glob: a star stays inside its component, two stars cross") {
   CHECK(glob_matches("/home/*/.aws/**", "/home/ann/.aws/credentials"));
   CHECK(glob_matches("/home/*/.aws/**", "/home/ann/.aws/sso/cache/x.json"));
@@ -205,7 +227,7 @@ TEST_CASE("rules: a bad pattern is named with what is wrong with it") {
                                                   {"deny /a/../b", "component .."},
                                                   {"deny /a\\", "backslash"},
                                                   {"deny", "is empty"},
-                                                  {"forbid /a", "deny or allow"},
+                                                  {"forbid /a", "deny, allow or watch"},
                                                   {"deny colour=red /a", "unknown"},
                                                   {"deny ops=peek /a", "unknown"},
                                                   {"deny severity=high /a", "info, warning"},
