@@ -159,7 +159,7 @@ class Daemon {
   std::uint64_t unacknowledged_since_ = 0;
   std::uint64_t lost_known_ = 0;  // records, at the last reading of the counts
   std::uint64_t next_counts_ = 0;
-  std::uint64_t tls_swept_ns_ = 0;
+  std::uint64_t swept_ns_ = 0;
   Control::Poll polled_;
   std::uint64_t bus_deadline_ = 0;
   std::uint64_t bus_retry_ = 0;

@@ -12,7 +12,7 @@ constexpr std::size_t kRecordsPerTurn = 4096;
 // A wake-up costs ten to fifty records: after each reading the ring is left alone this long.
 constexpr std::uint64_t kQuietNs = 4'000'000;
 constexpr std::uint64_t kCountsEveryNs = 1'000'000'000;
-constexpr std::uint64_t kSweepTlsEveryNs = 10'000'000'000;
+constexpr std::uint64_t kSweepEveryNs = 10'000'000'000;
 constexpr std::uint64_t kDiskPatienceNs = 2'000'000'000;
 constexpr double kRingNearlyFull = 0.75;
 
@@ -203,8 +203,9 @@ void Daemon::complete_later(Completion completion) {
 
 void Daemon::refresh_counts() {
   lost_known_ = kernel_->lost();
-  if (const std::uint64_t now = boot_ns(); now > tls_swept_ns_ + kSweepTlsEveryNs) {
-    tls_swept_ns_ = now;
+  if (const std::uint64_t now = boot_ns(); now > swept_ns_ + kSweepEveryNs) {
+    swept_ns_ = now;
+    files_->sweep();
     tls_->sweep(now);
   }
   KernelCounts counts = kernel_->counts();

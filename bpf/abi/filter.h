@@ -98,6 +98,12 @@ struct aa_ledger_row {
   __u64 last_ns;
 };
 
+/* A call that has begun, where its end is not given its arguments. */
+struct aa_kept_key {
+  __u64 thread; /* pid_tgid */
+  __u64 place;  /* which function it is in */
+};
+
 /* What the kernel recognises of the path rules. A set of rules has one map of objects and one of names; the generation
  * selects both. */
 #define AA_OBJECT_FILE 1u

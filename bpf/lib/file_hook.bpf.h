@@ -16,11 +16,6 @@
 
 #if AA_FILE_HOOK == AA_HOOK_KPROBE
 
-struct aa_kept_key {
-  __u64 thread; /* pid_tgid */
-  __u64 place;  /* which function it is in */
-};
-
 struct aa_kept {
   __u64 value[3];
 };

@@ -1,6 +1,8 @@
 #include "probe/file_family.h"
 
 #include <bpf/bpf.h>
+#include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +21,7 @@
 #include "probe/kernel_age.h"
 #include "probe/kernel_functions.h"
 #include "probe/libbpf_log.h"
+#include "probe/map_keys.h"
 #include "probe/program_info.h"
 #include "probe/shared_maps.h"
 
@@ -272,6 +275,24 @@ std::uint64_t FileFamily::recursion_misses() const {
   std::uint64_t misses = 0;
   for (const Program& program : programs_) misses += info_of(program.program).recursion_misses;
   return misses;
+}
+
+// Only threads whose function's return was missed die inside it.
+void FileFamily::sweep() {
+  const auto is_gone = [](std::uint64_t thread) {
+    return ::syscall(SYS_tgkill, thread >> 32, thread & 0xffffffff, 0) != 0 && errno == ESRCH;
+  };
+  if (!runs()) return;
+  if (const bpf_map* inside = bpf_object__find_map_by_name(object_.get(), "aa_file_inside"))
+    for (const std::uint64_t thread : keys_of<std::uint64_t>(inside)) {
+      std::uint32_t row = 0;
+      const bool taken = is_gone(thread) && bpf_map_lookup_elem(bpf_map__fd(inside), &thread, &row) == 0 &&
+                         bpf_map_delete_elem(bpf_map__fd(inside), &thread) == 0;
+      if (taken) bpf_map_update_elem(map_fd("aa_file_free"), nullptr, &row, BPF_ANY);
+    }
+  if (const bpf_map* kept = bpf_object__find_map_by_name(object_.get(), "aa_file_kept"))
+    for (const aa_kept_key& call : keys_of<aa_kept_key>(kept))
+      if (is_gone(call.thread)) bpf_map_delete_elem(bpf_map__fd(kept), &call);
 }
 
 int FileFamily::map_fd(const char* name) const {

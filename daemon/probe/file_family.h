@@ -62,6 +62,8 @@ class FileFamily {
   void set_watching(bool on);
   // The reader has read everything and goes to wait: the next record wakes it.
   void set_reader_idle();
+  // Takes back the working memory of threads that are gone. Cost: two system calls for each thread inside an operation.
+  void sweep();
   // The program that tells of opened files: the self-test's.
   std::string_view opening_program() const;
   // Those attached that the self-test tries and the kernel has not run, as it counts while statistics are enabled.

@@ -12,6 +12,7 @@
 #include "probe/embedded.h"
 #include "probe/kernel_age.h"
 #include "probe/libbpf_log.h"
+#include "probe/map_keys.h"
 #include "probe/program_info.h"
 #include "probe/shared_maps.h"
 #include "probe/tls_trial.h"
@@ -206,23 +207,6 @@ void TlsFamily::mark_not_firing(const std::string& reason) {
 }
 
 // ---- what was left behind ----
-
-namespace {
-
-// A key that goes while its map is walked begins the walk again: a bound keeps that from being endless.
-template <class Key>
-std::vector<Key> keys_of(const bpf_map* map) {
-  std::vector<Key> keys;
-  Key key{};
-  const void* after = nullptr;
-  while (keys.size() < bpf_map__max_entries(map) && bpf_map_get_next_key(bpf_map__fd(map), after, &key) == 0) {
-    keys.push_back(key);
-    after = &key;
-  }
-  return keys;
-}
-
-}  // namespace
 
 bool TlsFamily::is_gone(std::uint32_t tgid, std::uint64_t start_ns) const {
   aa_watched entry{};
