@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <type_traits>
 #include <utility>
 
 #include "abi/filter.h"
@@ -22,6 +23,8 @@ namespace {
 
 // When a program is not attached: what it would cost everybody is for nobody then.
 enum class Rest { never, nothing_watched, no_unit };
+
+using WatchData = std::remove_pointer_t<decltype(exec_bpf::data_watch)>;
 
 }  // namespace
 
@@ -64,6 +67,9 @@ Status ExecFamily::open(const ExecFamilySettings& settings, const SharedMaps& sh
   if (const int error = exec_bpf__load(skeleton_.get()); error != 0)
     return Error{"load the exec family: " + reason_in(libbpf_log()), -error, hint_for(-error), is_lasting(-error)};
   give_back(skeleton_->skeleton->data, skeleton_->skeleton->data_sz);
+  // Not by the skeleton: of a map that was there before, libbpf 1.5 shows it memory that the kernel does not see.
+  watch_ = MappedMap(watch_data_fd(), sizeof(WatchData));
+  if (watch_.data() == nullptr) return Error{"map what the exec family shares", errno, hint_for(errno)};
   return Done{};
 }
 
@@ -195,7 +201,7 @@ int ExecFamily::scan_link_fd() const {
   return bpf_link__fd(scan_link_.get());
 }
 volatile aa_scan& ExecFamily::scan() const {
-  return *reinterpret_cast<aa_scan*>(&skeleton_->data_watch->aa_scan_state);
+  return static_cast<WatchData*>(watch_.data())->aa_scan_state;
 }
 int ExecFamily::names_fd() const {
   return bpf_map__fd(skeleton_->maps.aa_names);
@@ -216,7 +222,7 @@ void ExecFamily::set_discovering(std::uint32_t names) {
   __atomic_store_n(&skeleton_->bss->aa_discovering, names, __ATOMIC_SEQ_CST);
 }
 void ExecFamily::set_enrolling(bool on) {
-  __atomic_store_n(&skeleton_->data_watch->aa_enrolling, on ? 1u : 0u, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&static_cast<WatchData*>(watch_.data())->aa_enrolling, on ? 1u : 0u, __ATOMIC_SEQ_CST);
 }
 
 }  // namespace aa

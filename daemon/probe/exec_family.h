@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "event/event.h"
 #include "probe/libbpf_handles.h"
+#include "probe/mapped_map.h"
 #include "probe/shared_maps.h"
 
 struct exec_bpf;
@@ -78,6 +79,7 @@ class ExecFamily {
   std::unique_ptr<exec_bpf, void (*)(exec_bpf*)> skeleton_;
   std::vector<Program> programs_;
   LinkPtr scan_link_;
+  MappedMap watch_;                       // aa_enrolling, aa_scan_state
   std::array<bpf_program*, 6> chosen_{};  // fork, exec, exit, failed exec, attach, mkdir
   bool raw_ = false;
 };

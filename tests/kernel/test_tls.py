@@ -9,11 +9,11 @@ import tempfile
 import unittest
 
 from harness import kind_of_change, program, wait_until, watch
-from kernel_case import Account, pid_of
+from kernel_case import QUICK, Account, pid_of
 from tls_case import LOST, TlsCase, data_of, streams_of
 
 PYTHON = "/usr/bin/python3"
-SMALL = 100  # calls of a few bytes
+SMALL = 100 if QUICK else 1000  # calls of a few bytes
 BIG = 1 << 20
 
 # Each keeps one connection: small requests, 1 MiB up, 1 MiB down.

@@ -1,0 +1,61 @@
+"""TLS: libssl's own calls in the ways that programs in C make them, and from where the library has another name."""
+
+import pathlib
+import subprocess
+import unittest
+
+from tls_case import TlsCase
+
+PYTHON = "/usr/bin/python3"
+CALLS = pathlib.Path(__file__).resolve().parents[1] / "programs/openssl_calls.py"
+
+
+class Calls(TlsCase):
+    settings = {"tls.call_kib": 2048}
+
+    def exact(self, way, *before):
+        account = self.talk(*before, PYTHON, CALLS, self.server.port, way, self.folder, deadline=60)
+        self.assert_exact(account, 1)
+        self.assert_ledger()
+        return account
+
+    def test_plain(self):
+        """tls: a program that maps libssl late and calls it itself is exact"""
+        account = self.exact("plain")
+        self.assertEqual({"SSL_read", "SSL_write"}, {event["tls"]["function"] for event in account.of_type("tls")})
+
+    def test_small(self):
+        """tls: a thousand small calls are a thousand events"""
+        account = self.exact("small")
+        sent = [event["tls"]["length"] for event in account.of_type("tls") if event["tls"]["direction"] == "send"]
+        self.assertEqual(1002, sum(length < 100 for length in sent))  # and two more requests
+
+    def test_peek(self):
+        """tls: what is peeked at before it is read is told once"""
+        self.exact("peek")
+
+    def test_partial(self):
+        """tls: partial writes to a full socket, tried again and again, are told once, as they went"""
+        account = self.exact("partial")
+        writes = [event for event in account.of_type("tls") if event["tls"]["function"] == "SSL_write"]
+        self.assertGreater(len(writes), 10, "nothing was partial: this proves nothing")
+
+    def test_cold(self):
+        """tls: what is sent out of a mapped file that nobody touched before is told"""
+        self.exact("cold")
+
+    def test_mount_namespace(self):
+        """tls: in a mount namespace of its own"""
+        self.exact("plain", "/usr/bin/unshare", "--mount")
+
+    def test_chroot(self):
+        """tls: in another root, where the library has another path"""
+        root = self.folder / "root"
+        root.mkdir()
+        subprocess.run(["mount", "--rbind", "--make-rslave", "/", root], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", root], check=True)
+        self.exact("plain", "/usr/sbin/chroot", root)
+
+
+if __name__ == "__main__":
+    unittest.main()

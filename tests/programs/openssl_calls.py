@@ -1,0 +1,122 @@
+#!/usr/bin/python3
+"""openssl_calls.py PORT WAY FOLDER: libssl's own calls, as programs in C make them, on one connection to 127.0.0.1.
+
+It maps libssl only now, and sends 1 MiB and fetches 1 MiB. WAY: `plain`; `peek`: each read is looked at before, and more
+than once; `partial`: a socket that is soon full, partial writes that are tried again; `cold`: what is sent lies in a mapped
+file that nobody has touched; `small`: 1,000 calls of a few bytes first.
+"""
+
+import ctypes
+import os
+import select
+import socket
+import sys
+
+BIG = 1 << 20
+WANT_READ, WANT_WRITE = 2, 3
+CTRL_MODE, PARTIAL_WRITE, MOVING_BUFFER = 33, 1, 2
+
+
+def load():
+    for name in ("libssl.so.3", "libssl.so.1.1"):
+        try:
+            library = ctypes.CDLL(name)
+        except OSError:
+            continue
+        for function in ("TLS_client_method", "SSL_CTX_new", "SSL_new"):
+            getattr(library, function).restype = ctypes.c_void_p
+        return library
+    sys.exit("no libssl")
+
+
+class Link:
+    def __init__(self, library, port):
+        self.library = library
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        context = ctypes.c_void_p(library.SSL_CTX_new(ctypes.c_void_p(library.TLS_client_method())))
+        self.ssl = ctypes.c_void_p(library.SSL_new(context))
+        library.SSL_set_fd(self.ssl, self.socket.fileno())
+        if library.SSL_connect(self.ssl) != 1:
+            sys.exit("no handshake")
+
+    def tried(self, call, *arguments):
+        """The call's result, once it has one."""
+        while True:
+            result = call(self.ssl, *arguments)
+            if result > 0:
+                return result
+            error = self.library.SSL_get_error(self.ssl, result)
+            if error == WANT_WRITE:
+                select.select([], [self.socket], [])
+            elif error == WANT_READ:
+                select.select([self.socket], [], [])
+            else:
+                sys.exit(f"error {error}")
+
+    def send(self, address, count):
+        while count:
+            sent = self.tried(self.library.SSL_write, ctypes.c_void_p(address), count)
+            address, count = address + sent, count - sent
+
+    def send_bytes(self, data):
+        held = ctypes.create_string_buffer(data, len(data))
+        self.send(ctypes.addressof(held), len(data))
+
+    def receive(self, count, peek=False):
+        held = ctypes.create_string_buffer(count)
+        got = b""
+        while len(got) < count:
+            if peek:
+                for length in (1, 10, count - len(got)):
+                    self.tried(self.library.SSL_peek, held, min(length, count - len(got)))
+            read = self.tried(self.library.SSL_read, held, count - len(got))
+            got += held.raw[:read]
+        return got
+
+    def answer(self, peek=False):
+        """The body of one answer."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += self.receive(1)
+        length = int(head.split(b"Content-Length: ")[1].split(b"\r")[0])
+        return self.receive(length, peek)
+
+
+def cold_address(folder):
+    """Where the kernel has mapped a file of BIG bytes, none of which is in memory."""
+    path = os.path.join(folder, "cold")
+    with open(path, "wb") as file:
+        file.write(b"cold" * (BIG // 4))
+        os.fsync(file.fileno())
+    with open(path, "rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        libc = ctypes.CDLL(None)
+        libc.mmap.restype = ctypes.c_void_p
+        libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+        return libc.mmap(None, BIG, 1, 2, file.fileno(), 0)  # PROT_READ, MAP_PRIVATE
+
+
+def main():
+    port, way, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    link = Link(load(), port)
+    for size in range(1000 if way == "small" else 0):
+        link.send_bytes(f"GET /{size % 50 + 1} HTTP/1.1\r\n\r\n".encode())
+        assert len(link.answer()) == size % 50 + 1
+    if way == "partial":
+        link.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        link.socket.setblocking(False)
+        link.library.SSL_ctrl(link.ssl, CTRL_MODE, PARTIAL_WRITE | MOVING_BUFFER, None)
+    link.send_bytes(f"PUT / HTTP/1.1\r\nContent-Length: {BIG}\r\n\r\n".encode())
+    if way == "cold":
+        link.send(cold_address(folder), BIG)
+    else:
+        link.send_bytes(bytes(range(256)) * (BIG // 256))
+    assert link.answer() == b"ok"
+    link.send_bytes(f"GET /{BIG} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+    assert len(link.answer(peek=way == "peek")) == BIG
+    link.library.SSL_shutdown(link.ssl)
+    link.library.SSL_free(link.ssl)
+
+
+if __name__ == "__main__":
+    main()
