@@ -65,7 +65,8 @@ Status ExecFamily::open(const ExecFamilySettings& settings, const SharedMaps& sh
   skeleton_->rodata->aa_argv_limit = settings.argv_bytes;
   choose_programs();
   if (const int error = exec_bpf__load(skeleton_.get()); error != 0)
-    return Error{"load the exec family: " + reason_in(libbpf_log()), -error, hint_for(-error), is_lasting(-error)};
+    return Error{"load the exec family: " + reason_in(libbpf_log()), -error,
+                 is_verifiers(libbpf_log()) ? kReport : hint_for(-error), is_lasting(-error)};
   give_back(skeleton_->skeleton->data, skeleton_->skeleton->data_sz);
   // Not by the skeleton: of a map that was there before, libbpf 1.5 shows it memory that the kernel does not see.
   watch_ = MappedMap(watch_data_fd(), sizeof(WatchData));

@@ -71,6 +71,10 @@ void keep_libbpf_log() {
   libbpf_set_print(keep);
 }
 
+bool is_verifiers(std::string_view log) {
+  return log.find(kEnd) != std::string_view::npos;
+}
+
 std::string program_refused(std::string_view log) {
   const std::vector<std::string_view> lines = lines_of(log);
   for (auto line = lines.rbegin(); line != lines.rend(); ++line)

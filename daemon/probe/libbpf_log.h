@@ -18,6 +18,9 @@ void keep_libbpf_log();
 // libbpf's own last line; "" of an empty log.
 std::string reason_in(std::string_view log);
 
+// The verifier gave a reason: whatever the errno, it is not a want of privileges.
+bool is_verifiers(std::string_view log);
+
 // The last program that could not be loaded; "" where the log names none.
 std::string program_refused(std::string_view log);
 

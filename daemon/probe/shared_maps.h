@@ -19,6 +19,7 @@ struct SharedMapSizes {
   std::uint32_t watched_limit = 65'536;
 };
 
+// Needed only until all families are loaded: each then holds them itself.
 class SharedMaps {
  public:
   // As the exec family's object defines them. Error: what the kernel refuses, and a hint.
@@ -26,8 +27,6 @@ class SharedMaps {
 
   // Before load: the object's maps of these names become these.
   Status share_with(bpf_object* object) const;
-
-  int watched_fd() const { return fds_.at("aa_watched").get(); }
 
  private:
   std::map<std::string, UniqueFd> fds_;

@@ -72,7 +72,6 @@ Status TlsFamily::open(const TlsFamilySettings& settings, const SharedMaps& shar
   multi_ = settings.hooks != TlsHooks::uprobe && kernel_has_loops() && kernel_has_uprobe_multi();
   if (settings.hooks == TlsHooks::uprobe_multi && !multi_)
     return Error{"this kernel has no uprobe_multi, which tls.hooks asks for", 0, ""};
-  watched_fd_ = shared.watched_fd();
   if (Status loaded = load(settings, shared); !loaded) return loaded;
   settings_map_ = MappedMap(map_fd(".data.tls"), sizeof(aa_tls_settings));
   auto* state = static_cast<aa_tls_settings*>(settings_map_.data());
@@ -210,7 +209,7 @@ void TlsFamily::mark_not_firing(const std::string& reason) {
 
 bool TlsFamily::is_gone(std::uint32_t tgid, std::uint64_t start_ns) const {
   aa_watched entry{};
-  return bpf_map_lookup_elem(watched_fd_, &tgid, &entry) != 0 || entry.start_ns != start_ns;
+  return bpf_map_lookup_elem(map_fd("aa_watched"), &tgid, &entry) != 0 || entry.start_ns != start_ns;
 }
 
 void TlsFamily::sweep(std::uint64_t now_boot_ns) {

@@ -81,7 +81,6 @@ class TlsFamily {
   std::unique_ptr<bpf_object, void (*)(bpf_object*)> object_{nullptr, &bpf_object__close};
   MappedMap settings_map_;
   bool multi_ = false;
-  int watched_fd_ = -1;
   Links links_;
   std::map<std::pair<dev_t, ino_t>, std::size_t> attached_;  // places in states_
   std::vector<ProbeBody> states_;

@@ -15,6 +15,7 @@ from tls_case import LOST, TlsCase, data_of, streams_of
 PYTHON = "/usr/bin/python3"
 SMALL = 100 if QUICK else 1000  # calls of a few bytes
 BIG = 1 << 20
+SWEPT_WITHIN = 11  # seconds: calls and connections of processes that are gone
 
 # Each keeps one connection: small requests, 1 MiB up, 1 MiB down.
 HTTP_CLIENT = """
@@ -156,6 +157,10 @@ class Clients(TlsCase):
         account = self.talk(self.needs("/usr/bin/git"), "-c", "http.sslVerify=false", "ls-remote", self.server.url("a.git"))
         self.assertTrue(account.of_type("tls"))
         self.assert_exact(account, len(streams_of(account)))
+
+    def test_slow(self):
+        """tls: a call that waits longer than what is left behind may stay is exact"""
+        self.assert_exact(self.talk(self.needs("/usr/bin/curl"), "-sk", self.server.url(f"after-{SWEPT_WITHIN}")), 1)
 
     def test_connections(self):
         """tls: two connections of one process are two, and each counts from its own start"""

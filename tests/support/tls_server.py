@@ -1,6 +1,6 @@
 """A TLS server on loopback that notes, for each connection, every byte it read and wrote: what events must agree with.
 
-Comes in: HTTP/1.1 requests; `GET /N` is answered with N bytes, anything with a body with `ok`. Goes out: `conversations`,
+Comes in: HTTP/1.1 requests; `GET /N` is answered with N bytes, `GET /after-N` N seconds later, all else with `ok`. Goes out: `conversations`,
 a list of (received, sent) bytes, complete once a connection is closed.
 """
 
@@ -10,6 +10,7 @@ import random
 import socketserver
 import ssl
 import threading
+import time
 
 from deadline import wait_until
 
@@ -85,6 +86,8 @@ class Handler(socketserver.BaseRequestHandler):
             noted.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         noted.read(int(headers.get("content-length", 0)))
         method, path, _ = request.split()
+        if path.startswith("/after-"):
+            time.sleep(int(path.removeprefix("/after-")))
         body = some_bytes(int(path[1:])) if method == "GET" and path[1:].isdigit() else b"ok"
         noted.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         return headers.get("connection", "").lower() != "close"

@@ -15,6 +15,13 @@ TEST_CASE("libbpf's log: the reason is the verifier's last word, with the progra
                   "libbpf: failed to load object 'exec_bpf'\n") == "aa_exec: R1 invalid mem access 'inv'");
 }
 
+TEST_CASE("libbpf's log: a refusal by the verifier is told from one for want of privileges") {
+  CHECK(is_verifiers("-- END PROG LOAD LOG --\nlibbpf: prog 'aa_exec': failed to load: -13\n"));
+  CHECK_FALSE(
+      is_verifiers("libbpf: prog 'aa_exec': BPF program load failed: Operation not permitted\n"
+                   "libbpf: prog 'aa_exec': failed to load: -1\n"));
+}
+
 TEST_CASE("libbpf's log: without a verifier's log its last line is told") {
   CHECK(reason_in("libbpf: Error in bpf_create_map_xattr\nlibbpf: failed to load object 'exec_bpf'\n") ==
         "libbpf: failed to load object 'exec_bpf'");
