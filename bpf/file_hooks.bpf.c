@@ -246,25 +246,47 @@ AA_ENTRY(aa_chown_in, do_fchownat, int dirfd, const char* name) {
 }
 AA_END(aa_chown_out, do_fchownat, int, (int dirfd, const char* name, unsigned int user, unsigned int group, int flag))
 
-/* At the system call itself: what is below it is part of it on some kernels, and cannot be hooked. */
-static __always_inline int begin_truncate(struct pt_regs* regs) {
-  struct aa_file_scratch* s = begun(AA_CALL_TRUNCATE);
+/* At the system call itself: what is below it is part of it on some kernels, and cannot be hooked. Where it can, and
+ * is, the operation begins once more inside, and ends there. */
+static __always_inline int begin_call(__u32 call, struct pt_regs* regs) {
+  struct aa_file_scratch* s = begun(call);
   if (!s) return 0;
   read_arguments(s, (struct pt_regs*)plain(regs), (struct task_struct*)bpf_get_current_task());
-  s->record.op = AA_OP_TRUNCATE;
+  describe_call(s, call);
   return 0;
 }
 
+AA_ENTRY(aa_chmod64_in, __x64_sys_chmod, struct pt_regs* regs) {
+  return begin_call(AA_CALL_CHMOD, regs);
+}
+AA_END(aa_chmod64_out, __x64_sys_chmod, long, (struct pt_regs * regs))
+AA_ENTRY(aa_fchmodat64_in, __x64_sys_fchmodat, struct pt_regs* regs) {
+  return begin_call(AA_CALL_FCHMODAT, regs);
+}
+AA_END(aa_fchmodat64_out, __x64_sys_fchmodat, long, (struct pt_regs * regs))
+AA_ENTRY(aa_fchmodat64_in__arm64_sys_fchmodat, __arm64_sys_fchmodat, struct pt_regs* regs) {
+  return begin_call(AA_CALL_FCHMODAT, regs);
+}
+AA_END(aa_fchmodat64_out__arm64_sys_fchmodat, __arm64_sys_fchmodat, long, (struct pt_regs * regs))
+AA_ENTRY(aa_fchmodat32_in, __ia32_sys_fchmodat, struct pt_regs* regs) {
+  return begin_call(AA_CALL_FCHMODAT, regs);
+}
+AA_END(aa_fchmodat32_out, __ia32_sys_fchmodat, long, (struct pt_regs * regs))
+AA_ENTRY(aa_chmod32_in, __ia32_sys_chmod, struct pt_regs* regs) {
+  return begin_call(AA_CALL_CHMOD, regs);
+}
+AA_END(aa_chmod32_out, __ia32_sys_chmod, long, (struct pt_regs * regs))
+
 AA_ENTRY(aa_truncate_in, __x64_sys_truncate, struct pt_regs* regs) {
-  return begin_truncate(regs);
+  return begin_call(AA_CALL_TRUNCATE, regs);
 }
 AA_END(aa_truncate_out, __x64_sys_truncate, long, (struct pt_regs * regs))
 AA_ENTRY(aa_truncate_in__arm64_sys_truncate, __arm64_sys_truncate, struct pt_regs* regs) {
-  return begin_truncate(regs);
+  return begin_call(AA_CALL_TRUNCATE, regs);
 }
 AA_END(aa_truncate_out__arm64_sys_truncate, __arm64_sys_truncate, long, (struct pt_regs * regs))
 AA_ENTRY(aa_truncate32_in, __ia32_compat_sys_truncate, struct pt_regs* regs) {
-  return begin_truncate(regs);
+  return begin_call(AA_CALL_TRUNCATE, regs);
 }
 AA_END(aa_truncate32_out, __ia32_compat_sys_truncate, long, (struct pt_regs * regs))
 
@@ -425,19 +447,16 @@ AA_AROUND(aa_mprotect_in, aa_mprotect, security_file_mprotect, int,
           (struct vm_area_struct * area, unsigned long wanted, unsigned long protection), (), on_protected, plain(area),
           protection, 0)
 
-/* The caller's descriptor, not its name: then the path is inside the open file. */
-static __always_inline __u64 file_around(__u64 path) {
-  return path - bpf_core_field_offset(struct file, f_path);
-}
+/* By descriptor: by name the operation encloses it. */
 static __always_inline int on_chmod(__u64 path, __u64 mode, __u64 unused, long result) {
   __u32 number = 0;
   if (inside(AA_OP_CHMOD, &number)) return 0;
-  return on_leaf(file_around(path), AA_OP_CHMOD | AA_LEAF_MODE, mode, result);
+  return on_leaf(path, AA_OP_CHMOD | AA_LEAF_PATH | AA_LEAF_MODE, mode, result);
 }
 static __always_inline int on_chown(__u64 path, __u64 unused, __u64 unused2, long result) {
   __u32 number = 0;
   if (inside(AA_OP_CHOWN, &number)) return 0;
-  return on_leaf(file_around(path), AA_OP_CHOWN, 0, result);
+  return on_leaf(path, AA_OP_CHOWN | AA_LEAF_PATH, 0, result);
 }
 AA_AROUND(aa_fchmod_in, aa_fchmod, chmod_common, int, (const struct path* path, unsigned short mode), (), on_chmod,
           plain(path), mode, 0)

@@ -109,19 +109,27 @@ static __always_inline void fill_head(struct aa_tls* head, struct aa_watched* en
   head->flags = state->flags & AA_TLS_FLAG_FROM_START;
 }
 
-/* Told once, and again with the next call while the ring is full. */
-static __always_inline void announce(struct aa_tls* head, struct aa_tls_state* state) {
+/* Told once, and again with the next call while the ring is full. A function of its own for its stack's sake. */
+__noinline int announce(__u64 stack, __u32 tgid) {
+  struct aa_tls_call* call = call_at(stack, tgid);
+  struct aa_tls_object key = {.tgid = tgid};
   struct aa_tls_connection record;
-  __builtin_memcpy(&record.tls, head, sizeof(record.tls));
+  struct aa_tls_state* state;
+  if (!call) return 0;
+  key.object = call->object;
+  state = bpf_map_lookup_elem(&aa_tls_connections, &key);
+  if (!state) return 0;
+  __builtin_memcpy(&record.tls, &call->head, sizeof(record.tls));
   record.tls.kind = AA_KIND_TLS_CONNECTION;
   record.tls.size = sizeof(record);
   record.inherited_from = state->inherited_from;
   __builtin_memcpy(&record.peer, &state->peer, sizeof(record.peer));
-  tls_attempt(head->slot, head->boot_ns);
+  tls_attempt(call->head.slot, call->head.boot_ns);
   if (bpf_ringbuf_output(&aa_tls_ring, &record, sizeof(record), tls_wake_flags()))
-    tls_lost(AA_CAUSE_RING_FULL, head->slot, head->boot_ns);
+    tls_lost(AA_CAUSE_RING_FULL, call->head.slot, call->head.boot_ns);
   else
     state->announced = 1;
+  return 0;
 }
 
 static __always_inline void send_call(struct aa_watched* entry, struct aa_tls_state* state, struct aa_tls_call* call,
@@ -131,7 +139,7 @@ static __always_inline void send_call(struct aa_watched* entry, struct aa_tls_st
   __u32 level = tls_level(entry->slot);
   struct aa_tls* head = &call->head;
   fill_head(head, entry, state, now);
-  if ((state->inherited_from || state->peer.family) && !state->announced) announce(head, state);
+  if ((state->inherited_from || state->peer.family) && !state->announced) announce(stack, tgid);
   head->function = call->function;
   head->offset = state->offset[direction];
   head->call_length = bytes > 0xffffffff ? 0xffffffff : bytes;

@@ -22,15 +22,16 @@ __noinline int leaf_begin(__u64 address, __u32 via) {
   return number + 1;
 }
 
-/* Something happened to an open file. `op` has open_flags above bit 8 where has_flags, or a mode where has_mode. */
+/* Something happened to what is at `address`. `what` is the operation; with flags, or with a mode, which `value` is; of
+ * an open file, or of a struct path. */
 #define AA_LEAF_FLAGS 0x100u
 #define AA_LEAF_MODE 0x200u
+#define AA_LEAF_PATH 0x400u
 __noinline int on_leaf(__u64 address, __u32 what, __u32 value, long result) {
-  struct file* file = (struct file*)address;
   struct aa_file_scratch* s;
   __u64 task = bpf_get_current_task();
   __u32 number;
-  if (!file) return 0;
+  if (!address) return 0;
   number = leaf_begin(task, via_of((struct task_struct*)task));
   if (!number) return 0;
   number -= 1;
@@ -46,7 +47,14 @@ __noinline int on_leaf(__u64 address, __u32 what, __u32 value, long result) {
     s->record.mode = value & 07777;
     s->record.flags |= AA_FILE_MODE;
   }
-  emit_file(s, put_file(s, number, file, 0));
+  if (what & AA_LEAF_PATH) {
+    BPF_CORE_READ_INTO(&s->path.mnt, (struct path*)address, mnt);
+    BPF_CORE_READ_INTO(&s->path.dentry, (struct path*)address, dentry);
+    put_inode(s, BPF_CORE_READ((struct path*)address, dentry, d_inode));
+    emit_file(s, put_path(number, AA_AT, 0));
+  } else {
+    emit_file(s, put_file(s, number, (struct file*)address, 0));
+  }
   give_row(number);
   return 0;
 }

@@ -138,13 +138,25 @@ static __always_inline void put_inode(struct aa_file_scratch* s, struct inode* i
   s->record.inode_generation = BPF_CORE_READ(inode, i_generation);
 }
 
-static __always_inline __u64 put_file(struct aa_file_scratch* s, __u32 kind, struct file* file, __u64 off) {
+/* What an overlay maps is the file below it: the path that was opened is kept apart. The bits alone do not tell, so
+ * what is found must be a path: of one file system. */
+static __always_inline int put_opened_path(struct aa_file_scratch* s, struct file* file) {
   struct backing_file* backing = (struct backing_file*)file;
-  BPF_CORE_READ_INTO(&s->path, file, f_path);
-  put_inode(s, BPF_CORE_READ(file, f_inode));
-  if (bpf_core_field_exists(backing->user_path) && BPF_CORE_READ(file, f_mode) & fmode_backing()) {
-    BPF_CORE_READ_INTO(&s->path, backing, user_path);
-    put_inode(s, BPF_CORE_READ(backing, user_path.dentry, d_inode));
+  struct path opened = {};
+  struct super_block* super;
+  if (!bpf_core_field_exists(backing->user_path) || !(BPF_CORE_READ(file, f_mode) & AA_FMODE_BACKING)) return 0;
+  BPF_CORE_READ_INTO(&opened, backing, user_path);
+  super = BPF_CORE_READ(opened.mnt, mnt_sb);
+  if (!super || super != BPF_CORE_READ(opened.dentry, d_sb)) return 0;
+  s->path = opened;
+  put_inode(s, BPF_CORE_READ(opened.dentry, d_inode));
+  return 1;
+}
+
+static __always_inline __u64 put_file(struct aa_file_scratch* s, __u32 kind, struct file* file, __u64 off) {
+  if (!put_opened_path(s, file)) {
+    BPF_CORE_READ_INTO(&s->path, file, f_path);
+    put_inode(s, BPF_CORE_READ(file, f_inode));
   }
   return put_path(kind, AA_AT, off);
 }

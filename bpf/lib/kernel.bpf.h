@@ -92,12 +92,14 @@ struct dentry {
   struct dentry* d_parent;
   struct qstr d_name;
   struct inode* d_inode;
+  struct super_block* d_sb;
 };
 
 struct mnt_namespace;
 
 struct vfsmount {
   struct dentry* mnt_root;
+  struct super_block* mnt_sb;
 };
 
 struct mount {
@@ -133,11 +135,7 @@ struct file {
 struct backing_file {
   struct path user_path;
 };
-enum fsnotify_data_type___with_ranges { FSNOTIFY_EVENT_FILE_RANGE = 1 }; /* came when the bit moved: 6.14 */
-static __always_inline unsigned int fmode_backing(void) {
-  return bpf_core_enum_value_exists(enum fsnotify_data_type___with_ranges, FSNOTIFY_EVENT_FILE_RANGE) ? 1u << 24
-                                                                                                      : 1u << 25;
-}
+#define AA_FMODE_BACKING (3u << 24) /* one of the two: the bit moved in 6.14, and in 6.12's later releases too */
 
 struct file___counted {
   atomic_long_t f_count; /* before */

@@ -49,19 +49,6 @@ static __always_inline void inherit(struct aa_tls_state* state, struct aa_watche
   if (from->used_ns < entry->start_ns) state->flags = from->flags;
 }
 
-static __always_inline struct aa_tls_state* connection_of(struct aa_watched* entry, __u32 tgid, __u64 object,
-                                                          __u64 now) {
-  struct aa_tls_object key = {.object = object, .tgid = tgid};
-  struct aa_tls_state* state = bpf_map_lookup_elem(&aa_tls_connections, &key);
-  struct aa_tls_state fresh;
-  if (state && is_current(state, entry)) return state;
-  begin_connection(&fresh, entry, now);
-  inherit(&fresh, entry, object);
-  bpf_map_update_elem(&aa_tls_connections, &key, &fresh, BPF_ANY);
-  state = bpf_map_lookup_elem(&aa_tls_connections, &key);
-  return state && state->id == fresh.id ? state : 0;
-}
-
 static __always_inline __u32 tls_level(__u32 slot) {
   struct aa_target* target = target_row(slot);
   return target ? target->tls_level : AA_TLS_LEVEL_OFF;
@@ -75,6 +62,28 @@ static __always_inline struct aa_watched* tls_caller(void) {
   struct aa_watched* entry = watched_entry(tgid, BPF_CORE_READ(leader, start_boottime));
   if (!entry || !slot_active(entry->slot)) return 0;
   return tls_level(entry->slot) != AA_TLS_LEVEL_OFF ? entry : 0;
+}
+
+/* True when the caller's object has a connection now. A function of its own: a whole state lies on its stack, and the
+ * stacks of all callers count together (512 bytes, each rounded up). */
+__noinline int make_connection(__u64 object, __u64 now) {
+  struct aa_tls_object key = {.object = object, .tgid = bpf_get_current_pid_tgid() >> 32};
+  struct aa_watched* entry = tls_caller();
+  struct aa_tls_state fresh;
+  if (!entry) return 0;
+  begin_connection(&fresh, entry, now);
+  inherit(&fresh, entry, object);
+  return !bpf_map_update_elem(&aa_tls_connections, &key, &fresh, BPF_ANY);
+}
+
+static __always_inline struct aa_tls_state* connection_of(struct aa_watched* entry, __u32 tgid, __u64 object,
+                                                          __u64 now) {
+  struct aa_tls_object key = {.object = object, .tgid = tgid};
+  struct aa_tls_state* state = bpf_map_lookup_elem(&aa_tls_connections, &key);
+  if (state && is_current(state, entry)) return state;
+  if (!make_connection(object, now)) return 0;
+  state = bpf_map_lookup_elem(&aa_tls_connections, &key);
+  return state && is_current(state, entry) ? state : 0;
 }
 
 #endif

@@ -52,7 +52,7 @@ constexpr std::uint32_t kUringBeforehand = 1024;  // requests under way, where e
 constexpr const char* kLearn = "aa_file_learn";   // is run, not attached
 constexpr std::size_t kMostRefused = 16;
 // The self-test makes no io_uring requests, and no call of a 32-bit program.
-constexpr std::array<std::string_view, 2> kUntried = {"uring", "truncate32"};
+constexpr std::array<std::string_view, 2> kUntried = {"uring", "32_"};
 
 bool returns(const bpf_program* program) {
   return std::string_view(bpf_program__section_name(program)).substr(0, 10) == "kretprobe/";

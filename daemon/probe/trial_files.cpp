@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ namespace aa {
 namespace {
 
 constexpr mode_t kOwn = 0600;
+constexpr long kFchmodat2 = 452;  // on all machines; Debian 12's headers do not know it
 
 void move_bytes(int from, int to) {
   std::array<char, 64> bytes{};
@@ -58,6 +60,8 @@ void open_by_handle(const char* name, int mount) {
 
 void change_named(const char* name) {
   (void)::chmod(name, kOwn);
+  (void)::fchmodat(AT_FDCWD, name, kOwn, 0);  // on some kernels each has the function behind them to itself
+  (void)::syscall(kFchmodat2, AT_FDCWD, name, kOwn, 0);
   (void)!::chown(name, static_cast<uid_t>(-1), static_cast<gid_t>(-1));
   (void)!::truncate(name, 1);
   (void)!::link(name, "link");

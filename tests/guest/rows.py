@@ -8,7 +8,7 @@ from dataclasses import dataclass
 SUITES = ("unit", "golden", "dbus", "kernel", "guest")
 # What the smoke suite runs, and on which rows: the least that says whether it works where users have it.
 SMOKE = ("6.1", "6.12")
-SMOKE_SUITES = ("tests/kernel/test_hook_sets.py", "tests/kernel/test_file_rules.py", "guest")
+SMOKE_SUITES = ("tests/kernel/test_hook_sets.py", "tests/kernel/test_file_rules.py", "tests/kernel/test_tls_calls.py", "guest")
 
 
 @dataclass(frozen=True)

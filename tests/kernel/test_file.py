@@ -59,6 +59,17 @@ class Files(FileCase):
         self.assertTrue(of(account, op="chown", path=str(one)))
         self.assertTrue(of(account, op="truncate", path=f"{self.folder}/hard"))
 
+    def test_failed_names(self):
+        """file: each call that takes a name is told when there is no such file, by every route to it"""
+        ops = ("chmod", "truncate", "chown", "unlink", f"link={self.folder}/new", f"rename={self.folder}/new")
+        for route in ("plain", "old", "compat", "compat-old"):
+            with self.subTest(route):
+                account, said = self.watched("alias_ops", route, "-", self.folder / "absent", *ops)
+                names = [op.partition("=")[0] for op in ops]
+                self.assertEqual([f"{name} -2" for name in names], said.splitlines())
+                self.assertEqual([(name, -2) for name in names],
+                                 [(body["op"], body["result"]) for body in of(account, path=f"{self.folder}/absent")])
+
     def test_odd_files(self):
         """file: memfd, pipe, socket, O_TMPFILE, deleted, unmounted, unplaced and outer files say what they are"""
         account, said = self.watched("odd_files", self.folder)

@@ -12,6 +12,7 @@ from harness import CALL_TIMEOUT, program, watch
 from kernel_case import QUICK, Account
 
 DESCRIPTORS = ("open", "read", "write", "mmap", "mprotect", "ftruncate", "fchmod")
+NAMED = ("chmod", "truncate", "chown", "unlink", "link={0}/new", "rename={0}/new", "rename_onto={0}/old", "symlink={0}/new")
 OP_OF = {"ftruncate": "truncate", "fchmod": "chmod"}
 
 
@@ -66,18 +67,28 @@ class Rules(FileCase):
         """rules: by its name or a name of its folder, every operation that takes names is judged, at both ends"""
         for alias, prepare, name in (("absolute", "-", "{0}/secret"), ("relative", "cd={0}", "secret"),
                                      ("dots", "-", "{0}/d/../secret")):
-            for op in ("chmod", "truncate", "chown", "unlink", "link={0}/new", "rename={0}/new", "rename_onto={0}/old",
-                       "symlink={0}/new"):
+            for op in NAMED:
                 with self.subTest(alias=alias, op=op):
-                    folder = self.folder / f"{alias}-{op.partition('=')[0]}"
-                    (folder / "d").mkdir(parents=True)
-                    for file in ("secret", "old"):
-                        (folder / file).write_bytes(b"x" * 100)
-                    self.deny(folder / "secret")
-                    account, _ = self.watched("alias_ops", "plain", prepare.format(folder), name.format(folder),
-                                              op.format(folder))
-                    denied = {body["op"] for body in of(account, verdict="deny")}
-                    self.assertIn(op.partition("=")[0].removesuffix("_onto"), denied)
+                    self.assert_judged("plain", f"{alias}-{op.partition('=')[0]}", prepare, name, op)
+
+    def test_old_names(self):
+        """rules: so it is by the calls that take a name without a folder, and by a 32-bit program's"""
+        for route in ("old", "compat", "compat-old"):
+            for op in NAMED:
+                with self.subTest(route=route, op=op):
+                    self.assert_judged(route, f"{route}-{op.partition('=')[0]}", "-", "{0}/secret", op)
+
+    def assert_judged(self, route, case, prepare, name, op):
+        """One operation on a secret, in a folder for this case, is denied once."""
+        folder = self.folder / case
+        (folder / "d").mkdir(parents=True)
+        for file in ("secret", "old"):
+            (folder / file).write_bytes(b"x" * 100)
+        self.deny(folder / "secret")
+        account, said = self.watched("alias_ops", route, prepare.format(folder), name.format(folder), op.format(folder))
+        self.assertNotIn(" -", said, "the call failed")
+        denied = [body["op"] for body in of(account, verdict="deny")]
+        self.assertEqual([op.partition("=")[0].removesuffix("_onto")], denied)
 
     def test_dirfd(self):
         """rules: a name from a folder's descriptor leads to the denied file"""

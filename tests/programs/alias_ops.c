@@ -1,10 +1,10 @@
 /* alias_ops ROUTE PREPARE FILE OP…: does each OP to FILE, by its name or through a descriptor.
  *
- * ROUTE: `plain` 64-bit calls, `compat` the same through int 0x80, as a 32-bit program makes them.
- * PREPARE: `-` nothing, `chroot=DIR`, `cd=DIR`, `unshare` (an own mount namespace), `fd=FILE` (opens FILE first; then
- * in FILE the text %d stands for its number). OP: open read write mmap mprotect ftruncate fchmod chmod truncate chown
- * link=NEW rename=NEW rename_onto=OLD symlink=NEW unlink openat=DIR. Says `OP RESULT` for each. Static and not position
- * independent: addresses fit 32 bits.
+ * ROUTE: `plain` 64-bit calls, `compat` the same through int 0x80, as a 32-bit program makes them; `old` and
+ * `compat-old` the calls that take a name without a folder, where there are any. PREPARE: `-` nothing, `chroot=DIR`,
+ * `cd=DIR`, `unshare` (an own mount namespace), `fd=FILE` (opens FILE first; then in FILE the text %d stands for its
+ * number). OP: open read write mmap mprotect ftruncate fchmod chmod truncate chown link=NEW rename=NEW rename_onto=OLD
+ * symlink=NEW unlink openat=DIR. Says `OP RESULT` for each. Static and not position independent: addresses fit 32 bits.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 static char first[4200], second[4200], bytes[4096];
-static int compat;
+static int compat, old;
 
 #if defined(__x86_64__)
 static long call32(long number, long a, long b, long c, long d, long e) {
@@ -69,8 +69,27 @@ static long with_descriptor(const char* op) {
   return result;
 }
 
+/* x86's first calls; other machines never had them. */
+static long by_old_name(const char* op) {
+#if defined(__x86_64__)
+  if (strcmp(op, "chmod") == 0) return call(SYS_chmod, 15, (long)first, 0600, 0, 0, 0);
+  if (strcmp(op, "chown") == 0) return call(SYS_chown, 212, (long)first, 0, 0, 0, 0);
+  if (strcmp(op, "unlink") == 0) return call(SYS_unlink, 10, (long)first, 0, 0, 0, 0);
+  if (strcmp(op, "link") == 0) return call(SYS_link, 9, (long)first, (long)second, 0, 0, 0);
+  if (strcmp(op, "rename") == 0) return call(SYS_rename, 38, (long)first, (long)second, 0, 0, 0);
+  if (strcmp(op, "rename_onto") == 0) return call(SYS_rename, 38, (long)second, (long)first, 0, 0, 0);
+  if (strcmp(op, "symlink") == 0) return call(SYS_symlink, 83, (long)first, (long)second, 0, 0, 0);
+#endif
+  (void)op;
+  return -ENOSYS;
+}
+
 static long by_name(const char* op, const char* argument) {
   strncpy(second, argument, sizeof(second) - 1);
+  if (old) {
+    const long result = by_old_name(op);
+    if (result != -ENOSYS) return result;
+  }
   if (strcmp(op, "chmod") == 0) return call(SYS_fchmodat, 306, AT_FDCWD, (long)first, 0600, 0, 0);
   if (strcmp(op, "truncate") == 0) return call(SYS_truncate, 92, (long)first, 64, 0, 0, 0);
   if (strcmp(op, "chown") == 0) return call(SYS_fchownat, 298, AT_FDCWD, (long)first, 0, 0, 0);
@@ -98,7 +117,8 @@ static int prepare(const char* how) {
 
 int main(int argc, char** argv) {
   if (argc < 5) return 120;
-  compat = strcmp(argv[1], "compat") == 0;
+  compat = strncmp(argv[1], "compat", 6) == 0;
+  old = strstr(argv[1], "old") != NULL;
   if (!prepare(argv[2])) return 121;
   if (strncmp(argv[2], "fd=", 3) == 0) {
     const int fd = open(argv[2] + 3, O_RDWR);

@@ -3,7 +3,7 @@
 
 It maps libssl only now, and sends 1 MiB and fetches 1 MiB. WAY: `plain`; `peek`: each read is looked at before, and more
 than once; `partial`: a socket that is soon full, partial writes that are tried again; `cold`: what is sent lies in a mapped
-file that nobody has touched; `small`: 1,000 calls of a few bytes first.
+file that nobody has touched; `small-N`: N requests of a few bytes first.
 """
 
 import ctypes
@@ -99,7 +99,7 @@ def cold_address(folder):
 def main():
     port, way, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     link = Link(load(), port)
-    for size in range(1000 if way == "small" else 0):
+    for size in range(int(way.removeprefix("small-")) if way.startswith("small-") else 0):
         link.send_bytes(f"GET /{size % 50 + 1} HTTP/1.1\r\n\r\n".encode())
         assert len(link.answer()) == size % 50 + 1
     if way == "partial":
