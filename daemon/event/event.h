@@ -237,7 +237,7 @@ struct AlertBody {
   std::string summary;  // one plain sentence
   std::vector<AncestryItem> ancestry;
   std::optional<std::uint64_t> cause_seq;
-  std::string detect_class = {};  // of a shell-injection: "shell" … "escape"; "" else
+  std::string detect_class = {};  // of a shell-injection: "shell" … "escape"; of a file "escape" or ""
 };
 
 struct LossBody {

@@ -13,7 +13,8 @@ Families CommandOpener::families_of(const std::string& name, const Words& words)
   const auto found = table_.programs.find(name);
   if (found == table_.programs.end()) return 0;
   for (const Membership& membership : found->second) {
-    if (membership.with_options.empty() || has_option(words, membership.with_options)) families |= membership.family;
+    if (membership.with_options.empty() || has_option(words, words.size(), membership.with_options))
+      families |= membership.family;
   }
   return families;
 }
@@ -36,28 +37,33 @@ void CommandOpener::name_command(Command& command) {
     }
   }
   for (const std::string& name : command.names) command.families |= families_of(name, command.words);
+  if (const auto function = functions_.find(program.text); function != functions_.end())
+    command.families |= function->second;
   if (program.text.starts_with('$')) command.families |= kVariable;
   if (command.families == 0 && program.text.find('/') != std::string::npos) command.families |= kItself;
 }
 
 CommandOpener::Indices CommandOpener::simple(Words words, bool feeds) {
-  if (words.empty() || view_.commands.size() > kCommandsMax || depth_ > kOpenDepthMax) return {};
+  if (words.empty() || is_spent()) return {};
   ++depth_;
   Command command;
   command.words = std::move(words);
+  command.own = command.words.size();
   command.text = join(command.words, 0);
+  work_ += command.text.size() + 32 * command.words.size();
   name_command(command);
   Families reads = 0, made = made_by(command.words.front());
   if (made != 0) view_.flows.push_back({made, kItself, true});
   for (std::size_t i = 1; i < command.words.size(); ++i) {
-    made_by(command.words[i]);
-    reads |= written(command.words[i].text);
+    const Families read = made_by(command.words[i]);
+    reads |= written(command.words[i].text) | (command.words[i].fed ? read : 0);
   }
   const std::size_t at = view_.commands.size();  // substitutions added theirs
   if (const Families self = written(command.words.front().text)) view_.flows.push_back({self, kItself, true});
   note_written(command, reads);
   const Wrapper* wrapper = wrapper_of(command);
   const Runner* runner = wrapper == nullptr ? runner_of(command) : nullptr;
+  if (reads != 0 && wrapper == nullptr) view_.flows.push_back({reads, command.families & ~kVariable, false});
   const Words own = command.words;
   view_.commands.push_back(std::move(command));
   reads_.push_back(reads);
@@ -80,8 +86,8 @@ void CommandOpener::note_written(const Command& command, Families reads) {
       written_[file_key(text.substr(value))] |= command.families;
     if (command.families != 0 && text.size() > 2 && text.starts_with("-o"))
       written_[file_key(text.substr(2))] |= command.families;
-    if (command.families != 0 && text.find("://") != std::string::npos)
-      written_[text.substr(text.rfind('/') + 1)] |= command.families;
+    if (command.families != 0 && text.find("://") != std::string::npos && !text.ends_with('/'))
+      fetched_[text.substr(text.rfind('/') + 1)] |= command.families;
     if (text.starts_with("of=") && reads != 0) written_[file_key(text.substr(3))] |= reads;
   }
   static const Options kCopies = {"cp", "mv", "install", "ln"};

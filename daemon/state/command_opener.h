@@ -17,6 +17,7 @@ namespace aa {
 
 inline constexpr std::size_t kCommandsMax = 2048;
 inline constexpr int kOpenDepthMax = 48;
+inline constexpr std::size_t kWorkMax = 8 * 1024 * 1024;  // bytes of all commands' words, and 32 for each word
 
 class CommandOpener {
  public:
@@ -44,6 +45,8 @@ class CommandOpener {
 
   // A simple command, and those it leads to; `feeds`: what it is given on standard input becomes its arguments.
   Indices simple(Words words, bool feeds);
+  // The rest is not opened: what argv leads to is more than anybody writes.
+  bool is_spent() const { return view_.commands.size() > kCommandsMax || depth_ > kOpenDepthMax || work_ > kWorkMax; }
   Families families_of(const std::string& name, const Words& words) const;
   void name_command(Command& command);
   void note_written(const Command& command, Families reads);
@@ -55,9 +58,11 @@ class CommandOpener {
   const Runner* runner_of(const Command& command) const;
   Indices run(const Runner& runner, const Words& words, std::size_t at, bool feeds);
   void run_texts(const Words& words);
+  void run_text_options(const Runner& runner, const Words& words);
   void set_parameters(const Words& words, const Words& parameters);
   Indices run_code(std::size_t at, const shell::Word& code, bool shell);
   void run_text(std::size_t at, const std::string& source);
+  void note_redirects(std::string_view code);
 
   const DetectTable& table_;
   CommandView view_;
@@ -66,9 +71,12 @@ class CommandOpener {
   shell::Variables variables_;
   shell::Budget budget_;
   std::map<std::string, Families, std::less<>> written_;
+  std::map<std::string, Families, std::less<>> fetched_;    // last components of addresses: the folder is not known
+  std::map<std::string, Families, std::less<>> functions_;  // what they write
   std::map<const shell::Script*, Families> made_;
   std::vector<std::shared_ptr<const shell::Script>> kept_;  // made_ goes by their addresses
   int depth_ = 0;
+  std::size_t work_ = 0;
 };
 
 }  // namespace aa

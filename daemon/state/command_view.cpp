@@ -29,8 +29,11 @@ CommandView CommandOpener::open(const std::vector<std::string>& argv, std::strin
 // Variables whose value a shell, or another program, runs by itself.
 void CommandOpener::run_environment() {
   for (const char* name : {"BASH_ENV", "ENV", "PROMPT_COMMAND", "PS0", "PS4", "PAGER", "EDITOR", "VISUAL", "LESSOPEN",
-                           "GIT_SSH_COMMAND", "GIT_PAGER", "GIT_EDITOR", "BROWSER"}) {
-    if (const auto found = variables_.find(name); found != variables_.end()) text(std::string(found->second.text));
+                           "GIT_SSH_COMMAND", "GIT_PAGER", "GIT_EDITOR", "BROWSER", "LD_PRELOAD", "LD_AUDIT"}) {
+    if (const auto found = variables_.find(name); found != variables_.end()) {
+      if (const Families from = made_by(found->second)) view_.flows.push_back({from, kItself, true});
+      text(std::string(found->second.text));
+    }
   }
 }
 
@@ -56,13 +59,14 @@ CommandOpener::Indices CommandOpener::walk_pipeline(const Pipeline& pipeline) {
   Families upstream = 0;
   std::string literal;
   for (const Stage& stage : pipeline.stages) {
-    if (view_.commands.size() > kCommandsMax) break;
+    if (is_spent()) break;
     const Indices here = stage.group ? walk(*stage.group) : simple(stage.words, false);
     feed(here, upstream, literal);
     redirects(stage, here, upstream);
     const bool inner_echo = stage.group == nullptr;
     literal = inner_echo ? shell::literal_output(stage) : std::string();
     for (const std::size_t index : here) upstream |= output_of(index);
+    if (!stage.defines.empty()) functions_[stage.defines] |= upstream;
     give(stage, upstream);
     all.insert(all.end(), here.begin(), here.end());
   }
@@ -103,7 +107,9 @@ void CommandOpener::redirects(const Stage& stage, const Indices& commands, Famil
     const Families made = made_by(redirect.target);
     const bool document = redirect.op.starts_with("<<");
     if (redirect.op.find('>') != std::string::npos && own != 0) written_[file_key(redirect.target.text)] |= own;
-    if (redirect.fd > 2 && made != 0) written_["&" + std::to_string(redirect.fd)] |= made;
+    const Families held = made | written(redirect.target.text);
+    if (redirect.fd > 2 && held != 0) written_["&" + std::to_string(redirect.fd)] |= held;
+    if (!document) view_.redirects.push_back(redirect.op + redirect.target.text);
     for (const std::size_t index : commands) {
       Command& command = view_.commands[index];
       if (!document) command.text.append(" ").append(redirect.op).append(redirect.target.text);
@@ -111,6 +117,7 @@ void CommandOpener::redirects(const Stage& stage, const Indices& commands, Famil
       const std::string source = (redirect.op == "<&" ? "&" : "") + redirect.target.text;
       const Families from = made | (document ? 0 : written(source));
       if (from != 0) view_.flows.push_back({from, command.families, command.stdin_code});
+      reads_[index] |= from;
       if (document && command.stdin_code) run_text(index, redirect.target.text);
     }
     if (commands.empty()) add_bare_redirect(redirect);
@@ -125,8 +132,10 @@ void CommandOpener::add_bare_redirect(const Redirect& redirect) {
 }
 
 Families CommandOpener::written(const std::string& path) const {
+  if (path.starts_with("/dev/tcp/") || path.starts_with("/dev/udp/")) return kNetwork;
   const auto found = written_.find(file_key(path));
-  return found == written_.end() ? 0 : found->second;
+  const auto fetched = fetched_.find(std::string_view(path).substr(path.rfind('/') + 1));
+  return (found == written_.end() ? 0 : found->second) | (fetched == fetched_.end() ? 0 : fetched->second);
 }
 
 Families CommandOpener::output_of(std::size_t index) const {

@@ -15,6 +15,7 @@ namespace aa {
 
 struct Command {
   std::vector<shell::Word> words;  // [0] the program
+  std::size_t own = 0;             // words of its own: what stands before its operand, or the program it runs
   std::vector<std::string> names;  // program names it goes by
   Families families = 0;
   std::string text;         // words and redirections, joined by blanks
@@ -31,15 +32,16 @@ struct Flow {
 struct CommandView {
   std::vector<Command> commands;
   std::vector<Flow> flows;
-  std::string text;     // every command's text, joined by blanks
-  Families output = 0;  // what standard output may carry: of all these commands, and what came in
+  std::string text;                    // every command's text, joined by blanks
+  std::vector<std::string> redirects;  // ">/etc/x", and those in code of other languages too
+  Families output = 0;                 // what standard output may carry: of all these commands, and what came in
 };
 
 // `exe` adds a name to the first command ("" unknown); `upstream` is what standard input carries.
 CommandView view_command(const std::vector<std::string>& argv, std::string_view exe, Families upstream,
                          const DetectTable& table);
 
-// Has the command one of these options? "-c" also as part of a cluster such as "-lc", "--x" also as "--x=…".
-bool has_option(const std::vector<shell::Word>& words, const std::vector<std::string>& options);
+// Is one of these options among the first `own` words? "-c" also as part of a cluster such as "-lc", "--x" as "--x=…".
+bool has_option(const std::vector<shell::Word>& words, std::size_t own, const std::vector<std::string>& options);
 
 }  // namespace aa

@@ -34,6 +34,10 @@ bool is_option(std::string_view text, const Options& options) {
   return contains(options, text) || after_equals(text, options) != std::string_view::npos;
 }
 
+bool takes_next(std::string_view text, const Options& options) {
+  return contains(options, text) || in_cluster(text, options) == text.size() - 1;
+}
+
 std::string join(const Words& words, std::size_t from) {
   std::string out;
   for (std::size_t i = from; i < words.size(); ++i) out += (i == from ? "" : " ") + words[i].text;
@@ -72,8 +76,8 @@ std::optional<shell::Word> option_value(const Words& words, std::size_t i, const
   return words[i + 1];
 }
 
-bool has_option(const Words& words, const Options& options) {
-  for (std::size_t i = 1; i < words.size(); ++i) {
+bool has_option(const Words& words, std::size_t own, const Options& options) {
+  for (std::size_t i = 1; i < std::min(own, words.size()); ++i) {
     if (words[i].text == "--") return false;
     if (is_option(words[i].text, options) || in_cluster(words[i].text, options) != std::string::npos) return true;
   }

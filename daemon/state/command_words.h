@@ -29,6 +29,8 @@ std::size_t in_cluster(std::string_view text, const Options& options);
 // "--x=value" of one of `options`: where the value begins; npos: it is none of them.
 std::size_t after_equals(std::string_view text, const Options& options);
 bool is_option(std::string_view text, const Options& options);
+// Does `text`, one of `options` or a cluster that ends in one, take the next word: "-u", "-iu"?
+bool takes_next(std::string_view text, const Options& options);
 // The value of words[i] when it is one of `options`: behind "=", attached, or the next word.
 std::optional<shell::Word> option_value(const Words& words, std::size_t i, const Options& options);
 

@@ -17,8 +17,7 @@ const Wrapper* CommandOpener::wrapper_of(const Command& command) const {
 CommandOpener::Indices CommandOpener::unwrap(const Wrapper& wrapper, const Words& words, std::size_t at, bool feeds) {
   Indices all;
   const auto add = [&](const Indices& more) { all.insert(all.end(), more.begin(), more.end()); };
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    if (is_option(words[i].text, wrapper.stop_options)) return all;
+  for (std::size_t i = 1; i < words.size() && !is_spent(); ++i) {
     if (contains(wrapper.exec_options, words[i].text)) {
       std::size_t end = i + 1;
       while (end < words.size() && words[end].text != ";" && words[end].text != "+") ++end;
@@ -33,20 +32,24 @@ CommandOpener::Indices CommandOpener::unwrap(const Wrapper& wrapper, const Words
   for (; i < words.size(); ++i) {
     const std::string& text = words[i].text;
     if (const auto line = option_value(words, i, wrapper.split_options)) return split(*line, words, i, feeds);
-    if (text == "--") {
+    if (text == "--" || text == ":::") {
       ++i;
       break;
     }
+    if (is_option(text, wrapper.stop_options)) return all;
     if (wrapper.assignments && is_assignment(text)) {
       const std::size_t equals = text.find('=');
       variables_[text.substr(0, equals)] = {text.substr(equals + 1), words[i].made_by, false, false};
       continue;
     }
     if (text.size() < 2 || text[0] != '-') break;
-    if (contains(wrapper.value_options, text)) ++i;
+    if (takes_next(text, wrapper.value_options)) ++i;
   }
+  view_.commands[at].own = i;
   i += wrapper.positionals;
-  if (i >= words.size()) return all;
+  while (wrapper.positionals > 0 && i < words.size() && words[i].text.starts_with('-'))
+    i += takes_next(words[i].text, wrapper.value_options) ? 2 : 1;
+  if (i >= words.size() || is_spent()) return all;
   Words rest(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
   if (wrapper.first) return run_code(at, rest.front(), true);
   if (!wrapper.joined) return simple(std::move(rest), feeds || wrapper.feeds);

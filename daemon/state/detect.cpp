@@ -1,6 +1,7 @@
 #include "state/detect.h"
 
 #include <algorithm>
+#include <cctype>
 #include <iterator>
 
 #include "state/command_view.h"
@@ -8,14 +9,26 @@
 namespace aa {
 namespace {
 
+bool goes_on_before(std::string_view text, std::size_t at) {
+  const auto is_part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.'; };
+  return at > 0 && is_part(text[at - 1]);
+}
+
+// "~eval(" is found where no longer name ends in it: not in "literal_eval(" or "x.eval(".
+bool contains(std::string_view text, std::string_view value) {
+  const bool whole = value.starts_with('~');
+  if (whole) value.remove_prefix(1);
+  std::size_t at = text.find(value);
+  while (whole && at != std::string_view::npos && goes_on_before(text, at)) at = text.find(value, at + 1);
+  return at != std::string_view::npos;
+}
+
 bool contains_any(std::string_view text, const std::vector<std::string>& values) {
-  return std::any_of(values.begin(), values.end(),
-                     [&](const std::string& value) { return text.find(value) != std::string_view::npos; });
+  return std::any_of(values.begin(), values.end(), [&](const std::string& value) { return contains(text, value); });
 }
 
 bool contains_all(std::string_view text, const std::vector<std::string>& values) {
-  return std::all_of(values.begin(), values.end(),
-                     [&](const std::string& value) { return text.find(value) != std::string_view::npos; });
+  return std::all_of(values.begin(), values.end(), [&](const std::string& value) { return contains(text, value); });
 }
 
 bool matches_any(std::string_view text, const std::vector<std::string>& globs) {
@@ -79,11 +92,12 @@ class Judge {
       case Test::elsewhere:
         return !is_at(command, values);
       case Test::operand:
-        return command != nullptr && matches_any(whole(command->operand), values);
+        return command != nullptr &&
+               (matches_any(command->operand, values) || matches_any(whole(command->operand), values));
       case Test::option:
-        return command != nullptr && has_option(command->words, values);
+        return command != nullptr && has_option(command->words, command->own, values);
       case Test::without:
-        return command != nullptr && !has_option(command->words, values);
+        return command != nullptr && !has_option(command->words, command->own, values);
       case Test::stdin_code:
         return command != nullptr && command->stdin_code;
       case Test::memfd:
@@ -94,6 +108,11 @@ class Judge {
         return sighting_.stdin_inet;
       case Test::renamed:  // the exec itself, not what it leads to
         return !sighting_.known_as.empty() && (command == nullptr || command == &view_.commands.front());
+      case Test::redirect:
+        return std::any_of(view_.redirects.begin(), view_.redirects.end(),
+                           [&](const std::string& redirect) { return matches_any(redirect, values); });
+      case Test::target:
+        return command != nullptr && command->words.size() > 1 && matches_any(command->words.back().text, values);
     }
     return false;
   }

@@ -10,9 +10,9 @@ constexpr std::array<std::string_view, 9> kClasses = {"shell",         "download
                                                       "reverse-shell", "pipe-to-shell",  "encoded-payload",
                                                       "fileless-exec", "exec-from-temp", "escape"};
 constexpr std::array<std::string_view, 5> kScopes = {"command", "flow", "pipe", "line", "exec"};
-constexpr std::array<std::string_view, 15> kTests = {"any",   "line",      "has",     "none",   "word",
-                                                     "path",  "elsewhere", "operand", "option", "without",
-                                                     "stdin", "memfd",     "deleted", "inet",   "renamed"};
+constexpr std::array<std::string_view, 17> kTests = {"any",       "line",    "has",     "none",     "word",  "path",
+                                                     "elsewhere", "operand", "option",  "without",  "stdin", "memfd",
+                                                     "deleted",   "inet",    "renamed", "redirect", "target"};
 constexpr std::size_t kFamiliesMax = 64;
 
 using Words = std::vector<std::string>;
@@ -77,6 +77,7 @@ class TableReader {
     table_.families["itself"] = kItself;
     table_.families["stdin-shell"] = kStdinShell;
     table_.families["variable"] = kVariable;
+    table_.families["network"] = kNetwork;
   }
   explicit TableReader(DetectTable table) : table_(std::move(table)) {}
 
@@ -130,12 +131,19 @@ class TableReader {
         runner.module_options = values;
       } else if (key == "values") {
         runner.value_options = values;
+      } else if (key == "files") {
+        runner.file_options = values;
+      } else if (key == "commands") {
+        runner.text_options = values;
+      } else if (key == "never") {
+        runner.never_options = values;
       } else if (key == "shell") {
         runner.shell = true;
       } else if (key == "texts") {
         runner.texts = true;
       } else {
-        return "a runner has inline=, module=, values=, shell and texts, not \"" + key + "\"";
+        return "a runner has inline=, module=, values=, files=, commands=, never=, shell and texts, not \"" + key +
+               "\"";
       }
     }
     table_.runners.push_back(std::move(runner));

@@ -36,6 +36,7 @@ using Families = std::uint64_t;
 inline constexpr Families kItself = 1;      // a program named by its path
 inline constexpr Families kStdinShell = 2;  // a shell that reads its commands from standard input
 inline constexpr Families kVariable = 4;    // whatever a variable holds is run
+inline constexpr Families kNetwork = 8;     // a shell's own connection: /dev/tcp/HOST/PORT
 
 // A program is of a family: always, or only with one of these options.
 struct Membership {
@@ -49,6 +50,9 @@ struct Runner {
   std::vector<std::string> inline_options;  // -c
   std::vector<std::string> module_options;  // -m: what follows is neither code nor a file
   std::vector<std::string> value_options;   // options with a value of their own
+  std::vector<std::string> file_options;    // -f: a file whose text is run
+  std::vector<std::string> text_options;    // -o: its value, also behind NAME=, is shell text
+  std::vector<std::string> never_options;   // -n: nothing is run
   bool shell = false;                       // the code is shell text
   bool texts = false;                       // any argument may hold commands: x=COMMAND, system("COMMAND")
 };
@@ -83,7 +87,9 @@ enum class Test : std::uint8_t {
   memfd,
   deleted,
   inet,
-  renamed
+  renamed,
+  redirect,
+  target
 };
 
 struct Condition {

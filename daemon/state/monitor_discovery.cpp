@@ -8,7 +8,8 @@
 namespace aa {
 namespace {
 
-constexpr std::size_t kSpares = 16;  // starts that may come between two turns
+constexpr std::size_t kSpares = 16;       // starts that may come between two turns
+constexpr std::size_t kLetGoKept = 1024;  // more than there are rows: the oldest was released long ago
 
 }  // namespace
 
@@ -54,6 +55,11 @@ bool Monitor::Impl::uid_has_room(std::uint32_t uid) const {
 
 void Monitor::Impl::let_go(Step& step, std::uint32_t slot) {
   let_go_slots.insert(slot);
+  let_go_order.push_back(slot);
+  if (let_go_order.size() > kLetGoKept) {
+    let_go_slots.erase(let_go_order.front());
+    let_go_order.pop_front();
+  }
   releasing[slot] = {};
   step.plans.emplace_back(ReleasePlan{0, slot, std::nullopt});
 }

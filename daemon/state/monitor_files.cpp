@@ -5,6 +5,7 @@
 // names.
 #include <cstring>
 
+#include "state/detect_table.h"
 #include "state/monitor_impl.h"
 
 namespace aa {
@@ -53,6 +54,11 @@ std::string summary_of(const Event& event, const FileBody& file, const std::stri
                                            : std::string(doing(file.op)) + " " + path;
   return who + what + ", denied by the rule " + rule.pattern +
          (rule.category.empty() ? "" : " (" + rule.category + ")");
+}
+
+// Ways out of the tree that a file shows: what the system will run later, and another process's memory.
+bool is_way_out(const PathRule& rule, const std::string& path) {
+  return rule.category == "persistence" || (rule.category == "process-memory" && path.ends_with("/mem"));
 }
 
 }  // namespace
@@ -172,6 +178,7 @@ void Monitor::Impl::alert_path(Step& step, const Event& event, const PathRule& r
   if (!path_alerts.emplace(event.process->id, rule.pattern, path).second) return;
   AlertBody alert;
   alert.kind = "sensitive-path";
+  if (is_way_out(rule, path)) alert.detect_class = name_of(DetectClass::escape);
   alert.severity = rule.severity.value_or(Severity::warning);
   alert.rule = rule.pattern;
   alert.summary = summary_of(event, file, path, rule);

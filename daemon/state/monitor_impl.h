@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -55,7 +56,8 @@ struct Monitor::Impl {
   std::map<std::uint32_t, Enrolment> enrolling;  // by slot
   std::map<std::uint32_t, Release> releasing;    // by slot
   std::set<std::uint32_t> spares;                // slots the kernel may start a target in
-  std::set<std::uint32_t> let_go_slots;          // discovered, and not wanted: their records are nobody's
+  std::set<std::uint32_t> let_go_slots;          // discovered, and not wanted: their records are nobody's,
+  std::deque<std::uint32_t> let_go_order;        // those that were begun before the release and come after it too
   std::uint64_t late_since_ns = 0;               // something was discovered while programs rested,
   std::set<std::string> late_families;           // and those have not yet told what that may have cost
   std::vector<ProbeBody> probes;

@@ -259,7 +259,6 @@ void Monitor::Impl::stop(Step& step, const StopMonitoring& command) {
 
 void Monitor::Impl::released(Step& step, const Released& done) {
   slots.give_back(done.slot);
-  let_go_slots.erase(done.slot);
   top_up_spares(step);
   const Target* outer = done.return_to ? running_in_slot(*done.return_to) : nullptr;
   const std::uint32_t heir = outer == nullptr ? 0 : outer->key;

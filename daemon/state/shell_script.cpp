@@ -81,7 +81,7 @@ class Parser {
 
   Stage read_stage(std::string_view end) {
     Stage stage;
-    skip_keywords();
+    if (skip_keywords() == "function") return function(in_.read_word().text, end);
     in_.skip_blanks();
     const std::string_view word = in_.bare_word();
     if (in_.starts_with("((")) {
@@ -106,13 +106,27 @@ class Parser {
     return stage;
   }
 
-  void skip_keywords() {
-    for (;;) {
+  // The last of them; "" when there was none.
+  std::string_view skip_keywords() {
+    for (std::string_view last;;) {
       in_.skip_blanks();
       const std::string_view word = in_.bare_word();
-      if (!is_one_of(word, kBetween)) return;
+      if (!is_one_of(word, kBetween)) return last;
       in_.skip(word.size());
+      last = word;
     }
+  }
+
+  // The body is read as if it were called.
+  Stage function(std::string name, std::string_view end) {
+    in_.skip_blanks();
+    if (in_.starts_with("()")) in_.skip(2);
+    in_.skip_newlines();
+    if (++nesting_ > kNestingMax) in_.skip_all();  // f() f() f() …
+    Stage stage = read_stage(end);
+    --nesting_;
+    stage.defines = std::move(name);
+    return stage;
   }
 
   void group(Stage& stage, std::string_view end) {
@@ -166,8 +180,7 @@ class Parser {
       if (redirect(stage)) continue;
       if (!in_.at_word()) {
         if (stage.words.size() != 1 || !in_.starts_with("()")) break;
-        in_.skip(2);  // NAME() { … }: the body is read as if it were called
-        return read_stage(end);
+        return function(stage.words.front().text, end);
       }
       if (stage.words.empty() && in_.read_assignment()) continue;
       std::vector<Word> words = in_.read_words();
@@ -193,11 +206,26 @@ Script parse(std::string_view text, Variables& variables, Budget& budget) {
   return script;
 }
 
+namespace {
+
+// What ends the text that begins at `at`: quotes end themselves, qx{ q( %x[ by the other bracket; 0: none begins.
+char closing_quote(std::string_view code, std::size_t at) {
+  const char c = code[at];
+  if (c == '\'' || c == '"' || c == '`') return c;
+  constexpr std::string_view kOpen = "({[<|!/", kClose = ")}]>|!/";
+  const std::size_t kind = kOpen.find(c);
+  const std::string_view before = code.substr(0, at);
+  const bool quotes = before.ends_with("qx") || before.ends_with("qq") || before.ends_with("%x");
+  return kind != std::string_view::npos && quotes ? kClose[kind] : '\0';
+}
+
+}  // namespace
+
 std::vector<std::string> quoted_strings(std::string_view code) {
   std::vector<std::string> out;
   for (std::size_t at = 0; at < code.size(); ++at) {
-    const char quote = code[at];
-    if (quote != '\'' && quote != '"' && quote != '`') continue;
+    const char quote = closing_quote(code, at);
+    if (quote == '\0') continue;
     std::string text;
     std::size_t end = at + 1;
     for (; end < code.size() && code[end] != quote; ++end) {

@@ -35,6 +35,7 @@ struct Stage {
   std::vector<Word> words;
   std::vector<Redirect> redirects;
   std::shared_ptr<const Script> group;
+  std::string defines;  // the function whose body the group is
 };
 
 struct Pipeline {
@@ -59,7 +60,8 @@ Script parse(std::string_view text, Variables& variables, Budget& budget);
 // What `echo` or `printf` of literals, or `cat` of a here-document, says; "" for any other command.
 std::string literal_output(const Stage& stage);
 
-// The texts between quotes (' " `) of a program in another language, escapes taken off: what it may hand to a shell.
+// The texts between quotes (' " ` qx{} %x()) of a program in another language, escapes taken off: what it may hand to a
+// shell.
 std::vector<std::string> quoted_strings(std::string_view code);
 
 }  // namespace aa::shell

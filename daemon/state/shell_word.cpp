@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace aa::shell {
 namespace {
 
 constexpr char kBraceOpen = '\x1c', kBraceComma = '\x1d', kBraceClose = '\x1e';  // unquoted { , }
+
+constexpr std::size_t kBraceBytes = 1024 * 1024;  // of the words that one {a,b} makes
+constexpr std::size_t kWordCopies = 256 * 1024;   // of such words and of what each is made by
 
 bool is_blank(char c) {
   return c == ' ' || c == '\t';
@@ -24,12 +28,14 @@ std::vector<std::string> brace_words(std::string text) {
       text.find(kBraceComma) != std::string::npos) {
     const std::string before = text.substr(0, open), after = text.substr(close + 1);
     std::string inner = text.substr(open + 1, close - open - 1);
+    std::size_t room = kBraceBytes;
     for (std::size_t begin = 0;;) {
       const std::size_t comma = inner.find(kBraceComma, begin);
       std::string word = before;
       word.append(inner, begin, comma == std::string::npos ? comma : comma - begin).append(after);
       out.push_back(std::move(word));
-      if (comma == std::string::npos) break;
+      if (comma == std::string::npos || out.back().size() > room) break;
+      room -= out.back().size();
       begin = comma + 1;
     }
   } else {
@@ -157,15 +163,17 @@ bool WordReader::read_assignment() {
 }
 
 std::vector<Word> WordReader::read_words() {
-  const Word whole = read_word();
+  Word whole = read_word();
+  const std::string parts = std::exchange(whole.text, {});
   std::vector<Word> out;
   std::size_t begin = 0;
   for (;;) {
-    const std::size_t split = whole.text.find(kSplit, begin);
-    for (std::string& text : brace_words(whole.text.substr(begin, split - begin))) {
+    const std::size_t split = parts.find(kSplit, begin);
+    for (std::string& text : brace_words(parts.substr(begin, split - begin))) {
       Word word = whole;
       word.text = std::move(text);
       if (!word.text.empty() || split == std::string::npos) out.push_back(std::move(word));
+      if (out.size() * (1 + whole.made_by.size()) > kWordCopies) return out;
     }
     if (split == std::string::npos) return out;
     begin = split + 1;

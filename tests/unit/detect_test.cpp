@@ -1,7 +1,7 @@
 // Detection: the corpus, the table, and how much a hostile argv may cost.
 #include "state/detect.h"
 
-#include <chrono>
+#include <ctime>
 
 #include "support/catch.h"
 #include "support/corpus.h"
@@ -22,6 +22,22 @@ std::string said_of(const Sighting& sighting) {
 std::string rule_of(std::vector<std::string> argv) {
   const Rule* rule = Detection(sighting_of(std::move(argv)), shipped_detect_table()).worst();
   return rule == nullptr ? "" : rule->name;
+}
+
+// Most of what one argv may cost, in seconds; a sanitizer's own work comes on top.
+#ifdef __SANITIZE_ADDRESS__
+constexpr double kMoment = 5;
+#else
+constexpr double kMoment = 0.5;
+#endif
+
+// Seconds of this thread's own time: other work on the machine does not count.
+double cost_of(const std::vector<std::string>& argv) {
+  timespec begin{}, end{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+  (void)rule_of(argv);
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+  return static_cast<double>(end.tv_sec - begin.tv_sec) + static_cast<double>(end.tv_nsec - begin.tv_nsec) / 1e9;
 }
 
 std::string wrong_with(std::string_view text) {
@@ -111,14 +127,42 @@ TEST_CASE("detect: no argv costs more than a moment, however it is nested") {
   for (int i = 0; i < 20'000; ++i) pipes += "curl|sh|";
   std::string evals;
   for (int i = 0; i < 12'000; ++i) evals += "eval ";
-  hostile.insert(hostile.end(), {nested, doubling, groups, pipes, evals, std::string(60'000, '{') + ",}"});
+  std::string functions, keywords;
+  for (int i = 0; i < 16'000; ++i) functions += "f() ";
+  for (int i = 0; i < 6'000; ++i) keywords += "function f ";
+  hostile.insert(hostile.end(),
+                 {nested, doubling, groups, pipes, evals, functions, keywords, std::string(60'000, '{') + ",}",
+                  std::string(30'000, 'x') + "{" + std::string(30'000, ',') + "}"});
   for (const std::string& text : hostile) {
-    const auto begin = std::chrono::steady_clock::now();
-    (void)rule_of({"bash", "-c", text});
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     INFO(text.substr(0, 40));
-    CHECK(took.count() < 0.5);
+    CHECK(cost_of({"bash", "-c", text}) < kMoment);
   }
+}
+
+TEST_CASE("detect: no argv of many words costs more than a moment, whatever they lead to") {
+  for (const char* unit :
+       {"find . -exec ", "sudo -iu x ", "python3 -m ", "timeout 1 ", "env -S ", "xargs ", "{a,b}", "tmux new "}) {
+    std::string text;
+    while (text.size() < 64'000) text += unit;
+    std::vector<std::string> words;
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t end = std::min(text.size(), text.find(' ', at));
+      words.push_back(text.substr(at, end - at));
+      at = end + 1;
+    }
+    const std::vector<std::vector<std::string>> lines = {
+        words, {"bash", "-c", text}, {"env", "-S", text}, {"ssh", "-o", text, "x"}};
+    for (const auto& line : lines) {
+      INFO(unit << line[0]);
+      CHECK(cost_of(line) < kMoment);
+    }
+  }
+}
+
+TEST_CASE("detect: a long row of words behind a command does not hide it") {
+  std::vector<std::string> line = {"sudo", "env", "A=b", "nice", "-n5", "timeout", "9", "bash", "-c", "curl x | sh"};
+  line.resize(20'000, "x");
+  CHECK(rule_of(line) == "download-to-shell");
 }
 
 TEST_CASE("detect table: what is wrong is told with its line, and nothing of the table is taken") {

@@ -119,6 +119,26 @@ TEST_CASE("monitor: what was discovered by mistake is let go, and nothing of it 
   CHECK(house.monitor.targets().empty());
 }
 
+TEST_CASE("monitor: a record of what was let go that comes after its release is nobody's, however many came since") {
+  Discovering house;
+  std::vector<std::uint32_t> slots;
+  for (int i = 0; i < 300; ++i) {
+    const std::uint32_t slot = slots.empty() ? house.spares[0].slot : house.spares.back().slot;
+    const Step step = house(a_discovered(slot, "/usr/bin/vim"));
+    house.spares = plans_of<SparePlan>(step);
+    REQUIRE(house.spares.size() == 1);
+    house.released(slot);
+    slots.push_back(slot);
+  }
+  for (const std::uint32_t slot : slots) {
+    CHECK(house(a_fork().of(kAgent).child(a_process(501, 7'000)).in_slot(slot)).events.empty());
+    Event opened = a_fork().of(kAgent).in_slot(slot).event();
+    opened.body = FileBody{};
+    CHECK(house(std::move(opened)).events.empty());
+  }
+  CHECK(house.monitor.targets().empty());
+}
+
 TEST_CASE("monitor: beyond the limit of a user a discovered agent is let go and counted") {
   Discovering house(1);
   house(a_discovered(house.spares[0].slot));

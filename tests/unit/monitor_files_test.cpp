@@ -21,19 +21,20 @@ struct House : Monitored {
     monitor.on_event(a_fork().of(kShell).child(kCat).in_slot(slot));
   }
 
-  Step set(const std::string& pattern, Verdict verdict = Verdict::deny, Token token = 9) {
+  Step set(const std::string& pattern, Verdict verdict = Verdict::deny, Token token = 9, std::string category = "") {
     SetPathRules command;
     command.token = token;
     PathRule rule;
     rule.pattern = pattern;
     rule.verdict = verdict;
+    rule.category = std::move(category);
     command.rules = {rule};
     return monitor.apply(command);
   }
 
   // In force at once.
-  std::uint64_t rule(const std::string& pattern, Verdict verdict = Verdict::deny) {
-    const std::uint64_t generation = plans_of<RulesPlan>(set(pattern, verdict))[0].rules->generation();
+  std::uint64_t rule(const std::string& pattern, Verdict verdict = Verdict::deny, const std::string& category = "") {
+    const std::uint64_t generation = plans_of<RulesPlan>(set(pattern, verdict, 9, category))[0].rules->generation();
     monitor.complete(RulesInForce{9, now, generation, std::nullopt});
     return generation;
   }
@@ -100,6 +101,19 @@ TEST_CASE("files: a denied file is marked and raises one alert with its ancestry
   CHECK(alert.ancestry[0].id == kCat.id);
   CHECK(alert.ancestry[1].id == kShell.id);
   CHECK(types_of(house(house.file("/etc/shadow", generation, FileOp::read))) == std::vector<std::string>{"file"});
+}
+
+TEST_CASE(
+    "files: what will be run later and another process's memory are ways out of the tree, other secrets are not") {
+  const auto class_of = [](const std::string& path, const std::string& category) {
+    House house;
+    const std::uint64_t generation = house.rule(path, Verdict::deny, category);
+    return bodies_of<AlertBody>(house(house.file(path, generation))).at(0).detect_class;
+  };
+  CHECK(class_of("/etc/cron.d/job", "persistence") == "escape");
+  CHECK(class_of("/proc/7/mem", "process-memory") == "escape");
+  CHECK(class_of("/proc/7/environ", "process-memory").empty());
+  CHECK(class_of("/etc/shadow", "accounts").empty());
 }
 
 TEST_CASE("files: a record is judged by the generation it names, not by the newest") {
