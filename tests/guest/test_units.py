@@ -11,11 +11,13 @@ from test_journey import UUID, Follower
 
 AGENT = "aa-test-agent.service"
 FILE = pathlib.Path("/run/systemd/system") / AGENT
-# Tells by what it runs how often it was started; works when it is told to.
+# Tells by what it runs how often it was started; works when it is told to. It holds both ends of its orders: an end that is
+# opened for each line can be closed with the next one in it.
 SCRIPT = """#!/bin/sh
 /bin/echo started
 mkfifo -m 600 /run/aa-test-orders 2>/dev/null
-while read -r line </run/aa-test-orders; do eval "$line"; done
+exec 3<>/run/aa-test-orders
+while read -r line <&3; do eval "$line" 3<&-; done
 """
 ORDERS = pathlib.Path("/run/aa-test-orders")
 
