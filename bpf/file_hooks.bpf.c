@@ -256,39 +256,21 @@ static __always_inline int begin_call(__u32 call, struct pt_regs* regs) {
   return 0;
 }
 
-AA_ENTRY(aa_chmod64_in, __x64_sys_chmod, struct pt_regs* regs) {
-  return begin_call(AA_CALL_CHMOD, regs);
-}
-AA_END(aa_chmod64_out, __x64_sys_chmod, long, (struct pt_regs * regs))
-AA_ENTRY(aa_fchmodat64_in, __x64_sys_fchmodat, struct pt_regs* regs) {
-  return begin_call(AA_CALL_FCHMODAT, regs);
-}
-AA_END(aa_fchmodat64_out, __x64_sys_fchmodat, long, (struct pt_regs * regs))
-AA_ENTRY(aa_fchmodat64_in__arm64_sys_fchmodat, __arm64_sys_fchmodat, struct pt_regs* regs) {
-  return begin_call(AA_CALL_FCHMODAT, regs);
-}
-AA_END(aa_fchmodat64_out__arm64_sys_fchmodat, __arm64_sys_fchmodat, long, (struct pt_regs * regs))
-AA_ENTRY(aa_fchmodat32_in, __ia32_sys_fchmodat, struct pt_regs* regs) {
-  return begin_call(AA_CALL_FCHMODAT, regs);
-}
-AA_END(aa_fchmodat32_out, __ia32_sys_fchmodat, long, (struct pt_regs * regs))
-AA_ENTRY(aa_chmod32_in, __ia32_sys_chmod, struct pt_regs* regs) {
-  return begin_call(AA_CALL_CHMOD, regs);
-}
-AA_END(aa_chmod32_out, __ia32_sys_chmod, long, (struct pt_regs * regs))
+#define AA_SYSCALL(program, variant, function, call)                \
+  AA_ENTRY(program##_in##variant, function, struct pt_regs* regs) { \
+    return begin_call(call, regs);                                  \
+  }                                                                 \
+  AA_END(program##_out##variant, function, long, (struct pt_regs * regs))
 
-AA_ENTRY(aa_truncate_in, __x64_sys_truncate, struct pt_regs* regs) {
-  return begin_call(AA_CALL_TRUNCATE, regs);
-}
-AA_END(aa_truncate_out, __x64_sys_truncate, long, (struct pt_regs * regs))
-AA_ENTRY(aa_truncate_in__arm64_sys_truncate, __arm64_sys_truncate, struct pt_regs* regs) {
-  return begin_call(AA_CALL_TRUNCATE, regs);
-}
-AA_END(aa_truncate_out__arm64_sys_truncate, __arm64_sys_truncate, long, (struct pt_regs * regs))
-AA_ENTRY(aa_truncate32_in, __ia32_compat_sys_truncate, struct pt_regs* regs) {
-  return begin_call(AA_CALL_TRUNCATE, regs);
-}
-AA_END(aa_truncate32_out, __ia32_compat_sys_truncate, long, (struct pt_regs * regs))
+AA_SYSCALL(aa_chmod64, , __x64_sys_chmod, AA_CALL_CHMOD)
+AA_SYSCALL(aa_fchmodat64, , __x64_sys_fchmodat, AA_CALL_FCHMODAT)
+AA_SYSCALL(aa_fchmodat64, __arm64_sys_fchmodat, __arm64_sys_fchmodat, AA_CALL_FCHMODAT)
+AA_SYSCALL(aa_fchmodat32, , __ia32_sys_fchmodat, AA_CALL_FCHMODAT)
+AA_SYSCALL(aa_chmod32, , __ia32_sys_chmod, AA_CALL_CHMOD)
+
+AA_SYSCALL(aa_truncate, , __x64_sys_truncate, AA_CALL_TRUNCATE)
+AA_SYSCALL(aa_truncate, __arm64_sys_truncate, __arm64_sys_truncate, AA_CALL_TRUNCATE)
+AA_SYSCALL(aa_truncate32, , __ia32_compat_sys_truncate, AA_CALL_TRUNCATE)
 
 /* Before 5.15 these are given the caller's pointer, not the kernel's copy. */
 
