@@ -105,6 +105,11 @@ std::optional<std::string> path_of(const ImportSource& source, const ImportBase&
   return lexically_normal(*from + "/" + source.path.substr(of_home ? 2 : 0));
 }
 
+std::optional<std::string> first_problem(const Read& read) {
+  if (read.problems.empty()) return std::nullopt;
+  return "line " + std::to_string(read.problems.front().line) + " " + read.problems.front().sentence;
+}
+
 const Value* member(const Value& value, std::string_view name) {
   const auto* table = std::get_if<Value::Table>(&value.held);
   if (table == nullptr) return nullptr;

@@ -63,10 +63,7 @@ void take_sandbox(const Value& root, Promises& out) {
 Promises translate_claude(std::string_view text, const std::string& path, const ImportBase& base) {
   Promises out;
   const Read read = read_json(text, path);
-  if (!read.problems.empty()) {
-    out.broken = "line " + std::to_string(read.problems.front().line) + " " + read.problems.front().sentence;
-    return out;
-  }
+  if (out.broken = first_problem(read); out.broken) return out;
   take_sandbox(read.root, out);
   const Value* permissions = member(read.root, "permissions");
   const Value* deny = permissions == nullptr ? nullptr : member(*permissions, "deny");

@@ -48,10 +48,7 @@ void take_scoped(Promises& out, const Member& scope, const ImportBase& base) {
 Promises translate_codex(std::string_view text, const std::string& path, const ImportBase& base) {
   Promises out;
   const Read read = read_toml(text, path);
-  if (!read.problems.empty()) {
-    out.broken = "line " + std::to_string(read.problems.front().line) + " " + read.problems.front().sentence;
-    return out;
-  }
+  if (out.broken = first_problem(read); out.broken) return out;
   const Value* permissions = member(read.root, "permissions");
   const Value* chosen = member(read.root, "default_permissions");
   const auto* name = chosen == nullptr ? nullptr : std::get_if<std::string>(&chosen->held);

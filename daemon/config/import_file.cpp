@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/unique_fd.h"
+#include "config/read_file.h"
 
 namespace aa {
 namespace {
@@ -34,15 +35,7 @@ Result<std::string> read_import(int root, const std::string& path, std::uint32_t
   if (!S_ISREG(status.st_mode)) return Error{"is not a regular file", 0, ""};
   if (status.st_uid != uid && (status.st_mode & S_IROTH) == 0)
     return Error{"belongs to another user, and not everybody may read it", 0, ""};
-  std::string text;
-  for (char buffer[16 * 1024];;) {
-    const ssize_t got = ::read(fd.get(), buffer, sizeof(buffer));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Error{"cannot be read", errno, ""};
-    if (got == 0) return text;
-    text.append(buffer, static_cast<std::size_t>(got));
-    if (text.size() > kMostBytes) return Error{"is larger than 256 KiB", 0, ""};
-  }
+  return read_all(fd.get(), kMostBytes, "is larger than 256 KiB");
 }
 
 }  // namespace aa

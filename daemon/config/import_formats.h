@@ -1,6 +1,7 @@
 // config/import_formats.h: what import.cpp and the translators of single formats share. Private to them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,11 +10,8 @@
 
 namespace aa {
 
-// The operations that change a file or its folder.
-inline constexpr OpSet kChanges = op_bit(FileOp::write) | op_bit(FileOp::create) | op_bit(FileOp::unlink) |
-                                  op_bit(FileOp::rmdir) | op_bit(FileOp::mkdir) | op_bit(FileOp::mknod) |
-                                  op_bit(FileOp::rename) | op_bit(FileOp::link) | op_bit(FileOp::symlink) |
-                                  op_bit(FileOp::truncate) | op_bit(FileOp::chmod) | op_bit(FileOp::chown);
+// What a format's parser had to say, in the words of an alert; nothing when it could read everything.
+std::optional<std::string> first_problem(const Read& read);
 
 // One entry of a file, on its way to rules.
 class Entry {

@@ -56,15 +56,19 @@ Result<std::string> read_file(const std::string& path, std::size_t most_bytes) {
   if (::fstat(fd.get(), &status) != 0) return Error{"cannot be examined", errno, {}};
   if (!S_ISREG(status.st_mode)) return Error{"is not a regular file", 0, {}};
   if (Status trusted = check_trust(status); !trusted) return trusted.error();
+  return read_all(fd.get(), most_bytes,
+                  "is larger than " + std::to_string(most_bytes >> 20) + " MiB: hardly a configuration");
+}
+
+Result<std::string> read_all(int fd, std::size_t most_bytes, const std::string& too_large) {
   std::string text;
   for (char buffer[16 * 1024];;) {
-    const ssize_t got = ::read(fd.get(), buffer, sizeof(buffer));
+    const ssize_t got = ::read(fd, buffer, sizeof(buffer));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Error{"cannot be read", errno, {}};
     if (got == 0) return text;
     text.append(buffer, static_cast<std::size_t>(got));
-    if (text.size() > most_bytes)
-      return Error{"is larger than " + std::to_string(most_bytes >> 20) + " MiB: hardly a configuration", 0, {}};
+    if (text.size() > most_bytes) return Error{too_large, 0, {}};
   }
 }
 

@@ -12,6 +12,9 @@ namespace aa {
 // or of another owner, or behind a symbolic link in a folder that others can write to. Never waits for a FIFO's writer.
 Result<std::string> read_file(const std::string& path, std::size_t most_bytes);
 
+// The rest of an open file, or why not: what read(2) refuses, or `too_large`.
+Result<std::string> read_all(int fd, std::size_t most_bytes, const std::string& too_large);
+
 // What is wrong with a folder whose files are to be believed; errno ENOENT when it is not there.
 Status check_folder(const std::string& path);
 

@@ -32,6 +32,11 @@ inline constexpr OpSet kAllOps = ~OpSet{0};
 constexpr OpSet op_bit(FileOp op) {
   return OpSet{1} << static_cast<unsigned>(op);
 }
+// Operations that change a file or its folder: for what everybody may read, and only its owner should change.
+inline constexpr OpSet kChanges = op_bit(FileOp::write) | op_bit(FileOp::create) | op_bit(FileOp::unlink) |
+                                  op_bit(FileOp::rmdir) | op_bit(FileOp::mkdir) | op_bit(FileOp::mknod) |
+                                  op_bit(FileOp::rename) | op_bit(FileOp::link) | op_bit(FileOp::symlink) |
+                                  op_bit(FileOp::truncate) | op_bit(FileOp::chmod) | op_bit(FileOp::chown);
 
 struct PathRule {
   std::string pattern;

@@ -5,12 +5,6 @@
 namespace aa {
 namespace {
 
-// Operations that change something: for files that everybody reads, and nobody but their owner should change.
-constexpr OpSet kChanges = op_bit(FileOp::write) | op_bit(FileOp::create) | op_bit(FileOp::unlink) |
-                           op_bit(FileOp::rmdir) | op_bit(FileOp::mkdir) | op_bit(FileOp::mknod) |
-                           op_bit(FileOp::rename) | op_bit(FileOp::link) | op_bit(FileOp::symlink) |
-                           op_bit(FileOp::truncate) | op_bit(FileOp::chmod) | op_bit(FileOp::chown);
-
 struct Row {
   std::string_view category;
   Severity severity;

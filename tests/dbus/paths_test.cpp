@@ -13,11 +13,7 @@ std::string name_of_failure(Call&& call) {
 
 struct WithFiles : Fixture {
   WithFiles() {
-    ProbeBody probe;
-    probe.family = "file";
-    probe.program = "aa_file_exit";
-    probe.state = ProbeState::standby;
-    house.on_loop([&] { house.take(house.monitor().on_probe(probe)); });
+    house.on_loop([&] { house.take(house.monitor().on_probe(a_file_probe(ProbeState::standby))); });
   }
 
   std::vector<std::string> patterns() {

@@ -301,6 +301,10 @@ inline ForkBuilder<RefusedBody, AA_KIND_REFUSED> a_refusal() {
 inline AdoptedBuilder an_adoption() {
   return {};
 }
+// The program that says whether files are seen at all.
+inline ProbeBody a_file_probe(ProbeState state) {
+  return {"file", "aa_file_exit", "raw_tp/sys_exit", state, 0, ""};
+}
 inline ExecBuilder an_exec() {
   return {};
 }

@@ -53,6 +53,15 @@ std::string live_lines() {
   return out;
 }
 
+void check_comes_back(const Input& input) {
+  const std::string bytes = capture_head() + record_of(input);
+  CaptureReader reader(bytes);
+  REQUIRE(reader.head());
+  const auto back = input_of(*reader.next());
+  REQUIRE(back);
+  CHECK(record_of(*back) == record_of(input));
+}
+
 }  // namespace
 
 TEST_CASE("capture: what was recorded replays to the very lines of the live run, every time") {
@@ -102,14 +111,7 @@ TEST_CASE("capture: a recorder whose file takes no more gives up and says why") 
 }
 
 TEST_CASE("capture: every input comes back as it went in") {
-  for (const Input& input : session_inputs()) {
-    const std::string bytes = capture_head() + record_of(input);
-    CaptureReader reader(bytes);
-    REQUIRE(reader.head());
-    const auto back = input_of(*reader.next());
-    REQUIRE(back);
-    CHECK(record_of(*back) == record_of(input));
-  }
+  for (const Input& input : session_inputs()) check_comes_back(input);
 }
 
 TEST_CASE("capture: rules of every verdict and layer, and what was judged by them, come back") {
@@ -120,14 +122,7 @@ TEST_CASE("capture: rules of every verdict and layer, and what was judged by the
       rules.rules[0].verdict = verdict;
       Event judged = session_read(a_process(1, 2, "x"), "/x", 1);
       std::get<FileBody>(judged.body).verdict = verdict;
-      for (const Input& input : {Input(Command(rules)), Input(judged)}) {
-        const std::string bytes = capture_head() + record_of(input);
-        CaptureReader reader(bytes);
-        REQUIRE(reader.head());
-        const auto back = input_of(*reader.next());
-        REQUIRE(back);
-        CHECK(record_of(*back) == record_of(input));
-      }
+      for (const Input& input : {Input(Command(rules)), Input(judged)}) check_comes_back(input);
     }
   }
 }

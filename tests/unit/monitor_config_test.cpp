@@ -33,11 +33,7 @@ struct World {
   std::optional<Refusal> refuse_rules;
 
   World() {
-    ProbeBody probe;
-    probe.family = "file";
-    probe.program = "aa_file_exit";
-    probe.state = ProbeState::standby;
-    take(monitor.on_probe(probe));
+    take(monitor.on_probe(a_file_probe(ProbeState::standby)));
     for (std::uint32_t pid = 100; pid < 104; ++pid) {
       LivingProcess process = test::living(a_process(pid, pid * 1'000, "p" + std::to_string(pid)));
       process.uid = pid;
@@ -230,11 +226,7 @@ TEST_CASE("configuration: the running layer of path rules outlives a reload") {
 
 TEST_CASE("configuration: a second one is refused while the first waits for its path rules") {
   Monitored house;
-  ProbeBody probe;
-  probe.family = "file";
-  probe.program = "x";
-  probe.state = ProbeState::attached;
-  (void)house.monitor.on_probe(probe);
+  (void)house.monitor.on_probe(a_file_probe(ProbeState::attached));
   Configure command;
   command.token = 1;
   command.rules = {deny("/a")};

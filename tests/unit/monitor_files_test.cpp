@@ -12,11 +12,7 @@ const Who kCat = a_process(200, 9'000, "cat").child_of(kShell);
 // A Monitor that sees files and watches kShell.
 struct House : Monitored {
   House() {
-    ProbeBody probe;
-    probe.family = "file";
-    probe.program = "aa_file_exit";
-    probe.state = ProbeState::attached;
-    monitor.on_probe(probe);
+    monitor.on_probe(a_file_probe(ProbeState::attached));
     slot = watch(kShell);
     monitor.on_event(a_fork().of(kShell).child(kCat).in_slot(slot));
   }

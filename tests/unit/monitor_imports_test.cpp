@@ -18,11 +18,7 @@ PathRule pattern(std::string text) {
 // A Monitor whose configuration wants kAgent watched, and its promises kept.
 struct House : Monitored {
   House() {
-    ProbeBody probe;
-    probe.family = "file";
-    probe.program = "aa_file_exit";
-    probe.state = ProbeState::attached;
-    monitor.on_probe(probe);
+    monitor.on_probe(a_file_probe(ProbeState::attached));
     configure(wish());
   }
 
