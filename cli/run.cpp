@@ -95,8 +95,8 @@ class Session {
     if (!name.empty()) wishes.emplace("name", name);
     target_ = client_.start_pidfd(child_.pidfd(), wishes);
     stream_ = client_.subscribe({target_, {}, ""});
+    if (!globals_.json) out_.write(header(options));  // before it runs: the command may write to the same place
     child_.release();
-    if (!globals_.json) out_.write(header(options));
     while (!over()) turn();
     if (!globals_.json) out_.write(account_.finish());
     return conclude();

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """aactl against the real daemon: what it prints, what it passes on, how it refuses."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import select
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 from aactl_case import WITHIN, AactlCase
@@ -46,6 +48,23 @@ class Aactl(AactlCase):
         """aactl run: passes the command's exit status on, and 128 and the signal when it was killed"""
         self.assertEqual(self.aactl("run", "--", "sh", "-c", "exit 7")[0], 7)
         self.assertEqual(self.aactl("run", "--", "sh", "-c", "kill -9 $$")[0], 137)
+
+    def test_run_says_first_what_it_runs(self):
+        """aactl run: the line that says what runs comes before anything the command can write"""
+        read_end, write_end = os.pipe()
+        fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+        os.write(write_end, bytes(4096))  # full: that line has to wait for a reader
+        with tempfile.TemporaryDirectory() as folder, open(read_end, "rb") as reader:
+            ran = pathlib.Path(folder) / "ran"
+            process = self.start("run", "--name", "first", "--", "sh", "-c", f"touch {ran}; echo its line",
+                                 stdout=write_end)
+            os.close(write_end)
+            wait_until(lambda: "first" in [t["name"] for t in self.daemon.targets().values()], "the target")
+            time.sleep(0.3)
+            self.assertFalse(ran.exists())
+            told = reader.read().lstrip(bytes(1)).decode()
+            self.assertEqual(0, process.wait(WITHIN))
+        self.assertRegex(told, r"^watching, as root: sh -c .*\n(.*\n)*its line\n")
 
     def test_run_sees_the_first_instruction(self):
         """aactl run --json: the command's own exec is the first thing it did, and stdout holds events alone"""
