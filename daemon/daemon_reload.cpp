@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/notify.h"
+#include "base/resident.h"
 #include "config/compare.h"
 #include "daemon.h"
 #include "state/discovery.h"
@@ -110,6 +111,7 @@ void Daemon::end_reload(const std::optional<Refusal>& refusal) {
   if (control_) control_->answer({token, refusal ? std::variant<std::string, Refusal>(*refusal) : std::string()});
   notify::ready(status_);
   reloads_.pop_front();
+  give_back_free_heap();  // two configurations were held, and a set of rules that is gone may have been large
   if (!reloads_.empty()) begin_reload();
 }
 

@@ -25,8 +25,12 @@ int give_back(dl_phdr_info* info, std::size_t, void*) {
 
 }  // namespace
 
-void give_back_what_starting_took() {
+void give_back_free_heap() {
   ::malloc_trim(0);
+}
+
+void give_back_what_starting_took() {
+  give_back_free_heap();
   ::dl_iterate_phdr(&give_back, nullptr);
 }
 

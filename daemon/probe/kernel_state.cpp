@@ -321,6 +321,8 @@ Released KernelState::release(const ReleasePlan& plan) {
 
 Adopted KernelState::adopt(const AdoptPlan& plan) {
   serial_ = serial_ % 0xffff + 1;
+  aa_target& target = targets_[AA_SLOT_ROW(plan.slot)];
+  if (plan.root && target.slot == plan.slot) target.tls_level = static_cast<std::uint32_t>(plan.tls);
   family_.set_enrolling(true);
   Result<Rows> rows = scan_until_still({AA_SCAN_ADOPT, 0, plan.slot, 0});
   family_.set_enrolling(false);

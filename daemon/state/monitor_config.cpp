@@ -21,6 +21,11 @@ bool is_sought(const TargetWish& wish) {
   return wish.by == By::exe || wish.by == By::user;
 }
 
+bool fits(const TargetWish& wish, const ProcessRef& process, const ExecBody& exec) {
+  if (wish.by == By::user) return process.uid == wish.number;
+  return wish.by == By::exe && agent_of({wish.what}, process, exec).has_value();
+}
+
 }  // namespace
 
 void Monitor::Impl::configure(Step& step, Configure command) {
@@ -54,26 +59,67 @@ void Monitor::Impl::apply_configuration(Step& step, Configure command, Table tab
   settings.policy = std::move(command.policy);
   lineage.set_limits(lineage_limits());
   const std::vector<TargetWish> before = std::exchange(wishes, std::move(command.targets));
-  for (const TargetWish& wish : before)
-    if (!holds(wishes, wish)) drop_wish(step, wish);
+  const bool changed = before != wishes;
+  if (changed) let_go_unwished(step);
   look_for(step);
-  bool seek = false;
-  for (const TargetWish& wish : wishes) {
-    if (holds(before, wish)) continue;
-    if (is_sought(wish))
-      seek = true;
-    else
-      begin_wish(step, wish);
-  }
-  if (seek) step.plans.emplace_back(LookAroundPlan{});
+  if (changed) begin_wishes(step, before);
   answer(step, command.token, "");
 }
 
-void Monitor::Impl::drop_wish(Step& step, const TargetWish& wish) {
+bool Monitor::Impl::is_wished(const TargetWish& wish) const {
+  return holds(wishes, wish);
+}
+
+// Whoever is another wish's now, or nobody's, is let go first: what follows finds everyone as a fresh start would.
+void Monitor::Impl::let_go_unwished(Step& step) {
   std::vector<std::string> ids;
   for (const auto& [key, target] : targets)
-    if (target.running && target.wish && *target.wish == wish) ids.push_back(target.id);
+    if (target.running && !is_as_wished(target)) ids.push_back(target.id);
   for (const std::string& id : ids) stop(step, {0, id});
+}
+
+void Monitor::Impl::begin_wishes(Step& step, const std::vector<TargetWish>& before) {
+  for (const TargetWish& wish : wishes)
+    if (!is_sought(wish) && !holds(before, wish)) begin_wish(step, wish);
+  seek(step);
+}
+
+void Monitor::Impl::seek(Step& step) {
+  if (std::any_of(wishes.begin(), wishes.end(), is_sought)) step.plans.emplace_back(LookAroundPlan{});
+}
+
+// False: a fresh start would not watch it, or watch it otherwise. What the bus asked for is not the configuration's,
+// and who was discovered stays so until somebody wishes for it.
+bool Monitor::Impl::is_as_wished(const Target& target) const {
+  if (target.source == TargetSource::dbus) return true;
+  const TargetWish* due = due_wish(target);
+  if (target.source == TargetSource::discovered) return due == nullptr;
+  return due != nullptr && *due == *target.wish;
+}
+
+// A pid names its process and all below it; of the others the first that fits, its own even if the root runs something
+// else by now.
+const TargetWish* Monitor::Impl::due_wish(const Target& target) const {
+  const auto same = [&](const TargetWish& wish) { return target.wish && wish == *target.wish; };
+  const auto first = [&](const auto& fits) -> const TargetWish* {
+    const auto found = std::find_if(wishes.begin(), wishes.end(), fits);
+    return found == wishes.end() ? nullptr : &*found;
+  };
+  const Process* root = lineage.get(target.root);
+  if (root == nullptr || !root->alive()) return first(same);
+  for (const Process* process : lineage.ancestry(root->id))
+    if (const TargetWish* wish = first([&](const TargetWish& one) {
+          return one.by == By::pid && process->alive() && one.number == process->id.pid;
+        }))
+      return process == root ? wish : nullptr;
+  ProcessRef ref;
+  ref.uid = root->uid;
+  ExecBody exec;
+  if (root->text != nullptr) {
+    ref.exe = exec.filename = root->text->exe;
+    exec.argv = root->text->argv;
+  }
+  return first([&](const TargetWish& one) { return same(one) || fits(one, ref, exec); });
 }
 
 void Monitor::Impl::begin_wish(Step& step, const TargetWish& wish) {
@@ -113,16 +159,9 @@ void Monitor::Impl::look_for(Step& step) {
   step.plans.emplace_back(std::move(plan));
 }
 
-bool Monitor::Impl::is_wished(const TargetWish& wish) const {
-  return holds(wishes, wish);
-}
-
 const TargetWish* Monitor::Impl::wish_of(const ProcessRef& process, const ExecBody& exec) const {
-  const auto fits = [&](const TargetWish& wish) {
-    if (wish.by == By::user) return process.uid == wish.number;
-    return wish.by == By::exe && agent_of({wish.what}, process, exec).has_value();
-  };
-  const auto found = std::find_if(wishes.begin(), wishes.end(), fits);
+  const auto found =
+      std::find_if(wishes.begin(), wishes.end(), [&](const TargetWish& wish) { return fits(wish, process, exec); });
   return found == wishes.end() ? nullptr : &*found;
 }
 
@@ -131,7 +170,7 @@ std::string name_of_wish(const TargetWish& wish, const ProcessRef& process, cons
   return wish.by == By::user ? wish.what : agent_of({wish.what}, process, exec).value_or(wish.what);
 }
 
-// Of a tree the outermost that fits is the root.
+// Of a tree the outermost that fits is the root: a root that another is found above goes to that one.
 void Monitor::Impl::looked_around(Step& step, const LookedAround& done) {
   std::map<ProcessId, const LivingProcess*> known;
   for (const LivingProcess& process : done.processes) known.emplace(process.id, &process);
@@ -146,30 +185,45 @@ void Monitor::Impl::looked_around(Step& step, const LookedAround& done) {
   for (const auto& [id, process] : known) oldest_first.push_back(process);
   std::stable_sort(oldest_first.begin(), oldest_first.end(),
                    [](const auto* a, const auto* b) { return a->id.start_ns < b->id.start_ns; });
+  std::vector<std::pair<StartMonitoring, const TargetWish*>> starts;
   for (const LivingProcess* process : oldest_first) {
+    const Target* target = process->watched ? running_in_slot(process->slot) : nullptr;
+    if (target != nullptr && target->root == process->id && target->wish && is_sought(*target->wish) &&
+        below_root(process->id))
+      stop(step, {0, target->id});
     if (process->watched || below_root(process->id)) continue;
-    ProcessRef ref;
-    ref.id = process->id;
-    ref.uid = process->uid;
-    ref.exe = process->exe;
-    ExecBody exec;
-    exec.filename = process->exe;
-    exec.argv = process->argv;
-    const TargetWish* wish = wish_of(ref, exec);
-    if (wish == nullptr) continue;
-    roots.insert(process->id);
-    StartMonitoring command;
-    command.pid = process->id.pid;
-    command.root = process->id;
-    command.tls = wish->tls;
-    command.owner_uid = process->uid;
-    command.source = TargetSource::config;
-    const std::string name = name_of_wish(*wish, ref, exec);
-    if (!check_target_name(name)) command.name = name;
+    if (auto found = wished(*process)) {
+      roots.insert(process->id);
+      starts.push_back(std::move(*found));
+    }
+  }
+  for (auto& [command, wish] : starts) {
     const auto slot = start(step, std::move(command));
     if (!slot) return not_watched(step, *wish, {Fault::limit_reached, "all target slots are in use"});
     enrolling.at(*slot).wish = std::make_shared<const TargetWish>(*wish);
   }
+}
+
+// What is to be done about a process that runs already, and the wish it is for.
+std::optional<std::pair<StartMonitoring, const TargetWish*>> Monitor::Impl::wished(const LivingProcess& process) const {
+  ProcessRef ref;
+  ref.id = process.id;
+  ref.uid = process.uid;
+  ref.exe = process.exe;
+  ExecBody exec;
+  exec.filename = process.exe;
+  exec.argv = process.argv;
+  const TargetWish* wish = wish_of(ref, exec);
+  if (wish == nullptr) return std::nullopt;
+  StartMonitoring command;
+  command.pid = process.id.pid;
+  command.root = process.id;
+  command.tls = wish->tls;
+  command.owner_uid = process.uid;
+  command.source = TargetSource::config;
+  const std::string name = name_of_wish(*wish, ref, exec);
+  if (!check_target_name(name)) command.name = name;
+  return std::pair(std::move(command), wish);
 }
 
 void Monitor::Impl::unit_found(Step& step, const UnitFound& done) {

@@ -87,7 +87,7 @@ void Monitor::Impl::claim(Step& step, const Event& event, const std::string& nam
   slots.own({done.slot, target.key, {target.id, target.name}, 0});
   deliver_target(step, target, {TargetChange::added, 0}, event.boot_ns);
   if (const auto* exec = std::get_if<ExecBody>(&event.body)) begin_imports(step, target, event.process->uid, exec->cwd);
-  step.plans.emplace_back(AdoptPlan{done.slot, done.root});
+  step.plans.emplace_back(AdoptPlan{done.slot, done.root, target.tls});
 }
 
 }  // namespace aa

@@ -205,12 +205,17 @@ struct Monitor::Impl {
   void configure(Step& step, Configure command);
   void settle_configure(Step& step, const RulesInForce& done);
   void apply_configuration(Step& step, Configure command, Table table);
-  void drop_wish(Step& step, const TargetWish& wish);
+  void let_go_unwished(Step& step);
+  void begin_wishes(Step& step, const std::vector<TargetWish>& before);
+  void seek(Step& step);
+  bool is_as_wished(const Target& target) const;
+  const TargetWish* due_wish(const Target& target) const;  // for which a fresh start would watch it; null: for none
   void begin_wish(Step& step, const TargetWish& wish);
   void look_for(Step& step);
   bool is_wished(const TargetWish& wish) const;
   const TargetWish* wish_of(const ProcessRef& process, const ExecBody& exec) const;
   void looked_around(Step& step, const LookedAround& done);
+  std::optional<std::pair<StartMonitoring, const TargetWish*>> wished(const LivingProcess& process) const;
   void unit_found(Step& step, const UnitFound& done);
   void not_watched(Step& step, const TargetWish& wish, const Refusal& refusal);
 
@@ -234,6 +239,7 @@ struct Monitor::Impl {
   void enrolled(Step& step, Enrolled done);
   void not_enrolled(Step& step, const Enrolled& done, Enrolment enrolment);
   Target& add_target(const Enrolled& done, const Enrolment& enrolment);
+  void take_nested(const Target& outer);
   std::string name_for(const Enrolled& done, const Enrolment& enrolment) const;
   void released(Step& step, const Released& done);
   void hand_over(const Target& from, std::uint32_t heir);

@@ -115,6 +115,7 @@ void Monitor::Impl::enrolled(Step& step, Enrolled done) {
     if (std::holds_alternative<AdoptedBody>(event.body) && id != done.root) taken_in.insert(id);
   }
   Target& target = targets.at(key);
+  take_nested(target);
   target.adopted = taken_in.size();
   target.name = name_for(done, enrolment);
   slots.own({done.slot, key, {target.id, target.name}, 0});
@@ -126,9 +127,21 @@ void Monitor::Impl::enrolled(Step& step, Enrolled done) {
     std::erase_if(it->second.adopted_unreported,
                   [&](const ProcessId& id) { return id == done.root || taken_in.contains(id); });
   }
-  if (enrolment.wish && !is_wished(*enrolment.wish)) stop(step, {0, target.id});
+  if (enrolment.wish && !is_wished(*enrolment.wish)) {  // the configuration has changed meanwhile
+    stop(step, {0, target.id});
+    seek(step);
+  }
   check_exited(step, key, done.boot_ns);
   if (const auto it = targets.find(key); it != targets.end()) check_exited(step, it->second.outer, done.boot_ns);
+}
+
+// Targets that were there first and whose roots descend from this one's: it is the one they are nested in from now on.
+void Monitor::Impl::take_nested(const Target& outer) {
+  if (!outer.root) return;
+  for (auto& [key, target] : targets)
+    if (key != outer.key && target.running && target.outer == outer.outer && target.root &&
+        lineage.is_descendant_of(target.root, outer.root))
+      target.outer = outer.key;
 }
 
 std::string Monitor::Impl::name_for(const Enrolled& done, const Enrolment& enrolment) const {

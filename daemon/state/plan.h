@@ -155,7 +155,8 @@ struct ReleasePlan {
 // There may be room again: adopt who belongs inside and was refused, or was another target's.
 struct AdoptPlan {
   std::uint32_t slot = 0;
-  ProcessId root;  // of a target that was just discovered: its ancestors are asked for too; {} else
+  ProcessId root;                     // of a target that was just discovered: its ancestors are asked for too; {} else
+  TlsLevel tls = TlsLevel::redacted;  // with `root`: the kernel, which started it by itself, did not know
 };
 
 // Compare lineage with the kernel's living processes.

@@ -14,6 +14,7 @@ from file_case import FileCase, path_alerts
 from deadline import end_at_exit
 from harness import CALL_TIMEOUT, error_of, wait_until, watch
 from kernel_case import QUICK, Account
+from kernel_maps import TLS_LEVEL_OFF, KernelMaps
 
 RELOADS = 100 if QUICK else 1000
 
@@ -147,6 +148,17 @@ class Reload(ReloadCase):
         wait_until(lambda: not self.rows(name="agents"), "the agents are released")
         self.assertEqual(1, len(self.rows(name="one", state="running")))
 
+    def test_tls_level(self):
+        """reload: a target's TLS level is the kernel's too, for who runs already and who starts later"""
+        agent = self.folder / "test-agent"
+        shutil.copy("/bin/sleep", agent)
+        early = self.sleeper(str(agent), "1000")
+        self.reload(f'[[targets]]\nexe = "{agent}"\ntls = "off"\n')
+        late = self.sleeper(str(agent), "1000")
+        for child in (early, late):
+            root = str(wait_until(lambda: self.rows(pid=child.pid, tls="off"), "it is watched")[0]["root"])
+            wait_until(lambda: KernelMaps(self.daemon.pid).targets[root][0] == TLS_LEVEL_OFF, "it is off in the kernel")
+
     def test_user(self):
         """reload: a user's processes are watched from their next exec on, those that run now too"""
         user = pwd.getpwnam("nobody")
@@ -255,14 +267,19 @@ class UnderLoad(ReloadCase):
         self.assertLess(now, before + 2048)
 
     def test_many_rules(self):
-        """reload: 10,000 rules are in force with one generation; how long that takes is printed"""
+        """reload: 10,000 rules are in force with one generation; how long that takes is printed; once they are gone their memory is"""
         rules = self.folder / "many.rules"
         rules.write_text("".join(f"deny /srv/secret/{number}/key\n" for number in range(10_000)))
+        self.reload(deny("/x"))
+        memory = self.memory_kib()
         before = self.generation()
         begin = time.monotonic()
         self.reload(f'[paths]\ninclude = ["{rules}"]\n')
         print(f"reload with 10,000 rules: {(time.monotonic() - begin) * 1000:.0f} ms")
         self.assertEqual(before + 1, self.generation())
+        for number in range(3):  # the set before the one in force is kept for records under way
+            self.reload(deny(f"/x{number}"))
+        wait_until(lambda: self.memory_kib() < memory + 4096, f"it is {memory} KiB again")
         self.reload("")
 
 

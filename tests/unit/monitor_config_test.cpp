@@ -21,10 +21,11 @@ PathRule deny(std::string pattern) {
 }
 
 // A Monitor whose plans are carried out at once, in a world of a few processes: what a kernel would hold afterwards.
+// 100 to 104 run agent100 to agent104, as the users of these numbers; 103 is a child of 101, and 104 of 103.
 struct World {
   Monitor monitor{Monitor::Settings{}};
-  std::vector<LivingProcess> living;  // unwatched, with text
-  std::map<std::uint32_t, std::string> slots;
+  std::vector<LivingProcess> living;           // with text; parents first
+  std::map<std::uint32_t, std::string> slots;  // what is watched in them
   std::uint64_t generation = 0;
   std::vector<std::string> rules;
   LookForPlan look;
@@ -34,9 +35,10 @@ struct World {
 
   World() {
     take(monitor.on_probe(a_file_probe(ProbeState::standby)));
-    for (std::uint32_t pid = 100; pid < 104; ++pid) {
+    for (std::uint32_t pid = 100; pid < 105; ++pid) {
       LivingProcess process = test::living(a_process(pid, pid * 1'000, "p" + std::to_string(pid)));
       process.uid = pid;
+      process.parent = pid == 103 ? ProcessId{101, 101'000} : pid == 104 ? ProcessId{103, 103'000} : ProcessId{1, 1};
       living.push_back(with_text(process, "/bin/agent" + std::to_string(pid), {"agent" + std::to_string(pid)}));
     }
   }
@@ -51,7 +53,7 @@ struct World {
   void carry_out(const Plan& plan) {
     if (const auto* set = std::get_if<RulesPlan>(&plan)) put(*set);
     if (const auto* look_for = std::get_if<LookForPlan>(&plan)) look = *look_for;
-    if (std::holds_alternative<LookAroundPlan>(plan)) take(monitor.complete(LookedAround{1, unwatched()}));
+    if (std::holds_alternative<LookAroundPlan>(plan)) take(monitor.complete(LookedAround{1, living}));
     if (const auto* find = std::get_if<FindUnitPlan>(&plan))
       take(monitor.complete(UnitFound{find->unit, find->unit, "/system.slice/" + find->unit, std::nullopt}));
     if (const auto* enrol = std::get_if<EnrolPlan>(&plan)) enrolled(*enrol);
@@ -65,8 +67,10 @@ struct World {
     }
     if (const auto* release = std::get_if<ReleasePlan>(&plan)) {
       slots.erase(release->slot);
+      for (LivingProcess& one : living)
+        if (one.watched && one.slot == release->slot) put_in(one, release->return_to.value_or(0));
       ++releases;
-      take(monitor.complete(Released{release->token, release->slot, 1, std::nullopt}));
+      take(monitor.complete(Released{release->token, release->slot, 1, release->return_to}));
       take(monitor.complete(SumsFlipped{1, {}}));
     }
   }
@@ -80,37 +84,43 @@ struct World {
     take(monitor.complete(RulesInForce{set.token, 1, set.rules->generation(), refuse_rules}));
   }
 
+  static void put_in(LivingProcess& process, std::uint32_t slot) {
+    process.slot = slot;
+    process.watched = slot != 0;
+  }
+
+  // The root, who was of its target before and descends from it, and who is watched by nobody and descends from it.
   void enrolled(const EnrolPlan& plan) {
     Enrolled done;
     done.slot = plan.slot;
-    const auto found =
+    const auto root =
         std::find_if(living.begin(), living.end(), [&](const LivingProcess& one) { return one.id.pid == plan.pid; });
-    if (found == living.end()) {
+    if (root == living.end()) {
       done.refusal = Refusal{Fault::no_such_process, "gone"};
+    } else if (slots.count(root->slot) != 0 && slots[root->slot] == "pid " + std::to_string(plan.pid)) {
+      done.already = root->slot;
     } else {
-      done.root = found->id;
-      LivingProcess root = *found;
-      root.watched = true;
-      root.slot = plan.slot;
-      done.processes.push_back(root);
+      if (root->watched) done.outer = root->slot;
       slots[plan.slot] = "pid " + std::to_string(plan.pid);
+      done.root = root->id;
+      std::set<ProcessId> inside = {root->id};
+      for (LivingProcess& one : living) {
+        const bool free = !one.watched || one.slot == done.outer;
+        if (one.id == root->id || (free && inside.count(one.parent) != 0)) put_in(one, plan.slot);
+        if (one.slot == plan.slot) inside.insert(one.id);
+      }
+      for (const LivingProcess& one : living)
+        if (!one.watched || one.slot == plan.slot) done.processes.push_back(one);
     }
     take(monitor.complete(done));
-  }
-
-  std::vector<LivingProcess> unwatched() const {
-    std::vector<LivingProcess> out = living;
-    std::erase_if(out, [&](const LivingProcess& one) {
-      return std::any_of(slots.begin(), slots.end(),
-                         [&](const auto& slot) { return slot.second == "pid " + std::to_string(one.id.pid); });
-    });
-    return out;
   }
 
   // What is watched, how it is called, by which rules: without the numbers that tell how it came about.
   std::multiset<std::string> held() const {
     std::multiset<std::string> out;
     for (const auto& [slot, what] : slots) out.insert("slot " + what);
+    for (const LivingProcess& one : living)
+      if (one.watched) out.insert(one.id.text() + " is in " + slots.at(one.slot));
     for (const std::string& rule : rules) out.insert("rule " + rule);
     for (const std::string& name : look.names) out.insert("look " + name);
     for (const std::uint32_t user : look.users) out.insert("look for user " + std::to_string(user));
@@ -128,6 +138,13 @@ TargetWish wish(By by, std::string what, std::uint32_t number = 0, std::string n
   return {by, std::move(what), number, std::move(name), TlsLevel::redacted, {}};
 }
 
+// Several mean the same process, or one above it; 555 is gone.
+const std::vector<TargetWish> kWishes = {
+    wish(By::pid, "100", 100),   wish(By::pid, "101", 101),         wish(By::pid, "103", 103, "own"),
+    wish(By::pid, "555", 555),   wish(By::exe, "agent101"),         wish(By::exe, "agent103", 0, "one"),
+    wish(By::exe, "agent104"),   wish(By::exe, "/bin/agent10[34]"), wish(By::user, "u102", 102, "two"),
+    wish(By::user, "u103", 103), wish(By::unit, "x.service"),       wish(By::cgroup, "/y")};
+
 class Dice {
  public:
   explicit Dice(std::uint32_t seed) : random_(seed) {}
@@ -141,15 +158,10 @@ class Dice {
     if (coin()) out.policy.agents = {"claude"};
     if (coin()) out.policy.least_alert = Severity::critical;
     if (coin()) out.policy.detect_change = {{"shell"}, {"rule own escape critical | command shell | Own."}};
-    if (coin()) {
-      out.targets.push_back(wish(By::pid, "100", 100));
-      if (coin()) out.targets.back().imports = {".gitignore"};
-    }
-    if (coin()) out.targets.push_back(wish(By::pid, "555", 555));  // gone
-    if (coin()) out.targets.push_back(wish(By::exe, "agent101", 0, coin() ? "one" : ""));
-    if (coin()) out.targets.push_back(wish(By::user, "u102", 102, coin() ? "two" : "three"));
-    if (coin()) out.targets.push_back(wish(By::unit, "x.service"));
-    if (coin()) out.targets.push_back(wish(By::cgroup, "/y"));
+    for (const TargetWish& one : kWishes)
+      if (coin()) out.targets.push_back(one);
+    if (!out.targets.empty() && coin()) out.targets.back().imports = {".gitignore"};
+    std::shuffle(out.targets.begin(), out.targets.end(), random_);
     return out;
   }
 

@@ -206,6 +206,20 @@ TEST_CASE("nested: stopping the inner one returns its subtree to the outer") {
   CHECK(house.monitor.lineage().get(kTool.id)->watched);
 }
 
+TEST_CASE("nested: an outer target that came later gets the subtree of the inner one too") {
+  Monitored house;
+  const std::uint32_t inner = house.begin(kShell.id.pid, "inner");
+  house.enrolled(inner, kShell, {living(kShell, inner), living(kTool, inner), living(kAgent)});
+  const std::uint32_t outer = house.begin(kAgent.id.pid, "outer");
+  house.enrolled(outer, kAgent, {living(kAgent, outer)});
+  CHECK(target_named(house, "inner").outer == target_named(house, "outer").key);
+  const auto plans = plans_of<ReleasePlan>(house.stop("inner"));
+  REQUIRE(plans.size() == 1);
+  CHECK(plans[0].return_to == outer);
+  house.released(inner, outer);
+  CHECK(target_named(house, "outer").live == 3);
+}
+
 TEST_CASE("nested: after the return a late record keeps its target, and its child joins the outer") {
   Nested house;
   house.stop("inner");
