@@ -7,7 +7,8 @@ namespace aa {
 // come back from there, at a microsecond each. Heap that is free goes too.
 void give_back_what_starting_took();
 
-// Gives back heap that is free, of all threads: malloc keeps it else, whatever it was once needed for. Some milliseconds.
+// Gives back heap that is free, of all threads: malloc keeps it else, whatever it was once needed for. Some
+// milliseconds.
 void give_back_free_heap();
 
 }  // namespace aa
