@@ -1,5 +1,6 @@
-"""The path policy edited and reloaded under systemd."""
+"""The configuration edited and reloaded under systemd: the path policy, and control groups, which are systemd's there."""
 
+import json
 import pathlib
 import re
 import subprocess
@@ -13,17 +14,24 @@ FILE = pathlib.Path("/etc/aa-ebpfd/config.toml")
 SECRET = pathlib.Path("/srv/aa-secret")
 
 
-class Reload(GuestCase):
+GROUP = pathlib.Path("/sys/fs/cgroup/aa-test-group")
+
+
+class ReloadCase(GuestCase):
     def setUp(self):
         super().setUp()
-        good = FILE.read_text()
-        self.addCleanup(FILE.write_text, good)
-        self.good = good
-        SECRET.write_text("x")
-        self.addCleanup(SECRET.unlink)
+        self.good = FILE.read_text()
+        self.addCleanup(FILE.write_text, self.good)
         self.start()
         self.follower = Follower()
         self.addCleanup(self.follower.end)
+
+
+class Policy(ReloadCase):
+    def setUp(self):
+        super().setUp()
+        SECRET.write_text("x")
+        self.addCleanup(SECRET.unlink)
         self.shell = subprocess.Popen(["/bin/sh"], stdin=subprocess.PIPE, text=True, bufsize=1)
         end_at_exit(self.shell)
         self.addCleanup(self.shell.wait)
@@ -54,6 +62,62 @@ class Reload(GuestCase):
         self.assertRegex(text, sentence)
         self.assertEqual([str(SECRET)], self.alerts("still"))
         self.assertEqual((pid, "active"), (int(show("MainPID")), show("ActiveState")))
+
+
+class ControlGroups(ReloadCase):
+    """A shell that puts itself into a control group and runs there what it is told to."""
+
+    def shell(self):
+        child = subprocess.Popen(["/bin/sh"], stdin=subprocess.PIPE, text=True, bufsize=1)
+        end_at_exit(child)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.stdin.close)
+        child.stdin.write(f"echo $$ >{GROUP}/cgroup.procs\n")
+        return child
+
+    def make_group(self):
+        GROUP.mkdir()
+        self.addCleanup(self.remove_group)
+
+    def remove_group(self):
+        """Once those in it have ended."""
+        if GROUP.exists():
+            wait_until(lambda: (GROUP / "cgroup.procs").read_text() == "", "nobody is in the group")
+            GROUP.rmdir()
+
+    def target(self):
+        rows = [json.loads(line) for line in run("aactl", "--json", "targets").splitlines()]
+        return next((row for row in rows if row["unit"] == "/aa-test-group"), None)
+
+    def until_echo(self, word):
+        """The target of the shell's echo."""
+        event = self.follower.until(lambda e: e["type"] == "exec" and e["exec"]["argv"] == ["/bin/echo", word])[-1]
+        return event["target"]["id"]
+
+    def test_control_group(self):
+        """guest reload: a control group is watched by its path: who is in it, who is put there later, also when it is made anew; until it is taken out"""
+        self.make_group()
+        early = self.shell()
+        wait_until(lambda: (GROUP / "cgroup.procs").read_text(), "it is in the group")
+        FILE.write_text(self.good + '\n[[targets]]\ncgroup = "/aa-test-group"\nname = "group"\n')
+        run("systemctl", "reload", UNIT)
+        row = wait_until(self.target, "the group is a target")
+        self.assertEqual(("group", "running", "config", 1, 1),
+                         (row["name"], row["state"], row["source"], row["live"], row["adopted"]))
+        late = self.shell()
+        for shell, word in ((early, "early"), (late, "late")):
+            shell.stdin.write(f"/bin/echo {word} >/dev/null\n")
+            self.assertEqual(row["id"], self.until_echo(word))
+            shell.stdin.close()
+            shell.wait()
+        self.remove_group()
+        self.make_group()
+        again = self.shell()
+        again.stdin.write("/bin/echo again >/dev/null\n")
+        self.assertEqual(row["id"], self.until_echo("again"))
+        FILE.write_text(self.good)
+        run("systemctl", "reload", UNIT)
+        wait_until(lambda: self.target() is None, "the group is no target")
 
 
 if __name__ == "__main__":

@@ -170,23 +170,6 @@ class Reload(ReloadCase):
         root = self.sleeper("/bin/sleep", "1000")
         self.assertEqual([], self.rows(pid=root.pid))
 
-    def test_cgroup(self):
-        """reload: a control group is watched by its path"""
-        try:
-            here = pathlib.Path("/proc/self/cgroup").read_text().split("0::", 1)[1].strip()
-            group = pathlib.Path("/sys/fs/cgroup") / here.lstrip("/") / "aa-test-group"
-            group.mkdir()
-        except (IndexError, OSError) as error:
-            self.skipTest(f"no control group can be made here: {error}")
-        self.addCleanup(group.rmdir)
-        path = "/" + str(group.relative_to("/sys/fs/cgroup"))
-        self.reload(f'[[targets]]\ncgroup = "{path}"\n')
-        wait_until(lambda: self.rows(unit=path, source="config", state="running") or
-                   "target-not-watched" in self.daemon.errors(), "the group is watched, or it is said why not")
-        if "version 2 control groups" in self.daemon.errors():
-            self.skipTest("control groups cannot be followed here")
-        self.assertTrue(self.rows(unit=path, source="config", state="running"))
-
 
 class Watching(ReloadCase):
     def reads(self):

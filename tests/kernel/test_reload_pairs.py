@@ -18,7 +18,7 @@ from harness import CALL_TIMEOUT, Daemon, PrivateBus
 from kernel_case import QUICK
 from kernel_maps import KernelMaps
 
-PAIRS = 12 if QUICK else 200
+PAIRS = 3 if PATIENCE > 1 else 12 if QUICK else 200
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 SETTLED = 0.1  # seconds without a change
 MANY_OPS = ("open", "read", "write", "create", "unlink", "rename", "chmod")
