@@ -58,6 +58,8 @@ void Daemon::carry_on(const Step& step) {
     fan_out_.deliver(event);
     runtime_changed_ = runtime_changed_ || std::holds_alternative<TargetBody>(event.body);
   }
+  for (const Plan& plan : step.plans) carry_out(plan);
+  // Then: whoever is told that it is done finds it so, and what comes next follows.
   for (const Answer& answer : step.answers) {
     if (answer.token == kConfigureToken)
       take_configured(answer);
@@ -67,7 +69,6 @@ void Daemon::carry_on(const Step& step) {
       control_->answer(answer);
     runtime_changed_ = true;  // path rules have no event
   }
-  for (const Plan& plan : step.plans) carry_out(plan);
 }
 
 bool Daemon::turn() {

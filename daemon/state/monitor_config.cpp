@@ -58,6 +58,13 @@ void Monitor::Impl::apply_configuration(Step& step, Configure command, Table tab
   use_table(std::move(table));
   settings.policy = std::move(command.policy);
   lineage.set_limits(lineage_limits());
+  // A shorter interval does not begin when the longer one is over.
+  const auto from_now = [&](std::chrono::nanoseconds time) {
+    return now_ns + static_cast<std::uint64_t>(time.count());
+  };
+  reconcile_due_ns = std::min(reconcile_due_ns, from_now(settings.policy.reconcile_every));
+  flip_due_ns = std::min(flip_due_ns, from_now(settings.policy.sums_every));
+  expired_ns = 0;
   const std::vector<TargetWish> before = std::exchange(wishes, std::move(command.targets));
   const bool changed = before != wishes;
   if (changed) let_go_unwished(step);

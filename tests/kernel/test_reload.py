@@ -148,6 +148,20 @@ class Reload(ReloadCase):
         wait_until(lambda: not self.rows(name="agents"), "the agents are released")
         self.assertEqual(1, len(self.rows(name="one", state="running")))
 
+    def test_answered_when_done(self):
+        """reload: once it is answered a new target is looked for: who starts at once is watched; of two asked for together the later holds"""
+        stream = self.daemon.subscribe(types=["exec"])
+        for number in range(30):
+            agents = [self.folder / f"agent-{number}-{one}" for one in range(2)]
+            for agent in agents:
+                agent.symlink_to("/bin/true")
+            for agent in agents[:number % 2]:  # every other time one that is not waited for comes before
+                self.file.write_text(f'[[targets]]\nexe = "{agent.name}"\n')
+                self.daemon.process.send_signal(signal.SIGHUP)
+            self.reload(f'[[targets]]\nexe = "{agents[1].name}"\n')
+            child = subprocess.run([agents[1]], stdin=subprocess.DEVNULL, check=True)
+            stream.wait_for(lambda e: e["exec"]["filename"] == str(agents[1]), 5, f"it is watched: {child}")
+
     def test_tls_level(self):
         """reload: a target's TLS level is the kernel's too, for who runs already and who starts later"""
         agent = self.folder / "test-agent"

@@ -289,3 +289,19 @@ TEST_CASE("configuration: the detector's table is the shipped one as the configu
   CHECK(count("own") == 0);
   CHECK(count("shell") == 1);
 }
+
+TEST_CASE("configuration: a shorter interval holds from the reload on, not from when the longer one is over") {
+  Monitored house;
+  (void)house.monitor.on_time(house.now);
+  house.watch(a_process(100, 1'000, "agent"));
+  Configure command;
+  command.policy.reconcile_every = std::chrono::hours(1);
+  (void)house.monitor.apply(command);
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  const std::uint64_t later = house.now + 100 * kSecond;
+  CHECK(plans_of<ReconcilePlan>(house.monitor.on_time(later)).size() == 1);  // a minute was the interval before
+  CHECK(plans_of<ReconcilePlan>(house.monitor.on_time(later + 100 * kSecond)).empty());
+  command.policy.reconcile_every = std::chrono::seconds(1);
+  (void)house.monitor.apply(command);
+  CHECK(plans_of<ReconcilePlan>(house.monitor.on_time(later + 101 * kSecond)).size() == 1);
+}
