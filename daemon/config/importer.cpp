@@ -33,22 +33,29 @@ std::optional<std::string> folder(const std::string& path) {
   return normal == "/" ? "" : normal;
 }
 
-std::optional<std::string> home_of(std::uint32_t uid) {
+struct Account {
+  Reader reader;
+  std::optional<std::string> home;
+};
+
+Account account_of(std::uint32_t uid) {
+  constexpr std::uint32_t kNoGroup = 65'534;
   passwd entry{};
   passwd* found = nullptr;
   std::vector<char> room(64 * 1024);
-  if (::getpwuid_r(uid, &entry, room.data(), room.size(), &found) != 0 || found == nullptr) return std::nullopt;
-  return folder(found->pw_dir == nullptr ? "" : found->pw_dir);
+  if (::getpwuid_r(uid, &entry, room.data(), room.size(), &found) != 0 || found == nullptr)
+    return {{uid, kNoGroup}, std::nullopt};
+  return {{uid, found->pw_gid}, folder(found->pw_dir == nullptr ? "" : found->pw_dir)};
 }
 
-void import_one(const std::string& import, int root, const ImportPlan& plan, const ImportBase& base, Imported& out) {
+void import_one(const std::string& import, int root, const Reader& reader, const ImportBase& base, Imported& out) {
   const auto broken = [&](std::string why) { out.notes.push_back({import, true, 0, "", std::move(why)}); };
   const auto parsed = parse_import(import);
   if (const auto* wrong = std::get_if<std::string>(&parsed)) return broken(*wrong);
   const auto& source = std::get<ImportSource>(parsed);
   const std::optional<std::string> path = path_of(source, base);
   if (!path) return broken("the folder it counts from is unknown");
-  const Result<std::string> text = read_import(root, *path, plan.uid);
+  const Result<std::string> text = read_import(root, *path, reader);
   if (!text) {
     const Error& error = text.error();
     if (error.errno_value == ENOENT) return;  // nothing is promised
@@ -74,8 +81,9 @@ Imported import_now(const ImportPlan& plan) {
   const std::string link = "/proc/" + std::to_string(plan.root.pid) + "/root";
   const UniqueFd root(::open(link.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root || !began_at(plan.root.pid, plan.root.start_ns)) return out;
-  const ImportBase base{folder(plan.cwd), home_of(plan.uid)};
-  for (const std::string& import : plan.imports) import_one(import, root.get(), plan, base, out);
+  Account account = account_of(plan.uid);
+  const ImportBase base{folder(plan.cwd), std::move(account.home)};
+  for (const std::string& import : plan.imports) import_one(import, root.get(), account.reader, base, out);
   return out;
 }
 

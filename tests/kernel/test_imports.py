@@ -123,7 +123,7 @@ class Imports(ReloadCase):
                          [event["alert"]["summary"] for event in self.alerts("import-skipped")])
         broken = self.alerts("import-broken")
         self.assertEqual([f"of what promising promised (.gitignore): {self.folder}/.gitignore is reached through a symbolic "
-                          "link, which is not followed"], [event["alert"]["summary"] for event in broken])
+                          "link, which is not followed for root"], [event["alert"]["summary"] for event in broken])
         self.assertEqual(["promising"], [event["target"]["name"] for event in broken])
         self.reload()
         agent.read("key")
@@ -136,11 +136,33 @@ class Imports(ReloadCase):
         self.settings_file.chmod(0o600)
         (self.folder / ".gitignore").write_text("later\n")
         agent = self.start(1, user=user)
-        self.assertIn("belongs to another user", self.alerts("import-broken")[0]["alert"]["summary"])
+        self.assertIn("cannot be opened: Permission denied", self.alerts("import-broken")[0]["alert"]["summary"])
         os.chown(self.settings_file, user, -1)
         agent.end()
         wait_until(lambda: not self.rules(), "its rules go with it")
         self.start(3, user=user)
+
+    def test_through_links(self):
+        """imports: who keeps his settings elsewhere and links to them is read through the link, with his own rights; no device is opened"""
+        user = pwd.getpwnam("nobody").pw_uid
+        self.promise("Read(./key)")
+        kept = self.settings_file.rename(self.folder / "kept.json")
+        os.chown(kept, user, -1)
+        kept.chmod(0o600)
+        self.settings_file.symlink_to("../kept.json")
+        (self.folder / ".gitignore").symlink_to("/dev/zero")
+        self.start(2, user=user)
+        self.assertEqual([f"of what promising promised (.gitignore): {self.folder}/.gitignore is not a regular file"],
+                         [event["alert"]["summary"] for event in self.alerts("import-broken")])
+
+    def test_of_a_user(self):
+        """imports: of a target that is a user, each process outside of one of his before promises what is in its folder and his"""
+        user = pwd.getpwnam("nobody")
+        self.reload(f'[[targets]]\nuser = "nobody"\nimport = ["claude:.claude/settings.json"]\n')
+        self.promise("Read(./key)")
+        agent = self.start(2, user=user.pw_uid)
+        agent.read("key")
+        self.assertEqual(1, len(self.alerts("sensitive-path", agent)))
 
     def test_for_who_runs_already(self):
         """imports: a process that runs when the configuration comes promises what its files say then"""

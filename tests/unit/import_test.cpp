@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 
 #include "base/unique_fd.h"
@@ -188,31 +189,80 @@ glob_scan_max_depth = 3
   CHECK(patterns(codex("model = \"x\"")).empty());
 }
 
-TEST_CASE("imports: a file is read when it is the target's own or everybody's, and by no link") {
-  const Scratch scratch;
-  const std::string folder = std::filesystem::canonical(scratch.file("."));
-  const UniqueFd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  const auto said = [&](const std::string& path, std::uint32_t uid) {
-    const auto text = read_import(root.get(), path, uid);
-    return text ? *text : text.error().doing;
-  };
-  scratch.write("own", "words");
-  ::chmod(scratch.file("own").c_str(), 0600);
-  CHECK(said(folder + "/own", ::getuid()) == "words");
-  CHECK(said(folder + "/own", 4'000'000) == "belongs to another user, and not everybody may read it");
-  ::chmod(scratch.file("own").c_str(), 0644);
-  CHECK(said(folder + "/own", 4'000'000) == "words");
-  std::filesystem::create_symlink(scratch.file("own"), scratch.file("link"));
-  std::filesystem::create_directory_symlink(folder, scratch.file("folder"));
-  const std::string no_link = "is reached through a symbolic link, which is not followed";
-  CHECK(said(folder + "/link", ::getuid()) == no_link);
-  CHECK(said(folder + "/folder/own", ::getuid()) == no_link);
-  ::mkfifo(scratch.file("fifo").c_str(), 0644);
-  CHECK(said(folder + "/fifo", ::getuid()) == "is not a regular file");
-  scratch.write("large", std::string(256 * 1024 + 1, 'x'));
-  CHECK(said(folder + "/large", ::getuid()) == "is larger than 256 KiB");
-  CHECK(read_import(root.get(), folder + "/none", 0).error().errno_value == ENOENT);
-  CHECK(read_import(root.get(), folder + "/own/none", 0).error().errno_value == ENOENT);
+struct PromiseFiles {
+  Scratch scratch;
+  std::string folder = std::filesystem::canonical(scratch.file("."));
+  UniqueFd root{::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+
+  PromiseFiles() {
+    scratch.write("own", "words");
+    scratch.write("large", std::string(256 * 1024 + 1, 'x'));
+    ::mkfifo(scratch.file("fifo").c_str(), 0644);
+    std::filesystem::create_directory(scratch.file("hidden"));
+    scratch.write("hidden/file", "hidden words");
+    ::chmod(scratch.file("hidden").c_str(), 0700);
+    std::filesystem::create_symlink(scratch.file("own"), scratch.file("link"));
+    std::filesystem::create_symlink(scratch.file("hidden/file"), scratch.file("to-hidden"));
+    std::filesystem::create_symlink("/dev/null", scratch.file("to-device"));
+    std::filesystem::create_directory_symlink(folder, scratch.file("folder"));
+  }
+  void mode(const char* name, mode_t mode) const { ::chmod(scratch.file(name).c_str(), mode); }
+  std::string said(const std::string& name, std::uint32_t uid) const {
+    const auto text = read_import(root.get(), folder + "/" + name, {uid, uid});
+    if (text) return *text;
+    return text.error().doing +
+           (text.error().errno_value == 0 ? "" : std::string(": ") + std::strerror(text.error().errno_value));
+  }
+};
+
+TEST_CASE("imports: a regular file of bounded size is read, and nothing else; one that is not there is no fault") {
+  const PromiseFiles files;
+  const std::uint32_t self = ::geteuid();
+  CHECK(files.said("own", self) == "words");
+  CHECK(files.said("fifo", self) == "is not a regular file");
+  CHECK(files.said("large", self) == "is larger than 256 KiB");
+  for (const char* name : {"/none", "/own/none"})
+    CHECK(read_import(files.root.get(), files.folder + name, {self, self}).error().errno_value == ENOENT);
+}
+
+TEST_CASE("imports: what a user may not reach or read is not read for him, by no link either") {
+  if (::geteuid() != 0) return;  // only root has others' rights
+  const PromiseFiles files;
+  constexpr std::uint32_t kSomebody = 4'000'000;
+  const std::string refused = "cannot be opened: Permission denied";
+  CHECK(files.said("own", kSomebody) == refused);  // the folder is ours alone
+  files.mode(".", 0755);
+  files.mode("own", 0600);
+  CHECK(files.said("own", kSomebody) == refused);
+  CHECK(files.said("link", kSomebody) == refused);
+  files.mode("own", 0644);
+  for (const char* name : {"own", "link", "folder/own", "folder/link"}) CHECK(files.said(name, kSomebody) == "words");
+  CHECK(files.said("hidden/file", kSomebody) == refused);
+  CHECK(files.said("to-hidden", kSomebody) == refused);
+  CHECK(files.said("to-device", kSomebody) == "is not a regular file");
+  CHECK(files.said("hidden/file", 0) == "hidden words");  // our own rights are back
+}
+
+TEST_CASE("imports: a link ends at the root folder of who promised") {
+  if (::geteuid() != 0) return;
+  const PromiseFiles files;
+  files.mode(".", 0755);
+  const UniqueFd inside(::open(files.folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  std::filesystem::create_symlink("/../../own", files.scratch.file("up"));
+  const auto text = read_import(inside.get(), "/up", {4'000'000, 4'000'000});
+  REQUIRE(text);
+  CHECK(*text == "words");
+}
+
+TEST_CASE("imports: for root no link is followed, and the file must be root's or everybody's to read") {
+  if (::geteuid() != 0) return;
+  const PromiseFiles files;
+  const std::string no_link = "is reached through a symbolic link, which is not followed for root";
+  for (const char* name : {"link", "folder/own", "to-hidden"}) CHECK(files.said(name, 0) == no_link);
+  REQUIRE(::chown(files.scratch.file("own").c_str(), 4'000'000, 4'000'000) == 0);
+  CHECK(files.said("own", 0) == "words");
+  files.mode("own", 0600);
+  CHECK(files.said("own", 0) == "belongs to another user, and not everybody may read it");
 }
 
 TEST_CASE("imports: a process that is gone has promised nothing, and a file that is missing neither") {
