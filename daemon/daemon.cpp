@@ -203,6 +203,13 @@ void Daemon::await_rules() {
     return;
   }
   for (const RulesInForce& done : file_rules_->take()) input(done);
+  tell_unanswered();
+}
+
+void Daemon::tell_unanswered() {
+  for (const std::string& path : file_rules_->take_unanswered())
+    spdlog::warn("{} cannot be looked at, its file system does not answer: rules for its folder go by paths alone",
+                 path);
 }
 
 std::vector<ProbeBody> Daemon::probes() const {
@@ -270,6 +277,7 @@ Status Daemon::wire_loop() {
   if (file_rules_) {
     const auto rules_done = [this](std::uint32_t) {
       for (RulesInForce& done : file_rules_->take()) complete_later(std::move(done));
+      tell_unanswered();
     };
     if (Status added = loop_->add(file_rules_->done_fd(), EPOLLIN, rules_done); !added) return added;
     const auto sums_done = [this](std::uint32_t) { complete_later(SumsFlipped{boot_ns(), file_sums_->take()}); };

@@ -62,6 +62,7 @@ class Daemon {
   Status open_rings();
   void open_tls(const SharedMaps& shared);
   void await_rules();
+  void tell_unanswered();
   Status open_sinks();
   Status open_recording();
   void settle_recording();

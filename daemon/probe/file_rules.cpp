@@ -1,7 +1,6 @@
 #include "probe/file_rules.h"
 
 #include <bpf/bpf.h>
-#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -63,6 +62,7 @@ FileRules::~FileRules() {
     ending_ = true;
   }
   wanted_.notify_one();
+  opener_.stop();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -115,14 +115,13 @@ void FileRules::ask(const std::vector<std::string>& paths, std::unordered_map<st
   aa_learned* rows = family_.learn_rows();
   for (std::size_t begin = 0; begin < paths.size(); begin += AA_LEARN_MAX - 1) {
     const std::size_t end = std::min(paths.size(), begin + AA_LEARN_MAX - 1);
-    std::vector<UniqueFd> open;
+    std::vector<UniqueFd> open = opener_.open(
+        {paths.begin() + static_cast<std::ptrdiff_t>(begin), paths.begin() + static_cast<std::ptrdiff_t>(end)});
     std::vector<const std::string*> named;
-    for (std::size_t at = begin; at < end; ++at) {
-      UniqueFd fd(::open(paths[at].c_str(), O_PATH | O_CLOEXEC));
-      if (!fd) continue;  // does not exist yet: its name in its folder stands for it
-      open.push_back(std::move(fd));
-      named.push_back(&paths[at]);
-    }
+    for (std::size_t at = begin; at < end; ++at)
+      if (open[at - begin])
+        named.push_back(&paths[at]);  // else it does not exist yet: its name in its folder stands for it
+    std::erase_if(open, [](const UniqueFd& fd) { return !fd; });
     std::memset(rows, 0, sizeof(*rows) * AA_LEARN_MAX);
     for (std::size_t at = 0; at < open.size(); ++at) rows[at].fd = static_cast<__u32>(open[at].get());
     LIBBPF_OPTS(bpf_test_run_opts, options);

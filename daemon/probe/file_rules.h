@@ -1,8 +1,8 @@
 // probe/file_rules.h: brings a set of path rules into the kernel: objects by device and inode, names by their folder.
 //
 // Comes in: compiled sets, in the order of their generations, and single files found later. Goes out: completions. A
-// thread opens each path (O_PATH: nothing is read, a FIFO does not block, a tape does not wind), asks the kernel what
-// it is, fills the maps of the idle slot and then tells the generation: no program ever sees half a set.
+// thread has each path opened, asks the kernel what it is, fills the maps of the idle slot and then tells the
+// generation: no program ever sees half a set.
 #pragma once
 
 #include <condition_variable>
@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "probe/file_family.h"
+#include "probe/patient_open.h"
 #include "state/plan.h"
 
 struct aa_object_key;
@@ -39,6 +40,9 @@ class FileRules {
 
   // At once.
   void learn(const LearnPlan& plan);
+
+  // Paths that could not be looked at, since it was last asked: their rules go by the path alone.
+  std::vector<std::string> take_unanswered() { return opener_.take_unanswered(); }
 
  private:
   using Object = PathRules::Object;
@@ -62,6 +66,7 @@ class FileRules {
   Status fill(const Entries& entries, Slot& slot);
 
   const FileFamily& family_;
+  PatientOpen opener_;
   UniqueFd done_;
   std::mutex mutex_;
   std::condition_variable wanted_;

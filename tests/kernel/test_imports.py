@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 from deadline import end_at_exit
+from hanging import HangingFolder
 from harness import wait_until
 from kernel_case import QUICK
 from test_reload import ReloadCase
@@ -154,6 +155,29 @@ class Imports(ReloadCase):
         self.start(2, user=user)
         self.assertEqual([f"of what promising promised (.gitignore): {self.folder}/.gitignore is not a regular file"],
                          [event["alert"]["summary"] for event in self.alerts("import-broken")])
+
+    def test_hanging_file_system(self):
+        """imports: a user's files on a file system that does not answer hold up nobody else's; after ten seconds that is an alert (not when quick)"""
+        folder = self.folder / "hang"
+        folder.mkdir()
+        try:
+            hanging = HangingFolder(folder)
+        except OSError as error:
+            self.skipTest(f"needs FUSE: {error}")
+        self.addCleanup(hanging.release)
+        self.promise("Read(./key)")
+        hung = self.agent.with_name("hung")
+        hung.write_text(AGENT)
+        hung.chmod(0o755)
+        self.reload(self.file.read_text() + f'[[targets]]\nexe = "{hung}"\nimport = ["codex:{folder}/config.toml"]\n')
+        waiting = Agent(self, hung, user=pwd.getpwnam("nobody").pw_uid)
+        wait_until(lambda: self.running(waiting.pid), "it is watched")
+        agent = self.start(2)
+        agent.read("key")
+        self.assertEqual(1, len(self.alerts("sensitive-path", agent)))
+        if not QUICK:
+            told = self.stream.wait_for(lambda e: e["type"] == "alert" and e["alert"]["kind"] == "import-broken", 15, "it is told")
+            self.assertIn("could not be read within 10 seconds", told["alert"]["summary"])
 
     def test_of_a_user(self):
         """imports: of a target that is a user, each process outside of one of his before promises what is in its folder and his"""

@@ -11,8 +11,9 @@ import time
 import unittest
 
 from file_case import FileCase, path_alerts
-from deadline import end_at_exit
-from harness import CALL_TIMEOUT, error_of, wait_until, watch
+from deadline import PATIENCE, end_at_exit
+from hanging import HangingFolder
+from harness import CALL_TIMEOUT, Daemon, PrivateBus, error_of, wait_until, watch
 from kernel_case import QUICK, Account
 from kernel_maps import TLS_LEVEL_OFF, KernelMaps
 
@@ -218,6 +219,36 @@ class Watching(ReloadCase):
         rules.write_text("bad\n")
         account, _ = self.watched_path("/bin/sleep", "1")
         self.assertEqual(seen, (self.reads(), self.refusals()))
+
+
+class Hanging(ReloadCase):
+    def test_hanging_file_system(self):
+        """reload: of a path whose file system does not answer the rule goes by the path; nobody else waits, nor does the end"""
+        folder = self.folder / "hang"
+        folder.mkdir()
+        try:
+            hanging = HangingFolder(folder)
+        except OSError as error:
+            self.skipTest(f"needs FUSE: {error}")
+        self.addCleanup(hanging.release)
+        other = self.secret("other")
+        with PrivateBus() as bus, Daemon(bus, "--config", str(self.file)) as daemon:
+            self.file.write_text(deny(folder / "secret", folder / "more", other))
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: "RELOADING=1" in daemon.notified, "it reads")
+            begin = time.monotonic()
+            for _ in range(20):
+                daemon.targets()
+            self.assertLess(time.monotonic() - begin, PATIENCE)
+            wait_until(lambda: "the configuration was read again" in daemon.errors(), "the rules are in force", 10)
+            self.assertEqual(1, daemon.errors().count("its file system does not answer"))
+            with watch(daemon, ["/bin/cat", str(other)]) as watched:
+                self.assertEqual(1, len(path_alerts(Account(watched.run()))))
+            self.assertEqual("deny", str(daemon.manager.TestPath(str(folder / "secret"))[0]))
+            begin = time.monotonic()
+            self.file.write_text(deny(folder / "secret"))
+            daemon.manager.Reload(timeout=CALL_TIMEOUT)
+            self.assertLess(time.monotonic() - begin, PATIENCE, "it is not waited for again")
 
 
 class UnderLoad(ReloadCase):
