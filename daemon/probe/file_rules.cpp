@@ -112,23 +112,20 @@ void FileRules::run() {
 // ----------------------------------------------------------------------------------
 
 void FileRules::ask(const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known) {
-  aa_learned* rows = family_.learn_rows();
-  for (std::size_t begin = 0; begin < paths.size(); begin += AA_LEARN_MAX - 1) {
-    const std::size_t end = std::min(paths.size(), begin + AA_LEARN_MAX - 1);
-    std::vector<UniqueFd> open = opener_.open(
-        {paths.begin() + static_cast<std::ptrdiff_t>(begin), paths.begin() + static_cast<std::ptrdiff_t>(end)});
-    std::vector<const std::string*> named;
-    for (std::size_t at = begin; at < end; ++at)
-      if (open[at - begin])
-        named.push_back(&paths[at]);  // else it does not exist yet: its name in its folder stands for it
-    std::erase_if(open, [](const UniqueFd& fd) { return !fd; });
+  opener_.open(paths, AA_LEARN_MAX - 1, [&](std::size_t begin, const std::vector<UniqueFd>& open) {
+    aa_learned* rows = family_.learn_rows();
     std::memset(rows, 0, sizeof(*rows) * AA_LEARN_MAX);
-    for (std::size_t at = 0; at < open.size(); ++at) rows[at].fd = static_cast<__u32>(open[at].get());
+    std::vector<const std::string*> named;
+    for (std::size_t at = 0; at < open.size(); ++at) {
+      if (!open[at]) continue;  // does not exist yet: its name in its folder stands for it
+      rows[named.size()].fd = static_cast<__u32>(open[at].get());
+      named.push_back(&paths[begin + at]);
+    }
     LIBBPF_OPTS(bpf_test_run_opts, options);
-    if (bpf_prog_test_run_opts(family_.learn_program_fd(), &options) != 0) continue;
-    for (std::size_t at = 0; at < open.size(); ++at)
+    if (named.empty() || bpf_prog_test_run_opts(family_.learn_program_fd(), &options) != 0) return;
+    for (std::size_t at = 0; at < named.size(); ++at)
       if (rows[at].is_known != 0) known[*named[at]] = {rows[at].ino, rows[at].dev, rows[at].inode_generation};
-  }
+  });
 }
 
 void FileRules::collect(const PathRules& rules, Entries& entries) {

@@ -26,32 +26,42 @@ bool lies_in(const std::string& path, const std::string& place) {
 
 }  // namespace
 
-// Shared with the thread, which may outlive us.
+// Shared with the thread, which may outlive us: it uses nothing of ours once it is given up.
 struct PatientOpen::Work {
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<std::string> paths;
-  std::vector<UniqueFd> opened;
-  std::string place;  // of the path that hangs
+  std::size_t begin = 0;  // of paths, among all
+  std::size_t most = 0;
+  Use use;
+  std::size_t tried = 0;
+  std::vector<UniqueFd> open;  // the last of those that were tried
+  std::string place;           // of the path that hangs
   bool given_up = false;
   bool ended = false;
 
   void run() {
     std::unique_lock lock(mutex);
-    while (!given_up && opened.size() < paths.size()) {
-      const std::string& path = paths[opened.size()];
+    while (!given_up && tried < paths.size()) {
+      const std::string& path = paths[tried];
       lock.unlock();
       UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
       lock.lock();
-      if (!given_up) opened.push_back(std::move(fd));
+      if (given_up) break;
+      open.push_back(std::move(fd));
+      if (++tried == paths.size() || open.size() == most) hand_over();
     }
     ended = true;
     changed.notify_all();
   }
+
+  void hand_over() {
+    use(begin + tried - open.size(), open);
+    open.clear();
+  }
 };
 
-std::vector<UniqueFd> PatientOpen::open(const std::vector<std::string>& paths) {
-  std::vector<UniqueFd> out(paths.size());
+void PatientOpen::open(const std::vector<std::string>& paths, std::size_t most, const Use& use) {
   for (std::size_t at = 0; at < paths.size();) {
     {
       const std::lock_guard lock(mutex_);
@@ -59,34 +69,36 @@ std::vector<UniqueFd> PatientOpen::open(const std::vector<std::string>& paths) {
         const std::lock_guard inner(work->mutex);
         return work->ended;
       });
-      if (stopping_ || hanging_.size() >= kMostHanging) return out;
+      if (stopping_ || hanging_.size() >= kMostHanging) return;
     }
-    at = hangs(paths[at]) ? at + 1 : open_from(at, paths, out);
+    at = hangs(paths[at]) ? at + 1 : open_from(at, paths, most, use);
   }
-  return out;
 }
 
 // The place of the first path that is still to be done.
-std::size_t PatientOpen::open_from(std::size_t begin, const std::vector<std::string>& paths,
-                                   std::vector<UniqueFd>& out) try {
+std::size_t PatientOpen::open_from(std::size_t begin, const std::vector<std::string>& paths, std::size_t most,
+                                   const Use& use) try {
   const auto work = std::make_shared<Work>();
   std::size_t end = begin;
   while (end < paths.size() && !hangs(paths[end])) work->paths.push_back(paths[end++]);
+  work->begin = begin;
+  work->most = most;
+  work->use = use;
   {
     const std::lock_guard lock(mutex_);
     now_ = work;
   }
   quiet_thread([work] { work->run(); }).detach();
   std::unique_lock lock(work->mutex);
-  for (std::size_t before = 0; !work->ended && !work->given_up; before = work->opened.size()) {
+  for (std::size_t before = 0; !work->ended && !work->given_up; before = work->tried) {
     work->changed.wait_for(lock, patience_, [&] { return work->ended || work->given_up; });
-    if (!work->ended && work->opened.size() == before) work->given_up = true;
+    if (!work->ended && work->tried == before) work->given_up = true;
   }
-  std::move(work->opened.begin(), work->opened.end(), out.begin() + static_cast<std::ptrdiff_t>(begin));
-  const std::size_t hung = work->opened.size();
-  lock.unlock();
+  if (!work->open.empty()) work->hand_over();
+  const std::size_t hung = work->tried;
   if (hung == work->paths.size()) return end;
   work->place = place_of(work->paths[hung]);
+  lock.unlock();
   const std::lock_guard ours(mutex_);
   hanging_.push_back(work);
   unanswered_.push_back(work->paths[hung]);

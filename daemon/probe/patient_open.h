@@ -1,10 +1,12 @@
 // probe/patient_open.h: opens paths of which some may lie on a file system that does not answer.
 //
-// Comes in: paths. Goes out: O_PATH descriptors (nothing is read, a FIFO does not block, a tape does not wind). Opened
-// on a thread of its own, which is left behind where it hangs: as long as it does, what lies there is not tried again.
+// Comes in: paths. Goes out: O_PATH descriptors (nothing is read, a FIFO does not block, a tape does not wind), some at
+// a time. They are opened on a thread, which is left behind where it hangs: as long as it does, what lies there is not
+// tried again.
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,15 +20,19 @@ class PatientOpen {
  public:
   explicit PatientOpen(std::chrono::milliseconds patience = std::chrono::seconds(2)) : patience_(patience) {}
 
-  // As many as paths, none where there is nothing or nobody answered. At most some seconds longer than opening takes.
-  std::vector<UniqueFd> open(const std::vector<std::string>& paths);
+  // Descriptors of the paths from `begin` on, in order; none where there is nothing. Not called side by side, nor after
+  // open() has returned; by whichever thread.
+  using Use = std::function<void(std::size_t begin, const std::vector<UniqueFd>& open)>;
+
+  // At most `most` are open at a time. Where nobody answers it goes on behind that path some seconds later.
+  void open(const std::vector<std::string>& paths, std::size_t most, const Use& use);
 
   std::vector<std::string> take_unanswered();  // paths that were given up on since it was last asked
   void stop();                                 // from another thread: opens nothing more, and waits for nobody
 
  private:
   struct Work;
-  std::size_t open_from(std::size_t begin, const std::vector<std::string>& paths, std::vector<UniqueFd>& out);
+  std::size_t open_from(std::size_t begin, const std::vector<std::string>& paths, std::size_t most, const Use& use);
   bool hangs(const std::string& path) const;
 
   std::chrono::milliseconds patience_;

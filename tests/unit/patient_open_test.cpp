@@ -14,16 +14,28 @@ TEST_CASE(
   const Scratch scratch;
   scratch.write("a", "");
   REQUIRE(::mkfifo(scratch.file("fifo").c_str(), 0600) == 0);
+  const std::vector<std::string> paths = {scratch.file("none"), scratch.file("a"), scratch.file("fifo"), "",
+                                          scratch.file(".")};
   PatientOpen opener;
-  const auto open = opener.open({scratch.file("none"), scratch.file("a"), scratch.file("fifo"), "", scratch.file(".")});
-  REQUIRE(open.size() == 5);
-  CHECK((!open[0] && open[1] && open[2] && !open[3] && open[4]));
-  struct stat by_descriptor {
-  }, by_path{};
-  REQUIRE((::fstat(open[1].get(), &by_descriptor) == 0 && ::stat(scratch.file("a").c_str(), &by_path) == 0));
-  CHECK(by_descriptor.st_ino == by_path.st_ino);
+  for (const std::size_t most : {1, 2, 5, 100}) {
+    CAPTURE(most);
+    std::vector<bool> opened;
+    opener.open(paths, most, [&](std::size_t begin, const std::vector<UniqueFd>& open) {
+      CHECK((begin == opened.size() && open.size() <= most));
+      for (std::size_t at = 0; at < open.size(); ++at) {
+        opened.push_back(static_cast<bool>(open[at]));
+        struct stat by_descriptor {
+        }, by_path{};
+        if (!open[at]) continue;
+        REQUIRE((::fstat(open[at].get(), &by_descriptor) == 0 && ::stat(paths[begin + at].c_str(), &by_path) == 0));
+        CHECK(by_descriptor.st_ino == by_path.st_ino);
+      }
+    });
+    CHECK(opened == std::vector<bool>{false, true, true, false, true});
+  }
   CHECK(opener.take_unanswered().empty());
-  CHECK(opener.open({}).empty());
+  const auto nobody = [](std::size_t, const std::vector<UniqueFd>&) { FAIL("nothing is to be opened"); };
+  opener.open({}, 1, nobody);
   opener.stop();
-  CHECK(!opener.open({"/"}).at(0));
+  opener.open({"/"}, 1, nobody);
 }
