@@ -127,7 +127,7 @@ class Rules(FileCase):
         self.deny(*(base / op / "secret" for op in ops))
         spoken = [f"{op}={folder.replace('%s', op)}/{OTHER_END[op]}" if op in OTHER_END else op for op in ops]
         account, said = self.watched("alias_ops", route, prepare, secret, *spoken)
-        succeeded(self, said, ops)
+        ops = succeeded(self, said, ops, {"link", "symlink"} if route in RINGS else ())  # io_uring's from 5.15 on
         hooks = {body["hook"] for body in of(account)}
         for op in ops:
             told = [body for body in of(account, op=OP_OF.get(op, op)) if f"/{op}/" in body["path"] + body.get("path2", "")]
