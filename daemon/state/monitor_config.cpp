@@ -104,8 +104,8 @@ bool Monitor::Impl::is_as_wished(const Target& target) const {
   return due != nullptr && *due == *target.wish;
 }
 
-// A pid names its process and all below it; of the others the first that fits, its own even if the root runs something
-// else by now.
+// A pid names its process and all below it. A unit or a control group holds all others in it, as it does who starts
+// there later. Else the first that fits, its own even if the root runs something else by now.
 const TargetWish* Monitor::Impl::due_wish(const Target& target) const {
   const auto same = [&](const TargetWish& wish) { return target.wish && wish == *target.wish; };
   const auto first = [&](const auto& fits) -> const TargetWish* {
@@ -119,6 +119,7 @@ const TargetWish* Monitor::Impl::due_wish(const Target& target) const {
           return one.by == By::pid && process->alive() && one.number == process->id.pid;
         }))
       return process == root ? wish : nullptr;
+  if (in_wished_group(*root)) return nullptr;
   ProcessRef ref;
   ref.uid = root->uid;
   ExecBody exec;
@@ -127,6 +128,15 @@ const TargetWish* Monitor::Impl::due_wish(const Target& target) const {
     exec.argv = root->text->argv;
   }
   return first([&](const TargetWish& one) { return same(one) || fits(one, ref, exec); });
+}
+
+bool Monitor::Impl::in_wished_group(const Process& process) const {
+  if (process.cgroup == nullptr) return false;
+  return std::any_of(targets.begin(), targets.end(), [&](const auto& entry) {
+    const Target& target = entry.second;
+    return target.running && !target.unit.empty() && target.wish && is_wished(*target.wish) &&
+           !releasing.contains(target.slot) && (*process.cgroup + "/").starts_with(target.cgroup + "/");
+  });
 }
 
 void Monitor::Impl::begin_wish(Step& step, const TargetWish& wish) {

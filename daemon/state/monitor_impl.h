@@ -209,6 +209,7 @@ struct Monitor::Impl {
   void begin_wishes(Step& step, const std::vector<TargetWish>& before);
   void seek(Step& step);
   bool is_as_wished(const Target& target) const;
+  bool in_wished_group(const Process& process) const;
   const TargetWish* due_wish(const Target& target) const;  // for which a fresh start would watch it; null: for none
   void begin_wish(Step& step, const TargetWish& wish);
   void look_for(Step& step);

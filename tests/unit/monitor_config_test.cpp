@@ -21,7 +21,8 @@ PathRule deny(std::string pattern) {
 }
 
 // A Monitor whose plans are carried out at once, in a world of a few processes: what a kernel would hold afterwards.
-// 100 to 104 run agent100 to agent104, as the users of these numbers; 103 is a child of 101, and 104 of 103.
+// 100 to 106 run agent100 to agent106, as the users of these numbers; 103 is a child of 101, and 104 of 103. 105 is in
+// the unit x.service, 106 in the control group /y.
 struct World {
   Monitor monitor{Monitor::Settings{}};
   std::vector<LivingProcess> living;           // with text; parents first
@@ -35,9 +36,10 @@ struct World {
 
   World() {
     take(monitor.on_probe(a_file_probe(ProbeState::standby)));
-    for (std::uint32_t pid = 100; pid < 105; ++pid) {
+    for (std::uint32_t pid = 100; pid < 107; ++pid) {
       LivingProcess process = test::living(a_process(pid, pid * 1'000, "p" + std::to_string(pid)));
       process.uid = pid;
+      process.cgroup = pid == 105 ? "/system.slice/x.service" : pid == 106 ? "/y/below" : "/z";
       process.parent = pid == 103 ? ProcessId{101, 101'000} : pid == 104 ? ProcessId{103, 103'000} : ProcessId{1, 1};
       living.push_back(with_text(process, "/bin/agent" + std::to_string(pid), {"agent" + std::to_string(pid)}));
     }
@@ -63,8 +65,11 @@ struct World {
       slots[unit->slot] = unit->cgroup;
       Enrolled done;
       done.slot = unit->slot;
+      done.processes = adopted(unit->slot);
       take(monitor.complete(done));
     }
+    if (const auto* adopt = std::get_if<AdoptPlan>(&plan))
+      take(monitor.complete(Adopted{adopt->slot, 1, adopted(adopt->slot)}));
     if (const auto* release = std::get_if<ReleasePlan>(&plan)) {
       slots.erase(release->slot);
       for (LivingProcess& one : living)
@@ -82,6 +87,17 @@ struct World {
       for (const PathRule& rule : set.rules->rules()) rules.push_back(rule.pattern);
     }
     take(monitor.complete(RulesInForce{set.token, 1, set.rules->generation(), refuse_rules}));
+  }
+
+  // Who is in the control group of a slot and watched by nobody.
+  std::vector<LivingProcess> adopted(std::uint32_t slot) {
+    std::vector<LivingProcess> out;
+    for (LivingProcess& one : living) {
+      if (one.watched || !(one.cgroup + "/").starts_with(slots[slot] + "/")) continue;
+      put_in(one, slot);
+      out.push_back(one);
+    }
+    return out;
   }
 
   static void put_in(LivingProcess& process, std::uint32_t slot) {
