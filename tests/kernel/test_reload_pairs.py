@@ -81,13 +81,14 @@ class Scene:
         child.stdout.close()
 
     def control_group(self):
-        """The path of a control group with one process in it; None where there can be none."""
+        """The path of a control group with two processes in it, one of them an agent; None where there can be none."""
         if not CGROUPS.joinpath("cgroup.controllers").exists():
             return None  # not version 2 alone: the daemon follows none then
         group = CGROUPS / "aa-pairs"
         group.mkdir()
         self.case.addCleanup(wait_until, lambda: self.removed(group), "the control group is gone")
-        (group / "cgroup.procs").write_text(str(self.start("/bin/sleep", "1000")))
+        for pid in (self.start("/bin/sleep", "1000"), self.start(self.inner, lines=1)):
+            (group / "cgroup.procs").write_text(str(pid))
         return "/aa-pairs"
 
     @staticmethod

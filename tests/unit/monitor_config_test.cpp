@@ -159,7 +159,8 @@ const std::vector<TargetWish> kWishes = {
     wish(By::pid, "100", 100),   wish(By::pid, "101", 101),         wish(By::pid, "103", 103, "own"),
     wish(By::pid, "555", 555),   wish(By::exe, "agent101"),         wish(By::exe, "agent103", 0, "one"),
     wish(By::exe, "agent104"),   wish(By::exe, "/bin/agent10[34]"), wish(By::user, "u102", 102, "two"),
-    wish(By::user, "u103", 103), wish(By::unit, "x.service"),       wish(By::cgroup, "/y")};
+    wish(By::user, "u103", 103), wish(By::exe, "agent105"),         wish(By::user, "u106", 106),
+    wish(By::pid, "106", 106),   wish(By::unit, "x.service"),       wish(By::cgroup, "/y")};
 
 class Dice {
  public:
