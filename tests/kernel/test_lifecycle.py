@@ -126,10 +126,12 @@ class Alone(unittest.TestCase):
         self.assertLessEqual(min(times), READY_WITHIN)
 
     def test_ready_without_rules(self):
-        """lifecycle: without any path rule there is nothing to wait for"""
+        """lifecycle: without any path rule there is nothing to wait for; without a configuration file the log says so"""
         daemon = Daemon(self.bus, settings={"paths.shipped": "off"})
         self.addCleanup(daemon.stop)
         self.assertLess(daemon.ready_after, 5 * PATIENCE)  # waiting in vain takes 10 s
+        has_file = pathlib.Path("/etc/aa-ebpfd/config.toml").exists()
+        self.assertEqual(not has_file, "there is no configuration file: every key has its built-in default" in daemon.errors())
 
     def test_leaves_nothing(self):
         """lifecycle: after SIGTERM no program and no map of ours is left, with a target running or not"""
