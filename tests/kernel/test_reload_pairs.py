@@ -18,7 +18,7 @@ from harness import CALL_TIMEOUT, Daemon, PrivateBus
 from kernel_case import QUICK
 from kernel_maps import KernelMaps
 
-PAIRS = 3 if PATIENCE > 1 else 12 if QUICK else 200
+PAIRS = 3 if PATIENCE > 1 else 8 if QUICK else 200
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 SETTLED = 0.1  # seconds without a change
 MANY_OPS = ("open", "read", "write", "create", "unlink", "rename", "chmod")
@@ -236,7 +236,7 @@ class Pairs(unittest.TestCase):
             self.skipTest("loading programs into the kernel needs root")
 
     def test_pairs(self):
-        """reload: for 200 random pairs of configurations (12 when quick) it leaves the maps, rules and targets of a fresh start"""
+        """reload: for 200 random pairs of configurations (8 when quick) it leaves the maps, rules and targets of a fresh start"""
         seed = int(os.environ.get("AA_SEED") or time.time())
         print(f"AA_SEED={seed}", flush=True)
         scene = Scene(self)
