@@ -58,8 +58,10 @@ def maps_of(pid):
     """{name: id} of the maps that a process has open; those inside a map of maps go by the same name and are left out."""
     ids, of_maps = {}, {}
     for entry in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
-        found = re.search(r"^map_id:\t(\d+)$", entry.read_text(), re.MULTILINE)
-        if found:
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found = re.search(r"^map_id:\t(\d+)$", entry.read_text(), re.MULTILINE)
+            if not found:
+                continue
             with opened(int(found.group(1))) as (_, info):
                 (of_maps if info.type == ARRAY_OF_MAPS else ids)[info.name.decode()] = info.id
     return {**ids, **of_maps}
