@@ -90,11 +90,11 @@ class KernelMaps:
     @staticmethod
     def _object(value):
         """(ids of rules, flags, the inode's generation)."""
-        *ids, flags, generation = struct.unpack(f"{OBJECT_IDS}III", value)
+        *ids, flags, generation = struct.unpack_from(f"{OBJECT_IDS}III", value)
         return tuple(sorted(filter(None, ids))), flags, generation
 
     def _read_watched(self, held):
-        entries = [(struct.unpack("I", key)[0], *struct.unpack("QQIIII", value)) for key, value in held.items()]
+        entries = [(struct.unpack("I", key)[0], *struct.unpack_from("QQIIII", value)) for key, value in held.items()]
         for tgid, start, _, _, slot, _, flags in entries:
             if flags & ROOT:
                 self._slots[slot] = f"{tgid}-{start}"
@@ -113,7 +113,7 @@ class KernelMaps:
         """{target: (TLS level, share, living processes)} of the rows in use."""
         self.targets = {}
         for value in held.values():
-            active, slot, tls, limit, live, *_ = struct.unpack("IIIIQQQQ", value)
+            active, slot, tls, limit, live, *_ = struct.unpack_from("IIIIQQQQ", value)
             if active and slot in self._slots:
                 self.targets[self._slots[slot]] = (tls, limit, live)
 
