@@ -22,6 +22,8 @@ extern char** environ;
 namespace aa {
 namespace {
 
+constexpr std::size_t kAbout = 26;  // columns for what a finding is about
+
 using nlohmann::json;
 
 Finding reachable(const Globals& globals) {
@@ -151,8 +153,8 @@ int doctor(const Globals& globals) {
       continue;
     }
     text += paint(out.style(), finding.good ? Ink::green : Ink::red, finding.good ? "ok    " : "wrong ") +
-            pad(for_terminal(finding.about), 22) + for_terminal(finding.found) + '\n';
-    if (!finding.advice.empty()) text += "      " + pad("", 22) + "→ " + finding.advice + '\n';
+            pad(for_terminal(finding.about) + " ", kAbout) + for_terminal(finding.found) + '\n';
+    if (!finding.advice.empty()) text += "      " + pad("", kAbout) + "→ " + finding.advice + '\n';
   }
   out.write(text);
   return well ? kDone : kRefused;

@@ -297,6 +297,14 @@ struct io_open {
   struct open_how how;
 };
 
+/* 7.2: names wait in a wrapper until the request runs. */
+struct delayed_filename {
+  struct filename* __incomplete_filename;
+};
+struct io_open___delayed {
+  struct delayed_filename filename;
+};
+
 struct io_unlink {
   int dfd;
   int flags;

@@ -115,7 +115,7 @@ Status FileFamily::load(const Set& set, const FileFamilySettings& settings, cons
     if (opened) break;
     const std::string program = program_refused(libbpf_log());
     if (program.empty() || opened.error().errno_value == EPERM || refused_.size() >= kMostRefused) return opened;
-    if (!refused_.insert(program).second) return opened;
+    if (!refused_.emplace(program, reason_in(libbpf_log())).second) return opened;
   }
   if (Status filled = fill(); !filled) return filled;
   this->settings().each = settings.each ? 1 : 0;
@@ -173,7 +173,8 @@ void FileFamily::choose_programs() {
     const std::string job = job_of(program);
     if (job == kLearn) continue;
     const bool function = hooks_function(program);
-    const bool refused = refused_.contains(bpf_program__name(program));
+    const auto refusal = refused_.find(bpf_program__name(program));
+    const bool refused = refusal != refused_.end();
     const bool wanted = !refused && (!function || chosen[job] == program);
     bpf_program__set_autoload(program, wanted);
     if (!wanted && !refused && !variant_of(program).empty()) continue;  // another kernel's: nothing is missing here
@@ -188,7 +189,7 @@ void FileFamily::choose_programs() {
                    "this kernel has nothing of that name"};
     }
     Program& row = programs_[place->second];
-    if (refused) row.state.reason = "this kernel's verifier does not take the program";
+    if (refused) row.state.reason = "this kernel's verifier does not take the program: " + refusal->second;
     if (wanted) row.candidates.push_back(program);
   }
 }

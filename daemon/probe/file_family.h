@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -102,8 +101,8 @@ class FileFamily {
   MappedMap learn_map_;
   ReturnProbes returns_;
   std::vector<Program> programs_;
-  std::set<std::string> refused_;     // by the verifier, of the set being loaded; by name
-  std::vector<ProbeBody> elsewhere_;  // sets that do not run here, and why
+  std::map<std::string, std::string> refused_;  // name → the verifier's reason, of the set being loaded
+  std::vector<ProbeBody> elsewhere_;            // sets that do not run here, and why
 };
 
 }  // namespace aa
