@@ -142,7 +142,8 @@ bool SecretScanner::is_text(unsigned char byte) {
 
 void SecretScanner::in_text(unsigned char byte) {
   static const SecretAutomaton& automaton = SecretAutomaton::shared();
-  if (text_ == SecretText::stream && !is_text(byte)) return enter_binary();
+  const bool must_be_text = text_ == SecretText::stream || text_ == SecretText::body;
+  if (must_be_text && !is_text(byte)) return enter_binary();
   state_ = automaton.step(state_, byte);
   ++at_;
   for (const std::uint16_t index : automaton.ending_in(state_)) {
@@ -328,7 +329,7 @@ void SecretScanner::in_pem(unsigned char byte) {
 
 void SecretScanner::enter_binary() {
   message_ = 0;
-  kind_ = "binary";
+  kind_ = kBinary;
   mode_ = Mode::binary;
 }
 
@@ -339,7 +340,8 @@ void SecretScanner::in_binary(unsigned char byte) {
                               : std::uint8_t{0};
   hide(kind_, at_, at_ + 1);
   ++at_;
-  if (message_ == kMessage.size()) enter_text();
+  if (message_ == kMessage.size() && text_ != SecretText::body) return enter_text();
+  message_ %= kMessage.size();
 }
 
 std::string without_secrets(std::string_view text, SecretText kind) {

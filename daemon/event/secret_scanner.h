@@ -2,8 +2,8 @@
 //
 // Comes in: one direction of a connection, piece by piece, in order. Goes out: the same number of bytes, those of
 // secrets as '*', and where they were. What cannot be decided yet is held back, at most kMostHeld bytes of it. Bytes
-// that are not text (compressed, HTTP/2, WebSocket frames, pictures) are replaced too, up to the next message of
-// HTTP/1: nobody looked into them. Pure: knows no event, no clock.
+// that are not text are replaced too, up to the next message of HTTP/1: nobody looked into them. Pure: knows no event,
+// no clock.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,10 @@
 
 namespace aa {
 
+inline constexpr std::string_view kBinary = "binary";
+
 struct Redaction {
-  std::string_view kind;     // of a rule; "binary": not text; "unknown": may belong to a secret that began unseen
+  std::string_view kind;     // of a rule; kBinary: not text; "unknown": may belong to a secret that began unseen
   std::uint64_t offset = 0;  // in the stream
   std::uint64_t length = 0;
 
@@ -26,6 +28,7 @@ struct Redaction {
 // What a text is: where a value without quotes ends, when its name begins a line.
 enum class SecretText : std::uint8_t {
   stream,  // with the line: headers; and what is no text is not shown
+  body,    // the same; but no message begins in it, so what is no text ends with it only
   header,  // with the line, for an argument that is a header
   script,  // with the word: what a shell would run must stay to be seen
 };
