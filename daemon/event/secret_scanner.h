@@ -68,12 +68,16 @@ class SecretScanner {
   void in_candidate(unsigned char byte);
   void in_userinfo(unsigned char byte);
   void in_name(unsigned char byte);
+  void in_percent(unsigned char byte);
   void in_value(unsigned char byte);
   void in_secret(unsigned char byte);
   void in_pem(unsigned char byte);
   void in_binary(unsigned char byte);
 
+  void try_rules(std::size_t from);
   bool fits(const SecretRule& rule) const;
+  bool decodes(unsigned char byte);
+  void found_coded();
   bool begins_pem(std::size_t begin) const;
   void found(const SecretRule& rule);
   void found_field(std::size_t begin);
@@ -105,7 +109,14 @@ class SecretScanner {
   const ByteClass* class_ = nullptr;
   std::size_t since_ = 0;  // where a candidate's own bytes begin
   SecretAutomaton::State since_state_ = 0;
+  std::size_t tried_ = 0;  // which of the rules that begin there
   bool has_needed_ = false;
+  unsigned bits_ = 0;         // coded: that are not a whole byte yet
+  int bit_count_ = 0;         // how many; below 0: so many are the beginning's
+  std::size_t decoded_ = 0;   // whole ones
+  std::size_t in_line_ = 0;   // coded: letters of this line
+  std::uint8_t percent_ = 0;  // name: bytes of "%3D" seen
+  std::uint16_t escaped_byte_ = 0;
   std::size_t colon_ = 0;  // userinfo: behind its ':', 0 none yet
   End end_ = End::line;
   End end_without_quote_ = End::line;
