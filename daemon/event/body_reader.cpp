@@ -11,11 +11,11 @@ Undone undone_by(Coding coding) {
 
 }  // namespace
 
-BodyReader::BodyReader(Undone undone, std::uint32_t stream, Coding coding, DecoderCount count)
+BodyReader::BodyReader(Undone undone, std::uint32_t stream, Coding coding, Budget budget)
     : undone_(undone | undone_by(coding)),
       stream_(stream),
       coding_(coding),
-      count_(std::move(count)),
+      budget_(std::move(budget)),
       why_(coding == Coding::other ? Withheld::coding : Withheld::nothing) {}
 
 Piece BodyReader::piece(std::uint64_t length) const {
@@ -39,7 +39,7 @@ void BodyReader::take(std::string_view bytes, std::uint64_t framing, Pieces& out
 }
 
 void BodyReader::decode(std::string_view bytes, Piece& piece) {
-  if (!decoder_) decoder_ = ContentDecoder::make(coding_, count_);
+  if (!decoder_) decoder_ = ContentDecoder::make(coding_, budget_);
   if (!decoder_) return withhold(Withheld::bound);
   const auto outcome = decoder_->take(bytes, [&](std::string_view text) { text_.take(text, piece); });
   if (outcome == ContentDecoder::Outcome::broken) withhold(Withheld::broken);

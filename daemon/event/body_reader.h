@@ -15,7 +15,7 @@ namespace aa {
 class BodyReader {
  public:
   // `undone`, `stream`: what was undone before this.
-  BodyReader(Undone undone, std::uint32_t stream, Coding coding, DecoderCount count);
+  BodyReader(Undone undone, std::uint32_t stream, Coding coding, Budget budget);
 
   // The body goes on with these bytes, which `framing` more of the stream have carried.
   void take(std::string_view bytes, std::uint64_t framing, Pieces& out);
@@ -33,7 +33,7 @@ class BodyReader {
   Undone undone_;
   std::uint32_t stream_;
   Coding coding_;
-  DecoderCount count_;
+  Budget budget_;
   std::unique_ptr<ContentDecoder> decoder_;
   TextReader text_;
   Withheld why_ = Withheld::nothing;

@@ -1,8 +1,7 @@
-// event/coding.h: how a body is coded, and what bounds those who undo it.
+// event/coding.h: how a body is coded.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 namespace aa {
 
@@ -13,8 +12,5 @@ enum class Coding : std::uint8_t {
   bare,     // without any head, as in WebSocket
   other,    // nobody here undoes it
 };
-
-// How many decoders there are. Shared by those whom it bounds.
-using DecoderCount = std::shared_ptr<std::size_t>;
 
 }  // namespace aa

@@ -21,18 +21,14 @@ bool begins_zlib(unsigned char first) {
 
 }  // namespace
 
-std::unique_ptr<ContentDecoder> ContentDecoder::make(Coding coding, const DecoderCount& count) {
-  if (*count >= kMostDecoders) return nullptr;
-  return std::unique_ptr<ContentDecoder>(new ContentDecoder(coding, count));
-}
-
-ContentDecoder::ContentDecoder(Coding coding, DecoderCount count) : coding_(coding), count_(std::move(count)) {
-  ++*count_;
+std::unique_ptr<ContentDecoder> ContentDecoder::make(Coding coding, const Budget& budget) {
+  BudgetShare share(budget, &ReaderBudget::decoders);
+  if (!share) return nullptr;
+  return std::unique_ptr<ContentDecoder>(new ContentDecoder(coding, std::move(share)));
 }
 
 ContentDecoder::~ContentDecoder() {
   if (is_started_) inflateEnd(&zlib_);
-  --*count_;
 }
 
 bool ContentDecoder::start(unsigned char first) {

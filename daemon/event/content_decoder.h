@@ -1,7 +1,7 @@
 // event/content_decoder.h: undoes gzip and deflate, as the bytes come, within bounds.
 //
 // Comes in: coded bytes in pieces, from whoever wrote them. Goes out: what they stand for, block by block. A decoder
-// takes some 40 KiB; of all there are at most kMostDecoders at a time. What grows beyond kMostRatio is not followed.
+// takes some 40 KiB, of which there is a budget. What grows beyond kMostRatio is not followed.
 #pragma once
 
 #include <zlib.h>
@@ -10,17 +10,17 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "event/coding.h"
+#include "event/reader_budget.h"
 
 namespace aa {
-
-inline constexpr std::size_t kMostDecoders = 1024;
 
 class ContentDecoder {
  public:
   // Of gzip, deflate or bare. nullptr: there are too many already, or no memory.
-  static std::unique_ptr<ContentDecoder> make(Coding coding, const DecoderCount& count);
+  static std::unique_ptr<ContentDecoder> make(Coding coding, const Budget& budget);
   ~ContentDecoder();
   ContentDecoder(const ContentDecoder&) = delete;
   ContentDecoder& operator=(const ContentDecoder&) = delete;
@@ -31,12 +31,12 @@ class ContentDecoder {
   Outcome take(std::string_view bytes, const Give& give);
 
  private:
-  ContentDecoder(Coding coding, DecoderCount count);
+  ContentDecoder(Coding coding, BudgetShare share) : coding_(coding), share_(std::move(share)) {}
   bool start(unsigned char first);
   bool is_beyond_bounds() const;
 
   Coding coding_;
-  DecoderCount count_;
+  BudgetShare share_;
   z_stream zlib_ = {};
   bool is_started_ = false;
   bool has_ended_ = false;

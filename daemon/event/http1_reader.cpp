@@ -86,7 +86,7 @@ void Http1Reader::start_body(Pieces& out) {
   at_body_start_ = true;
   if (is_raw) return start_raw(SecretText::body, out);
   out.add(raw_.flush());
-  body_.emplace(head_.is_chunked() ? kChunked : Undone{0}, 0, head_.coding(), count_);
+  body_.emplace(head_.is_chunked() ? kChunked : Undone{0}, 0, head_.coding(), budget_);
 }
 
 void Http1Reader::start_raw(SecretText text, Pieces& out) {

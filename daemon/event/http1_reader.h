@@ -17,8 +17,8 @@ namespace aa {
 class Http1Reader final : public ProtocolReader {
  public:
   // `offset`: of the first byte that will come, in the stream.
-  Http1Reader(std::uint64_t offset, DecoderCount count)
-      : raw_(SecretText::stream, offset), offset_(offset), count_(std::move(count)) {}
+  Http1Reader(std::uint64_t offset, Budget budget)
+      : raw_(SecretText::stream, offset), offset_(offset), budget_(std::move(budget)) {}
 
   std::size_t take(std::string_view bytes, Pieces& out) override;
   void miss(std::uint64_t bytes, Pieces& out) override;
@@ -60,7 +60,7 @@ class Http1Reader final : public ProtocolReader {
   State state_ = State::head;
   SecretScanner raw_;
   std::uint64_t offset_;
-  DecoderCount count_;
+  Budget budget_;
   Http1Head head_;
   bool asked_for_websocket_ = false;
   std::optional<std::uint64_t> left_;  // of the body or the chunk; nullopt: up to the end

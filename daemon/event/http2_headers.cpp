@@ -8,10 +8,10 @@ namespace {
 constexpr std::size_t kMostTable = 64 * 1024;  // what senders may make of it is said in the other direction
 constexpr std::size_t kMostLines = 64 * 1024;
 
-nghttp2_hd_inflater* new_inflater() {
+nghttp2_hd_inflater* new_inflater(bool has_table) {
   nghttp2_hd_inflater* inflater = nullptr;
   if (nghttp2_hd_inflate_new(&inflater) != 0) return nullptr;
-  nghttp2_hd_inflate_change_table_size(inflater, kMostTable);
+  if (has_table) nghttp2_hd_inflate_change_table_size(inflater, kMostTable);
   return inflater;
 }
 
@@ -26,7 +26,8 @@ std::string_view view(const std::uint8_t* bytes, std::size_t size) {
 
 }  // namespace
 
-Http2Headers::Http2Headers() : inflater_(new_inflater()) {}
+Http2Headers::Http2Headers(const Budget& budget)
+    : table_(budget, &ReaderBudget::tables), inflater_(new_inflater(static_cast<bool>(table_))) {}
 
 bool Http2Headers::take(std::string_view fragment, bool is_last) {
   while (inflater_ != nullptr) {

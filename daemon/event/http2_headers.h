@@ -1,7 +1,8 @@
 // event/http2_headers.h: the header blocks of one direction of an HTTP/2 connection (HPACK, RFC 7541).
 //
 // Comes in: fragments of blocks, all of them and in order, for each block needs what those before it said. Goes out:
-// lines, "name: value". libnghttp2 does the decoding; a table is at most kMostTable, a block's lines kMostLines bytes.
+// lines, "name: value". libnghttp2 does the decoding; a table is at most 64 KiB, of which there is a budget (else 4
+// KiB, with which all begin), a block's lines kMostLines bytes.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -12,12 +13,13 @@
 #include <utility>
 
 #include "event/coding.h"
+#include "event/reader_budget.h"
 
 namespace aa {
 
 class Http2Headers {
  public:
-  Http2Headers();
+  explicit Http2Headers(const Budget& budget);
 
   // False: it is broken, for good.
   bool take(std::string_view fragment, bool is_last);
@@ -36,6 +38,7 @@ class Http2Headers {
   };
   void add(const nghttp2_nv& field);
 
+  BudgetShare table_;
   std::unique_ptr<nghttp2_hd_inflater, Delete> inflater_;
   Block block_;
 };

@@ -41,7 +41,7 @@ std::size_t Http2Reader::take(std::string_view bytes, Pieces& out) {
 
 void Http2Reader::lose(Pieces& out) {
   flush(out);
-  bodies_.clear();
+  streams_.clear();
   is_lost_ = true;
 }
 
@@ -149,16 +149,22 @@ void Http2Reader::end_block(Pieces& out) {
   out.add(std::move(piece));
   if (block_is_promise_) return;
   if (block_ends_stream_) return end_stream(stream, out);
-  if (bodies_.size() >= kMostStreams) end_stream(bodies_.begin()->first, out);  // the oldest
-  bodies_.try_emplace(stream, kHttp2, stream, block.coding, count_);
+  begin_stream(stream, block.coding, out);
+}
+
+void Http2Reader::begin_stream(std::uint32_t stream, Coding coding, Pieces& out) {
+  if (streams_.contains(stream)) return;                                          // fields behind its data
+  if (streams_.size() >= kMostStreams) end_stream(streams_.begin()->first, out);  // the oldest
+  BudgetShare share(budget_, &ReaderBudget::streams);
+  if (share) streams_.emplace(stream, Stream{std::move(share), BodyReader(kHttp2, stream, coding, budget_)});
 }
 
 // ---- data ----
 
 void Http2Reader::take_data(std::string_view bytes, Pieces& out) {
   const std::uint64_t framing = std::exchange(uncounted_, 0);
-  const auto found = bodies_.find(frame_.stream);
-  if (found != bodies_.end()) return found->second.take(bytes, framing, out);
+  const auto found = streams_.find(frame_.stream);
+  if (found != streams_.end()) return found->second.body.take(bytes, framing, out);
   Piece piece;  // of a stream whose header nobody saw
   piece.undone = kHttp2;
   piece.stream = frame_.stream;
@@ -168,10 +174,10 @@ void Http2Reader::take_data(std::string_view bytes, Pieces& out) {
 }
 
 void Http2Reader::end_stream(std::uint32_t stream, Pieces& out) {
-  const auto found = bodies_.find(stream);
-  if (found == bodies_.end()) return;
-  found->second.flush(out);
-  bodies_.erase(found);
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return;
+  found->second.body.flush(out);
+  streams_.erase(found);
 }
 
 // ---- what is missing, what is held ----
@@ -182,15 +188,15 @@ void Http2Reader::miss(std::uint64_t bytes, Pieces& out) {
   const bool is_data = in_frame_ && frame_.type == kData && !frame_.is_padded;
   if (!is_data || bytes == 0 || frame_.left <= bytes) return lose(out);
   frame_.left -= bytes;
-  if (const auto found = bodies_.find(frame_.stream); found != bodies_.end()) found->second.miss(out);
+  if (const auto found = streams_.find(frame_.stream); found != streams_.end()) found->second.body.miss(out);
 }
 
 void Http2Reader::flush(Pieces& out) {
-  for (auto& [stream, body] : bodies_) body.flush(out);
+  for (auto& [id, stream] : streams_) stream.body.flush(out);
 }
 
 bool Http2Reader::holds() const {
-  return std::any_of(bodies_.begin(), bodies_.end(), [](const auto& entry) { return entry.second.holds(); });
+  return std::any_of(streams_.begin(), streams_.end(), [](const auto& entry) { return entry.second.body.holds(); });
 }
 
 }  // namespace aa

@@ -23,8 +23,8 @@ class Http2Reader final : public ProtocolReader {
   static constexpr std::size_t kMostStreams = 256;
 
   // `is_client`: the preface comes first.
-  Http2Reader(bool is_client, DecoderCount count)
-      : count_(std::move(count)), preface_(is_client ? kPreface.size() : 0) {}
+  Http2Reader(bool is_client, Budget budget)
+      : budget_(std::move(budget)), preface_(is_client ? kPreface.size() : 0), headers_(budget_) {}
 
   // So begins what a server says: with settings of its own.
   static bool is_server_start(std::string_view frame_head);
@@ -35,6 +35,10 @@ class Http2Reader final : public ProtocolReader {
   bool holds() const override;
 
  private:
+  struct Stream {
+    BudgetShare share;
+    BodyReader body;
+  };
   struct Frame {
     std::uint64_t left = 0;  // of its payload
     std::uint8_t type = 0;
@@ -54,12 +58,13 @@ class Http2Reader final : public ProtocolReader {
   void take_data(std::string_view bytes, Pieces& out);
   void end_block(Pieces& out);
   void end_frame(Pieces& out);
+  void begin_stream(std::uint32_t stream, Coding coding, Pieces& out);
   void end_stream(std::uint32_t stream, Pieces& out);
   // Bytes that hold no text: they are told with the next text, or when there is none.
   void count(std::uint64_t bytes) { uncounted_ += bytes; }
   void lose(Pieces& out);
 
-  DecoderCount count_;
+  Budget budget_;
   std::size_t preface_;  // bytes of it that are still to come
   std::array<unsigned char, kFrameHead> head_ = {};
   std::size_t head_taken_ = 0;
@@ -69,7 +74,7 @@ class Http2Reader final : public ProtocolReader {
   std::uint32_t block_stream_ = 0;  // whose header block is not whole yet, 0 none
   bool block_ends_stream_ = false;
   bool block_is_promise_ = false;
-  std::map<std::uint32_t, BodyReader> bodies_;
+  std::map<std::uint32_t, Stream> streams_;
   std::uint64_t uncounted_ = 0;
   bool is_lost_ = false;
 };

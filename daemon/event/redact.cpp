@@ -84,7 +84,7 @@ Redactor::Stream& Redactor::stream_of(const Key& key, const TlsBody& body, const
     found = streams_.end();
   }
   if (found == streams_.end()) {
-    StreamReader reader(body.offset, body.from_start, decoders_);
+    StreamReader reader(body.offset, body.from_start, budget_);
     found = streams_.emplace(key, Stream{std::move(reader), body.offset, body.offset, {}, false}).first;
   }
   Stream& stream = found->second;

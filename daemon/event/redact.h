@@ -50,7 +50,7 @@ class Redactor {
   static void flush(Stream& stream, const Give& give);
   void close(const ProcessId& process, std::uint32_t connection, const Give& give);
 
-  DecoderCount decoders_ = std::make_shared<std::size_t>(0);
+  Budget budget_ = std::make_shared<ReaderBudget>();
   std::map<Key, Stream> streams_;
 };
 

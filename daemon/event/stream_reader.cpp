@@ -9,10 +9,10 @@
 
 namespace aa {
 
-StreamReader::StreamReader(std::uint64_t offset, bool from_start, DecoderCount count)
-    : offset_(offset), count_(std::move(count)) {
+StreamReader::StreamReader(std::uint64_t offset, bool from_start, Budget budget)
+    : offset_(offset), budget_(std::move(budget)) {
   if (offset == 0 && from_start) return;
-  reader_ = std::make_unique<Http1Reader>(offset, count_);
+  reader_ = std::make_unique<Http1Reader>(offset, budget_);
   Pieces none;
   reader_->miss(0, none);
 }
@@ -22,13 +22,13 @@ bool StreamReader::choose() {
   const std::string_view preface = Http2Reader::kPreface.substr(0, first_.size());
   if (first_.starts_with(preface)) {
     if (first_.size() < Http2Reader::kPreface.size()) return false;
-    reader_ = std::make_unique<Http2Reader>(true, count_);
+    reader_ = std::make_unique<Http2Reader>(true, budget_);
   } else if (first_[0] == '\0' && first_.size() < Http2Reader::kFrameHead) {
     return false;
   } else if (Http2Reader::is_server_start(first_)) {
-    reader_ = std::make_unique<Http2Reader>(false, count_);
+    reader_ = std::make_unique<Http2Reader>(false, budget_);
   } else {
-    reader_ = std::make_unique<Http1Reader>(offset_, count_);
+    reader_ = std::make_unique<Http1Reader>(offset_, budget_);
   }
   return true;
 }
@@ -44,14 +44,14 @@ void StreamReader::take(std::string_view bytes, Pieces& out) {
 void StreamReader::follow(std::string_view bytes, Pieces& out) {
   const std::size_t taken = reader_->take(bytes, out);
   if (!reader_->is_done()) return;
-  reader_ = std::make_unique<WebSocketReader>(count_);
+  reader_ = std::make_unique<WebSocketReader>(budget_);
   reader_->take(bytes.substr(taken), out);
 }
 
 // What could have become HTTP/2 is told as text.
 void StreamReader::settle(Pieces& out) {
   if (reader_) return;
-  reader_ = std::make_unique<Http1Reader>(offset_, count_);
+  reader_ = std::make_unique<Http1Reader>(offset_, budget_);
   const std::string first = std::exchange(first_, {});
   follow(first, out);
 }

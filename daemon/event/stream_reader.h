@@ -7,15 +7,15 @@
 #include <memory>
 #include <string>
 
-#include "event/coding.h"
 #include "event/protocol_reader.h"
+#include "event/reader_budget.h"
 
 namespace aa {
 
 class StreamReader {
  public:
   // `offset`: of the first byte that will come; `from_start`: it is the connection's first.
-  StreamReader(std::uint64_t offset, bool from_start, DecoderCount count);
+  StreamReader(std::uint64_t offset, bool from_start, Budget budget);
 
   void take(std::string_view bytes, Pieces& out);
   void miss(std::uint64_t bytes, Pieces& out);
@@ -28,7 +28,7 @@ class StreamReader {
   void follow(std::string_view bytes, Pieces& out);
 
   std::uint64_t offset_;
-  DecoderCount count_;
+  Budget budget_;
   std::string first_;  // bytes that do not say yet
   std::unique_ptr<ProtocolReader> reader_;
 };

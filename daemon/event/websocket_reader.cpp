@@ -114,7 +114,7 @@ void WebSocketReader::decode(std::string_view bytes, Piece& piece) {
   if (!is_packed_) {
     text_.take(bytes, piece);
   } else if (packed_why_ == Withheld::nothing) {
-    if (!decoder_) decoder_ = ContentDecoder::make(Coding::bare, count_);
+    if (!decoder_) decoder_ = ContentDecoder::make(Coding::bare, budget_);
     const auto outcome = decoder_ ? decoder_->take(bytes, [&](std::string_view text) { text_.take(text, piece); })
                                   : ContentDecoder::Outcome::bound;
     if (outcome == ContentDecoder::Outcome::broken) packed_why_ = Withheld::broken;

@@ -16,7 +16,7 @@ namespace aa {
 
 class WebSocketReader final : public ProtocolReader {
  public:
-  explicit WebSocketReader(DecoderCount count) : count_(std::move(count)) {}
+  explicit WebSocketReader(Budget budget) : budget_(std::move(budget)) {}
 
   std::size_t take(std::string_view bytes, Pieces& out) override;
   void miss(std::uint64_t bytes, Pieces& out) override;
@@ -35,7 +35,7 @@ class WebSocketReader final : public ProtocolReader {
   void lose(Pieces& out);
   Piece piece(std::uint64_t length) const;
 
-  DecoderCount count_;
+  Budget budget_;
   std::array<unsigned char, 14> head_ = {};
   std::size_t head_taken_ = 0;
   std::uint64_t left_ = 0;      // of the frame's payload

@@ -178,7 +178,7 @@ struct Read {
 
 // One direction of a connection, that comes in calls.
 inline Read read_calls(const std::vector<std::string>& calls) {
-  StreamReader reader(0, true, std::make_shared<std::size_t>(0));
+  StreamReader reader(0, true, std::make_shared<ReaderBudget>());
   Read read;
   Pieces pieces;
   for (const std::string& call : calls) {

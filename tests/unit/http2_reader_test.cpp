@@ -138,6 +138,32 @@ TEST_CASE("http2: of more streams than are followed the oldest are withheld") {
   CHECK(read.text(kHttp2, 601) == "new");
 }
 
+TEST_CASE("http2: what all connections together may take is given back when they end") {
+  const auto budget = std::make_shared<ReaderBudget>();
+  {
+    HeaderPacker packer;
+    std::string frames = block(packer, 1, {{"content-encoding", "gzip"}}) + http2_frame(kData, 0, 1, gzip(kText));
+    StreamReader reader(0, true, budget);
+    Pieces pieces;
+    reader.take(client(frames), pieces);
+    CHECK(budget->decoders == ReaderBudget().decoders - 1);
+    CHECK(budget->tables == ReaderBudget().tables - 1);
+    CHECK(budget->streams == ReaderBudget().streams - 1);
+  }
+  CHECK(budget->decoders == ReaderBudget().decoders);
+  CHECK(budget->tables == ReaderBudget().tables);
+  CHECK(budget->streams == ReaderBudget().streams);
+  budget->streams = 0;
+  StreamReader reader(0, true, budget);
+  Pieces pieces;
+  HeaderPacker packer;
+  reader.take(client(block(packer, 1, {{"a", "b"}}) + http2_frame(kData, 0, 1, kText)), pieces);
+  Read read;
+  read.add(pieces.take());
+  CHECK(read.text() == "a: b\n");
+  CHECK(read.pieces.back().why == Withheld::broken);
+}
+
 TEST_CASE("http2: what cannot be followed is withheld to the end") {
   const auto packed = [](const Fields& fields) { return HeaderPacker().pack(fields); };
   const std::string good = http2_frame(kHeaders, kEndHeaders, 1, packed({{"a", "b"}}));
@@ -164,7 +190,7 @@ TEST_CASE("http2: bytes missing within data leave the rest readable, elsewhere t
   const std::string head = client(block(packer, 1, {{"a", "b"}}));
   const std::string bytes = head + http2_frame(kData, 0, 1, "0123456789\nabc") + block(packer, 3, {{"c", "d"}});
   const auto without = [&bytes](std::size_t from, std::size_t count) {
-    StreamReader reader(0, true, std::make_shared<std::size_t>(0));
+    StreamReader reader(0, true, std::make_shared<ReaderBudget>());
     Pieces pieces;
     reader.take(bytes.substr(0, from), pieces);
     reader.miss(count, pieces);
@@ -182,7 +208,7 @@ TEST_CASE("http2: bytes missing within data leave the rest readable, elsewhere t
 TEST_CASE("http2: first bytes that only look like it are told as text") {
   const std::string bytes = "PRI * HTTP/2.0\r\n\r\nno " + kKey;
   CHECK(read_by(bytes, 1).text() == "PRI * HTTP/2.0\r\n\r\nno sk-ant-**************************");
-  StreamReader reader(0, true, std::make_shared<std::size_t>(0));
+  StreamReader reader(0, true, std::make_shared<ReaderBudget>());
   Pieces pieces;
   reader.take("PRI", pieces);
   CHECK(reader.holds());

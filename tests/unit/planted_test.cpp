@@ -236,7 +236,7 @@ TEST_CASE("planted: bytes that somebody damaged end no reader, and each of them 
       else
         bytes[at] = static_cast<char>(random());
     }
-    StreamReader reader(0, random() % 8 != 0, std::make_shared<std::size_t>(0));
+    StreamReader reader(0, random() % 8 != 0, std::make_shared<ReaderBudget>());
     Pieces pieces;
     Read read;
     std::uint64_t missing = 0;
