@@ -11,6 +11,7 @@ import unittest
 from harness import kind_of_change, program, wait_until, watch
 from kernel_case import QUICK, Account, pid_of
 from tls_case import LOST, TlsCase, data_of, streams_of
+from tls_server import TlsServer
 
 PYTHON = "/usr/bin/python3"
 SMALL = 100 if QUICK else 1000  # calls of a few bytes
