@@ -254,6 +254,7 @@ void SecretAutomaton::link() {
       waiting.push_back(child);
     }
   }
+  for (const auto& rules : endings_) ends_.push_back(rules.empty() ? 0 : 1);
   for (auto& row : next_)
     for (unsigned byte = 'A'; byte <= 'Z'; ++byte) row[byte] = row[lower(static_cast<unsigned char>(byte))];
 }

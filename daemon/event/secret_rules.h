@@ -51,6 +51,7 @@ class SecretAutomaton {
 
   using State = std::uint16_t;
   State step(State state, unsigned char byte) const { return next_[state][byte]; }
+  bool ends_in(State state) const { return ends_[state] != 0; }
   // Rules whose beginning ends in this state, the longest first; indices into secret_rules().
   std::span<const std::uint16_t> ending_in(State state) const { return endings_[state]; }
 
@@ -61,6 +62,7 @@ class SecretAutomaton {
 
   std::vector<std::array<State, 256>> next_;
   std::vector<std::vector<std::uint16_t>> endings_;
+  std::vector<std::uint8_t> ends_;  // whether there are any: asked for each byte
 };
 
 }  // namespace aa

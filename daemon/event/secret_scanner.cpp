@@ -146,14 +146,14 @@ bool SecretScanner::is_text(unsigned char byte) {
 void SecretScanner::in_text(unsigned char byte) {
   const bool must_be_text = text_ == SecretText::stream || text_ == SecretText::body;
   if (must_be_text && !is_text(byte)) return enter_binary();
-  state_ = SecretAutomaton::shared().step(state_, byte);
+  state_ = automaton_->step(state_, byte);
   ++at_;
-  try_rules(0);
+  if (automaton_->ends_in(state_)) try_rules(0);
 }
 
 // Those whose beginning ends here, from some one on.
 void SecretScanner::try_rules(std::size_t from) {
-  const auto ending = SecretAutomaton::shared().ending_in(state_);
+  const auto ending = automaton_->ending_in(state_);
   for (tried_ = from; tried_ < ending.size(); ++tried_) {
     const SecretRule& rule = secret_rules()[ending[tried_]];
     if (fits(rule)) return found(rule);

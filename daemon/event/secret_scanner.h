@@ -91,6 +91,7 @@ class SecretScanner {
   void hide(std::string_view kind, std::size_t from, std::size_t to);
   bool is_text(unsigned char byte);
 
+  const SecretAutomaton* automaton_ = &SecretAutomaton::shared();
   SecretText text_;
   Mode mode_ = Mode::text;
   SecretAutomaton::State state_ = 0;
