@@ -31,17 +31,20 @@ void BodyReader::take(std::string_view bytes, std::uint64_t framing, Pieces& out
   if (why_ == Withheld::nothing && coding_ == Coding::none)
     text_.take(bytes, next);
   else if (why_ == Withheld::nothing)
-    decode(bytes, next);
+    decode(bytes, next, out);
   if (text_.is_binary()) withhold(Withheld::binary);
   if (why_ != Withheld::nothing) text_.flush(next);
   next.why = why_;
   out.add(std::move(next));
 }
 
-void BodyReader::decode(std::string_view bytes, Piece& piece) {
+void BodyReader::decode(std::string_view bytes, Piece& piece, Pieces& out) {
   if (!decoder_) decoder_ = ContentDecoder::make(coding_, budget_);
   if (!decoder_) return withhold(Withheld::bound);
-  const auto outcome = decoder_->take(bytes, [&](std::string_view text) { text_.take(text, piece); });
+  const auto outcome = decoder_->take(bytes, [&](std::string_view text) {
+    text_.take(text, piece);
+    out.spill(piece);
+  });
   if (outcome == ContentDecoder::Outcome::broken) withhold(Withheld::broken);
   if (outcome == ContentDecoder::Outcome::bound) withhold(Withheld::bound);
 }

@@ -27,7 +27,7 @@ class BodyReader {
 
  private:
   Piece piece(std::uint64_t length) const;
-  void decode(std::string_view bytes, Piece& piece);
+  void decode(std::string_view bytes, Piece& piece, Pieces& out);
   void withhold(Withheld why);
 
   Undone undone_;

@@ -3,7 +3,7 @@
 namespace aa {
 namespace {
 
-constexpr std::size_t kMostText = 256 * 1024;
+constexpr std::size_t kMostText = 64 * 1024;
 
 }  // namespace
 
@@ -26,6 +26,14 @@ void Pieces::add(Piece piece) {
   for (Redaction& one : piece.redactions) last.redactions.push_back({one.kind, one.offset + behind, one.length});
   last.length += piece.length;
   last.text += piece.text;
+}
+
+void Pieces::spill(Piece& piece) {
+  if (piece.text.size() < kMostText / 2) return;
+  Piece rest;
+  rest.undone = piece.undone;
+  rest.stream = piece.stream;
+  add(std::exchange(piece, std::move(rest)));
 }
 
 void Pieces::add(SecretScanner::Shown shown) {

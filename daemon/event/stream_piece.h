@@ -30,6 +30,8 @@ class Pieces {
  public:
   // Joins it to the last one where they are of one kind, and not too long together.
   void add(Piece piece);
+  // Adds what there is of it, if that is much; the piece goes on empty.
+  void spill(Piece& piece);
   // Bytes of the stream as they are.
   void add(SecretScanner::Shown shown);
   // The next one is joined to none: another message begins.

@@ -97,26 +97,29 @@ std::size_t WebSocketReader::in_payload(std::string_view bytes, Pieces& out) {
 
 void WebSocketReader::add_payload(std::string_view bytes, Pieces& out) {
   Piece next = piece(std::exchange(uncounted_, 0) + bytes.size());
-  if (!is_control_) decode(bytes, next);
-  if (left_ == 0) end_frame(next);
+  if (!is_control_) decode(bytes, next, out);
+  if (left_ == 0) end_frame(next, out);
   out.add(std::move(next));
 }
 
-void WebSocketReader::end_frame(Piece& piece) {
+void WebSocketReader::end_frame(Piece& piece, Pieces& out) {
   in_frame_ = false;
   if (is_control_ || !is_last_) return;
-  if (is_packed_) decode(kMessageEnd, piece);
+  if (is_packed_) decode(kMessageEnd, piece, out);
   text_.flush(piece);
 }
 
 // A message that is no text is decompressed all the same: the next one needs it.
-void WebSocketReader::decode(std::string_view bytes, Piece& piece) {
+void WebSocketReader::decode(std::string_view bytes, Piece& piece, Pieces& out) {
   if (!is_packed_) {
     text_.take(bytes, piece);
   } else if (packed_why_ == Withheld::nothing) {
     if (!decoder_) decoder_ = ContentDecoder::make(Coding::bare, budget_);
-    const auto outcome = decoder_ ? decoder_->take(bytes, [&](std::string_view text) { text_.take(text, piece); })
-                                  : ContentDecoder::Outcome::bound;
+    const auto give = [&](std::string_view text) {
+      text_.take(text, piece);
+      out.spill(piece);
+    };
+    const auto outcome = decoder_ ? decoder_->take(bytes, give) : ContentDecoder::Outcome::bound;
     if (outcome == ContentDecoder::Outcome::broken) packed_why_ = Withheld::broken;
     if (outcome == ContentDecoder::Outcome::bound) packed_why_ = Withheld::bound;
   }

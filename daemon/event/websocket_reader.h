@@ -30,8 +30,8 @@ class WebSocketReader final : public ProtocolReader {
   bool read_head();
   void start_message();
   void add_payload(std::string_view bytes, Pieces& out);
-  void end_frame(Piece& piece);
-  void decode(std::string_view bytes, Piece& piece);
+  void end_frame(Piece& piece, Pieces& out);
+  void decode(std::string_view bytes, Piece& piece, Pieces& out);
   void lose(Pieces& out);
   Piece piece(std::uint64_t length) const;
 

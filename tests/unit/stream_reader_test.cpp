@@ -33,6 +33,15 @@ std::string redacted(std::string text) {
   return text;
 }
 
+// So many that do not pack, that the whole stays within bounds.
+std::string letters() {
+  std::string out;
+  std::uint32_t seed = 1;
+  while (out.size() < 30'000)
+    out.push_back(static_cast<char>('a' + ((seed = seed * 1'664'525 + 1'013'904'223) >> 24) % 26));
+  return out;
+}
+
 }  // namespace
 
 // ---- HTTP/1 ----
@@ -115,6 +124,18 @@ TEST_CASE("http1: an answer without a body does not swallow the next one") {
   const std::string empty = "HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n";
   const std::string bytes = head + empty + "HTTP/1.1 204 No Content\r\n\r\n" + answer("", kText);
   CHECK(read_all(bytes).text() == redacted(bytes));
+}
+
+TEST_CASE("http1: much text out of few bytes is told in pieces of 64 KiB at most") {
+  const std::string text = std::string(400'000, 'a') + "end";
+  Packer packer(-15);
+  for (const std::string& bytes : {answer("Content-Encoding: gzip\r\n", gzip(text + letters())),
+                                   std::string(kWebSocketAnswer) + packed_frame(packer, text + letters())}) {
+    const Read read = read_all(bytes);
+    CHECK(read.length == bytes.size());
+    CHECK(read.text().find(text) != std::string::npos);
+    for (const Piece& piece : read.pieces) CHECK(piece.text.size() <= 64 * 1024);
+  }
 }
 
 TEST_CASE("http1: a body up to the connection's end is decoded up to there") {
