@@ -405,6 +405,23 @@ int BPF_PROG(aa_uring_done, void* ring, struct io_kiocb* req) {
                   BPF_CORE_READ(req, cqe.res));
 }
 
+/* 5.10 does not say whose a completion is. What was done at once ends in the one function, what was queued or failed in
+ * the other; newer kernels give them other arguments. */
+static __always_inline int on_uring_moved(struct io_kiocb* req, long result) {
+  __u32 moves = uring_moves(BPF_CORE_READ(req, opcode));
+  struct io_async_rw* retried;
+  if (!moves) return 0;
+  retried = BPF_CORE_READ(req, async_data);
+  if (result >= 0 && retried) result += BPF_CORE_READ(retried, bytes_done); /* before it had to wait */
+  return on_bytes((__u64)uring_owner(req), (__u64)BPF_CORE_READ(req, file), (moves - 1) | AA_LEAF_URING, result);
+}
+AA_ENTRY(aa_uring_moved__of_kiocb, kiocb_done, void* req, long result) {
+  return result < 0 ? 0 : on_uring_moved((struct io_kiocb*)plain(req), result);
+}
+AA_ENTRY(aa_uring_late__3, io_complete_rw, void* req, long result) {
+  return on_uring_moved((struct io_kiocb*)plain(req), result);
+}
+
 #define AA_MAP_ANONYMOUS 0x20
 #define AA_PROT_WRITE 2
 

@@ -267,8 +267,13 @@ struct io_cqe {
   __s32 res;
 };
 
+struct io_async_rw {
+  __u64 bytes_done;
+};
+
 struct io_kiocb {
   struct file* file;
+  struct io_async_rw* async_data; /* of a read or write */
   __u8 opcode;
   __u64 flags; /* four bytes before 6.10: its low bits are those of the request's own flags */
   struct io_cqe cqe;

@@ -172,6 +172,7 @@ void FileFamily::choose_programs() {
     const bool refused = refused_.contains(bpf_program__name(program));
     const bool wanted = !refused && (!function || chosen[job] == program);
     bpf_program__set_autoload(program, wanted);
+    if (!wanted && !refused && !variant_of(program).empty()) continue;  // another kernel's: nothing is missing here
     const auto [place, fresh] = places.emplace(job, programs_.size());
     if (fresh) {
       Program& row = programs_.emplace_back();

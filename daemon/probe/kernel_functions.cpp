@@ -8,12 +8,6 @@
 namespace aa {
 namespace {
 
-std::string variant_of(const bpf_program* program) {
-  const std::string name = bpf_program__name(program);
-  const std::size_t at = name.find("__");
-  return at == std::string::npos ? "" : name.substr(at + 2);
-}
-
 std::optional<unsigned> as_number(const std::string& text) {
   unsigned number = 0;
   const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -34,6 +28,12 @@ std::string job_of(const bpf_program* program) {
   return name.substr(0, name.find("__"));
 }
 
+std::string variant_of(const bpf_program* program) {
+  const std::string name = bpf_program__name(program);
+  const std::size_t at = name.find("__");
+  return at == std::string::npos ? "" : name.substr(at + 2);
+}
+
 KernelFunctions::KernelFunctions() : btf_(btf__load_vmlinux_btf(), &btf__free) {}
 
 const btf_type* KernelFunctions::prototype_of(const bpf_program* program) const {
@@ -45,17 +45,17 @@ const btf_type* KernelFunctions::prototype_of(const bpf_program* program) const 
   return btf__type_by_id(btf_.get(), btf__type_by_id(btf_.get(), static_cast<__u32>(id))->type);
 }
 
-// The first pointer among the arguments is to char, not to struct filename.
-bool KernelFunctions::takes_raw_names(const btf_type& prototype) const {
+// The struct that the first pointer among the arguments leads to; "" when that is none, or no argument is a pointer.
+std::string KernelFunctions::first_struct(const btf_type& prototype) const {
   const btf_param* parameters = btf_params(&prototype);
   for (std::uint16_t i = 0; i < btf_vlen(&prototype); ++i) {
     const btf_type* type = btf__type_by_id(btf_.get(), parameters[i].type);
     if (!btf_is_ptr(type)) continue;
     const btf_type* target = btf__type_by_id(btf_.get(), type->type);
     while (btf_is_mod(target)) target = btf__type_by_id(btf_.get(), target->type);
-    return !btf_is_struct(target);
+    return btf_is_struct(target) ? btf__name_by_offset(btf_.get(), target->name_off) : "";
   }
-  return false;
+  return "";
 }
 
 // How well it fits: 0 not at all, the highest is taken.
@@ -64,7 +64,8 @@ int KernelFunctions::rank(const bpf_program* program) const {
   if (prototype == nullptr) return 0;
   const std::string variant = variant_of(program);
   if (variant.empty()) return 2;
-  if (variant == "raw") return takes_raw_names(*prototype) ? 3 : 0;
+  if (variant == "raw") return first_struct(*prototype).empty() ? 3 : 0;
+  if (variant.rfind("of_", 0) == 0) return first_struct(*prototype) == variant.substr(3) ? 3 : 0;
   if (const auto arguments = as_number(variant)) return btf_vlen(prototype) == *arguments ? 3 : 0;
   return 1;
 }

@@ -3,7 +3,8 @@
 // Comes in: programs that hook functions (fentry, fexit, kprobe, kretprobe). Several may do the same job and then share
 // a name, up to
 // `__`; behind it stands what is special: another function's name, "raw" (the function is given the caller's names, not
-// the kernel's copies), or a number of arguments. Goes out: one a job, never by version.
+// the kernel's copies), "of_" and the struct its first pointer leads to, or a number of arguments. Goes out: one a job,
+// never by version.
 #pragma once
 
 #include <bpf/btf.h>
@@ -20,6 +21,8 @@ namespace aa {
 
 // "aa_unlink_in__filename_unlinkat" → "aa_unlink_in"
 std::string job_of(const bpf_program* program);
+// What stands behind "__", "" when there is nothing.
+std::string variant_of(const bpf_program* program);
 bool hooks_function(const bpf_program* program);
 
 class KernelFunctions {
@@ -31,7 +34,7 @@ class KernelFunctions {
 
  private:
   const btf_type* prototype_of(const bpf_program* program) const;
-  bool takes_raw_names(const btf_type& prototype) const;
+  std::string first_struct(const btf_type& prototype) const;
   int rank(const bpf_program* program) const;
 
   std::unique_ptr<btf, void (*)(btf*)> btf_;

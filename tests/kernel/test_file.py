@@ -8,7 +8,7 @@ import unittest
 
 from deadline import PATIENCE
 from file_case import FileCase, of, totals
-from harness import program
+from harness import kernel_since, program
 from kernel_case import QUICK
 
 
@@ -105,7 +105,7 @@ class Files(FileCase):
                 account, _ = self.watched("deep_file", self.folder, length, count)
                 (body,) = of(account, op="create")
                 whole = "/".join([str(self.folder), *["d" * length] * count, "leaf"])
-                if len(whole) < 4096:
+                if len(whole) < 4096 and (count < 128 or kernel_since(5, 17)):
                     self.assertEqual((whole, "kernel"), (body["path"], body["resolution"]))
                 else:
                     self.assertEqual((["too_long"], "unresolved"), (body["flags_path"], body["resolution"]))
@@ -133,11 +133,13 @@ class Files(FileCase):
                 told = [(body["op"], body["path"], body.get("path2"), body["result"] if body["op"] != "create" else 0)
                         for body in of(account, via="io_uring")]
                 f = str(folder)
-                self.assertEqual([("create", f"{f}/file", None, 0), ("write", f"{f}/file", None, 7),
-                                  ("read", f"{f}/file", None, 7), ("mkdir", f"{f}/made", None, 0),
-                                  ("link", f"{f}/file", f"{f}/hard", 0), ("symlink", "file", f"{f}/soft", 0),
-                                  ("rename", f"{f}/hard", f"{f}/moved", 0), ("unlink", f"{f}/moved", None, 0),
-                                  ("rmdir", f"{f}/made", None, 0), ("open", f"{f}/nothing", None, -2)],
+                lacking = [line.split()[0] for line in said.splitlines() if line.endswith(" -22")]
+                wanted = [("create", f"{f}/file", None, 0), ("write", f"{f}/file", None, 7),
+                          ("read", f"{f}/file", None, 7), ("mkdir", f"{f}/made", None, 0),
+                          ("link", f"{f}/file", f"{f}/hard", 0), ("symlink", "file", f"{f}/soft", 0),
+                          ("rename", f"{f}/hard", f"{f}/moved", 0), ("unlink", f"{f}/moved", None, 0),
+                          ("rmdir", f"{f}/made", None, 0), ("open", f"{f}/nothing", None, -2)]
+                self.assertEqual([row for row in wanted if row[0] not in lacking],
                                  [(op, "file" if op == "symlink" else path, other, result)
                                   for op, path, other, result in told])
                 self.assertEqual({self.last.pid}, {event["process"]["pid"] for event in account.of_type("file")})

@@ -12,8 +12,25 @@ from harness import CALL_TIMEOUT, program, watch
 from kernel_case import QUICK, Account
 
 DESCRIPTORS = ("open", "read", "write", "mmap", "mprotect", "ftruncate", "fchmod")
-NAMED = ("chmod", "truncate", "chown", "unlink", "link={0}/new", "rename={0}/new", "rename_onto={0}/old", "symlink={0}/new")
-OP_OF = {"ftruncate": "truncate", "fchmod": "chmod"}
+NAMED = ("chmod", "truncate", "chown", "unlink", "link", "rename", "rename_onto", "symlink")
+FOLLOWING = ("chmod", "truncate", "chown")  # go through a symlink at the path's end; the others mean the symlink itself
+OTHER_END = {"link": "new", "rename": "new", "rename_onto": "old", "symlink": "new"}
+OP_OF = {"ftruncate": "truncate", "fchmod": "chmod", "rename_onto": "rename"}
+RINGS = ("uring-plain", "uring-async", "uring-sqpoll")
+RING_NAMES = ("unlink", "link", "rename", "rename_onto", "symlink")  # the operations with names that io_uring has
+# What the name itself tells, so that it is judged also where only system calls are hooked.
+TOLD_BY_TEXT = ("absolute", "relative", "dots", "chroot", "mount namespace")
+
+
+def succeeded(case, said, ops, may_lack=()):
+    """The operations that a program says it did; all must be there but those that a kernel may lack."""
+    if "unsupported" in said:
+        case.skipTest(f"io_uring: {said}")
+    results = dict(line.split() for line in said.splitlines())
+    case.assertEqual(set(ops), set(results))
+    failed = {op for op, result in results.items() if int(result) < 0}
+    case.assertLessEqual(failed, set(may_lack), f"a call failed: {results}")
+    return [op for op in ops if op not in failed]
 
 
 class Rules(FileCase):
@@ -57,38 +74,88 @@ class Rules(FileCase):
         for route in ("plain", "compat"):
             for alias, (prepare, file) in ways.items():
                 with self.subTest(route=route, alias=alias):
-                    account, said = self.watched("alias_ops", route, prepare, file, *DESCRIPTORS)
-                    self.assertNotIn(" -", said, "a call failed")
-                    denied = {body["op"] for body in of(account, verdict="deny", rule=str(self.folder / "secret"))}
-                    self.assertEqual(set(), {OP_OF.get(op, op) for op in DESCRIPTORS} - denied)
-                    self.assertEqual(1, len(path_alerts(account)), "alerts")
+                    self.assert_descriptors_judged(route, prepare, file)
+
+    def test_alias_matrix_io_uring(self):
+        """rules: so it is through io_uring, whoever of the kernel's threads does the work"""
+        ways = self.ways()
+        self.deny(self.folder / "secret")
+        for route in RINGS:
+            for alias, (prepare, file) in ways.items():
+                with self.subTest(route=route, alias=alias):
+                    self.assert_descriptors_judged(route, prepare, file, may_lack={"ftruncate"})  # of 6.9
+
+    def assert_descriptors_judged(self, route, prepare, file, may_lack=()):
+        account, said = self.watched("alias_ops", route, prepare, file, *DESCRIPTORS)
+        done = succeeded(self, said, DESCRIPTORS, may_lack)
+        denied = of(account, verdict="deny", rule=str(self.folder / "secret"))
+        self.assertEqual(set(), {OP_OF.get(op, op) for op in done} - {body["op"] for body in denied})
+        by_ring = {body["op"] for body in denied if body["via"] == "io_uring"}
+        self.assertEqual({"open", "read", "write"} if route in RINGS else set(), by_ring - {"truncate"})
+        self.assertEqual(1, len(path_alerts(account)), "alerts")
+
+    def names(self, base):
+        """{alias: (prepare, secret, folder)} with %s for the operation: each has its own secret in a folder of BASE, which
+        a rule names by its plain path. `folder` is that folder as the program sees it."""
+        for op in NAMED:
+            (base / op / "d").mkdir(parents=True)
+            for name in ("secret", "old"):
+                (base / op / name).write_bytes(b"x" * 100)
+            os.symlink(base / op / "secret", base / op / "soft")
+            os.link(base / op / "secret", base / op / "hard")
+        os.symlink(base, base / "all")
+        (base / "jail").mkdir()
+        self.mounted("--bind", base, base / "jail")
+        return {
+            "absolute": ("-", f"{base}/%s/secret", f"{base}/%s"),
+            "relative": (f"cd={base}", "%s/secret", "%s"),
+            "dots": ("-", f"{base}/%s/d/../secret", f"{base}/%s"),
+            "symlink": ("-", f"{base}/%s/soft", f"{base}/%s"),
+            "symlinked folder": ("-", f"{base}/all/%s/secret", f"{base}/all/%s"),
+            "hard link": ("-", f"{base}/%s/hard", f"{base}/%s"),
+            "bind mounted folder": ("-", f"{base}/jail/%s/secret", f"{base}/jail/%s"),
+            "/proc/self/root": ("-", f"/proc/self/root{base}/%s/secret", f"/proc/self/root{base}/%s"),
+            "chroot": (f"chroot={base}", "/%s/secret", "/%s"),
+            "mount namespace": ("unshare", f"{base}/%s/secret", f"{base}/%s"),
+        }
+
+    def assert_names_judged(self, route, alias, ops=NAMED):
+        """Each operation on its secret is denied once, at whichever end the secret stands."""
+        base = self.folder / f"{route}-{alias.replace('/', '-')}"
+        prepare, secret, folder = self.names(base)[alias]
+        ops = [op for op in ops if alias != "symlink" or op in FOLLOWING]
+        self.deny(*(base / op / "secret" for op in ops))
+        spoken = [f"{op}={folder.replace('%s', op)}/{OTHER_END[op]}" if op in OTHER_END else op for op in ops]
+        account, said = self.watched("alias_ops", route, prepare, secret, *spoken)
+        ops = succeeded(self, said, ops, {"link", "symlink"} if route in RINGS else ())  # io_uring's from 5.15 on
+        hooks = {body["hook"] for body in of(account)}
+        for op in ops:
+            told = [body for body in of(account, op=OP_OF.get(op, op)) if f"/{op}/" in body["path"] + body.get("path2", "")]
+            self.assertEqual(["io_uring" if route in RINGS else "syscall"], [body["via"] for body in told], op)
+            # A symlink's text is what was passed; where it leads is asked only by who follows it.
+            if (op == "symlink" or hooks == {"tracepoint"}) and alias not in TOLD_BY_TEXT:
+                continue
+            self.assertEqual(("deny", f"{base}/{op}/secret"), (told[0]["verdict"], told[0].get("rule")), op)
 
     def test_names(self):
-        """rules: by its name or a name of its folder, every operation that takes names is judged, at both ends"""
-        for alias, prepare, name in (("absolute", "-", "{0}/secret"), ("relative", "cd={0}", "secret"),
-                                     ("dots", "-", "{0}/d/../secret")):
-            for op in NAMED:
-                with self.subTest(alias=alias, op=op):
-                    self.assert_judged("plain", f"{alias}-{op.partition('=')[0]}", prepare, name, op)
+        """rules: by every alias, operations that take names are judged, at both ends, where the kernel's functions are hooked"""
+        for alias in ("absolute", "relative", "dots", "symlink", "symlinked folder", "hard link", "bind mounted folder",
+                      "/proc/self/root", "chroot", "mount namespace"):
+            with self.subTest(alias=alias):
+                self.assert_names_judged("plain", alias)
 
     def test_old_names(self):
         """rules: so it is by the calls that take a name without a folder, and by a 32-bit program's"""
         for route in ("old", "compat", "compat-old"):
-            for op in NAMED:
-                with self.subTest(route=route, op=op):
-                    self.assert_judged(route, f"{route}-{op.partition('=')[0]}", "-", "{0}/secret", op)
+            with self.subTest(route=route):
+                self.assert_names_judged(route, "absolute")
 
-    def assert_judged(self, route, case, prepare, name, op):
-        """One operation on a secret, in a folder for this case, is denied once."""
-        folder = self.folder / case
-        (folder / "d").mkdir(parents=True)
-        for file in ("secret", "old"):
-            (folder / file).write_bytes(b"x" * 100)
-        self.deny(folder / "secret")
-        account, said = self.watched("alias_ops", route, prepare.format(folder), name.format(folder), op.format(folder))
-        self.assertNotIn(" -", said, "the call failed")
-        denied = [body["op"] for body in of(account, verdict="deny")]
-        self.assertEqual([op.partition("=")[0].removesuffix("_onto")], denied)
+    def test_ring_names(self):
+        """rules: so it is by names that io_uring takes"""
+        for route in RINGS:
+            for alias in ("absolute", "relative", "symlinked folder", "hard link", "chroot"):
+                with self.subTest(route=route, alias=alias):
+                    self.assert_names_judged(route, alias, RING_NAMES)
 
     def test_dirfd(self):
         """rules: a name from a folder's descriptor leads to the denied file"""

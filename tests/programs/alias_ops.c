@@ -1,24 +1,23 @@
 /* alias_ops ROUTE PREPARE FILE OP…: does each OP to FILE, by its name or through a descriptor.
  *
- * ROUTE: `plain` 64-bit calls, `compat` the same through int 0x80, as a 32-bit program makes them; `old` and
- * `compat-old` the calls that take a name without a folder, where there are any. PREPARE: `-` nothing, `chroot=DIR`,
- * `cd=DIR`, `unshare` (an own mount namespace), `fd=FILE` (opens FILE first; then in FILE the text %d stands for its
- * number). OP: open read write mmap mprotect ftruncate fchmod chmod truncate chown link=NEW rename=NEW rename_onto=OLD
- * symlink=NEW unlink openat=DIR. Says `OP RESULT` for each. Static and not position independent: addresses fit 32 bits.
+ * ROUTE: `plain` 64-bit calls; `compat` the same through int 0x80, as a 32-bit program makes them; `old` and
+ * `compat-old` the calls that take a name without a folder, where there are any; `uring-plain`, `uring-async`,
+ * `uring-sqpoll` requests of io_uring where it has them, and calls else. PREPARE: `-` nothing, `chroot=DIR`, `cd=DIR`,
+ * `unshare` (an own mount namespace), `fd=FILE` (opens FILE first). In FILE the text %d stands for that descriptor's
+ * number, %s for OP's name. OP: open read write mmap mprotect ftruncate fchmod chmod truncate chown link=NEW rename=NEW
+ * rename_onto=OLD symlink=NEW unlink openat=DIR. Says `OP RESULT` for each. Static and not position independent:
+ * addresses fit 32 bits.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+
+#include "uring.h"
+
+#define RING_FTRUNCATE 55 /* IORING_OP_FTRUNCATE, Linux 6.9: older headers have no name for it */
 
 static char first[4200], second[4200], bytes[4096];
-static int compat, old;
+static int compat, old, uring;
 
 #if defined(__x86_64__)
 static long call32(long number, long a, long b, long c, long d, long e) {
@@ -44,6 +43,7 @@ static long call(long number64, long number32, long a, long b, long c, long d, l
 }
 
 static long opened(int flags) {
+  if (uring) return ring_request(IORING_OP_OPENAT, AT_FDCWD, first, 0600, 0, (unsigned)flags);
   return call(SYS_openat, 295, AT_FDCWD, (long)first, flags, 0600, 0);
 }
 
@@ -51,6 +51,12 @@ static long with_descriptor(const char* op) {
   const long fd = opened(strcmp(op, "read") == 0 ? O_RDONLY : O_RDWR);
   long result = fd;
   if (fd < 0 || strcmp(op, "open") == 0) {
+  } else if (uring && strcmp(op, "read") == 0) {
+    result = ring_request(IORING_OP_READ, (int)fd, bytes, 64, 0, 0);
+  } else if (uring && strcmp(op, "write") == 0) {
+    result = ring_request(IORING_OP_WRITE, (int)fd, "secret\n", 7, 0, 0);
+  } else if (uring && strcmp(op, "ftruncate") == 0) {
+    result = ring_request(RING_FTRUNCATE, (int)fd, NULL, 0, 64, 0);
   } else if (strcmp(op, "read") == 0) {
     result = call(SYS_read, 3, fd, (long)bytes, 64, 0, 0);
   } else if (strcmp(op, "write") == 0) {
@@ -84,8 +90,26 @@ static long by_old_name(const char* op) {
   return -ENOSYS;
 }
 
+static long ring_names(unsigned char opcode, const char* from, const char* to) {
+  return ring_request(opcode, AT_FDCWD, from, (unsigned)AT_FDCWD, (unsigned long)to, 0);
+}
+
+static long by_ring(const char* op) {
+  if (strcmp(op, "unlink") == 0) return ring_request(IORING_OP_UNLINKAT, AT_FDCWD, first, 0, 0, 0);
+  if (strcmp(op, "link") == 0) return ring_names(IORING_OP_LINKAT, first, second);
+  if (strcmp(op, "rename") == 0) return ring_names(IORING_OP_RENAMEAT, first, second);
+  if (strcmp(op, "rename_onto") == 0) return ring_names(IORING_OP_RENAMEAT, second, first);
+  if (strcmp(op, "symlink") == 0)
+    return ring_request(IORING_OP_SYMLINKAT, AT_FDCWD, first, 0, (unsigned long)second, 0);
+  return -ENOSYS;
+}
+
 static long by_name(const char* op, const char* argument) {
   strncpy(second, argument, sizeof(second) - 1);
+  if (uring) {
+    const long result = by_ring(op);
+    if (result != -ENOSYS) return result;
+  }
   if (old) {
     const long result = by_old_name(op);
     if (result != -ENOSYS) return result;
@@ -115,22 +139,31 @@ static int prepare(const char* how) {
   return 1;
 }
 
+/* FILE for this operation. */
+static void name_file(const char* pattern, int fd, const char* op) {
+  const char* mark = strchr(pattern, '%');
+  const int head = mark ? (int)(mark - pattern) : (int)strlen(pattern);
+  int length = snprintf(first, sizeof(first), "%.*s", head, pattern);
+  if (!mark) return;
+  length += mark[1] == 'd' ? snprintf(first + length, sizeof(first) - (size_t)length, "%d", fd)
+                           : snprintf(first + length, sizeof(first) - (size_t)length, "%s", op);
+  snprintf(first + length, sizeof(first) - (size_t)length, "%s", mark + 2);
+}
+
 int main(int argc, char** argv) {
+  int fd = -1;
   if (argc < 5) return 120;
   compat = strncmp(argv[1], "compat", 6) == 0;
   old = strstr(argv[1], "old") != NULL;
   if (!prepare(argv[2])) return 121;
-  if (strncmp(argv[2], "fd=", 3) == 0) {
-    const int fd = open(argv[2] + 3, O_RDWR);
-    if (fd < 0) return 122;
-    snprintf(first, sizeof(first), argv[3], fd);
-  } else {
-    strncpy(first, argv[3], sizeof(first) - 1);
-  }
+  if (strncmp(argv[2], "fd=", 3) == 0 && (fd = open(argv[2] + 3, O_RDWR)) < 0) return 122;
+  uring = strncmp(argv[1], "uring-", 6) == 0;
+  if (uring) ring_set_up(argv[1] + 6);
   for (int i = 4; i < argc; i++) {
     char* argument = strchr(argv[i], '=');
     long result;
     if (argument) *argument++ = 0;
+    name_file(argv[3], fd, argv[i]);
     result = argument || strcmp(argv[i], "chmod") == 0 || strcmp(argv[i], "truncate") == 0 ||
                      strcmp(argv[i], "chown") == 0 || strcmp(argv[i], "unlink") == 0
                  ? by_name(argv[i], argument ? argument : "")

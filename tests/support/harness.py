@@ -51,6 +51,11 @@ def error_of(call, /, *args, **kwargs):
     raise AssertionError(f"expected an error, was answered {answer!r}")
 
 
+def kernel_since(major, minor):
+    """Whether this kernel is that one or a later one."""
+    return tuple(map(int, os.uname().release.split(".")[:2])) >= (major, minor)
+
+
 def pidfd_open(pid):
     return os.pidfd_open(pid)
 
