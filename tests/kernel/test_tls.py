@@ -95,11 +95,6 @@ for path in ("1", "2"):
 class Clients(TlsCase):
     settings = {"tls.call_kib": 2048}  # Node writes a request's head and its body with one call
 
-    def needs(self, path):
-        if not os.access(path, os.X_OK):
-            self.skipTest(f"there is no {path}")
-        return path
-
     def written(self, name, text):
         path = self.folder / name
         path.write_text(text)
@@ -401,13 +396,12 @@ class Http2(TlsCase):
 
     def test_curl(self):
         """tls: curl's HTTP/2 is told as header lines and bodies, every byte of it counted, and a key is nowhere"""
-        if not os.access("/usr/bin/curl", os.X_OK):
-            self.skipTest("there is no /usr/bin/curl")
-        if "HTTP2" not in subprocess.run(["/usr/bin/curl", "-V"], stdout=subprocess.PIPE, text=True, check=True).stdout:
+        curl = self.needs("/usr/bin/curl")
+        if "HTTP2" not in subprocess.run([curl, "-V"], stdout=subprocess.PIPE, text=True, check=True).stdout:
             self.skipTest("this curl has no HTTP/2")
         request = ["-H", "Authorization: Bearer " + self.KEY, "-H", "X-Note: " + self.KEY, "-d", '{"note":"hello","k":"' + self.KEY + '"}']
         url = self.server.url("v1")
-        account = self.talk("/usr/bin/curl", "-sk", "--compressed", *request, url, "--next", "-sk", "--compressed", *request, url,
+        account = self.talk(curl, "-sk", "--compressed", *request, url, "--next", "-sk", "--compressed", *request, url,
                             level="redacted")
         received, sent = self.server.take(1)[0]
         for direction, whole in (("send", received), ("recv", sent)):
