@@ -6,6 +6,7 @@ namespace aa {
 namespace {
 
 Undone undone_by(Coding coding) {
+  if (coding == Coding::brotli) return kBrotli;
   return coding == Coding::gzip ? kGzip : coding == Coding::deflate ? kDeflate : Undone{0};
 }
 

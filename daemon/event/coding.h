@@ -9,8 +9,9 @@ enum class Coding : std::uint8_t {
   none,
   gzip,
   deflate,  // as HTTP has it: with zlib's head, which some leave out
-  bare,     // without any head, as in WebSocket
-  other,    // nobody here undoes it
+  brotli,
+  bare,   // without any head, as in WebSocket
+  other,  // nobody here undoes it
 };
 
 }  // namespace aa

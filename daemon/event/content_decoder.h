@@ -1,11 +1,10 @@
-// event/content_decoder.h: undoes gzip and deflate, as the bytes come, within bounds.
+// event/content_decoder.h: undoes gzip, deflate and br, as the bytes come, within bounds.
 //
-// Comes in: coded bytes in pieces, from whoever wrote them. Goes out: what they stand for, block by block. A decoder
-// takes some 40 KiB, of which there is a budget. What grows beyond kMostRatio is not followed.
+// Comes in: coded bytes in pieces, from whoever wrote them. Goes out: what they stand for, block by block. What grows
+// to more than kMostRatio times its size is not followed; for the memory that decoders take there is a budget.
 #pragma once
 
-#include <zlib.h>
-
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,9 +18,9 @@ namespace aa {
 
 class ContentDecoder {
  public:
-  // Of gzip, deflate or bare. nullptr: there are too many already, or no memory.
+  // Of any coding but none and other. nullptr: there are too many already, or no memory.
   static std::unique_ptr<ContentDecoder> make(Coding coding, const Budget& budget);
-  ~ContentDecoder();
+  virtual ~ContentDecoder() = default;
   ContentDecoder(const ContentDecoder&) = delete;
   ContentDecoder& operator=(const ContentDecoder&) = delete;
 
@@ -30,16 +29,20 @@ class ContentDecoder {
   // Anything but fine is for ever.
   Outcome take(std::string_view bytes, const Give& give);
 
- private:
-  ContentDecoder(Coding coding, BudgetShare share) : coding_(coding), share_(std::move(share)) {}
-  bool start(unsigned char first);
-  bool is_beyond_bounds() const;
+ protected:
+  // Undoes a part: as much as fits into the block. `bytes` loses what was taken.
+  struct Step {
+    Outcome outcome = Outcome::fine;
+    std::size_t made = 0;
+    bool goes_on = false;  // there is more to be made of these bytes
+  };
+  using Block = std::array<char, 16 * 1024>;
+  virtual Step step(std::string_view& bytes, Block& block) = 0;
 
-  Coding coding_;
+  explicit ContentDecoder(BudgetShare share) : share_(std::move(share)) {}
+
+ private:
   BudgetShare share_;
-  z_stream zlib_ = {};
-  bool is_started_ = false;
-  bool has_ended_ = false;
   std::uint64_t taken_ = 0;
   std::uint64_t given_ = 0;
 };

@@ -33,8 +33,8 @@ constexpr std::array<std::string_view, 2> kFileVias = {"syscall", "io_uring"};
 constexpr std::array<std::string_view, 2> kTlsDirections = {"send", "recv"};
 constexpr std::array<std::string_view, kWithheldCount> kWithheld = {"",       "level",  "limit",  "unreadable", "file",
                                                                     "binary", "coding", "broken", "bound"};
-constexpr std::array<std::string_view, kUndoneCount> kUndone = {"http2",   "hpack", "websocket",
-                                                                "chunked", "gzip",  "deflate"};
+constexpr std::array<std::string_view, kUndoneCount> kUndone = {"http2", "hpack",   "websocket", "chunked",
+                                                                "gzip",  "deflate", "br"};
 
 }  // namespace
 

@@ -49,6 +49,7 @@ bool begins_in_method(std::string_view line) {
 Coding one_coding(std::string_view name) {
   if (name.empty() || name == "identity") return Coding::none;
   if (name == "gzip" || name == "x-gzip") return Coding::gzip;
+  if (name == "br") return Coding::brotli;
   return name == "deflate" ? Coding::deflate : Coding::other;
 }
 

@@ -9,9 +9,10 @@ namespace aa {
 
 // How many more there may be.
 struct ReaderBudget {
-  std::size_t decoders = 1024;   // of some 40 KiB
-  std::size_t tables = 1024;     // of HTTP/2 header fields, as large as senders make them, up to 64 KiB
-  std::size_t streams = 65'536;  // of HTTP/2, of some 600 bytes
+  std::size_t decoders = 1024;     // of some 40 KiB
+  std::size_t wide_decoders = 32;  // of at most 8 MiB
+  std::size_t tables = 1024;       // of HTTP/2 header fields, as large as senders make them, up to 64 KiB
+  std::size_t streams = 65'536;    // of HTTP/2, of some 600 bytes
 };
 using Budget = std::shared_ptr<ReaderBudget>;
 

@@ -29,6 +29,7 @@ CONFINED = {
     "sdbus-c++": (re.compile(r"^sdbus-c\+\+/"), {"control", "sink/dbus", "cli", "main"}),
     "toml++": (re.compile(r"^(toml\+\+|toml\.hpp)"), {"config"}),
     "zlib": (re.compile(r"^zlib\.h"), {"event", "cli"}),
+    "libbrotlidec": (re.compile(r"^brotli/"), {"event"}),
     "libnghttp2": (re.compile(r"^nghttp2/"), {"event"}),
     "CLI11": (re.compile(r"^CLI/"), {"cli", "main"}),
 }

@@ -3,6 +3,7 @@
 // Header only. Goes out: bytes as a peer would send them; and what a StreamReader makes of bytes.
 #pragma once
 
+#include <brotli/encode.h>
 #include <nghttp2/nghttp2.h>
 #include <zlib.h>
 
@@ -42,6 +43,17 @@ class Packer {
  private:
   z_stream zlib_ = {};
 };
+
+// In br; `window`: its logarithm.
+inline std::string brotli(std::string_view text, int window = 22, int quality = 5) {
+  std::size_t size = BrotliEncoderMaxCompressedSize(text.size()) + 64;
+  std::string out(size, '\0');
+  BrotliEncoderCompress(quality, window, BROTLI_MODE_TEXT, text.size(),
+                        reinterpret_cast<const std::uint8_t*>(text.data()), &size,
+                        reinterpret_cast<std::uint8_t*>(out.data()));
+  out.resize(size);
+  return out;
+}
 
 inline std::string gzip(std::string_view text) {
   return Packer(31).pack(text);

@@ -44,6 +44,7 @@ const std::vector<std::pair<std::string, Way>> kWays = {
        return post("", "") + "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(text, 13);
      }},
     {"gzip", [](const std::string& text) { return post("Content-Encoding: gzip\r\n", gzip(text)); }},
+    {"br", [](const std::string& text) { return post("Content-Encoding: br\r\n", brotli(text)); }},
     {"deflate", [](const std::string& text) { return post("Content-Encoding: deflate\r\n", Packer(-15).pack(text)); }},
     {"gzip in chunks",
      [](const std::string& text) {

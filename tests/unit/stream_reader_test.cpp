@@ -62,7 +62,7 @@ TEST_CASE("http1: a body in chunks is shown without them, and a secret that they
   CHECK(read_all(head + chunked(kText, 11)).text(kChunked) == kShownText);
 }
 
-TEST_CASE("http1: bodies in gzip and deflate are shown as the text they hold, in chunks too") {
+TEST_CASE("http1: bodies in gzip, deflate and br are shown as the text they hold, in chunks too") {
   const std::string zlib = Packer(15).pack(kText), bare = Packer(-15).pack(kText);
   const auto with = [](const std::string& coding, const std::string& body) {
     return answer("Content-Encoding: " + coding + "\r\n", body);
@@ -70,7 +70,8 @@ TEST_CASE("http1: bodies in gzip and deflate are shown as the text they hold, in
   for (const auto& [coding, body] : {std::pair{"gzip", gzip(kText)},
                                      {"X-Gzip", gzip("{") + gzip(kText.substr(1))},
                                      {"deflate", zlib},
-                                     {"deflate", bare}}) {
+                                     {"deflate", bare},
+                                     {"br", brotli(kText)}}) {
     const std::string bytes = with(coding, body), end = answer("", "end");
     check_cuts(bytes + end, bytes.substr(0, bytes.size() - body.size()) + kShownText + end);
   }
@@ -97,7 +98,9 @@ TEST_CASE(
     CHECK(read.text().find(end) != std::string::npos);
   };
   const std::string plain(40, 'a');
-  check("br", plain, Withheld::coding);
+  check("zstd", plain, Withheld::coding);
+  check("br", gzip(plain), Withheld::broken);
+  CHECK(read_all(answer("Content-Encoding: br\r\n", brotli("a") + "behind")).has(Withheld::broken));
   check("gzip, br", gzip(plain), Withheld::coding);
   check("gzip", plain, Withheld::broken);
   check("gzip", "\x1F\x8B\x08" + plain, Withheld::broken);
@@ -105,6 +108,16 @@ TEST_CASE(
   const Read bomb = read_by(answer("Content-Encoding: gzip\r\n", gzip(std::string(8 << 20, ' '))), 1'000);
   CHECK(bomb.has(Withheld::bound));
   CHECK(bomb.text().size() < 300'000);
+}
+
+TEST_CASE("http1: a window in br larger than there is memory for is withheld from where it is needed") {
+  std::string text;
+  for (int line = 0; text.size() < (12 << 20); ++line) text += "line " + std::to_string(line * 7'919) + "\n";
+  const Read small = read_by(answer("Content-Encoding: br\r\n", brotli(text, 22, 1)), 16'384);
+  CHECK(small.text(kBrotli) == text);
+  const Read large = read_by(answer("Content-Encoding: br\r\n", brotli(text, 24, 1)), 16'384);
+  CHECK(large.has(Withheld::bound));
+  CHECK(large.text(kBrotli).size() > 1 << 19);
 }
 
 TEST_CASE("http1: more decoders than there may be at a time are withheld") {
@@ -182,7 +195,7 @@ TEST_CASE("http1: text that is no HTTP is looked through as it is") {
 }
 
 TEST_CASE("http1: a first line longer than what is kept is one") {
-  const std::string bytes = "GET /" + std::string(20'000, 'a') + " HTTP/1.1\r\nContent-Encoding: br\r\n" +
+  const std::string bytes = "GET /" + std::string(20'000, 'a') + " HTTP/1.1\r\nContent-Encoding: zstd\r\n" +
                             "Content-Length: 40\r\n\r\n" + std::string(40, 'b');
   const Read read = read_by(bytes, 3'000);
   CHECK(read.has(Withheld::coding));
