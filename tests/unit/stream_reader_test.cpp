@@ -112,7 +112,7 @@ TEST_CASE(
 
 TEST_CASE("http1: a window in br larger than there is memory for is withheld from where it is needed") {
   std::string text;
-  for (int line = 0; text.size() < (12 << 20); ++line) text += "line " + std::to_string(line * 7'919) + "\n";
+  for (std::uint64_t line = 0; text.size() < (12 << 20); ++line) text += "line " + std::to_string(line * 7'919) + "\n";
   const Read small = read_by(answer("Content-Encoding: br\r\n", brotli(text, 22, 1)), 16'384);
   CHECK(small.text(kBrotli) == text);
   const Read large = read_by(answer("Content-Encoding: br\r\n", brotli(text, 24, 1)), 16'384);
