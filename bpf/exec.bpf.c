@@ -12,8 +12,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* ---- fork ----------------------------------------------------------------------------------------------------------
- */
+/* ---- fork ---- */
 
 /* The parent may be handed to another target while its child enters: the child follows. */
 static __always_inline void follow_parent(__u32 child_tgid, struct aa_watched* parent, __u32 slot) {
@@ -42,6 +41,7 @@ static __always_inline int on_fork(struct task_struct* parent, struct task_struc
 
   entry.start_ns = BPF_CORE_READ(child, start_boottime);
   if (watched_entry(child_tgid, entry.start_ns)) return 0; /* a scan was quicker: it is told as adopted */
+  if (owner->refused_start_ns == entry.start_ns) return 0; /* by the other program */
   now = bpf_ktime_get_boot_ns();
   entry.parent_tgid = parent_tgid;
   entry.parent_start_ns = owner->start_ns;
@@ -54,16 +54,17 @@ static __always_inline int on_fork(struct task_struct* parent, struct task_struc
   record.child_start_ns = entry.start_ns;
   record.child_tgid = child_tgid;
   record.child_ns_tgid = ns_tgid_of(child);
-  if (watched_insert(child_tgid, &entry, 1))
+  if (watched_insert(child_tgid, &entry, 1)) {
     record.header.kind = AA_KIND_REFUSED;
-  else
+    owner->refused_start_ns = entry.start_ns;
+  } else {
     follow_parent(child_tgid, owner, entry.slot);
+  }
   emit_lifecycle(&record, sizeof(record), entry.slot, now);
   return 0;
 }
 
-/* ---- exec ----------------------------------------------------------------------------------------------------------
- */
+/* ---- exec ---- */
 
 /* Working memory for a record; without it the record is an attempt that was lost. */
 static __always_inline struct aa_scratch* scratch_or_count(__u32 kind, __u32 slot, __u64 now) {
@@ -120,23 +121,27 @@ static __always_inline void begin_exec(struct aa_scratch* s, struct task_struct*
   header_from_entry(&s->record.header, entry);
 }
 
-static __always_inline int on_exec(struct task_struct* task, struct linux_binprm* bprm) {
+/* `scratch`: which working memory is this program's. */
+static __always_inline int on_exec(struct task_struct* task, struct linux_binprm* bprm, __u32 scratch) {
   struct aa_watched* entry = member_now(task);
   struct aa_scratch* s;
   struct mm_struct* mm;
   struct fs_struct* fs;
   struct path root = {}; /* none: to the mount namespace's, for a chroot must not rename a program */
   const char *filename, *interp;
-  __u64 now, off;
+  __u64 now, off, exec_id;
   __u32 discovered = 0;
-  if (!entry && aa_discovering) {
+  if (!entry && aa_discovering && scratch == AA_SCRATCH_EXEC) {
     entry = discover(task, bprm);
     discovered = AA_HEADER_DISCOVERED;
   }
   if (!entry) return 0;
+  exec_id = BPF_CORE_READ(task, self_exec_id);
+  if (entry->exec_id == exec_id) return 0; /* by the other program */
+  entry->exec_id = exec_id;
   now = bpf_ktime_get_boot_ns();
   __sync_fetch_and_add(&entry->image, 1); /* counted even when the record is lost: the next one says how many */
-  s = scratch_or_count(AA_SCRATCH_EXEC, entry->slot, now);
+  s = scratch_or_count(scratch, entry->slot, now);
   if (!s) return 0;
   begin_exec(s, task, entry, AA_KIND_EXEC, now);
   s->record.header.flags |= discovered;
@@ -159,16 +164,15 @@ static __always_inline int on_exec(struct task_struct* task, struct linux_binprm
     s->record.interp_len = len;
     off += len;
   }
-  s->record.exe_len = put_exe(s, AA_SCRATCH_EXEC, off, mm, &root);
+  s->record.exe_len = put_exe(s, scratch, off, mm, &root);
   off += s->record.exe_len;
-  s->record.cwd_len = put_cwd(s, AA_SCRATCH_EXEC, off, fs, &root);
+  s->record.cwd_len = put_cwd(s, scratch, off, fs, &root);
   off += s->record.cwd_len;
   send_exec(s, off, now);
   return 0;
 }
 
-/* ---- failed exec
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- failed exec ---- */
 
 #define AA_ARGV_STEPS 8192
 #define AA_ARGV_STEPS_UNROLLED 128
@@ -272,8 +276,7 @@ static __always_inline int on_syscall_exit(struct pt_regs* regs, long result) {
   return 0;
 }
 
-/* ---- exit
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- exit ---- */
 
 /* As wait(2) reports it: the group's code once somebody ended the group, else the leader's own. */
 static __always_inline __u32 wait_status(struct task_struct* task) {
@@ -326,8 +329,7 @@ static __always_inline int on_exit(struct task_struct* task) {
   return 0;
 }
 
-/* ---- attach points
- * --------------------------------------------------------------------------------------------------- */
+/* ---- attach points ---- */
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(aa_fork, struct task_struct* parent, struct task_struct* child) {
@@ -336,11 +338,29 @@ int BPF_PROG(aa_fork, struct task_struct* parent, struct task_struct* child) {
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(aa_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
-  return on_exec(task, bprm);
+  return on_exec(task, bprm, AA_SCRATCH_EXEC);
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(aa_exit, struct task_struct* task) {
+  return on_exit(task);
+}
+
+/* From 7.0 on the kernel may let others run in the middle of a program on a trace point, and refuses that program's
+ * calls on this CPU meanwhile. There each has a second, which finds the work done, or does it. */
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(aa_fork_2nd, struct task_struct* parent, struct task_struct* child) {
+  return on_fork(parent, child);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(aa_exec_2nd, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
+  return on_exec(task, bprm, AA_SCRATCH_SECOND);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(aa_exit_2nd, struct task_struct* task) {
   return on_exit(task);
 }
 
@@ -376,11 +396,26 @@ int BPF_PROG(aa_fork_raw, struct task_struct* parent, struct task_struct* child)
 
 SEC("raw_tp/sched_process_exec")
 int BPF_PROG(aa_exec_raw, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
-  return on_exec(task, bprm);
+  return on_exec(task, bprm, AA_SCRATCH_EXEC);
 }
 
 SEC("raw_tp/sched_process_exit")
 int BPF_PROG(aa_exit_raw, struct task_struct* task) {
+  return on_exit(task);
+}
+
+SEC("raw_tp/sched_process_fork")
+int BPF_PROG(aa_fork_2nd_raw, struct task_struct* parent, struct task_struct* child) {
+  return on_fork(parent, child);
+}
+
+SEC("raw_tp/sched_process_exec")
+int BPF_PROG(aa_exec_2nd_raw, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
+  return on_exec(task, bprm, AA_SCRATCH_SECOND);
+}
+
+SEC("raw_tp/sched_process_exit")
+int BPF_PROG(aa_exit_2nd_raw, struct task_struct* task) {
   return on_exit(task);
 }
 

@@ -22,8 +22,10 @@ struct aa_watched {
   __u64 parent_start_ns;
   __u32 parent_tgid;
   __u32 slot;
-  __u32 image; /* execs so far */
-  __u32 flags; /* AA_WATCHED_* */
+  __u32 image;            /* execs so far */
+  __u32 flags;            /* AA_WATCHED_* */
+  __u64 refused_start_ns; /* of the last of its children that found no room */
+  __u64 exec_id;          /* the kernel's number of its last exec that was seen to, 0 none */
 };
 
 #define AA_WATCHED_ROOT 1u           /* the root of its target */

@@ -81,12 +81,13 @@ struct aa_scratch {
   __u8 text[AA_TEXT_MAX + AA_TEXT_SLACK];
 };
 
-/* Two rows a CPU: programs of one kind never interleave on a CPU (the kernel counts and skips recursion, and that count
- * is read as cause `recursion`), programs of two kinds may where tracepoints are preemptible. A per-CPU map cannot hold
- * values above 32 KiB. */
+/* Rows of a CPU, one for each kind of program: programs of one kind never interleave on a CPU (the kernel counts and
+ * skips recursion, and that count is read as cause `recursion`), programs of two kinds may where tracepoints are
+ * preemptible. A per-CPU map cannot hold values above 32 KiB. */
 #define AA_SCRATCH_EXEC 0u
 #define AA_SCRATCH_FAILED 1u
-#define AA_SCRATCH_KINDS 2u
+#define AA_SCRATCH_SECOND 2u               /* aa_exec_2nd */
+const volatile __u32 aa_scratch_kinds = 2; /* 3 where seconds run */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, 1);
@@ -95,7 +96,7 @@ struct {
 } aa_scratch SEC(".maps");
 
 static __always_inline struct aa_scratch* scratch_of(__u32 kind) {
-  __u32 row = bpf_get_smp_processor_id() * AA_SCRATCH_KINDS + kind;
+  __u32 row = bpf_get_smp_processor_id() * aa_scratch_kinds + kind;
   return bpf_map_lookup_elem(&aa_scratch, &row);
 }
 

@@ -14,6 +14,7 @@
 #include "probe/embedded.h"
 #include "probe/kernel_age.h"
 #include "probe/libbpf_log.h"
+#include "probe/preemption.h"
 #include "probe/program_info.h"
 #include "probe/refusal.h"
 
@@ -21,12 +22,20 @@ namespace aa {
 
 namespace {
 
-// When a program is not attached: what it would cost everybody is for nobody then.
-enum class Rest { never, nothing_watched, no_unit };
+constexpr std::string_view kEndOfCalls = "aa_failed_exec";  // runs at the end of every system call
 
 using WatchData = std::remove_pointer_t<decltype(exec_bpf::data_watch)>;
 
 }  // namespace
+
+// When a program is not attached: what it would cost everybody is for nobody then.
+enum class ExecFamily::Rest { never, nothing_watched, no_unit };
+
+struct ExecFamily::Choice {
+  std::string_view name;
+  bpf_program* program;
+  Rest rests;
+};
 
 struct ExecFamily::Program {
   bpf_program* program = nullptr;
@@ -35,7 +44,7 @@ struct ExecFamily::Program {
   ProbeBody state;
 };
 
-ExecFamily::ExecFamily() : skeleton_(nullptr, &exec_bpf__destroy) {}
+ExecFamily::ExecFamily() : skeleton_(nullptr, &exec_bpf__destroy), preempted_(kernel_preempts_programs()) {}
 
 ExecFamily::~ExecFamily() {
   for (Program& program : programs_) program.link.reset();
@@ -60,7 +69,9 @@ Status ExecFamily::open(const ExecFamilySettings& settings, const SharedMaps& sh
   auto& maps = skeleton_->maps;
   if (Status same = shared.share_with(skeleton_->obj); !same) return same;
   bpf_map__set_max_entries(maps.aa_moves, settings.watched_limit);
-  bpf_map__set_max_entries(maps.aa_scratch, static_cast<std::uint32_t>(libbpf_num_possible_cpus()) * 2);
+  skeleton_->rodata->aa_scratch_kinds = preempted_ ? 3 : 2;
+  bpf_map__set_max_entries(
+      maps.aa_scratch, static_cast<std::uint32_t>(libbpf_num_possible_cpus()) * skeleton_->rodata->aa_scratch_kinds);
   allocate_beforehand(skeleton_->obj);
   skeleton_->rodata->aa_argv_limit = settings.argv_bytes;
   choose_programs();
@@ -74,36 +85,36 @@ Status ExecFamily::open(const ExecFamilySettings& settings, const SharedMaps& sh
   return Done{};
 }
 
-// One program for each event; the others are not even shown to the kernel.
+// One program for each event, or two; the others are not even shown to the kernel.
 void ExecFamily::choose_programs() {
   const auto& progs = skeleton_->progs;
-  chosen_ = raw_ ? std::array{progs.aa_fork_raw,   progs.aa_exec_raw,   progs.aa_exit_raw,
-                              progs.aa_failed_raw, progs.aa_attach_raw, progs.aa_mkdir_raw}
-                 : std::array{progs.aa_fork,        progs.aa_exec,   progs.aa_exit,
-                              progs.aa_failed_exec, progs.aa_attach, progs.aa_mkdir};
+  // The same names for all ways of attaching: they name what is seen, `hook` says how.
+  chosen_ = {{"aa_fork", raw_ ? progs.aa_fork_raw : progs.aa_fork, Rest::never},
+             {"aa_exec", raw_ ? progs.aa_exec_raw : progs.aa_exec, Rest::never},
+             {"aa_exit", raw_ ? progs.aa_exit_raw : progs.aa_exit, Rest::never},
+             {kEndOfCalls, raw_ ? progs.aa_failed_raw : progs.aa_failed_exec, Rest::nothing_watched},
+             {"aa_attach", raw_ ? progs.aa_attach_raw : progs.aa_attach, Rest::no_unit},
+             {"aa_mkdir", raw_ ? progs.aa_mkdir_raw : progs.aa_mkdir, Rest::no_unit}};
+  if (preempted_) {
+    chosen_.push_back({"aa_fork_2nd", raw_ ? progs.aa_fork_2nd_raw : progs.aa_fork_2nd, Rest::never});
+    chosen_.push_back({"aa_exec_2nd", raw_ ? progs.aa_exec_2nd_raw : progs.aa_exec_2nd, Rest::never});
+    chosen_.push_back({"aa_exit_2nd", raw_ ? progs.aa_exit_2nd_raw : progs.aa_exit_2nd, Rest::never});
+  }
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
-    const bool wanted = std::find(chosen_.begin(), chosen_.end(), program) != chosen_.end();
+    const bool wanted = std::any_of(chosen_.begin(), chosen_.end(),
+                                    [program](const Choice& choice) { return choice.program == program; });
     bpf_program__set_autoload(program, wanted || program == progs.aa_scan);
   }
 }
 
 Status ExecFamily::attach_all() {
-  // The same names for all ways of attaching: they name what is seen, `hook` says how.
-  constexpr std::array<std::pair<const char*, Rest>, 6> kRows = {{{"aa_fork", Rest::never},
-                                                                  {"aa_exec", Rest::never},
-                                                                  {"aa_exit", Rest::never},
-                                                                  {"aa_failed_exec", Rest::nothing_watched},
-                                                                  {"aa_attach", Rest::no_unit},
-                                                                  {"aa_mkdir", Rest::no_unit}}};
-  for (std::size_t i = 0; i < kRows.size(); ++i) {
-    const auto& [name, rests] = kRows[i];
-    bpf_program* const chosen = chosen_[i];
-    Program program{chosen, rests, nullptr, {}};
+  for (const Choice& choice : chosen_) {
+    Program program{choice.program, choice.rests, nullptr, {}};
     program.state.family = "exec";
-    program.state.program = name;
-    program.state.hook = bpf_program__section_name(chosen);
-    if (rests == Rest::no_unit)
+    program.state.program = choice.name;
+    program.state.hook = bpf_program__section_name(choice.program);
+    if (choice.rests == Rest::no_unit)
       put_to_rest(program);
     else
       attach(program);
@@ -176,7 +187,20 @@ std::vector<ProbeBody> ExecFamily::states() const {
 
 std::uint64_t ExecFamily::recursion_misses() const {
   std::uint64_t misses = 0;
-  for (const Program& program : programs_) misses += info_of(program.program).recursion_misses;
+  for (const Program& program : programs_) {
+    if (preempted_ && program.state.program == kEndOfCalls) continue;
+    const bool has_second = std::any_of(programs_.begin(), programs_.end(), [&](const Program& other) {
+      return other.state.program == program.state.program + "_2nd";
+    });
+    if (!has_second) misses += info_of(program.program).recursion_misses;
+  }
+  return misses;
+}
+
+std::uint64_t ExecFamily::unseen() const {
+  std::uint64_t misses = 0;
+  for (const Program& program : programs_)
+    if (preempted_ && program.state.program == kEndOfCalls) misses += info_of(program.program).recursion_misses;
   return misses;
 }
 

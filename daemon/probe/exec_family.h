@@ -65,10 +65,16 @@ class ExecFamily {
   std::vector<ProbeBody> states() const;
 
   // Events the kernel skipped because a program was already running on that CPU (5.12+; 0 where not told).
+  // What the first of two programs was refused the second did: lost is, at most, what that was refused.
   std::uint64_t recursion_misses() const;
+
+  // Where programs are preempted (probe/preemption.h): skipped ends of system calls. Few can have been a failed exec's.
+  std::uint64_t unseen() const;
 
  private:
   struct Program;
+  struct Choice;
+  enum class Rest;
   ExecFamily();
   Status open(const ExecFamilySettings& settings, const SharedMaps& shared, bool raw);
   void choose_programs();
@@ -79,9 +85,10 @@ class ExecFamily {
   std::unique_ptr<exec_bpf, void (*)(exec_bpf*)> skeleton_;
   std::vector<Program> programs_;
   LinkPtr scan_link_;
-  MappedMap watch_;                       // aa_enrolling, aa_scan_state
-  std::array<bpf_program*, 6> chosen_{};  // fork, exec, exit, failed exec, attach, mkdir
+  MappedMap watch_;  // aa_enrolling, aa_scan_state
+  std::vector<Choice> chosen_;
   bool raw_ = false;
+  bool preempted_ = false;  // programs on trace points have seconds
 };
 
 }  // namespace aa

@@ -22,6 +22,7 @@
 #include "probe/kernel_functions.h"
 #include "probe/libbpf_log.h"
 #include "probe/map_keys.h"
+#include "probe/preemption.h"
 #include "probe/program_info.h"
 #include "probe/shared_maps.h"
 
@@ -82,7 +83,10 @@ std::unique_ptr<FileFamily> FileFamily::make(const FileFamilySettings& settings,
                               {FileHooks::tracepoint, "tracepoint", "aa_file_exit", true, 4, true,
                                &file_tracepoint_bpf::elf_bytes, &file_tracepoint_old_bpf::elf_bytes}};
   std::unique_ptr<FileFamily> family(new FileFamily);
-  for (const Set& set : kSets) {
+  std::array order = {&kSets[0], &kSets[1], &kSets[2]};
+  if (kernel_preempts_programs()) std::swap(order[0], order[1]);  // fentry would miss much: see there
+  for (const Set* candidate : order) {
+    const Set& set = *candidate;
     if (settings.hooks != FileHooks::automatic && settings.hooks != set.hooks) continue;
     if (!settings.on) {
       family->add_unavailable(set, "families.file is off in the configuration", 0);

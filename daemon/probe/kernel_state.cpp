@@ -346,8 +346,7 @@ Reconciled KernelState::reconcile() {
   return done;
 }
 
-// ---- counts
-// ----------------------------------------------------------------------------------------------------------
+// ---- counts ----
 
 std::uint64_t KernelState::lost() const {
   std::uint64_t lost = family_.recursion_misses();
@@ -387,6 +386,8 @@ KernelCounts KernelState::counts() const {
     }
   }
   add_skipped(counts, "exec", "recursion", family_.recursion_misses());
+  for (auto& row : counts.ledger)
+    if (row.family == "exec" && row.cause == "unseen") row.count += family_.unseen();
   add_skipped(counts, "file", "recursion", files_.recursion_misses());
   add_skipped(counts, "file", "return-missed", files_.returns_missed());
   add_skipped(counts, "tls", "recursion", tls_.recursion_misses());

@@ -5,7 +5,11 @@ Comes in: nothing. Goes out: ROWS. What a row's words mean is said at the class;
 
 from dataclasses import dataclass
 
-SUITES = ("unit", "golden", "dbus", "kernel", "guest")
+# What a row runs: of the kernel suite what tells most of a kernel, so that the whole table takes minutes; with --full all
+# of it, and once more with each hook set by force.
+SUITES = ("unit", "golden", "dbus", *(f"tests/kernel/test_{name}.py" for name in (
+    "hook_sets", "exec", "exit", "file", "file_rules", "forks", "ledger", "tls_calls")), "guest")
+FULL_SUITES = ("unit", "golden", "dbus", "kernel", "kernel:raw_tp", "kernel:kprobe", "kernel:tracepoint", "guest")
 # What the smoke suite runs, and on which rows: the least that says whether it works where users have it.
 SMOKE = ("6.1", "6.12")
 SMOKE_SUITES = ("tests/kernel/test_hook_sets.py", "tests/kernel/test_file_rules.py", "tests/kernel/test_tls_calls.py", "guest")

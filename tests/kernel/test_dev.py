@@ -14,6 +14,8 @@ class DevRun(unittest.TestCase):
     def setUp(self):
         if os.geteuid() != 0 or not shutil.which("ninja"):
             self.skipTest("needs root and what a build needs")
+        if os.environ.get("AA_GUEST"):
+            self.skipTest("in a guest there are no objects: it would compile everything")
 
     @staticmethod
     def as_at_a_terminal():

@@ -20,7 +20,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PYTHON_SUITE_TIMEOUT = 1800  # seconds
+PYTHON_SUITE_TIMEOUT = 1800 * float(os.environ.get("AA_PATIENCE") or 1)  # seconds
 EXIT_SKIPPED = 77
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",

@@ -100,9 +100,10 @@ def main():
     parser.add_argument("--full", action="store_true", help="also what takes minutes")
     parser.add_argument("--shell", action="store_true", help="a console on KERNEL instead of suites")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at a time (default: one for each core)")
-    parser.add_argument("--seconds", type=int, default=1800, help="how long one guest may take")
+    parser.add_argument("--seconds", type=int, help="how long one guest may take (default: half an hour, with --full four)")
     options = parser.parse_args(arguments[:split])
-    options.suites = arguments[split + 1:] or list(matrix.SUITES)
+    options.suites = arguments[split + 1:] or list(matrix.FULL_SUITES if options.full else matrix.SUITES)
+    options.seconds = options.seconds or (14_400 if options.full else 1800)
     try:
         return run_rows(options)
     except Unavailable as error:
