@@ -87,6 +87,7 @@ std::string tls_detail(const json& body, const Style& style) {
   const std::string data = text_of(body, "data");
   std::string text = text_of(body, "direction") + ' ' + plural(number_of(body, "length"), "byte") + ", connection " +
                      std::to_string(number_of(body, "connection"));
+  if (const std::uint64_t stream = number_of(body, "stream"); stream != 0) text += ", stream " + std::to_string(stream);
   if (const auto why = text_of(body, "withheld"); !why.empty()) text += ", withheld: " + why;
   if (data.empty() || text_of(body, "encoding") != "text") return for_terminal(text);
   constexpr std::size_t kShown = 100;

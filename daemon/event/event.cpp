@@ -31,7 +31,10 @@ constexpr std::array<std::string_view, 3> kResolutions = {"kernel", "user", "unr
 constexpr std::array<std::string_view, 4> kFileHooks = {"tracepoint", "kprobe", "fentry", "lsm"};
 constexpr std::array<std::string_view, 2> kFileVias = {"syscall", "io_uring"};
 constexpr std::array<std::string_view, 2> kTlsDirections = {"send", "recv"};
-constexpr std::array<std::string_view, 5> kWithheld = {"", "level", "limit", "unreadable", "file"};
+constexpr std::array<std::string_view, kWithheldCount> kWithheld = {"",       "level",  "limit",  "unreadable", "file",
+                                                                    "binary", "coding", "broken", "bound"};
+constexpr std::array<std::string_view, kUndoneCount> kUndone = {"http2", "hpack",   "websocket", "chunked",
+                                                                "gzip",  "deflate", "br"};
 
 }  // namespace
 
@@ -105,6 +108,13 @@ std::string_view name_of(TlsDirection direction) {
 
 std::string_view name_of(Withheld withheld) {
   return kWithheld[static_cast<std::size_t>(withheld)];
+}
+
+std::vector<std::string> names_of(Undone undone) {
+  std::vector<std::string> names;
+  for (std::size_t bit = 0; bit < kUndone.size(); ++bit)
+    if ((undone >> bit & 1) != 0) names.emplace_back(kUndone[bit]);
+  return names;
 }
 
 }  // namespace aa

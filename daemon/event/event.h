@@ -183,13 +183,20 @@ struct FileBody {
 
 enum class TlsDirection : std::uint8_t { send, recv };
 // Why bytes of the stream are not in `data`: none is missing; the target's level; more than is taken of one call; their
-// memory could not be read; they came from a file and not from memory.
-enum class Withheld : std::uint8_t { nothing, level, limit, unreadable, file };
+// memory could not be read; they came from a file and not from memory. Of coded bytes: what they hold is no text;
+// nobody here undoes that coding; it could not be undone from some place on; undoing it would take too much.
+enum class Withheld : std::uint8_t { nothing, level, limit, unreadable, file, binary, coding, broken, bound };
+inline constexpr std::size_t kWithheldCount = 9;
+
+// What was undone to get at a text: a set of bits, the outermost first.
+using Undone = std::uint8_t;
+inline constexpr Undone kHttp2 = 1, kHpack = 2, kWebSocket = 4, kChunked = 8, kGzip = 16, kDeflate = 32, kBrotli = 64;
+inline constexpr std::size_t kUndoneCount = 7;
 
 // Bytes that are not shown, in the middle of others.
 struct TlsRedaction {
   std::string kind;          // what they were taken for
-  std::uint64_t offset = 0;  // as TlsBody's
+  std::uint64_t offset = 0;  // as TlsBody's; where something was undone, in `data`
   std::uint64_t length = 0;
 
   bool operator==(const TlsRedaction&) const = default;
@@ -207,7 +214,9 @@ struct TlsBody {
   std::uint64_t length = 0;                     // bytes of the stream this stands for
   std::uint64_t call_length = 0;                // bytes the whole call moved
   Withheld withheld = Withheld::nothing;
-  bool is_full = false;  // its target's level: nothing is to be redacted; never shown
+  bool is_full = false;      // its target's level: nothing is to be redacted; never shown
+  Undone undone = 0;         // 0: `data` is the stream's own bytes; else the text that they hold
+  std::uint32_t stream = 0;  // of HTTP/2, 0 none
   std::string data;
   std::vector<TlsRedaction> redactions;  // their bytes are '*' in data
 };
@@ -305,5 +314,6 @@ std::string_view name_of(FileHook hook);           // "tracepoint" …
 std::string_view name_of(FileVia via);             // "syscall" "io_uring"
 std::string_view name_of(TlsDirection direction);  // "send" "recv"
 std::string_view name_of(Withheld withheld);       // "level" "limit" …; "" of nothing
+std::vector<std::string> names_of(Undone undone);
 
 }  // namespace aa

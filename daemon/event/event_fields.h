@@ -107,12 +107,12 @@ void fields(A& archive, TlsRedaction& value) {
 template <class A>
 void fields(A& archive, TlsBody& value) {
   auto& [function, direction, connection, inherited_from, peer, from_start, offset, length, call_length, withheld,
-         is_full, data, redactions] = value;
+         is_full, undone, stream, data, redactions] = value;
   archive(function);
   archive.choice(direction, 2);
   archive(connection, inherited_from, peer, from_start, offset, length, call_length);
-  archive.choice(withheld, 5);
-  archive(is_full, data, redactions);
+  archive.choice(withheld, kWithheldCount);
+  archive(is_full, undone, stream, data, redactions);
 }
 
 template <class A>

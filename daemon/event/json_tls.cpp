@@ -16,6 +16,12 @@ void append_data(JsonObject& object, const std::string& data) {
     object.key("data").append("\"").append(base64(data)).append("\"");
 }
 
+// How many of the stream's bytes `data` shows, or stands for.
+std::uint64_t captured_of(const TlsBody& body) {
+  if (body.undone == 0) return body.data.size();
+  return body.withheld == Withheld::nothing ? body.length : 0;
+}
+
 void append_redactions(std::string& out, const std::vector<TlsRedaction>& redactions) {
   out.push_back('[');
   for (const TlsRedaction& redaction : redactions) {
@@ -49,10 +55,12 @@ void append_body(JsonObject& event, std::string& out, const TlsBody& body) {
   }
   object.number("offset", body.offset);
   object.number("length", body.length);
-  object.number("captured", body.data.size());
+  object.number("captured", captured_of(body));
   object.number("call_length", body.call_length);
-  object.only_true("truncated", body.data.size() < body.length);
+  object.only_true("truncated", captured_of(body) < body.length);
   if (body.withheld != Withheld::nothing) object.words("withheld", name_of(body.withheld));
+  if (body.undone != 0) object.list("decoded", names_of(body.undone));
+  if (body.stream != 0) object.number("stream", body.stream);
   append_data(object, body.data);
   if (!body.redactions.empty()) append_redactions(object.key("redactions"), body.redactions);
   object.close();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "event/secret_scanner.h"
+
 namespace aa {
 namespace {
 
@@ -54,73 +56,98 @@ void Redactor::take_tls(Event event, const Give& give) {
   const Key key{event.process->id, body.connection, body.direction};
   const bool has_no_bytes = body.withheld == Withheld::level || body.withheld == Withheld::file;
   if (body.is_full || has_no_bytes) {
-    if (auto node = streams_.extract(key))
-      tell(node.mapped(), node.mapped().scanner.flush(), 0, Withheld::nothing, give);
+    if (auto node = streams_.extract(key)) flush(node.mapped(), give);
     return give(std::move(event));
   }
-  auto [found, is_new] = streams_.try_emplace(key, Stream{SecretScanner(SecretText::stream, body.offset)});
-  Stream& stream = found->second;
-  if (is_new) {
-    stream.next = stream.shown = body.offset;
-    if (body.offset != 0 || !body.from_start) (void)stream.scanner.miss(0);
-  } else if (body.offset != stream.next) {
-    const std::uint64_t gap = body.offset > stream.next ? body.offset - stream.next : 0;
-    tell(stream, stream.scanner.miss(gap), 0, Withheld::nothing, give);
-    stream.shown = body.offset;
-  }
+  Stream& stream = stream_of(key, body, give);
   stream.next = body.offset + body.length;
   const std::string data = std::move(body.data);
   const std::uint64_t missing = body.length - data.size();
   const Withheld why = body.withheld;
+  body.withheld = Withheld::nothing;
   stream.last = std::move(event);
-  SecretScanner::Shown shown = stream.scanner.take(data);
-  if (missing > 0) {
-    SecretScanner::Shown rest = stream.scanner.miss(missing);
-    shown.bytes += rest.bytes;
-    shown.redactions.insert(shown.redactions.end(), rest.redactions.begin(), rest.redactions.end());
-  }
-  tell(stream, std::move(shown), missing, why, give);
+  Pieces pieces;
+  stream.reader.take(data, pieces);
+  if (missing > 0) stream.reader.miss(missing, pieces);
+  std::vector<Piece> all = pieces.take();
+  if (missing > 0) add_missing(all, missing, why);
+  tell(stream, std::move(all), give);
 }
 
-void Redactor::tell(Stream& stream, SecretScanner::Shown shown, std::uint64_t missing, Withheld why, const Give& give) {
-  if (shown.bytes.empty() && missing == 0) return;
-  Event event = stream.last;
-  auto& body = std::get<TlsBody>(event.body);
-  body.offset = stream.shown;
-  body.length = shown.bytes.size() + missing;
-  body.withheld = why;
-  body.data = std::move(shown.bytes);
-  for (const Redaction& one : shown.redactions)
-    body.redactions.push_back({std::string(one.kind), one.offset, one.length});
-  stream.shown += body.length;
-  give(std::move(event));
+// The stream that these bytes go on, told of what is missing before them.
+Redactor::Stream& Redactor::stream_of(const Key& key, const TlsBody& body, const Give& give) {
+  auto found = streams_.find(key);
+  const bool goes_back = found != streams_.end() && body.offset < found->second.next;
+  if (goes_back) {
+    flush(found->second, give);
+    streams_.erase(found);
+    found = streams_.end();
+  }
+  if (found == streams_.end()) {
+    StreamReader reader(body.offset, body.from_start, budget_);
+    found = streams_.emplace(key, Stream{std::move(reader), body.offset, body.offset, {}, false}).first;
+  }
+  Stream& stream = found->second;
+  if (body.offset == stream.next) return stream;
+  Pieces pieces;
+  stream.reader.miss(body.offset - stream.next, pieces);
+  tell(stream, pieces.take(), give);
+  stream.shown = body.offset;
+  return stream;
+}
+
+// Bytes of the call that never came are told with those before them, where these are the stream's own.
+void Redactor::add_missing(std::vector<Piece>& pieces, std::uint64_t missing, Withheld why) {
+  if (pieces.empty() || pieces.back().undone != 0) pieces.emplace_back();
+  pieces.back().length += missing;
+  pieces.back().why = why;
+}
+
+void Redactor::tell(Stream& stream, std::vector<Piece> pieces, const Give& give) {
+  stream.holds = stream.reader.holds();
+  for (Piece& piece : pieces) {
+    Event event = stream.last;
+    auto& body = std::get<TlsBody>(event.body);
+    body.offset = stream.shown;
+    body.length = piece.length;
+    body.withheld = piece.why;
+    body.undone = piece.undone;
+    body.stream = piece.stream;
+    body.data = std::move(piece.text);
+    for (const Redaction& one : piece.redactions)
+      body.redactions.push_back({std::string(one.kind), one.offset, one.length});
+    stream.shown += body.length;
+    give(std::move(event));
+  }
+}
+
+void Redactor::flush(Stream& stream, const Give& give) {
+  Pieces pieces;
+  stream.reader.flush(pieces);
+  tell(stream, pieces.take(), give);
 }
 
 void Redactor::close(const ProcessId& process, std::uint32_t connection, const Give& give) {
-  for (const TlsDirection direction : {TlsDirection::send, TlsDirection::recv}) {
-    auto node = streams_.extract(Key{process, connection, direction});
-    if (node) tell(node.mapped(), node.mapped().scanner.flush(), 0, Withheld::nothing, give);
-  }
+  for (const TlsDirection direction : {TlsDirection::send, TlsDirection::recv})
+    if (auto node = streams_.extract(Key{process, connection, direction})) flush(node.mapped(), give);
 }
 
 void Redactor::end(const ProcessId& process, const Give& give) {
   const auto begin = streams_.lower_bound(Key{process, 0, TlsDirection::send});
   auto last = begin;
-  for (; last != streams_.end() && std::get<0>(last->first) == process; ++last)
-    tell(last->second, last->second.scanner.flush(), 0, Withheld::nothing, give);
+  for (; last != streams_.end() && std::get<0>(last->first) == process; ++last) flush(last->second, give);
   streams_.erase(begin, last);
 }
 
 void Redactor::on_time(std::uint64_t now_boot_ns, const Give& give) {
   for (auto& [key, stream] : streams_)
-    if (stream.scanner.held() > 0 && stream.last.boot_ns + kPatienceNs <= now_boot_ns)
-      tell(stream, stream.scanner.flush(), 0, Withheld::nothing, give);
+    if (stream.holds && stream.last.boot_ns + kPatienceNs <= now_boot_ns) flush(stream, give);
 }
 
 std::optional<std::uint64_t> Redactor::next_deadline() const {
   std::optional<std::uint64_t> next;
   for (const auto& [key, stream] : streams_) {
-    if (stream.scanner.held() == 0) continue;
+    if (!stream.holds) continue;
     const std::uint64_t due = stream.last.boot_ns + kPatienceNs;
     next = next ? std::min(*next, due) : due;
   }

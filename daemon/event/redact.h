@@ -2,19 +2,21 @@
 //
 // Comes in: decoded events, each stream's in its order. Goes out: the same, with secrets replaced. A TLS stream is cut
 // anew: what cannot be decided yet is told with the stream's next bytes, or when it ends, or when nothing came for a
-// while. The arguments of programs are looked through too, whatever the level. Pure.
+// while. Where bytes are coded (HTTP/2, gzip, WebSocket frames) the text that they hold is told in their place. The
+// arguments of programs are looked through too, whatever the level. Pure.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "event/event.h"
-#include "event/secret_scanner.h"
+#include "event/stream_reader.h"
 
 namespace aa {
 
@@ -35,15 +37,20 @@ class Redactor {
  private:
   using Key = std::tuple<ProcessId, std::uint32_t, TlsDirection>;
   struct Stream {
-    SecretScanner scanner;
+    StreamReader reader;
     std::uint64_t next = 0;   // offset of the next byte that comes
     std::uint64_t shown = 0;  // of the first byte not told yet
     Event last = {};          // whose bytes are held, without them
+    bool holds = false;
   };
   void take_tls(Event event, const Give& give);
-  static void tell(Stream& stream, SecretScanner::Shown shown, std::uint64_t missing, Withheld why, const Give& give);
+  Stream& stream_of(const Key& key, const TlsBody& body, const Give& give);
+  static void add_missing(std::vector<Piece>& pieces, std::uint64_t missing, Withheld why);
+  static void tell(Stream& stream, std::vector<Piece> pieces, const Give& give);
+  static void flush(Stream& stream, const Give& give);
   void close(const ProcessId& process, std::uint32_t connection, const Give& give);
 
+  Budget budget_ = std::make_shared<ReaderBudget>();
   std::map<Key, Stream> streams_;
 };
 

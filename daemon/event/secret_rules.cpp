@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <string>
+#include <utility>
 
 namespace aa {
 namespace {
@@ -30,7 +32,7 @@ constexpr SecretRule field(std::string_view kind, std::string_view name) {
   return {kind, name, SecretShape::field, nullptr, 0, true, false};
 }
 
-const std::array kRules = {
+const std::array kPlainRules = {
     // language models
     token("anthropic", "sk-ant-", kWord, 16),
     token("openai", "sk-proj-", kWord, 16),
@@ -76,6 +78,8 @@ const std::array kRules = {
     token("google", "ya29.", kWord, 30),
     token("google", "GOCSPX-", kWord, 24),
     token("google", "1//0", kWord, 40),
+    token("google", "1\\/\\/0", kWord, 40),  // as JSON may have it, and URLs
+    SecretRule{"google", "1%2f%2f0", SecretShape::token, &kWord, 40, true},
     token("digitalocean", "dop_v1_", kHex, 60),
     token("digitalocean", "doo_v1_", kHex, 60),
     token("digitalocean", "dor_v1_", kHex, 60),
@@ -146,6 +150,47 @@ const std::array kRules = {
     field("signature", "x-goog-signature"),
 };
 
+// ---- the same in base64 ----
+
+constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const ByteClass kCoded = class_of("+/-_=", true, true, true);
+
+// The letters that `begin` alone decides when `before` bytes of a group of three come before it. What is decided of the
+// next letter is bits of `begin`, so many.
+std::pair<std::string, std::uint8_t> coded_beginning(std::string_view begin, std::size_t before) {
+  const std::size_t first_bit = 8 * before, end_bit = first_bit + 8 * begin.size();
+  const auto bit = [&](std::size_t at) {
+    const auto byte = static_cast<unsigned char>(begin[at / 8 - before]);
+    return byte >> (7 - at % 8) & 1;
+  };
+  std::string letters;
+  std::size_t at = (first_bit + 5) / 6 * 6;
+  for (; at + 6 <= end_bit; at += 6) {
+    unsigned value = 0;
+    for (std::size_t of = 0; of < 6; ++of) value = value << 1 | static_cast<unsigned>(bit(at + of));
+    letters += kLetters[value];
+  }
+  return {letters, static_cast<std::uint8_t>(end_bit - at)};
+}
+
+std::vector<SecretRule> all_rules() {
+  static std::deque<std::string> beginnings;  // rules look at them
+  std::vector<SecretRule> rules(kPlainRules.begin(), kPlainRules.end());
+  for (const SecretRule& plain : kPlainRules) {
+    if (plain.shape != SecretShape::token && plain.shape != SecretShape::pem) continue;
+    for (std::size_t before = 0; before < 3; ++before) {
+      const auto [letters, bits] = coded_beginning(plain.begin, before);
+      SecretRule coded{plain.kind, beginnings.emplace_back(letters), SecretShape::coded, &kCoded, plain.least};
+      coded.whole_word = false;
+      coded.needs = plain.needs;
+      coded.plain = plain.bytes;
+      coded.bits = bits;
+      rules.push_back(coded);
+    }
+  }
+  return rules;
+}
+
 unsigned char lower(unsigned char byte) {
   return byte >= 'A' && byte <= 'Z' ? static_cast<unsigned char>(byte - 'A' + 'a') : byte;
 }
@@ -153,7 +198,15 @@ unsigned char lower(unsigned char byte) {
 }  // namespace
 
 std::span<const SecretRule> secret_rules() {
-  return kRules;
+  static const std::vector<SecretRule> rules = all_rules();
+  return rules;
+}
+
+std::optional<std::uint8_t> base64_value(unsigned char letter) {
+  if (letter == '-' || letter == '_') letter = letter == '-' ? '+' : '/';
+  const std::size_t at = kLetters.find(static_cast<char>(letter));
+  if (at == std::string_view::npos) return std::nullopt;
+  return static_cast<std::uint8_t>(at);
 }
 
 const SecretAutomaton& SecretAutomaton::shared() {
@@ -163,13 +216,13 @@ const SecretAutomaton& SecretAutomaton::shared() {
 
 SecretAutomaton::SecretAutomaton() : next_(1), endings_(1) {
   next_[0].fill(0);
-  for (std::size_t rule = 0; rule < kRules.size(); ++rule) add(static_cast<std::uint16_t>(rule));
+  for (std::size_t rule = 0; rule < secret_rules().size(); ++rule) add(static_cast<std::uint16_t>(rule));
   link();
 }
 
 void SecretAutomaton::add(std::uint16_t rule) {
   State at = 0;
-  for (const char character : kRules[rule].begin) {
+  for (const char character : secret_rules()[rule].begin) {
     State& next = next_[at][lower(static_cast<unsigned char>(character))];
     if (next == 0) {
       next = static_cast<State>(next_.size());
@@ -201,6 +254,7 @@ void SecretAutomaton::link() {
       waiting.push_back(child);
     }
   }
+  for (const auto& rules : endings_) ends_.push_back(rules.empty() ? 0 : 1);
   for (auto& row : next_)
     for (unsigned byte = 'A'; byte <= 'Z'; ++byte) row[byte] = row[lower(static_cast<unsigned char>(byte))];
 }

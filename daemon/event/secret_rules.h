@@ -1,4 +1,4 @@
-// event/secret_rules.h: what a secret looks like: by what it begins with, and how far it goes.
+// event/secret_rules.h: what a secret looks like: by what it begins with, and how far it goes; the same in base64.
 //
 // Comes in: nothing. Goes out: a table of rules, and an automaton that finds their beginnings in a stream, a byte at a
 // time. Beginnings are public (every key of a service has the same), so nothing is lost by showing them.
@@ -7,6 +7,7 @@
 #include <array>
 #include <bitset>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@ enum class SecretShape : std::uint8_t {
   token,     // bytes of a class, at least so many
   field,     // name, perhaps a quote, ':' or '=', perhaps a quote, then the value up to where it ends
   pem,       // everything up to five dashes
+  coded,     // another rule's in base64: at least so many bytes of its class, then all that is base64
   userinfo,  // "user:password@" of a URL; only the password is secret
 };
 
@@ -31,8 +33,14 @@ struct SecretRule {
   std::uint16_t least = 0;           // token: shorter ones are none
   bool any_case = false;
   bool whole_word = true;  // no letter, digit or _ before it
-  char needs = 0;          // token: it holds this byte too
+  char needs = 0;          // token, coded: it holds this byte too
+  // coded: what the bytes that are coded are made of; bits of the beginning that the next letter holds
+  const ByteClass* plain = nullptr;
+  std::uint8_t bits = 0;
 };
+
+// What a letter of base64 stands for, of either alphabet; nullopt: it is none.
+std::optional<std::uint8_t> base64_value(unsigned char letter);
 
 std::span<const SecretRule> secret_rules();
 
@@ -43,6 +51,7 @@ class SecretAutomaton {
 
   using State = std::uint16_t;
   State step(State state, unsigned char byte) const { return next_[state][byte]; }
+  bool ends_in(State state) const { return ends_[state] != 0; }
   // Rules whose beginning ends in this state, the longest first; indices into secret_rules().
   std::span<const std::uint16_t> ending_in(State state) const { return endings_[state]; }
 
@@ -53,6 +62,7 @@ class SecretAutomaton {
 
   std::vector<std::array<State, 256>> next_;
   std::vector<std::vector<std::uint16_t>> endings_;
+  std::vector<std::uint8_t> ends_;  // whether there are any: asked for each byte
 };
 
 }  // namespace aa

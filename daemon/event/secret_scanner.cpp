@@ -1,11 +1,14 @@
 #include "event/secret_scanner.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 
 namespace aa {
 namespace {
 
 constexpr std::size_t kLookBack = 64;
+constexpr std::size_t kWholeLine = 60;            // base64 goes on in the next line when this one is as long
 constexpr std::string_view kMessage = "HTTP/1.";  // begins an answer, and ends a request's first line
 constexpr std::size_t kLongName = 20;             // a user name as long as this is a token
 
@@ -141,14 +144,19 @@ bool SecretScanner::is_text(unsigned char byte) {
 }
 
 void SecretScanner::in_text(unsigned char byte) {
-  static const SecretAutomaton& automaton = SecretAutomaton::shared();
-  if (text_ == SecretText::stream && !is_text(byte)) return enter_binary();
-  state_ = automaton.step(state_, byte);
+  const bool must_be_text = text_ == SecretText::stream || text_ == SecretText::body;
+  if (must_be_text && !is_text(byte)) return enter_binary();
+  state_ = automaton_->step(state_, byte);
   ++at_;
-  for (const std::uint16_t index : automaton.ending_in(state_)) {
-    const SecretRule& rule = secret_rules()[index];
-    if (!fits(rule)) continue;
-    return found(rule);
+  if (automaton_->ends_in(state_)) try_rules(0);
+}
+
+// Those whose beginning ends here, from some one on.
+void SecretScanner::try_rules(std::size_t from) {
+  const auto ending = automaton_->ending_in(state_);
+  for (tried_ = from; tried_ < ending.size(); ++tried_) {
+    const SecretRule& rule = secret_rules()[ending[tried_]];
+    if (fits(rule)) return found(rule);
   }
 }
 
@@ -175,6 +183,9 @@ void SecretScanner::found(const SecretRule& rule) {
       has_needed_ = rule.needs == 0;
       mode_ = Mode::candidate;
       break;
+    case SecretShape::coded:
+      found_coded();
+      break;
     case SecretShape::userinfo:
       colon_ = 0;
       mode_ = Mode::userinfo;
@@ -189,12 +200,26 @@ void SecretScanner::found(const SecretRule& rule) {
   }
 }
 
+void SecretScanner::found_coded() {
+  const std::string_view before =
+      std::string_view(buffer_).substr(at_ - std::min(at_, kWholeLine), std::min(at_, kWholeLine));
+  const std::size_t line_end = before.rfind('\n');
+  in_line_ = line_end == std::string_view::npos ? before.size() : before.size() - line_end - 1;
+  has_needed_ = rule_->needs == 0;
+  bits_ = 0;
+  bit_count_ = -static_cast<int>(rule_->bits);
+  decoded_ = 0;
+  mode_ = Mode::candidate;
+  if (rule_->plain == nullptr) enter_secret(rule_->kind, *rule_->bytes, since_);
+}
+
 // Where the value will end follows from what is before the name.
 void SecretScanner::found_field(std::size_t begin) {
   const char before = begin > 0 ? buffer_[begin - 1] : '\n';
   const bool begins_line = before == '\n' && text_ != SecretText::script;
   mode_ = Mode::name;
   separator_ = 0;
+  percent_ = 0;
   named_in_quotes_ = before == '"' || before == '\'';
   if (named_in_quotes_)
     open_quote(begin - 1);
@@ -207,6 +232,7 @@ void SecretScanner::give_up() {
   at_ = since_;
   mode_ = Mode::text;
   state_ = since_state_;
+  try_rules(tried_ + 1);
 }
 
 void SecretScanner::enter_text() {
@@ -227,9 +253,27 @@ void SecretScanner::enter_secret(std::string_view kind, const ByteClass& bytes, 
 void SecretScanner::in_candidate(unsigned char byte) {
   if (!rule_->bytes->test(byte)) return give_up();
   ++at_;
-  has_needed_ = has_needed_ || byte == static_cast<unsigned char>(rule_->needs);
-  const std::size_t length = at_ - since_;
-  if ((length >= rule_->least && has_needed_) || length >= kMostHeld) enter_secret(rule_->kind, *rule_->bytes, since_);
+  const bool is_coded = rule_->shape == SecretShape::coded;
+  if (is_coded && !decodes(byte)) return give_up();
+  has_needed_ = has_needed_ || (!is_coded && byte == static_cast<unsigned char>(rule_->needs));
+  const std::size_t length = is_coded ? decoded_ : at_ - since_;
+  if ((length >= rule_->least && has_needed_) || at_ - since_ >= kMostHeld)
+    enter_secret(rule_->kind, *rule_->bytes, since_);
+}
+
+// A letter of base64: false when the byte that it makes whole is none of the secret's.
+bool SecretScanner::decodes(unsigned char byte) {
+  const std::optional<std::uint8_t> value = base64_value(byte);
+  if (!value) return false;
+  ++in_line_;
+  bits_ = (bits_ << 6 | *value) & 0xFFFF;
+  bit_count_ += 6;
+  if (bit_count_ < 8) return true;
+  bit_count_ -= 8;
+  const auto plain = static_cast<unsigned char>(bits_ >> bit_count_);
+  ++decoded_;
+  has_needed_ = has_needed_ || plain == static_cast<unsigned char>(rule_->needs);
+  return rule_->plain->test(plain);
 }
 
 void SecretScanner::in_userinfo(unsigned char byte) {
@@ -251,13 +295,39 @@ void SecretScanner::end_userinfo() {
 // ---- inside ----
 
 void SecretScanner::in_secret(unsigned char byte) {
+  const bool line_ends = byte == '\n' || byte == '\r';
+  if (line_ends && rule_ != nullptr && rule_->shape == SecretShape::coded &&
+      (in_line_ == 0 || in_line_ >= kWholeLine)) {
+    in_line_ = 0;
+    ++at_;
+    return;
+  }
   if (!class_->test(byte)) return enter_text();
   hide(kind_, at_, at_ + 1);
   ++at_;
+  ++in_line_;
+}
+
+// As URLs have it: "%3D" and "%3A" come before a value, "%22" and "%5B" before those.
+void SecretScanner::in_percent(unsigned char byte) {
+  ++at_;
+  escaped_byte_ = static_cast<std::uint16_t>(escaped_byte_ << 8 | byte);
+  if (++percent_ < 3) return;
+  percent_ = 0;
+  const std::array<char, 2> digits = {static_cast<char>(escaped_byte_ >> 8), static_cast<char>(escaped_byte_ & 0xFF)};
+  const std::string_view escaped(digits.data(), digits.size());
+  if (escaped == "3D" || escaped == "3d" || escaped == "3A" || escaped == "3a") return enter_value(End::word);
+  if (escaped != "22" && escaped != "20" && escaped != "5B" && escaped != "5b") enter_text();
 }
 
 // Between a field's name and its value.
 void SecretScanner::in_name(unsigned char byte) {
+  if (percent_ > 0) return in_percent(byte);
+  if (byte == '%' && separator_ == 0) {
+    percent_ = 1;
+    ++at_;
+    return;
+  }
   if (byte == ' ' || byte == '\t' || byte == '\\') {
     ++at_;
     return;
@@ -328,7 +398,7 @@ void SecretScanner::in_pem(unsigned char byte) {
 
 void SecretScanner::enter_binary() {
   message_ = 0;
-  kind_ = "binary";
+  kind_ = kBinary;
   mode_ = Mode::binary;
 }
 
@@ -339,7 +409,8 @@ void SecretScanner::in_binary(unsigned char byte) {
                               : std::uint8_t{0};
   hide(kind_, at_, at_ + 1);
   ++at_;
-  if (message_ == kMessage.size()) enter_text();
+  if (message_ == kMessage.size() && text_ != SecretText::body) return enter_text();
+  message_ %= kMessage.size();
 }
 
 std::string without_secrets(std::string_view text, SecretText kind) {

@@ -2,8 +2,8 @@
 //
 // Comes in: one direction of a connection, piece by piece, in order. Goes out: the same number of bytes, those of
 // secrets as '*', and where they were. What cannot be decided yet is held back, at most kMostHeld bytes of it. Bytes
-// that are not text (compressed, HTTP/2, WebSocket frames, pictures) are replaced too, up to the next message of
-// HTTP/1: nobody looked into them. Pure: knows no event, no clock.
+// that are not text are replaced too, up to the next message of HTTP/1: nobody looked into them. Pure: knows no event,
+// no clock.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,10 @@
 
 namespace aa {
 
+inline constexpr std::string_view kBinary = "binary";
+
 struct Redaction {
-  std::string_view kind;     // of a rule; "binary": not text; "unknown": may belong to a secret that began unseen
+  std::string_view kind;     // of a rule; kBinary: not text; "unknown": may belong to a secret that began unseen
   std::uint64_t offset = 0;  // in the stream
   std::uint64_t length = 0;
 
@@ -26,6 +28,7 @@ struct Redaction {
 // What a text is: where a value without quotes ends, when its name begins a line.
 enum class SecretText : std::uint8_t {
   stream,  // with the line: headers; and what is no text is not shown
+  body,    // the same; but no message begins in it, so what is no text ends with it only
   header,  // with the line, for an argument that is a header
   script,  // with the word: what a shell would run must stay to be seen
 };
@@ -65,12 +68,16 @@ class SecretScanner {
   void in_candidate(unsigned char byte);
   void in_userinfo(unsigned char byte);
   void in_name(unsigned char byte);
+  void in_percent(unsigned char byte);
   void in_value(unsigned char byte);
   void in_secret(unsigned char byte);
   void in_pem(unsigned char byte);
   void in_binary(unsigned char byte);
 
+  void try_rules(std::size_t from);
   bool fits(const SecretRule& rule) const;
+  bool decodes(unsigned char byte);
+  void found_coded();
   bool begins_pem(std::size_t begin) const;
   void found(const SecretRule& rule);
   void found_field(std::size_t begin);
@@ -84,6 +91,7 @@ class SecretScanner {
   void hide(std::string_view kind, std::size_t from, std::size_t to);
   bool is_text(unsigned char byte);
 
+  const SecretAutomaton* automaton_ = &SecretAutomaton::shared();
   SecretText text_;
   Mode mode_ = Mode::text;
   SecretAutomaton::State state_ = 0;
@@ -102,7 +110,14 @@ class SecretScanner {
   const ByteClass* class_ = nullptr;
   std::size_t since_ = 0;  // where a candidate's own bytes begin
   SecretAutomaton::State since_state_ = 0;
+  std::size_t tried_ = 0;  // which of the rules that begin there
   bool has_needed_ = false;
+  unsigned bits_ = 0;         // coded: that are not a whole byte yet
+  int bit_count_ = 0;         // how many; below 0: so many are the beginning's
+  std::size_t decoded_ = 0;   // whole ones
+  std::size_t in_line_ = 0;   // coded: letters of this line
+  std::uint8_t percent_ = 0;  // name: bytes of "%3D" seen
+  std::uint16_t escaped_byte_ = 0;
   std::size_t colon_ = 0;  // userinfo: behind its ':', 0 none yet
   End end_ = End::line;
   End end_without_quote_ = End::line;

@@ -28,6 +28,9 @@ CONFINED = {
     "bpf/abi": (re.compile(r"^abi/"), {"event", "source", "probe"}),
     "sdbus-c++": (re.compile(r"^sdbus-c\+\+/"), {"control", "sink/dbus", "cli", "main"}),
     "toml++": (re.compile(r"^(toml\+\+|toml\.hpp)"), {"config"}),
+    "zlib": (re.compile(r"^zlib\.h"), {"event", "cli"}),
+    "libbrotlidec": (re.compile(r"^brotli/"), {"event"}),
+    "libnghttp2": (re.compile(r"^nghttp2/"), {"event"}),
     "CLI11": (re.compile(r"^CLI/"), {"cli", "main"}),
 }
 

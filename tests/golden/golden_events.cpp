@@ -160,9 +160,19 @@ std::vector<Event> tls() {
   copied.withheld = Withheld::limit;
   TlsBody redacted = some_tls(3, TlsDirection::send, "cookie: ***\r\n***");
   redacted.redactions = {{"cookie", 1008, 3}, {"binary", 1013, 3}};
-  std::vector<Event> out = {about(shell(), request), about(shell(), answer), about(shell(), copied),
-                            about(shell(), redacted)};
-  for (const Withheld why : {Withheld::level, Withheld::unreadable, Withheld::file}) {
+  TlsBody lines = some_tls(3, TlsDirection::send, ":path: /\ncookie: ***\n");
+  lines.undone = kHttp2 | kHpack;
+  lines.stream = 5;
+  lines.length = 19;
+  lines.redactions = {{"cookie", 17, 3}};
+  TlsBody message = some_tls(2, TlsDirection::recv, "");
+  message.undone = kWebSocket | kDeflate;
+  message.length = 300;
+  message.withheld = Withheld::broken;
+  std::vector<Event> out = {about(shell(), request),  about(shell(), answer), about(shell(), copied),
+                            about(shell(), redacted), about(shell(), lines),  about(shell(), message)};
+  for (const Withheld why :
+       {Withheld::level, Withheld::unreadable, Withheld::file, Withheld::binary, Withheld::coding, Withheld::bound}) {
     TlsBody body = some_tls(7, TlsDirection::send, "");
     body.length = body.call_length = 5;
     body.withheld = why;

@@ -11,6 +11,7 @@ import unittest
 from harness import kind_of_change, program, wait_until, watch
 from kernel_case import QUICK, Account, pid_of
 from tls_case import LOST, TlsCase, data_of, streams_of
+from tls_server import TlsServer
 
 PYTHON = "/usr/bin/python3"
 SMALL = 100 if QUICK else 1000  # calls of a few bytes
@@ -93,11 +94,6 @@ for path in ("1", "2"):
 
 class Clients(TlsCase):
     settings = {"tls.call_kib": 2048}  # Node writes a request's head and its body with one call
-
-    def needs(self, path):
-        if not os.access(path, os.X_OK):
-            self.skipTest(f"there is no {path}")
-        return path
 
     def written(self, name, text):
         path = self.folder / name
@@ -378,6 +374,51 @@ link.close()
                 self.assertTrue(text, f"{name} is empty")
                 for secret in (key[20:], cookie[8:]):
                     self.assertNotIn(secret.encode(), text)
+
+
+class Http2(TlsCase):
+    """Header blocks and bodies that are coded: what they hold is told, without its secrets."""
+
+    KEY = "sk-ant-api03-" + "Zq7" * 20
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server = TlsServer(http2=True)
+        cls.addClassCleanup(cls.server.server_close)
+        cls.addClassCleanup(cls.server.shutdown)
+
+    def text(self, account, direction, decoded, stream):
+        """What events of one direction hold of a stream, got at in this way."""
+        bodies = [event["tls"] for event in account.of_type("tls")]
+        return b"".join(data_of(body) for body in bodies if (body["direction"], body.get("decoded"), body.get("stream"))
+                        == (direction, decoded, stream)).decode()
+
+    def test_curl(self):
+        """tls: curl's HTTP/2 is told as header lines and bodies, every byte of it counted, and a key is nowhere"""
+        curl = self.needs("/usr/bin/curl")
+        if "HTTP2" not in subprocess.run([curl, "-V"], stdout=subprocess.PIPE, text=True, check=True).stdout:
+            self.skipTest("this curl has no HTTP/2")
+        request = ["-H", "Authorization: Bearer " + self.KEY, "-H", "X-Note: " + self.KEY, "-d", '{"note":"hello","k":"' + self.KEY + '"}']
+        url = self.server.url("v1")
+        account = self.talk(curl, "-sk", "--compressed", *request, url, "--next", "-sk", "--compressed", *request, url,
+                            level="redacted")
+        received, sent = self.server.take(1)[0]
+        for direction, whole in (("send", received), ("recv", sent)):
+            bodies = [event["tls"] for event in account.of_type("tls") if event["tls"]["direction"] == direction]
+            self.assertEqual(len(whole), sum(body["length"] for body in bodies))
+            self.assertEqual([], [body["withheld"] for body in bodies if "withheld" in body])
+        for stream in (1, 3):
+            lines = self.text(account, "send", ["http2", "hpack"], stream)
+            self.assertIn(":method: POST\n", lines)
+            self.assertIn("authorization: " + "*" * len("Bearer " + self.KEY) + "\n", lines)
+            self.assertIn("x-note: sk-ant-" + "*" * (len(self.KEY) - 7) + "\n", lines)
+            self.assertIn('{"note":"hello","k":"sk-ant-***', self.text(account, "send", ["http2"], stream))
+            self.assertIn(":status: 200\n", self.text(account, "recv", ["http2", "hpack"], stream))
+            self.assertEqual('{"answer":"forty-two","password":"*************"}', self.text(account, "recv", ["http2", "gzip"], stream))
+        told = json.dumps(account.events)
+        for secret in (self.KEY[20:40], "from-the-server", "of-the-server"):
+            self.assertNotIn(secret, told)
 
 
 THREADS_CLIENT = """

@@ -2,6 +2,7 @@
 
 import base64
 import collections
+import os
 import subprocess
 import time
 
@@ -46,6 +47,11 @@ class TlsCase(KernelCase):
         cls.server = TlsServer()
         cls.addClassCleanup(cls.server.server_close)
         cls.addClassCleanup(cls.server.shutdown)
+
+    def needs(self, path):
+        if not os.access(path, os.X_OK):
+            self.skipTest(f"there is no {path}")
+        return path
 
     def explain(self, pid):
         """{file: (state, reason)} of the TLS a process has."""

@@ -1,10 +1,12 @@
 """A TLS server on loopback that notes, for each connection, every byte it read and wrote: what events must agree with.
 
 Comes in: HTTP/1.1 requests; `GET /N` is answered with N bytes, `GET /after-N` N seconds later, all else with `ok`. Goes out: `conversations`,
-a list of (received, sent) bytes, complete once a connection is closed.
+a list of (received, sent) bytes, complete once a connection is closed. With `http2` it speaks that alone: whatever is asked is
+answered with HTTP2_FIELDS and HTTP2_TEXT, in gzip.
 """
 
 import contextlib
+import gzip
 import pathlib
 import random
 import socketserver
@@ -21,6 +23,21 @@ CERTIFICATE = pathlib.Path(__file__).with_name("localhost.pem")
 def some_bytes(count):
     """Always the same, of every value."""
     return random.Random(count).randbytes(count)
+
+
+HTTP2_FIELDS = {b"content-encoding": b"gzip", b"set-cookie": b"id=from-the-server"}
+HTTP2_TEXT = b'{"answer":"forty-two","password":"of-the-server"}'
+DATA, HEADERS, SETTINGS, GOAWAY = 0, 1, 4, 7
+END_STREAM, ACK, END_HEADERS = 1, 1, 4
+
+
+def frame(kind, flags, stream, payload=b""):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def header_block(fields):
+    """Status 200 from HPACK's own table, and fields as they are."""
+    return b"\x88" + b"".join(b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value for name, value in fields.items())
 
 
 class Noted:
@@ -65,8 +82,12 @@ class Handler(socketserver.BaseRequestHandler):
         except OSError:
             return
         noted = Noted(connection)
+        answer = self.answer_http2 if self.server.http2 else self.answer
         try:
-            while self.answer(noted):
+            if self.server.http2:
+                noted.read(len(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
+                noted.write(frame(SETTINGS, 0, 0))
+            while answer(noted):
                 pass
         except OSError:
             pass
@@ -93,15 +114,32 @@ class Handler(socketserver.BaseRequestHandler):
         return headers.get("connection", "").lower() != "close"
 
 
+    def answer_http2(self, noted):
+        head = noted.read(9)
+        if len(head) < 9:
+            return False
+        kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big")
+        noted.read(int.from_bytes(head[:3], "big"))
+        if kind == SETTINGS and not flags & ACK:
+            noted.write(frame(SETTINGS, ACK, 0))
+        if kind in (DATA, HEADERS) and flags & END_STREAM:
+            noted.write(frame(HEADERS, END_HEADERS, stream, header_block(HTTP2_FIELDS)))
+            noted.write(frame(DATA, END_STREAM, stream, gzip.compress(HTTP2_TEXT)))
+        return kind != GOAWAY
+
+
 class TlsServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self):
+    def __init__(self, http2=False):
         super().__init__(("127.0.0.1", 0), Handler)
+        self.http2 = http2
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(CERTIFICATE)
+        if http2:
+            self.context.set_alpn_protocols(["h2"])
         self.lock = threading.Lock()
         self.conversations = []
         self.port = self.server_address[1]

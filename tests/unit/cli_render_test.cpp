@@ -146,6 +146,9 @@ TEST_CASE("event line: what was said over TLS shows its first line, and nothing 
   const auto withheld =
       event_line(event_of("tls", {{"direction", "recv"}, {"length", 1}, {"connection", 4}, {"withheld", "level"}}), {});
   CHECK(withheld.find("recv 1 byte, connection 4, withheld: level") != std::string::npos);
+  const auto http2 =
+      event_line(event_of("tls", {{"direction", "recv"}, {"length", 9}, {"connection", 4}, {"stream", 7}}), {});
+  CHECK(http2.find("recv 9 bytes, connection 4, stream 7") != std::string::npos);
 }
 
 TEST_CASE("event line: losses, gaps, alerts, exits, targets and probes are sentences") {

@@ -1,6 +1,7 @@
 // Secrets in streams: each kind, split at every byte, among text that only looks like it.
 #include <random>
 
+#include "base/text.h"
 #include "event/secret_scanner.h"
 #include "support/catch.h"
 
@@ -122,6 +123,38 @@ TEST_CASE("secrets: each is replaced when it comes byte by byte") {
   }
 }
 
+TEST_CASE("secrets: in base64 each key is replaced, wherever it lies in its group of three, whatever comes before it") {
+  for (const SecretRule& rule : secret_rules()) {
+    if (rule.shape != SecretShape::token) continue;
+    const std::string plain = std::string(rule.begin) + filler_for(rule);
+    for (std::size_t before = 0; before < 6; ++before) {
+      const std::string coded = base64(std::string(before, '{') + plain + "\"}");
+      const std::string shown = shown_of({"data: \"" + coded.substr(0, 30), coded.substr(30) + "\" and on"});
+      INFO(plain + " as " + shown);
+      const std::size_t first = shown.find('*');
+      REQUIRE(first != std::string::npos);
+      CHECK(first <= 7 + (before + rule.begin.size()) * 4 / 3 + 1);
+      CHECK(shown.substr(first) == std::string(7 + coded.size() - first, '*') + "\" and on");
+    }
+  }
+}
+
+TEST_CASE("secrets: a private key in base64 is replaced over all its lines") {
+  const std::string coded = base64("-----BEGIN PRIVATE KEY-----\n" + letters(300) + "\n-----END PRIVATE KEY-----\n");
+  std::string lines = "tls.key: |\n";
+  for (std::size_t at = 0; at < coded.size(); at += 76) lines += coded.substr(at, 76) + "\n";
+  const std::string shown = shown_of({lines + "kind: Secret\n"});
+  CHECK(shown.find(coded.substr(80, 20)) == std::string::npos);
+  CHECK(shown.find(coded.substr(coded.size() - 20)) == std::string::npos);
+  CHECK(shown.find(": Secret\n") != std::string::npos);
+}
+
+TEST_CASE("secrets: a field as URLs have it ends with the next") {
+  CHECK(shown_of({"next=%2Fa%3Faccess_token%3Dabc%26x&b=1"}) == "next=%2Fa%3Faccess_token%3D*******&b=1");
+  CHECK(shown_of({"j=%7B%22password%22%3A%22abc%22%7D&b=1"}) == "j=%7B%22password%22%3A************&b=1");
+  CHECK(shown_of({"password%2Fpath is no field"}) == "password%2Fpath is no field");
+}
+
 TEST_CASE("secrets: of an authorization in the middle of a line its scheme and its value are replaced") {
   CHECK(shown_of({"run with Authorization: Bearer abc123 now"}) == "run with Authorization: ****** ****** now");
 }
@@ -138,10 +171,15 @@ TEST_CASE("secrets: text that only looks like secrets comes through unharmed") {
                                        "npm_config_cache=/tmp ",
                                        "user@example.com, ssh://host/path ",
                                        "key-value store; SG. note xoxb-1 ",
+                                       "password%20is%20long ",
                                        "na\xC3\xAFve \xF0\x9F\x98\x80\n"};
   std::mt19937 random(3);
   std::string text;
-  while (text.size() < 1 << 20) text += kPhrases[random() % std::size(kPhrases)];
+  while (text.size() < 1 << 20) {
+    text += kPhrases[random() % std::size(kPhrases)];
+    text +=
+        base64(letters(random() % 60, std::string_view("\xAB\x12\x9F\xE4\x55\xC8\x3C\x71", 8))) + '\n';  // a picture
+  }
   std::vector<std::string> pieces;
   for (std::size_t at = 0; at < text.size();) {
     pieces.push_back(text.substr(at, 1 + random() % 5000));

@@ -127,6 +127,52 @@ TEST_CASE("redact: what a call brought not whole is counted at its place") {
   CHECK(told.withheld == Withheld::limit);
 }
 
+TEST_CASE("redact: where bytes are coded their text is told, by events that count the stream's own bytes") {
+  Desk desk;
+  const std::string head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  desk.say(head + "9\r\nkey ghp_a\r\n");
+  REQUIRE(desk.given.size() == 2);
+  const auto& chunk = std::get<TlsBody>(desk.given[1].body);
+  CHECK(chunk.undone == kChunked);
+  CHECK(chunk.length == 14);
+  CHECK(chunk.data == "key ghp_");
+  desk.redactor.on_time(*desk.redactor.next_deadline(), desk.give());
+  REQUIRE(desk.given.size() == 3);
+  const auto& waited = std::get<TlsBody>(desk.given[2].body);
+  CHECK(waited.length == 0);
+  CHECK(waited.data == "*");
+  CHECK(waited.redactions == std::vector<TlsRedaction>{{"github", 0, 1}});
+  desk.say("0\r\n\r\n");
+  CHECK(std::get<TlsBody>(desk.given[3].body).length == 5);
+  std::uint64_t next = 0;
+  for (const Event& event : desk.given) {
+    CHECK(std::get<TlsBody>(event.body).offset == next);
+    next += std::get<TlsBody>(event.body).length;
+  }
+  CHECK(next == desk.offset);
+}
+
+TEST_CASE("redact: bytes of a call that never came are counted by an event of their own where others are coded") {
+  Desk desk;
+  desk.say("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n");
+  TlsBody body;
+  body.connection = 1;
+  body.from_start = true;
+  body.offset = desk.offset;
+  body.length = body.call_length = 70;
+  body.withheld = Withheld::limit;
+  body.data = "some text";
+  desk.redactor.take(Desk::event_of(body), desk.give());
+  const auto& text = std::get<TlsBody>(desk.given.at(desk.given.size() - 2).body);
+  const auto& missing = std::get<TlsBody>(desk.given.back().body);
+  CHECK(text.data == "some text");
+  CHECK(text.withheld == Withheld::nothing);
+  CHECK(missing.offset == desk.offset + 9);
+  CHECK(missing.length == 61);
+  CHECK(missing.withheld == Withheld::limit);
+  CHECK(missing.undone == 0);
+}
+
 TEST_CASE("redact: directions and connections do not touch each other") {
   Desk desk;
   desk.say("key ghp_");

@@ -1,0 +1,65 @@
+#include "event/http2_headers.h"
+
+#include "event/http1_head.h"
+
+namespace aa {
+namespace {
+
+constexpr std::size_t kMostTable = 64 * 1024;  // what senders may make of it is said in the other direction
+constexpr std::size_t kMostLines = 64 * 1024;
+
+nghttp2_hd_inflater* new_inflater(bool has_table) {
+  nghttp2_hd_inflater* inflater = nullptr;
+  if (nghttp2_hd_inflate_new(&inflater) != 0) return nullptr;
+  if (has_table) nghttp2_hd_inflate_change_table_size(inflater, kMostTable);
+  return inflater;
+}
+
+// A line's end within a field would be the end of what is taken for a secret.
+void append_on_one_line(std::string& out, std::string_view text) {
+  for (const char byte : text) out.push_back(static_cast<unsigned char>(byte) < ' ' || byte == '\x7F' ? ' ' : byte);
+}
+
+std::string_view view(const std::uint8_t* bytes, std::size_t size) {
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
+}  // namespace
+
+Http2Headers::Http2Headers(const Budget& budget)
+    : table_(budget, &ReaderBudget::tables), inflater_(new_inflater(static_cast<bool>(table_))) {}
+
+bool Http2Headers::take(std::string_view fragment, bool is_last) {
+  while (inflater_ != nullptr) {
+    nghttp2_nv field;
+    int flags = 0;
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(fragment.data());
+    const auto taken = nghttp2_hd_inflate_hd2(inflater_.get(), &field, &flags, bytes, fragment.size(), is_last ? 1 : 0);
+    if (taken < 0) {
+      inflater_.reset();
+      return false;
+    }
+    fragment.remove_prefix(static_cast<std::size_t>(taken));
+    if ((flags & NGHTTP2_HD_INFLATE_EMIT) != 0) add(field);
+    if ((flags & NGHTTP2_HD_INFLATE_FINAL) != 0) {
+      nghttp2_hd_inflate_end_headers(inflater_.get());
+      return fragment.empty();
+    }
+    if ((flags & NGHTTP2_HD_INFLATE_EMIT) == 0 && fragment.empty()) return !is_last;
+  }
+  return false;
+}
+
+void Http2Headers::add(const nghttp2_nv& field) {
+  const std::string_view name = view(field.name, field.namelen);
+  const std::string_view value = view(field.value, field.valuelen);
+  if (name == "content-encoding") block_.coding = block_.coding == Coding::none ? coding_named(value) : Coding::other;
+  block_.is_cut = block_.is_cut || block_.lines.size() + name.size() + value.size() > kMostLines;
+  if (block_.is_cut) return;
+  append_on_one_line(block_.lines, name);
+  block_.lines += ": ";
+  append_on_one_line(block_.lines, value);
+  block_.lines += '\n';
+}
+
+}  // namespace aa
