@@ -43,7 +43,7 @@ class FileCase(KernelCase):
         for _ in range(100):
             counters = self.daemon.counters()
             lost = sum(value for name, value in counters.items()
-                       if name in ("file.ring-full", "file.scratch"))
+                       if name in ("file.ring-full", "file.scratch", "file.recursion"))
             if counters["file.attempt"] == counters["file.delivered"] + lost:
                 return counters
             time.sleep(0.05)
