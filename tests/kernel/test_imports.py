@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 from deadline import end_at_exit
-from hanging import HangingFolder
+from hanging import hanging_folder
 from harness import wait_until
 from kernel_case import QUICK
 from test_reload import ReloadCase
@@ -159,12 +159,7 @@ class Imports(ReloadCase):
     def test_hanging_file_system(self):
         """imports: a user's files on a file system that does not answer hold up nobody else's; after ten seconds that is an alert (not when quick)"""
         folder = self.folder / "hang"
-        folder.mkdir()
-        try:
-            hanging = HangingFolder(folder)
-        except OSError as error:
-            self.skipTest(f"needs FUSE: {error}")
-        self.addCleanup(hanging.release)
+        hanging_folder(self, folder)
         self.promise("Read(./key)")
         hung = self.agent.with_name("hung")
         hung.write_text(AGENT)

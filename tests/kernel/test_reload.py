@@ -12,7 +12,7 @@ import unittest
 
 from file_case import FileCase, path_alerts
 from deadline import PATIENCE, end_at_exit
-from hanging import HangingFolder
+from hanging import hanging_folder
 from harness import CALL_TIMEOUT, Daemon, PrivateBus, error_of, wait_until, watch
 from kernel_case import QUICK, Account
 from kernel_maps import TLS_LEVEL_OFF, KernelMaps
@@ -225,12 +225,7 @@ class Hanging(ReloadCase):
     def test_hanging_file_system(self):
         """reload: of a path whose file system does not answer the rule goes by the path; nobody else waits, nor does the end"""
         folder = self.folder / "hang"
-        folder.mkdir()
-        try:
-            hanging = HangingFolder(folder)
-        except OSError as error:
-            self.skipTest(f"needs FUSE: {error}")
-        self.addCleanup(hanging.release)
+        hanging = hanging_folder(self, folder)
         other = self.secret("other")
         with PrivateBus() as bus, Daemon(bus, "--config", str(self.file)) as daemon:
             self.file.write_text(deny(folder / "secret", folder / "more", other))

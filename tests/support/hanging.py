@@ -25,3 +25,14 @@ class HangingFolder:
             os.close(self._fd)
             self._fd = -1
             LIBC.umount2(os.fsencode(self.path), MNT_DETACH)
+
+
+def hanging_folder(case, path):
+    """One made at `path` for a test case, which is skipped where there is no FUSE."""
+    path.mkdir()
+    try:
+        hanging = HangingFolder(path)
+    except OSError as error:
+        case.skipTest(f"needs FUSE: {error}")
+    case.addCleanup(hanging.release)
+    return hanging

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "event/stream_reader.h"
+#include "support/catch.h"
 
 namespace aa::test {
 
@@ -211,6 +212,19 @@ inline Read read_by(std::string_view bytes, std::size_t size) {
 
 inline Read read_all(std::string_view bytes) {
   return read_calls({std::string(bytes)});
+}
+
+// The same text comes out however calls cut the bytes, and every byte is counted.
+inline void check_cuts(const std::string& bytes, const std::string& shown) {
+  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+    const Read read = read_calls({bytes.substr(0, cut), bytes.substr(cut)});
+    INFO(cut);
+    REQUIRE(read.text() == shown);
+    REQUIRE(read.length == bytes.size());
+  }
+  const Read read = read_by(bytes, 1);
+  CHECK(read.text() == shown);
+  CHECK(read.length == bytes.size());
 }
 
 }  // namespace aa::test

@@ -28,16 +28,6 @@ std::string block(HeaderPacker& packer, std::uint32_t stream, const Fields& fiel
   return http2_frame(kHeaders, kEndHeaders | flags, stream, packer.pack(fields));
 }
 
-void check_cuts(const std::string& bytes, const std::string& shown) {
-  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
-    const Read read = read_calls({bytes.substr(0, cut), bytes.substr(cut)});
-    INFO(cut);
-    REQUIRE(read.text() == shown);
-    REQUIRE(read.length == bytes.size());
-  }
-  CHECK(read_by(bytes, 1).text() == shown);
-}
-
 }  // namespace
 
 TEST_CASE("http2: what a client says is its header lines and its data, without secrets, wherever calls cut it") {

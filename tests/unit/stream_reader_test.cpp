@@ -14,19 +14,6 @@ const std::string kShownText = "{\"key\":\"" + kShownKey + "\",\"note\":\"hello\
 constexpr std::string_view kMask("\x12\x9A\x00\xFE", 4);
 const std::string kBinaryBytes = std::string("\x89PNG\0\0", 6) + kKey;
 
-// The same text comes out however calls cut the bytes, and every byte is counted.
-void check_cuts(const std::string& bytes, const std::string& shown) {
-  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
-    const Read read = read_calls({bytes.substr(0, cut), bytes.substr(cut)});
-    INFO(cut);
-    REQUIRE(read.text() == shown);
-    REQUIRE(read.length == bytes.size());
-  }
-  const Read read = read_by(bytes, 1);
-  CHECK(read.text() == shown);
-  CHECK(read.length == bytes.size());
-}
-
 std::string redacted(std::string text) {
   for (std::size_t at = text.find(kKey); at != std::string::npos; at = text.find(kKey, at + 1))
     text.replace(at, kKey.size(), kShownKey);
