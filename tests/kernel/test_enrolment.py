@@ -98,7 +98,7 @@ class Enrolment(KernelCase):
     def test_stop_while_forking(self):
         """enrolment: stopped in the middle of its forks, a tree is let go whole: no event of it comes after `removed`"""
         log = self.folder / "tree"
-        stream = self.daemon.subscribe()
+        stream = self.daemon.subscribe(types=list(self.types))
         root = self.started("forking_tree", GROWING, 150, log, 1)
         wait_until(lambda: log.exists() and log.stat().st_size > 20_000, "the tree is growing")
         target = self.daemon.start(root.pid)
