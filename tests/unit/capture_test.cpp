@@ -134,7 +134,8 @@ TEST_CASE("replay: what is no capture is refused with one sentence") {
   CHECK(replay("aa-ebpfd cap").error == "the capture ends within its head");
   std::string other = good;
   other[capture_head().size() - 1] = 9;
-  CHECK(replay(other).error == "the capture has version 9; this program reads version " + std::to_string(aa::kCaptureVersion));
+  CHECK(replay(other).error ==
+        "the capture has version 9; this program reads version " + std::to_string(aa::kCaptureVersion));
 }
 
 TEST_CASE("replay: a capture cut anywhere is told, with the lines before the cut") {
