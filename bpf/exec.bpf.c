@@ -331,95 +331,32 @@ static __always_inline int on_exit(struct task_struct* task) {
 
 /* ---- attach points ---- */
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(aa_fork, struct task_struct* parent, struct task_struct* child) {
-  return on_fork(parent, child);
-}
+/* One program for each way of attaching, of which user space loads one. */
+#define AA_ON(point, program, raw_program, arguments, act) \
+  SEC("tp_btf/" #point)                                    \
+  int BPF_PROG(program, AA_LIST arguments) {               \
+    return act;                                            \
+  }                                                        \
+  SEC("raw_tp/" #point)                                    \
+  int BPF_PROG(raw_program, AA_LIST arguments) {           \
+    return act;                                            \
+  }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(aa_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
-  return on_exec(task, bprm, AA_SCRATCH_EXEC);
-}
-
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(aa_exit, struct task_struct* task) {
-  return on_exit(task);
-}
+AA_ON(sched_process_fork, aa_fork, aa_fork_raw, (struct task_struct * parent, struct task_struct* child),
+      on_fork(parent, child))
+AA_ON(sched_process_exec, aa_exec, aa_exec_raw, (struct task_struct * task, int old_pid, struct linux_binprm* bprm),
+      on_exec(task, bprm, AA_SCRATCH_EXEC))
+AA_ON(sched_process_exit, aa_exit, aa_exit_raw, (struct task_struct * task), on_exit(task))
 
 /* From 7.0 on the kernel may let others run in the middle of a program on a trace point, and refuses that program's
  * calls on this CPU meanwhile. There each has a second, which finds the work done, or does it. */
+AA_ON(sched_process_fork, aa_fork_2nd, aa_fork_2nd_raw, (struct task_struct * parent, struct task_struct* child),
+      on_fork(parent, child))
+AA_ON(sched_process_exec, aa_exec_2nd, aa_exec_2nd_raw,
+      (struct task_struct * task, int old_pid, struct linux_binprm* bprm), on_exec(task, bprm, AA_SCRATCH_SECOND))
+AA_ON(sched_process_exit, aa_exit_2nd, aa_exit_2nd_raw, (struct task_struct * task), on_exit(task))
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(aa_fork_2nd, struct task_struct* parent, struct task_struct* child) {
-  return on_fork(parent, child);
-}
-
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(aa_exec_2nd, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
-  return on_exec(task, bprm, AA_SCRATCH_SECOND);
-}
-
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(aa_exit_2nd, struct task_struct* task) {
-  return on_exit(task);
-}
-
-SEC("tp_btf/sys_exit")
-int BPF_PROG(aa_failed_exec, struct pt_regs* regs, long result) {
-  return on_syscall_exit(regs, result);
-}
-
-SEC("tp_btf/cgroup_attach_task")
-int BPF_PROG(aa_attach, struct cgroup* group, const char* path, struct task_struct* task) {
-  return on_attach(group, task);
-}
-
-SEC("tp_btf/cgroup_mkdir")
-int BPF_PROG(aa_mkdir, struct cgroup* group, const char* path) {
-  return on_mkdir(group, path);
-}
-
-SEC("raw_tp/cgroup_attach_task")
-int BPF_PROG(aa_attach_raw, struct cgroup* group, const char* path, struct task_struct* task) {
-  return on_attach(group, task);
-}
-
-SEC("raw_tp/cgroup_mkdir")
-int BPF_PROG(aa_mkdir_raw, struct cgroup* group, const char* path) {
-  return on_mkdir(group, path);
-}
-
-SEC("raw_tp/sched_process_fork")
-int BPF_PROG(aa_fork_raw, struct task_struct* parent, struct task_struct* child) {
-  return on_fork(parent, child);
-}
-
-SEC("raw_tp/sched_process_exec")
-int BPF_PROG(aa_exec_raw, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
-  return on_exec(task, bprm, AA_SCRATCH_EXEC);
-}
-
-SEC("raw_tp/sched_process_exit")
-int BPF_PROG(aa_exit_raw, struct task_struct* task) {
-  return on_exit(task);
-}
-
-SEC("raw_tp/sched_process_fork")
-int BPF_PROG(aa_fork_2nd_raw, struct task_struct* parent, struct task_struct* child) {
-  return on_fork(parent, child);
-}
-
-SEC("raw_tp/sched_process_exec")
-int BPF_PROG(aa_exec_2nd_raw, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
-  return on_exec(task, bprm, AA_SCRATCH_SECOND);
-}
-
-SEC("raw_tp/sched_process_exit")
-int BPF_PROG(aa_exit_2nd_raw, struct task_struct* task) {
-  return on_exit(task);
-}
-
-SEC("raw_tp/sys_exit")
-int BPF_PROG(aa_failed_raw, struct pt_regs* regs, long result) {
-  return on_syscall_exit(regs, result);
-}
+AA_ON(sys_exit, aa_failed_exec, aa_failed_raw, (struct pt_regs * regs, long result), on_syscall_exit(regs, result))
+AA_ON(cgroup_attach_task, aa_attach, aa_attach_raw, (struct cgroup * group, const char* path, struct task_struct* task),
+      on_attach(group, task))
+AA_ON(cgroup_mkdir, aa_mkdir, aa_mkdir_raw, (struct cgroup * group, const char* path), on_mkdir(group, path))

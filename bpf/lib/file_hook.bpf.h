@@ -12,8 +12,6 @@
 
 #include "lib/file_operation.bpf.h"
 
-#define AA_LIST(...) __VA_ARGS__
-
 #if AA_FILE_HOOK == AA_HOOK_KPROBE
 
 struct aa_kept {

@@ -357,6 +357,9 @@ struct bpf_iter__task {
 #define AA_FMODE_EXEC 0x20
 #define AA_FMODE_CREATED 0x100000
 
+/* In macros that make programs: arguments in parentheses, without these. */
+#define AA_LIST(...) __VA_ARGS__
+
 /* bpf_loop and bpf_find_vma came with 5.17. Their callbacks are code that an older kernel cannot even skip, so every
  * object is built twice; which of the two is loaded is found by trying. */
 #ifdef AA_NO_LOOP

@@ -18,9 +18,12 @@ bool preempts(const std::string& debugfs, const std::string& version, const std:
 }
 
 bool kernel_preempts_programs() {
-  utsname name{};
-  ::uname(&name);
-  return preempts(file_text("/sys/kernel/debug/sched/preempt"), name.version, name.release);
+  static const bool does = [] {
+    utsname name{};
+    ::uname(&name);
+    return preempts(file_text("/sys/kernel/debug/sched/preempt"), name.version, name.release);
+  }();
+  return does;
 }
 
 }  // namespace aa

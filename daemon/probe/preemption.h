@@ -14,6 +14,6 @@ namespace aa {
 // it (uname -v, -r).
 bool preempts(const std::string& debugfs, const std::string& version, const std::string& release);
 
-bool kernel_preempts_programs();
+bool kernel_preempts_programs();  // looked up once
 
 }  // namespace aa
