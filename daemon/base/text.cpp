@@ -1,6 +1,7 @@
 // base/text.cpp: UTF-8 as Unicode 15 table 3-7 defines it, nothing more.
 #include "base/text.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace aa {
@@ -116,6 +117,12 @@ std::string for_terminal(std::string_view bytes) {
     }
     at += sequence.length;
   }
+  return out;
+}
+
+std::string lowered(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), lower);
   return out;
 }
 

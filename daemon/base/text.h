@@ -31,6 +31,12 @@ std::string to_bus_string(std::string_view bytes);
 // U+061C), line and paragraph separators and invalid bytes become \xNN per byte; a backslash stays as it is.
 std::string for_terminal(std::string_view bytes);
 
+// ASCII letters alone, whatever the locale: names of protocols and programs.
+constexpr char lower(char byte) {
+  return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
+}
+std::string lowered(std::string_view text);
+
 // RFC 4648 base64 with padding.
 std::string base64(std::string_view bytes);
 

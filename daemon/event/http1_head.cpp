@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/text.h"
+
 namespace aa {
 namespace {
 
@@ -10,18 +12,8 @@ constexpr std::size_t kMostLine = 512;
 constexpr std::size_t kVersion = 9;  // " HTTP/1.1" ends a request's first line
 constexpr std::size_t kMostMethod = 24;
 
-char lower(char byte) {
-  return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
-}
-
 bool is_digit(char byte) {
   return byte >= '0' && byte <= '9';
-}
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), lower);
-  return out;
 }
 
 std::string_view trimmed(std::string_view text) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "base/text.h"
+
 namespace aa {
 namespace {
 
@@ -191,10 +193,6 @@ std::vector<SecretRule> all_rules() {
   return rules;
 }
 
-unsigned char lower(unsigned char byte) {
-  return byte >= 'A' && byte <= 'Z' ? static_cast<unsigned char>(byte - 'A' + 'a') : byte;
-}
-
 }  // namespace
 
 std::span<const SecretRule> secret_rules() {
@@ -223,13 +221,13 @@ SecretAutomaton::SecretAutomaton() : next_(1), endings_(1) {
 void SecretAutomaton::add(std::uint16_t rule) {
   State at = 0;
   for (const char character : secret_rules()[rule].begin) {
-    State& next = next_[at][lower(static_cast<unsigned char>(character))];
+    State& next = next_[at][static_cast<unsigned char>(lower(character))];
     if (next == 0) {
       next = static_cast<State>(next_.size());
       next_.emplace_back().fill(0);  // moves the row `next` is in: it has been written
       endings_.emplace_back();
     }
-    at = next_[at][lower(static_cast<unsigned char>(character))];
+    at = next_[at][static_cast<unsigned char>(lower(character))];
   }
   endings_[at].push_back(rule);
 }
@@ -256,7 +254,8 @@ void SecretAutomaton::link() {
   }
   for (const auto& rules : endings_) ends_.push_back(rules.empty() ? 0 : 1);
   for (auto& row : next_)
-    for (unsigned byte = 'A'; byte <= 'Z'; ++byte) row[byte] = row[lower(static_cast<unsigned char>(byte))];
+    for (unsigned byte = 'A'; byte <= 'Z'; ++byte)
+      row[byte] = row[static_cast<unsigned char>(lower(static_cast<char>(byte)))];
 }
 
 }  // namespace aa

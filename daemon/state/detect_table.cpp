@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/text.h"
+
 namespace aa {
 namespace {
 
@@ -300,12 +302,11 @@ std::string program_name(std::string_view path, const DetectTable& table) {
     return table.programs.contains(word) || table.wrappers.contains(word);
   };
   if (is_known(name)) return std::string(name);
-  std::string lower(name);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  if (lower.ends_with(".exe")) lower.resize(lower.size() - 4);
-  if (is_known(lower)) return lower;
-  const std::size_t end = lower.find_last_not_of("0123456789.-");
-  const std::string bare = lower.substr(0, end == std::string::npos ? 0 : end + 1);
+  std::string plain = lowered(name);
+  if (plain.ends_with(".exe")) plain.resize(plain.size() - 4);
+  if (is_known(plain)) return plain;
+  const std::size_t end = plain.find_last_not_of("0123456789.-");
+  const std::string bare = plain.substr(0, end == std::string::npos ? 0 : end + 1);
   return is_known(bare) ? bare : std::string(name);
 }
 
