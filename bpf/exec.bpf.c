@@ -174,18 +174,23 @@ static __always_inline int on_exec(struct task_struct* task, struct linux_binprm
 
 /* ---- failed exec ---- */
 
-#define AA_ARGV_STEPS 8192
-#define AA_ARGV_STEPS_UNROLLED 128
+/* 8,192 arguments, in rounds as a path's steps. */
+#define AA_ARGV_ROUND 128
+#define AA_ARGV_ROUNDS 64
 #define AA_ARGUMENT_MAX (32 * 1024)
 _Static_assert(AA_ARGV_LIMIT + AA_ARGUMENT_MAX <= AA_TEXT_MAX, "an argument read at the limit stays in the text");
 
 /* Copies one argument; true at the array's end. */
-static __always_inline int argv_step(struct aa_scratch* s) {
-  struct aa_argv_walk* argv = &s->argv;
-  __u64 off = argv->len;
-  __u64 argument = 0;
-  __u32 width = argv->compat ? 4 : 8;
+__noinline int argv_step(__u32 kind) {
+  struct aa_scratch* s = scratch_of(kind);
+  struct aa_argv_walk* argv;
+  __u64 argument = 0, off;
+  __u32 width;
   long len;
+  if (!s) return 1;
+  argv = &s->argv;
+  off = argv->len;
+  width = argv->compat ? 4 : 8;
   if (bpf_probe_read_user(&argument, argv->compat ? 4 : 8, (void*)argv->pointer)) {
     s->record.flags |= AA_EXEC_ARGV_CUT;
     return 1;
@@ -212,13 +217,17 @@ static __always_inline int argv_step(struct aa_scratch* s) {
   return 0;
 }
 
-struct aa_argv_context {
-  struct aa_scratch* scratch;
-};
+__noinline int argv_round(__u32 kind) {
+  for (int i = 0; i < AA_ARGV_ROUND; i++)
+    if (argv_step(kind)) return 1;
+  return 0;
+}
 
-static long argv_callback(__u32 index, struct aa_argv_context* context) {
-  (void)index;
-  return argv_step(context->scratch);
+/* All of them; false when there are more. */
+__noinline int argv_steps(__u32 kind) {
+  for (int i = 0; i < AA_ARGV_ROUNDS; i++)
+    if (argv_round(kind)) return 1;
+  return 0;
 }
 
 static __always_inline __u64 put_requested_argv(struct aa_scratch* s, struct aa_exec_request* request) {
@@ -227,17 +236,7 @@ static __always_inline __u64 put_requested_argv(struct aa_scratch* s, struct aa_
   s->argv.count = 0;
   s->argv.len = 0;
   s->argv.cut = 0;
-  if (request->argv) {
-    if (AA_HAS_BPF_LOOP) {
-      struct aa_argv_context context = {s};
-      bpf_loop(AA_ARGV_STEPS, argv_callback, &context, 0);
-    } else {
-      int i;
-      for (i = 0; i < AA_ARGV_STEPS_UNROLLED; i++)
-        if (argv_step(s)) break;
-      if (i == AA_ARGV_STEPS_UNROLLED) s->argv.cut = 1;
-    }
-  }
+  if (request->argv && !argv_steps(AA_SCRATCH_FAILED)) s->argv.cut = 1;
   if (s->argv.cut) s->record.flags |= AA_EXEC_ARGV_CUT;
   if (s->argv.len > aa_argv_limit) s->argv.len = aa_argv_limit;
   s->record.argc = s->argv.count;

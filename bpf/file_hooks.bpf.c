@@ -76,7 +76,7 @@ AA_END(aa_open_out, do_sys_openat2, int, (int dirfd, const char* name, struct op
 
 AA_ENTRY(aa_open_uring_in, io_openat2, struct io_kiocb* req) {
   struct io_open* open = (struct io_open*)plain(req);
-  return begin_open(BPF_CORE_READ(open, dfd), kernel_name(uring_opened_name(open)), &open->how, 1);
+  return begin_open(BPF_CORE_READ(open, dfd), kernel_name(AA_URING_NAME_OF(io_open, open, filename)), &open->how, 1);
 }
 
 /* What it returns says how the request goes on: for now not at all (EAGAIN), or with the result opening had. */

@@ -115,7 +115,7 @@ __noinline int on_protect(void) {
   __u32 protection;
   if (!s) return 0;
   protection = s->args[2];
-  if (!(protection & AA_PROT_WRITE) || !AA_HAS_BPF_LOOP) return 0;
+  if (!(protection & AA_PROT_WRITE) || !AA_SINCE_5_17) return 0;
   bpf_find_vma(bpf_get_current_task_btf(), s->args[0], vma_callback, &context, 0);
   if (!context.file) return 0;
   s->record.op = AA_OP_MPROTECT;
@@ -255,33 +255,33 @@ static __always_inline void ask_uring(struct aa_uring_asked* asked, struct io_ki
     asked->argument[2] = BPF_CORE_READ(open, how.flags);
     asked->argument[3] = BPF_CORE_READ(open, how.mode);
     asked->direct = BPF_CORE_READ(open, file_slot) != 0;
-    keep_name(asked, 0, BPF_CORE_READ(open, filename));
+    keep_name(asked, 0, AA_URING_NAME_OF(io_open, req, filename));
   } else if (opcode == AA_URING_UNLINKAT) {
     struct io_unlink* unlink = (struct io_unlink*)req;
     asked->row = AA_CALL_UNLINKAT;
     asked->argument[0] = (__s64)BPF_CORE_READ(unlink, dfd);
     asked->argument[2] = BPF_CORE_READ(unlink, flags);
-    keep_name(asked, 0, BPF_CORE_READ(unlink, filename));
+    keep_name(asked, 0, AA_URING_NAME_OF(io_unlink, req, filename));
   } else if (opcode == AA_URING_MKDIRAT) {
     struct io_mkdir* mkdir = (struct io_mkdir*)req;
     asked->row = AA_CALL_MKDIRAT;
     asked->argument[0] = (__s64)BPF_CORE_READ(mkdir, dfd);
     asked->argument[2] = BPF_CORE_READ(mkdir, mode);
-    keep_name(asked, 0, BPF_CORE_READ(mkdir, filename));
+    keep_name(asked, 0, AA_URING_NAME_OF(io_mkdir, req, filename));
   } else if (opcode == AA_URING_RENAMEAT) {
     struct io_rename* rename = (struct io_rename*)req;
     asked->row = AA_CALL_RENAMEAT;
     asked->argument[0] = (__s64)BPF_CORE_READ(rename, old_dfd);
     asked->argument[2] = (__s64)BPF_CORE_READ(rename, new_dfd);
-    keep_name(asked, 0, BPF_CORE_READ(rename, oldpath));
-    keep_name(asked, 1, BPF_CORE_READ(rename, newpath));
+    keep_name(asked, 0, AA_URING_NAME_OF(io_rename, req, oldpath));
+    keep_name(asked, 1, AA_URING_NAME_OF(io_rename, req, newpath));
   } else { /* link, symlink: one structure */
     struct io_link* link = (struct io_link*)req;
     asked->row = opcode == AA_URING_LINKAT ? AA_CALL_LINKAT : AA_CALL_SYMLINKAT;
     asked->argument[0] = (__s64)BPF_CORE_READ(link, old_dfd);
     asked->argument[opcode == AA_URING_LINKAT ? 2 : 1] = (__s64)BPF_CORE_READ(link, new_dfd);
-    keep_name(asked, 0, BPF_CORE_READ(link, oldpath));
-    keep_name(asked, 1, BPF_CORE_READ(link, newpath));
+    keep_name(asked, 0, AA_URING_NAME_OF(io_link, req, oldpath));
+    keep_name(asked, 1, AA_URING_NAME_OF(io_link, req, newpath));
   }
 }
 

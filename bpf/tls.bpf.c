@@ -275,7 +275,7 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what) {
 
 /* ---- attach points ---- */
 
-#if AA_HAS_BPF_LOOP
+#if AA_SINCE_5_17
 SEC("uprobe")
 int aa_tls_enter(struct pt_regs* regs) {
   return on_enter(regs, bpf_get_attach_cookie(regs));

@@ -73,7 +73,7 @@ struct {
 
 /* An io_uring request that has names, from its submission to its completion. Some never complete visibly: their entry
  * is overwritten when the kernel uses the request again. */
-#define AA_URING_NAME 2048
+#define AA_URING_NAME AA_PATH_MAX
 struct aa_uring_asked {
   __u64 argument[6]; /* as the system call of the same name takes them, names apart */
   __u32 row;         /* of aa_calls */

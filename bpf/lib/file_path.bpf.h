@@ -6,9 +6,6 @@
 #include "lib/path.bpf.h"
 #include "lib/rules.bpf.h"
 
-/* 5.10 has no bpf_loop: a path with more components than this is a tail there. */
-#define AA_FILE_STEPS_UNROLLED 128
-
 /* Crosses from a mount's root to where it is mounted; true when there is nothing above. */
 static __always_inline int file_cross(struct aa_file_scratch* s, struct mount* mount, struct dentry* dentry) {
   struct mount* parent = BPF_CORE_READ(mount, mnt_parent);
@@ -22,10 +19,14 @@ static __always_inline int file_cross(struct aa_file_scratch* s, struct mount* m
   return 0;
 }
 
-static __always_inline int file_step(struct aa_file_scratch* s) {
-  struct dentry* dentry = (struct dentry*)s->walk.dentry;
-  struct mount* mount = (struct mount*)s->walk.mount;
-  struct dentry* parent;
+/* True when the walk has ended. */
+__noinline int file_step(__u32 kind) {
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  struct dentry *dentry, *parent;
+  struct mount* mount;
+  if (!s) return 1;
+  dentry = (struct dentry*)s->walk.dentry;
+  mount = (struct mount*)s->walk.mount;
   if (s->walk.dentry == s->walk.root_dentry && s->walk.mount == s->walk.root_mount && !s->more.root)
     s->more.root = s->walk.off;
   if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) return file_cross(s, mount, dentry);
@@ -40,27 +41,29 @@ static __always_inline int file_step(struct aa_file_scratch* s) {
   return 0;
 }
 
-static __always_inline int beyond_step(struct aa_file_scratch* s) {
-  struct dentry* dentry = (struct dentry*)s->more.beyond;
-  struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
+/* True at the root of the file system. */
+__noinline int beyond_step(__u32 kind) {
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  struct dentry *dentry, *parent;
+  if (!s) return 1;
+  dentry = (struct dentry*)s->more.beyond;
+  parent = BPF_CORE_READ(dentry, d_parent);
   if (parent == dentry || !parent) return 1;
   match_inode(s, BPF_CORE_READ(parent, d_inode), AA_OBJECT_DIRECTORY);
   s->more.beyond = (__u64)parent;
   return 0;
 }
 
-struct aa_file_context {
-  struct aa_file_scratch* scratch;
-};
-
-static long file_callback(__u32 index, struct aa_file_context* context) {
-  (void)index;
-  return file_step(context->scratch);
+__noinline int file_round(__u32 kind) {
+  for (int i = 0; i < AA_WALK_ROUND; i++)
+    if (file_step(kind)) return 1;
+  return 0;
 }
 
-static long beyond_callback(__u32 index, struct aa_file_context* context) {
-  (void)index;
-  return beyond_step(context->scratch);
+__noinline int beyond_round(__u32 kind) {
+  for (int i = 0; i < AA_WALK_ROUND; i++)
+    if (beyond_step(kind)) return 1;
+  return 0;
 }
 
 /* Walks from s->path. Afterwards walk.end is AA_WALK_ROOT for a whole path, and walk.buffer[walk.off ..) holds it,
@@ -82,17 +85,10 @@ __noinline int file_walk(__u32 kind) {
     struct dentry* dentry = s->path.dentry;
     match_self(s, dentry, BPF_CORE_READ(dentry, d_inode));
   }
-  if (AA_HAS_BPF_LOOP) {
-    struct aa_file_context context = {s};
-    bpf_loop(AA_WALK_STEPS, file_callback, &context, 0);
-    if (s->more.judge && s->more.beyond) bpf_loop(AA_WALK_STEPS, beyond_callback, &context, 0);
-  } else {
-    for (i = 0; i < AA_FILE_STEPS_UNROLLED; i++)
-      if (file_step(s)) break;
-    if (s->more.judge && s->more.beyond)
-      for (i = 0; i < AA_FILE_STEPS_UNROLLED; i++)
-        if (beyond_step(s)) break;
-  }
+  for (i = 0; i < AA_WALK_ROUNDS; i++)
+    if (file_round(kind)) break;
+  for (i = 0; s->more.judge && s->more.beyond && i < AA_WALK_ROUNDS; i++)
+    if (beyond_round(kind)) break;
   if (s->walk.end == AA_WALK_RUNNING) s->walk.end = AA_WALK_TOO_LONG;
   return 0;
 }

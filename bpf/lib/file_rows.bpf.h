@@ -41,15 +41,15 @@ static __always_inline __u64 plain(const void* pointer) {
   return address;
 }
 
+#define AA_KERNEL_STACK 16384 /* before 5.15: THREAD_SIZE of x86-64 and arm64, the registers at its end */
+
 /* The system call that brought the thread here. */
 static __always_inline __u64 current_call(struct task_struct* task) {
-#if AA_HAS_BPF_LOOP
-  struct pt_regs* regs = (struct pt_regs*)bpf_task_pt_regs(bpf_get_current_task_btf());
-#else
-#define AA_KERNEL_STACK 16384 /* before 5.17: THREAD_SIZE of x86-64 and arm64, the registers at its end */
-  struct pt_regs* regs =
-      (struct pt_regs*)((char*)BPF_CORE_READ(task, stack) + AA_KERNEL_STACK - bpf_core_type_size(struct pt_regs));
-#endif
+  struct pt_regs* regs;
+  if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+    regs = (struct pt_regs*)bpf_task_pt_regs(bpf_get_current_task_btf());
+  else /* before 5.15 */
+    regs = (struct pt_regs*)((char*)BPF_CORE_READ(task, stack) + AA_KERNEL_STACK - bpf_core_type_size(struct pt_regs));
 #if defined(__TARGET_ARCH_x86)
   return BPF_CORE_READ(regs, orig_ax);
 #else

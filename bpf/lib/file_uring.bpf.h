@@ -30,11 +30,11 @@ static __always_inline struct task_struct* uring_owner(struct io_kiocb* req) {
   return BPF_CORE_READ((struct io_kiocb___owned*)req, task);
 }
 
-static __always_inline struct filename* uring_opened_name(struct io_open* open) {
-  if (bpf_core_type_exists(struct delayed_filename))
-    return BPF_CORE_READ((struct io_open___delayed*)open, filename.__incomplete_filename);
-  return BPF_CORE_READ(open, filename);
-}
+/* The struct filename of a request that lies at `request` as struct `type`. */
+#define AA_URING_NAME_OF(type, request, field)                                                             \
+  (bpf_core_type_exists(struct delayed_filename)                                                           \
+       ? BPF_CORE_READ((struct type##___delayed*)(request), field.__incomplete_filename)                   \
+       : BPF_CORE_READ((struct type*)(request), field))
 
 static __always_inline int uring_names(__u32 opcode) {
   return opcode == AA_URING_OPENAT || opcode == AA_URING_OPENAT2 ||

@@ -304,6 +304,20 @@ struct delayed_filename {
 struct io_open___delayed {
   struct delayed_filename filename;
 };
+struct io_unlink___delayed {
+  struct delayed_filename filename;
+};
+struct io_mkdir___delayed {
+  struct delayed_filename filename;
+};
+struct io_rename___delayed {
+  struct delayed_filename oldpath;
+  struct delayed_filename newpath;
+};
+struct io_link___delayed {
+  struct delayed_filename oldpath;
+  struct delayed_filename newpath;
+};
 
 struct io_unlink {
   int dfd;
@@ -360,12 +374,12 @@ struct bpf_iter__task {
 /* In macros that make programs: arguments in parentheses, without these. */
 #define AA_LIST(...) __VA_ARGS__
 
-/* bpf_loop and bpf_find_vma came with 5.17. Their callbacks are code that an older kernel cannot even skip, so every
- * object is built twice; which of the two is loaded is found by trying. */
-#ifdef AA_NO_LOOP
-#define AA_HAS_BPF_LOOP 0
+/* bpf_find_vma came with 5.17. Its callback is code that an older kernel cannot even skip: an object that has one, or that
+ * an older kernel needs otherwise, is built twice; which of the two is loaded is found by trying. */
+#ifdef AA_BEFORE_5_17
+#define AA_SINCE_5_17 0
 #else
-#define AA_HAS_BPF_LOOP 1
+#define AA_SINCE_5_17 1
 #endif
 
 #endif

@@ -53,8 +53,7 @@ _Static_assert(AA_ARGV_LIMIT + 3 * AA_PATH_MAX + AA_INTERP_MAX < AA_TEXT_MAX, "t
 #define AA_WALK_BUFFER AA_PATH_MAX
 #define AA_NAME_MAX 255
 
-/* State of a path walk. It lives in a map: a walk seeded from constants is miscompiled by 6.1's verifier in bpf_loop.
- */
+/* State of a path walk. In a map: the functions that take its steps are given numbers only. */
 struct aa_walk {
   __u64 dentry;
   __u64 mount;

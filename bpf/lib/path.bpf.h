@@ -11,10 +11,11 @@
 #define AA_WALK_DETACHED 3u /* an object outside every tree: memfd, lazily unmounted */
 #define AA_WALK_TOO_LONG 4u /* a tail */
 
-/* "/" and 2,047 one-letter components fill a path; mounts crossed come on top. */
-#define AA_WALK_STEPS 2112
-/* Before 5.17 there is no bpf_loop; a bounded loop of this many steps loads quickly there. */
-#define AA_WALK_STEPS_UNROLLED 256
+/* "/" and 2,047 one-letter components fill a path; mounts crossed come on top: 2,112 steps. A step is a function that is
+ * not static, and so is a round of steps: the verifier goes through each once, however often it is called. So the
+ * longest path costs it next to nothing, on kernels without bpf_loop too. */
+#define AA_WALK_ROUND 48
+#define AA_WALK_ROUNDS 44
 
 static __always_inline struct mount* mount_of(struct vfsmount* mnt) {
   return (struct mount*)((char*)mnt - bpf_core_field_offset(struct mount, mnt));

@@ -4,11 +4,16 @@
 
 #include "lib/path.bpf.h"
 
-/* One step; true when the walk has ended. */
-static __always_inline int walk_step(struct aa_walk* walk) {
-  struct dentry* dentry = (struct dentry*)walk->dentry;
-  struct mount* mount = (struct mount*)walk->mount;
-  struct dentry* parent;
+/* Of the walk in the scratch of that kind; true when it has ended. */
+__noinline int walk_step(__u32 kind) {
+  struct aa_scratch* s = scratch_of(kind);
+  struct dentry *dentry, *parent;
+  struct aa_walk* walk;
+  struct mount* mount;
+  if (!s) return 1;
+  walk = &s->walk;
+  dentry = (struct dentry*)walk->dentry;
+  mount = (struct mount*)walk->mount;
   if (walk->dentry == walk->root_dentry && walk->mount == walk->root_mount) {
     walk->end = AA_WALK_ROOT;
     return 1;
@@ -24,29 +29,15 @@ static __always_inline int walk_step(struct aa_walk* walk) {
   return 0;
 }
 
-struct aa_walk_context {
-  struct aa_walk* walk;
-};
-
-static long walk_callback(__u32 index, struct aa_walk_context* context) {
-  (void)index;
-  return walk_step(context->walk);
+__noinline int walk_round(__u32 kind) {
+  for (int i = 0; i < AA_WALK_ROUND; i++)
+    if (walk_step(kind)) return 1;
+  return 0;
 }
 
-/* Of the walk in the scratch of that kind. Not static: the verifier goes all the steps once, and not for every path of
- * a record (without bpf_loop that is most of what a record costs it). */
 __noinline int walk_steps(__u32 kind) {
-  struct aa_scratch* s = scratch_of(kind);
-  struct aa_walk* walk;
-  if (!s) return 0;
-  walk = &s->walk;
-  if (AA_HAS_BPF_LOOP) {
-    struct aa_walk_context context = {walk};
-    bpf_loop(AA_WALK_STEPS, walk_callback, &context, 0);
-  } else {
-    for (int i = 0; i < AA_WALK_STEPS_UNROLLED; i++)
-      if (walk_step(walk)) break;
-  }
+  for (int i = 0; i < AA_WALK_ROUNDS; i++)
+    if (walk_round(kind)) break;
   return 0;
 }
 

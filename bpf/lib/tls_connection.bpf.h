@@ -5,7 +5,7 @@
 #include "lib/tls_maps.bpf.h"
 #include "lib/watched.bpf.h"
 
-#if AA_HAS_BPF_LOOP
+#if AA_SINCE_5_17
 __u32 aa_tls_last_id = 0;
 
 static __always_inline __u32 next_connection(void) {

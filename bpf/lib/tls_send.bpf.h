@@ -10,7 +10,7 @@
 #include "lib/tls_connection.bpf.h"
 
 /* Calls up to this take their length and no more of the ring. 5.10 counts the stacks of all callers together. */
-#if AA_HAS_BPF_LOOP
+#if AA_SINCE_5_17
 #define AA_TLS_SMALL 192
 #else
 #define AA_TLS_SMALL 96

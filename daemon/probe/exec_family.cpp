@@ -10,7 +10,6 @@
 
 #include "abi/filter.h"
 #include "exec.skel.h"
-#include "exec_old.skel.h"
 #include "probe/embedded.h"
 #include "probe/kernel_age.h"
 #include "probe/libbpf_log.h"
@@ -64,7 +63,7 @@ Status ExecFamily::open(const ExecFamilySettings& settings, const SharedMaps& sh
   programs_.clear();
   forget_libbpf_log();
   raw_ = raw;
-  skeleton_.reset(open_for_kernel<exec_bpf>(&exec_bpf__create_skeleton, &exec_old_bpf::elf_bytes));
+  skeleton_.reset(exec_bpf__open());
   if (!skeleton_) return Error{"open the exec family", errno, hint_for(errno)};
   auto& maps = skeleton_->maps;
   if (Status same = shared.share_with(skeleton_->obj); !same) return same;

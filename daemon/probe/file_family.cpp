@@ -12,9 +12,7 @@
 #include "abi/event.h"
 #include "abi/filter.h"
 #include "file_hooks.skel.h"
-#include "file_hooks_old.skel.h"
 #include "file_kprobes.skel.h"
-#include "file_kprobes_old.skel.h"
 #include "file_tracepoint.skel.h"
 #include "file_tracepoint_old.skel.h"
 #include "probe/embedded.h"
@@ -37,7 +35,7 @@ struct FileFamily::Set {
       rows;  // working memory: a fixed number, or one for each CPU and this many kinds (AA_FILE_SCRATCH_KINDS)
   bool rows_per_cpu;
   const void* (*bytes)(std::size_t*);
-  const void* (*older_bytes)(std::size_t*);
+  const void* (*older_bytes)(std::size_t*);  // for kernels before 5.17, where those need another build
 };
 
 struct FileFamily::Program {
@@ -49,7 +47,7 @@ struct FileFamily::Program {
 
 namespace {
 
-constexpr std::uint32_t kUringBeforehand = 1024;  // requests under way, where each takes 4 KiB from the start
+constexpr std::uint32_t kUringBeforehand = 1024;  // requests under way, where each takes 8 KiB from the start
 constexpr const char* kLearn = "aa_file_learn";   // is run, not attached
 constexpr std::size_t kMostRefused = 16;
 // The self-test makes no io_uring requests, and no call of a 32-bit program.
@@ -77,9 +75,9 @@ FileFamily::~FileFamily() {
 
 std::unique_ptr<FileFamily> FileFamily::make(const FileFamilySettings& settings, const SharedMaps& shared) {
   static const Set kSets[] = {{FileHooks::fentry, "fentry", "aa_open_out", false, 128, false,
-                               &file_hooks_bpf::elf_bytes, &file_hooks_old_bpf::elf_bytes},
+                               &file_hooks_bpf::elf_bytes, nullptr},
                               {FileHooks::kprobe, "kprobe", "aa_open_out", false, 128, false,
-                               &file_kprobes_bpf::elf_bytes, &file_kprobes_old_bpf::elf_bytes},
+                               &file_kprobes_bpf::elf_bytes, nullptr},
                               {FileHooks::tracepoint, "tracepoint", "aa_file_exit", true, 4, true,
                                &file_tracepoint_bpf::elf_bytes, &file_tracepoint_old_bpf::elf_bytes}};
   std::unique_ptr<FileFamily> family(new FileFamily);
@@ -131,7 +129,8 @@ Status FileFamily::load(const Set& set, const FileFamilySettings& settings, cons
 
 Status FileFamily::open(const Set& set, const FileFamilySettings& settings, const SharedMaps& shared) {
   std::size_t size = 0;
-  const void* bytes = kernel_has_loops() ? set.bytes(&size) : set.older_bytes(&size);
+  const bool older = set.older_bytes != nullptr && !kernel_has_callbacks();
+  const void* bytes = older ? set.older_bytes(&size) : set.bytes(&size);
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "file_bpf");
   object_.reset(bpf_object__open_mem(bytes, size, &options));
   if (!object_) return Error{"open the file family", errno, ""};

@@ -1,16 +1,15 @@
-// probe/kernel_age.h: which of an object's two builds this kernel takes, and what its maps need.
+// probe/kernel_age.h: which build of an object this kernel takes, where there are two, and what its maps need.
 #pragma once
 
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
 #include <cstdint>
-#include <cstdlib>
 
 namespace aa {
 
-// Callbacks in BPF (bpf_loop, 5.17): found by trying, once.
-inline bool kernel_has_loops() {
+// Callbacks in BPF (5.17, with bpf_loop): found by trying, once.
+inline bool kernel_has_callbacks() {
   static const bool has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_loop, nullptr) == 1;
   return has;
 }
@@ -31,18 +30,6 @@ inline void allocate_beforehand(bpf_object* object) {
     if (bpf_map__type(map) == BPF_MAP_TYPE_HASH)
       bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~static_cast<std::uint32_t>(BPF_F_NO_PREALLOC));
   }
-}
-
-// Opens a skeleton, with the bytes of its older build where the kernel needs that: both have the same maps and
-// programs.
-template <class Skeleton, class Create, class Bytes>
-Skeleton* open_for_kernel(Create create, Bytes older_bytes) {
-  auto* skeleton = static_cast<Skeleton*>(std::calloc(1, sizeof(Skeleton)));
-  if (skeleton == nullptr || create(skeleton) != 0) return nullptr;
-  if (!kernel_has_loops()) skeleton->skeleton->data = older_bytes(&skeleton->skeleton->data_sz);
-  if (bpf_object__open_skeleton(skeleton->skeleton, nullptr) == 0) return skeleton;
-  Skeleton::destroy(skeleton);
-  return nullptr;
 }
 
 }  // namespace aa

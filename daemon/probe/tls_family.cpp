@@ -69,7 +69,7 @@ std::unique_ptr<TlsFamily> TlsFamily::make(const TlsFamilySettings& settings, co
 
 Status TlsFamily::open(const TlsFamilySettings& settings, const SharedMaps& shared) {
   if (!settings.on) return Error{"families.tls is off in the configuration", 0, ""};
-  multi_ = settings.hooks != TlsHooks::uprobe && kernel_has_loops() && kernel_has_uprobe_multi();
+  multi_ = settings.hooks != TlsHooks::uprobe && kernel_has_callbacks() && kernel_has_uprobe_multi();
   if (settings.hooks == TlsHooks::uprobe_multi && !multi_)
     return Error{"this kernel has no uprobe_multi, which tls.hooks asks for", 0, ""};
   if (Status loaded = load(settings, shared); !loaded) return loaded;
@@ -83,7 +83,7 @@ Status TlsFamily::open(const TlsFamilySettings& settings, const SharedMaps& shar
 
 Status TlsFamily::load(const TlsFamilySettings& settings, const SharedMaps& shared) {
   std::size_t size = 0;
-  const void* bytes = kernel_has_loops() ? tls_bpf::elf_bytes(&size) : tls_old_bpf::elf_bytes(&size);
+  const void* bytes = kernel_has_callbacks() ? tls_bpf::elf_bytes(&size) : tls_old_bpf::elf_bytes(&size);
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tls_bpf");
   object_.reset(bpf_object__open_mem(bytes, size, &options));
   if (!object_) return Error{"open the TLS family", errno, ""};
@@ -119,7 +119,7 @@ Status TlsFamily::try_out() {
 }
 
 bpf_program* TlsFamily::program_for(const char* name, const TlsSite& site) const {
-  const bool own = !kernel_has_loops();
+  const bool own = !kernel_has_callbacks();
   if (own && name == kEnter) name = kEnterPrograms.at(site.cookie);
   if (own && name == kLife) name = kLifePrograms.at(site.cookie);
   return bpf_object__find_program_by_name(object_.get(), name);
@@ -135,7 +135,7 @@ Status TlsFamily::attach_sites(const char* name, const std::string& path, const 
   }
   for (const TlsSite& site : sites) {
     LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = runs_at_return(name));
-    if (kernel_has_loops()) options.bpf_cookie = site.cookie;
+    if (kernel_has_callbacks()) options.bpf_cookie = site.cookie;
     LinkPtr link(bpf_program__attach_uprobe_opts(program_for(name, site), -1, path.c_str(), site.offset, &options));
     if (!link) return Error{std::string("attach ") + name, errno, ""};
     links_.emplace_back(UniqueFd(), std::move(link));

@@ -204,6 +204,15 @@ class Exec(KernelCase):
         self.assertEqual({program("failed_exec")}, {event["process"]["exe"] for event in failed})
         self.assertEqual(1, len(account.execs[account.id_of(self.last.pid)]))
 
+    def test_failed_exec_with_many_arguments(self):
+        """exec: of a failed exec 3,000 arguments are whole; of 10,000 the first 8,192 are told, and that it was more"""
+        for count, told in ((3000, 3001), (10_000, 8192)):
+            with self.subTest(count):
+                account, _ = self.watched_path("/bin/bash", "-c", f"exec /absent $(printf 'x %.0s' {{1..{count}}})")
+                ((failed,),) = account.failed_execs.values()
+                self.assertEqual((["/absent"] + ["x"] * count)[:told], failed["exec"]["argv"])
+                self.assertEqual(told <= count, failed["exec"]["argv_truncated"])
+
     def test_failed_execs_of_a_child(self):
         """exec: a search along PATH shows each place that was tried"""
         account, _ = self.watched_path("/usr/bin/env", f"PATH=/nowhere:/nor-there:{os.path.dirname(program(TINY))}", TINY)

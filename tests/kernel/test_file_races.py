@@ -1,0 +1,103 @@
+"""Other threads that change what a call was given, or what it returned, while it runs: by each hook set."""
+
+import os
+import unittest
+
+from file_case import FileCase, of
+from harness import kernel_since
+from kernel_case import QUICK
+
+MUST = os.environ.get("AA_MUST_HOOKS", "").split(",")  # hook sets that this machine must have
+TRIES = 2_000 if QUICK else 5_000  # in rounds that a reader in Python can follow
+ROUNDS = 1 if QUICK else 20
+
+
+def is_part_of(some, rows):
+    """Whether they are among them, in the same order."""
+    rest = iter(rows)
+    return all(one in rest for one in some)
+
+
+class Races:
+    """The tests, of the hook set `hooks`."""
+
+    @classmethod
+    def setUpClass(cls):
+        hooks = cls.settings["file.hooks"]
+        if os.environ.get("AA_HOOKS", hooks) != hooks:
+            raise unittest.SkipTest("another hook set is forced")
+        super().setUpClass()
+        states = [row for row in cls.daemon.property("ProbeStates") if row[0] == "file"]
+        if all(row[2] == "unavailable" for row in states):
+            cls.daemon.stop()
+            reason = f"{hooks} does not run here: {states[0][4]}"
+            raise AssertionError(reason) if hooks in MUST else unittest.SkipTest(reason)
+        # Where the kernel preempts programs on its functions it skips some, and counts them: then some opens are not told.
+        cls.skips = hooks == "fentry" and kernel_since(7, 0)
+
+    def shortDescription(self):
+        return f"{super().shortDescription()} ({self.settings['file.hooks']})"
+
+    def setUp(self):
+        super().setUp()
+        for name in ("aaaa", "bbbb"):
+            (self.folder / name).touch()
+        self.first, self.second = (str(self.folder / name) for name in ("aaaa", "bbbb"))
+
+    def round(self, name):
+        """What `name` says of its TRIES, and the opens that are told."""
+        account, said = self.watched(name, self.folder, TRIES, deadline=120, sound=not self.skips)
+        told = [body for body in of(account, op="open") if body["result"] >= 0]
+        self.assertEqual({self.settings["file.hooks"]}, {body["hook"] for body in told})
+        return [line.split() for line in said.splitlines()], told
+
+    def test_rewritten_buffer(self):
+        """races: a path buffer rewritten during the call never makes the event name another file than the one opened"""
+        names = {os.stat(path).st_ino: path for path in (self.first, self.second)}
+        rewritten = tries = 0
+        for _ in range(ROUNDS):
+            said, told = self.round("rewrite_path")
+            opened = [names[int(value)] for word, value in said if word == "opened"]
+            named = [body["path"] for body in told if body["path"] in names.values()]
+            if self.skips:
+                self.assertTrue(is_part_of(named, opened), f"{named} among {opened}")
+            else:
+                self.assertEqual(opened, named)
+            rewritten += int(said[-1][1])
+            tries += TRIES
+        print(f"        rewritten in {rewritten} of {tries} calls, 0 told of the other file", flush=True)
+        self.assertGreater(rewritten, 0, "the buffer was never rewritten in time: this proves nothing")
+
+    def test_swapped_descriptor(self):
+        """races: a thread that puts another file behind the returned descriptor deceives no hook of the kernel's functions"""
+        wrong = swapped = tries = 0
+        for _ in range(ROUNDS):
+            said, told = self.round("swap_descriptor")
+            opened, found = (int(value) for _, value in said)
+            told = [body for body in told if body.get("requested", body["path"]) == self.first]
+            self.assertLessEqual({body["path"] for body in told}, {self.first, self.second})
+            if not self.skips:
+                self.assertEqual(opened, len(told))
+            wrong += sum(body["path"] == self.second for body in told)
+            swapped += found
+            tries += opened
+        print(f"        {wrong} of {tries} opens named the other file; behind {swapped} it was found", flush=True)
+        self.assertGreater(swapped, 0, "no descriptor was swapped in time: this proves nothing")
+        if self.settings["file.hooks"] != "tracepoint":
+            self.assertEqual(0, wrong)
+
+
+class Fentry(Races, FileCase):
+    settings = {"file.hooks": "fentry"}
+
+
+class Kprobe(Races, FileCase):
+    settings = {"file.hooks": "kprobe"}
+
+
+class Tracepoint(Races, FileCase):
+    settings = {"file.hooks": "tracepoint"}
+
+
+if __name__ == "__main__":
+    unittest.main()
