@@ -89,6 +89,7 @@ __noinline int begins_as_asked(__u32 kind, __u64 off, __u32 len) {
   __u32 which;
   if (!s) return 0;
   which = s->request.which & 1;
+  if (len >= AA_ASKED_HEAD) len = AA_ASKED_HEAD - 1; /* of a longer one, the head's last byte is its NUL */
   AA_BOUND_FILE_TEXT(off);
   bpf_probe_read_kernel(s->again, sizeof(s->again), &s->text[off]);
   for (__u32 i = 0; i < AA_ASKED_WORDS; i++) {

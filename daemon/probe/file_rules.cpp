@@ -17,6 +17,7 @@ namespace {
 
 // Room for what is learned while a set is in force: files that globs deny, files that replace others.
 constexpr std::uint32_t kRoomToLearn = 16'384;
+constexpr std::size_t kMostUnseen = 1024;  // beyond that a file is known again when its path is used
 
 struct LessBytes {
   template <class Key>
@@ -93,8 +94,16 @@ bool FileRules::has_untaken() {
 void FileRules::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    wanted_.wait(lock, [this] { return !waiting_.empty() || ending_; });
+    wanted_.wait(lock, [this] { return !waiting_.empty() || !unseen_.empty() || ending_; });
     if (ending_) return;
+    if (!unseen_.empty()) {
+      LearnPlan plan = std::move(unseen_.front());
+      unseen_.pop_front();
+      lock.unlock();
+      look_at(std::move(plan));
+      lock.lock();
+      continue;
+    }
     const RulesPlan plan = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();
@@ -196,8 +205,25 @@ Status FileRules::apply(const std::shared_ptr<const PathRules>& rules) {
   return Done{};
 }
 
+void FileRules::look_at(LearnPlan plan) {
+  std::unordered_map<std::string, Identity> known;
+  ask({plan.path}, known);
+  const auto found = known.find(plan.path);
+  if (found == known.end()) return;
+  plan.path.clear();
+  plan.ino = found->second.ino;
+  plan.dev = found->second.dev;
+  plan.inode_generation = found->second.inode_generation;
+  learn(plan);
+}
+
 void FileRules::learn(const LearnPlan& plan) {
   const std::lock_guard lock(mutex_);
+  if (!plan.path.empty()) {
+    if (unseen_.size() < kMostUnseen) unseen_.push_back(plan);
+    wanted_.notify_one();
+    return;
+  }
   const Slot& slot = slots_[plan.generation & 1];
   if (generation_ != plan.generation || slot.rules == nullptr || plan.object == 0 ||
       plan.object > slot.rules->objects().size())

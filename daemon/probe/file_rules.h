@@ -38,7 +38,7 @@ class FileRules {
   std::vector<RulesInForce> take();
   bool has_untaken();  // something was put that take() has not given back yet
 
-  // At once.
+  // At once; by a path: soon.
   void learn(const LearnPlan& plan);
 
   // Paths that could not be looked at, since it was last asked: their rules go by the path alone.
@@ -61,6 +61,7 @@ class FileRules {
   explicit FileRules(const FileFamily& family) : family_(family) {}
   void run();
   Status apply(const std::shared_ptr<const PathRules>& rules);
+  void look_at(LearnPlan plan);
   void ask(const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known);
   void collect(const PathRules& rules, Entries& entries);
   Status fill(const Entries& entries, Slot& slot);
@@ -72,6 +73,7 @@ class FileRules {
   std::condition_variable wanted_;
   std::deque<RulesPlan> waiting_;
   std::deque<RulesInForce> finished_;
+  std::deque<LearnPlan> unseen_;  // to be learned by their paths
   std::size_t untaken_ = 0;
   bool ending_ = false;
   Slot slots_[2];

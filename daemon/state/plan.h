@@ -200,6 +200,7 @@ struct LearnPlan {
   std::uint32_t dev = 0;
   std::uint64_t ino = 0;
   std::uint32_t inode_generation = 0;
+  std::string path;  // not "": the inode was not seen; it is the one that this path leads to now
 };
 
 // A process has ended: say when every record of it has been read. Bulk comes later than its end.

@@ -3,10 +3,12 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import unittest
 
 from file_case import FileCase, of, totals
+from harness import program
 from kernel_case import QUICK
 
 # System calls by what they are told as.
@@ -166,6 +168,42 @@ class Files(FileCase):
             self.assertEqual([result], [body["bytes"] for body in of(account, op="write", path=f"{path}.to")])
         if op in ("rename", "link", "symlink"):
             self.assertEqual(f"{path}.to", told[0]["path2"])
+
+    def test_descriptors_of_others(self):
+        """file: a file that another program opened is told by its path, whether inherited or received over a socket"""
+        path = self.secret()
+        with path.open("rb") as file:
+            account, _ = self.watched_path("/bin/cat", stdin=file)
+            self.assertEqual(256, totals(of(account))[str(path)][2])
+            file.seek(0)
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                socket.send_fds(ours, [b"x"], [file.fileno()])
+                script = "import os, socket; os.read(socket.recv_fds(socket.socket(fileno=0), 1, 1)[1][0], 99)"
+                account, _ = self.watched_path("/usr/bin/python3", "-c", script, stdin=theirs)
+            self.assertEqual([99], [body["bytes"] for body in of(account, op="read", path=str(path))])
+
+    def test_started_program(self):
+        """file: what the kernel reads and maps to start a program is not told as the program's doing"""
+        account, _ = self.watched("tiny")
+        self.assertEqual([], of(account, path=program("tiny")))
+
+    def test_cold_name(self):
+        """file: a name that was not in memory as the call began is told all the same"""
+        (self.folder / "names").write_bytes(f"{self.folder}/absent\0".encode())
+        account, _ = self.watched("cold_name", self.folder / "names")
+        (body,) = of(account, op="unlink")
+        self.assertEqual((f"{self.folder}/absent", -2), (body["path"], body["result"]))
+
+    def test_quiet_request(self):
+        """file: a request of io_uring whose completion may not come is told, or counted as unseen"""
+        before = self.daemon.counters().get("file.unseen", 0)
+        account, said = self.watched("alias_ops", "uring-quiet", f"cd={self.folder}", "absent", "open")
+        if said.strip() != "open -2":
+            self.skipTest(f"no such requests here: {said}")
+        (body,) = of(account, op="open", path=f"{self.folder}/absent")
+        unseen = self.daemon.counters()["file.unseen"] - before
+        self.assertEqual(int(body["hook"] == "tracepoint"), unseen)
 
     def test_long_request(self):
         """file: a name of 3,000 bytes is told as it was passed, by every route"""

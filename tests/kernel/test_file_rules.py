@@ -7,6 +7,7 @@ import unittest
 
 import dbus
 
+from deadline import wait_until
 from file_case import FileCase, of, path_alerts
 from harness import CALL_TIMEOUT, program, watch
 from kernel_case import QUICK, Account
@@ -216,6 +217,41 @@ class Rules(FileCase):
         self.assertEqual(1, len(of(account, op="open", path=str(path), verdict="deny")))
         account, _ = self.watched("alias_ops", "plain", "-", self.folder / "alias", "open")
         self.assertEqual(1, len(of(account, op="open", path=f"{self.folder}/alias", verdict="deny")))
+
+    def test_joined(self):
+        """rules: what a watched program renames or links onto a denied path joins it, under its other names too"""
+        path = self.folder / "secret"
+        self.deny(path)
+        for tool in ("mv", "ln"):
+            with self.subTest(tool):
+                alias = self.folder / f"alias-{tool}"
+                os.link(self.secret(f"new-{tool}"), alias)
+                account, _ = self.watched_path(f"/bin/{tool}", self.folder / f"new-{tool}", path)
+                self.assertEqual(["deny"], [body["verdict"] for body in of(account, path2=str(path), result=0)])
+                wait_until(lambda: self.is_denied(alias), "the file has joined", 10)  # right after, where names are all one sees
+                path.unlink()
+
+    def is_denied(self, path):
+        account, _ = self.watched("alias_ops", "plain", "-", path, "open")
+        (body,) = of(account, op="open", path=str(path))
+        return body["verdict"] == "deny"
+
+    def test_exchange(self):
+        """rules: an exchange is judged at both ends, and each file stays denied under its new name"""
+        names = ("renameat2", "renameat2.to")
+        for denied, other in (names, names[::-1]):
+            with self.subTest(denied):
+                folder = self.folder / f"folder-{denied}"
+                folder.mkdir()
+                for name in names:
+                    (folder / name).touch()
+                self.deny(folder / denied)
+                account, said = self.watched("call_variants", "plain", folder, "renameat2")
+                self.assertEqual("renameat2 0", said.strip())
+                (body,) = of(account, op="rename")
+                self.assertEqual(("deny", str(folder / denied)), (body["verdict"], body["rule"]))
+                account, _ = self.watched("alias_ops", "plain", "-", folder / other, "open")
+                self.assertEqual(1, len(of(account, op="open", path=str(folder / other), verdict="deny")))
 
     def test_glob_learned(self):
         """rules: a file that a glob denied is known by its inode afterwards"""

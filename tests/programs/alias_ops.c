@@ -1,8 +1,8 @@
 /* alias_ops ROUTE PREPARE FILE OP…: does each OP to FILE, by its name or through a descriptor.
  *
  * ROUTE: `plain` 64-bit calls; `compat` the same through int 0x80, as a 32-bit program makes them; `old` and
- * `compat-old` the calls that take a name without a folder, where there are any; `uring-plain`, `uring-async`,
- * `uring-sqpoll` requests of io_uring where it has them, and calls else. PREPARE: `-` nothing, `chroot=DIR`, `cd=DIR`,
+ * `compat-old` the calls that take a name without a folder, where there are any; `uring-plain` and the like
+ * (uring.h) requests of io_uring where it has them, and calls else. PREPARE: `-` nothing, `chroot=DIR`, `cd=DIR`,
  * `unshare` (an own mount namespace), `fd=FILE` (opens FILE first). In FILE the text %d stands for that descriptor's
  * number, %s for OP's name. OP: open read write mmap mprotect ftruncate fchmod chmod truncate chown link=NEW rename=NEW
  * rename_onto=OLD symlink=NEW unlink openat=DIR. Says `OP RESULT` for each. Static and not position independent:

@@ -8,6 +8,8 @@
 
 #include "say.h"
 
+#define QUIETLY 64 /* IOSQE_CQE_SKIP_SUCCESS, Linux 5.17 */
+
 static struct {
   int fd;
   unsigned *tail, *mask, *array, *flags;
@@ -17,12 +19,13 @@ static struct {
   unsigned char sqe_flags;
 } ring;
 
-/* MODE: `plain`, `async` (each request by a worker of the kernel), `sqpoll` (by a thread that looks for requests). Says
- * `unsupported ERRNO` and ends where there is no io_uring. */
+/* MODE: `plain`, `async` (each request by a worker of the kernel), `sqpoll` (by a thread that looks for requests), `quiet`
+ * (only what fails has a completion). Says `unsupported ERRNO` and ends where there is no io_uring. */
 static void ring_set_up(const char* mode) {
   struct io_uring_params params = {0};
   if (strcmp(mode, "sqpoll") == 0) params.flags = IORING_SETUP_SQPOLL;
   if (strcmp(mode, "async") == 0) ring.sqe_flags = IOSQE_ASYNC;
+  if (strcmp(mode, "quiet") == 0) ring.sqe_flags = QUIETLY;
   ring.fd = (int)syscall(SYS_io_uring_setup, 8, &params);
   if (ring.fd < 0) {
     say("unsupported %d", errno);

@@ -168,6 +168,22 @@ TEST_CASE("files: a file found by a glob is learned by its inode") {
   CHECK(only_file(house(alias)).rule == "**/.env");
 }
 
+TEST_CASE("files: what is renamed onto a denied path is learned, by that path where only names were seen") {
+  House house;
+  Event event = house.file("/tmp/x", house.rule("/etc/shadow"), FileOp::rename);
+  auto& body = std::get<FileBody>(event.body);
+  body.to.emplace().path = "/etc/shadow";
+  CHECK(plans_of<LearnPlan>(house(event)).at(0).ino == 2);
+  body.resolution = Resolution::user;
+  body.ino = 0;
+  const auto plans = plans_of<LearnPlan>(house(event));
+  REQUIRE(plans.size() == 1);
+  CHECK(plans[0].path == "/etc/shadow");
+  CHECK(plans[0].ino == 0);
+  body.result = -2;
+  CHECK(plans_of<LearnPlan>(house(event)).empty());
+}
+
 TEST_CASE("files: both ends of a rename are judged, and one allowed end does not hide the other") {
   House house;
   const std::uint64_t denied = house.rule("/etc/shadow");
