@@ -271,6 +271,7 @@ AA_SYSCALL(aa_chmod32, , __ia32_sys_chmod, AA_CALL_CHMOD)
 AA_SYSCALL(aa_truncate, , __x64_sys_truncate, AA_CALL_TRUNCATE)
 AA_SYSCALL(aa_truncate, __arm64_sys_truncate, __arm64_sys_truncate, AA_CALL_TRUNCATE)
 AA_SYSCALL(aa_truncate32, , __ia32_compat_sys_truncate, AA_CALL_TRUNCATE)
+AA_SYSCALL(aa_ltrunc32, , __ia32_sys_ia32_truncate64, AA_CALL_TRUNCATE) /* with a length of 64 bits */
 
 /* Before 5.15 these are given the caller's pointer, not the kernel's copy. */
 

@@ -31,9 +31,9 @@ static __always_inline struct task_struct* uring_owner(struct io_kiocb* req) {
 }
 
 /* The struct filename of a request that lies at `request` as struct `type`. */
-#define AA_URING_NAME_OF(type, request, field)                                                             \
-  (bpf_core_type_exists(struct delayed_filename)                                                           \
-       ? BPF_CORE_READ((struct type##___delayed*)(request), field.__incomplete_filename)                   \
+#define AA_URING_NAME_OF(type, request, field)                                           \
+  (bpf_core_type_exists(struct delayed_filename)                                         \
+       ? BPF_CORE_READ((struct type##___delayed*)(request), field.__incomplete_filename) \
        : BPF_CORE_READ((struct type*)(request), field))
 
 static __always_inline int uring_names(__u32 opcode) {

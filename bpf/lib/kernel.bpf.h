@@ -374,8 +374,8 @@ struct bpf_iter__task {
 /* In macros that make programs: arguments in parentheses, without these. */
 #define AA_LIST(...) __VA_ARGS__
 
-/* bpf_find_vma came with 5.17. Its callback is code that an older kernel cannot even skip: an object that has one, or that
- * an older kernel needs otherwise, is built twice; which of the two is loaded is found by trying. */
+/* bpf_find_vma came with 5.17. Its callback is code that an older kernel cannot even skip: an object that has one, or
+ * that an older kernel needs otherwise, is built twice; which of the two is loaded is found by trying. */
 #ifdef AA_BEFORE_5_17
 #define AA_SINCE_5_17 0
 #else

@@ -11,8 +11,8 @@
 #define AA_WALK_DETACHED 3u /* an object outside every tree: memfd, lazily unmounted */
 #define AA_WALK_TOO_LONG 4u /* a tail */
 
-/* "/" and 2,047 one-letter components fill a path; mounts crossed come on top: 2,112 steps. A step is a function that is
- * not static, and so is a round of steps: the verifier goes through each once, however often it is called. So the
+/* "/" and 2,047 one-letter components fill a path; mounts crossed come on top: 2,112 steps. A step is a function that
+ * is not static, and so is a round of steps: the verifier goes through each once, however often it is called. So the
  * longest path costs it next to nothing, on kernels without bpf_loop too. */
 #define AA_WALK_ROUND 48
 #define AA_WALK_ROUNDS 44

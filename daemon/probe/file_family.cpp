@@ -74,12 +74,11 @@ FileFamily::~FileFamily() {
 }
 
 std::unique_ptr<FileFamily> FileFamily::make(const FileFamilySettings& settings, const SharedMaps& shared) {
-  static const Set kSets[] = {{FileHooks::fentry, "fentry", "aa_open_out", false, 128, false,
-                               &file_hooks_bpf::elf_bytes, nullptr},
-                              {FileHooks::kprobe, "kprobe", "aa_open_out", false, 128, false,
-                               &file_kprobes_bpf::elf_bytes, nullptr},
-                              {FileHooks::tracepoint, "tracepoint", "aa_file_exit", true, 4, true,
-                               &file_tracepoint_bpf::elf_bytes, &file_tracepoint_old_bpf::elf_bytes}};
+  static const Set kSets[] = {
+      {FileHooks::fentry, "fentry", "aa_open_out", false, 128, false, &file_hooks_bpf::elf_bytes, nullptr},
+      {FileHooks::kprobe, "kprobe", "aa_open_out", false, 128, false, &file_kprobes_bpf::elf_bytes, nullptr},
+      {FileHooks::tracepoint, "tracepoint", "aa_file_exit", true, 4, true, &file_tracepoint_bpf::elf_bytes,
+       &file_tracepoint_old_bpf::elf_bytes}};
   std::unique_ptr<FileFamily> family(new FileFamily);
   std::array order = {&kSets[0], &kSets[1], &kSets[2]};
   if (kernel_preempts_programs()) std::swap(order[0], order[1]);  // fentry would miss much: see there

@@ -163,7 +163,8 @@ void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* own
   const bool told_each = denied || judgement.verdict == Verdict::watch;
   const bool known = std::find(file.objects.begin(), file.objects.end(), judgement.object) != file.objects.end();
   if (told_each && !known && file.ino != 0 && file.generation == last_generation)
-    step.plans.emplace_back(LearnPlan{file.generation, judgement.object, file.dev, file.ino, file.inode_generation, ""});
+    step.plans.emplace_back(
+        LearnPlan{file.generation, judgement.object, file.dev, file.ino, file.inode_generation, ""});
   // A name was all that was seen of it: whose it is now must be looked up.
   const bool named = file.result == 0 && (file.op == FileOp::rename || file.op == FileOp::link);
   if (told_each && named && file.ino == 0 && file.to && file.generation == last_generation)

@@ -1,7 +1,7 @@
-/* call_variants ROUTE FOLDER CALL…: does each system call to FOLDER/CALL; what takes a second name, or moves bytes from file
- * to file, gets FOLDER/CALL.to. ROUTE: `plain` 64-bit calls; `compat` through int 0x80, as a 32-bit program makes them.
- * Says `CALL RESULT`, -38 where there is no such call. What a call needs open is opened first, in the same way each time.
- * Static and not position independent: addresses fit 32 bits.
+/* call_variants ROUTE FOLDER CALL…: does each system call to FOLDER/CALL; what takes a second name, or moves bytes from
+ * file to file, gets FOLDER/CALL.to. ROUTE: `plain` 64-bit calls; `compat` through int 0x80, as a 32-bit program makes
+ * them. Says `CALL RESULT`, -38 where there is no such call. What a call needs open is opened first, in the same way
+ * each time. Static and not position independent: addresses fit 32 bits.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

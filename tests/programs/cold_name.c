@@ -1,5 +1,5 @@
-/* cold_name NAMES: removes the file whose name NAMES begins with, by a pointer into a mapping of NAMES that nobody has read:
- * as the call begins, the name is not in memory. */
+/* cold_name NAMES: removes the file whose name NAMES begins with, by a pointer into a mapping of NAMES that nobody has
+ * read: as the call begins, the name is not in memory. */
 #include <fcntl.h>
 #include <sys/mman.h>
 

@@ -1,4 +1,5 @@
-/* landlocked FILE: forbids itself all reading of files, by Landlock, and opens FILE. Says `open RESULT`, or `unsupported`. */
+/* landlocked FILE: forbids itself all reading of files, by Landlock, and opens FILE. Says `open RESULT`, or
+ * `unsupported`. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/landlock.h>

@@ -19,8 +19,8 @@ static struct {
   unsigned char sqe_flags;
 } ring;
 
-/* MODE: `plain`, `async` (each request by a worker of the kernel), `sqpoll` (by a thread that looks for requests), `quiet`
- * (only what fails has a completion). Says `unsupported ERRNO` and ends where there is no io_uring. */
+/* MODE: `plain`, `async` (each request by a worker of the kernel), `sqpoll` (by a thread that looks for requests),
+ * `quiet` (only what fails has a completion). Says `unsupported ERRNO` and ends where there is no io_uring. */
 static void ring_set_up(const char* mode) {
   struct io_uring_params params = {0};
   if (strcmp(mode, "sqpoll") == 0) params.flags = IORING_SETUP_SQPOLL;
