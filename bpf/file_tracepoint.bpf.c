@@ -96,6 +96,9 @@ __noinline int on_map(__u64 address, __u32 row) {
   return 0;
 }
 
+/* ---- what is mapped at an address ---- */
+
+#if AA_SINCE_5_17
 struct aa_vma_context {
   __u64 file;
 };
@@ -106,22 +109,47 @@ static long vma_callback(struct task_struct* task, struct vm_area_struct* vma, s
   return 0;
 }
 
+static __always_inline struct file* mapped_at(__u64 address) {
+  struct aa_vma_context context = {};
+  bpf_find_vma(bpf_get_current_task_btf(), address, vma_callback, &context, 0);
+  return (struct file*)context.file;
+}
+#else
+#define AA_TREE_DEPTH 40 /* twice the logarithm of the most mappings that a process has */
+
+static __always_inline struct file* mapped_at(__u64 address) {
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  struct rb_node* node = BPF_CORE_READ(task, mm, mm_rb.rb_node);
+  for (__u64 i = 0; node && i < AA_TREE_DEPTH; i++) {
+    struct vm_area_struct* area =
+        (struct vm_area_struct*)((char*)node - bpf_core_field_offset(struct vm_area_struct, vm_rb));
+    if (address < BPF_CORE_READ(area, vm_start))
+      node = BPF_CORE_READ(node, rb_left);
+    else if (address < BPF_CORE_READ(area, vm_end))
+      return BPF_CORE_READ(area, vm_file);
+    else
+      node = BPF_CORE_READ(node, rb_right);
+  }
+  return 0;
+}
+#endif
+
 #define AA_PROT_WRITE 2
 
 /* Only what makes a file's pages writable: everything else was told by its mmap. */
 __noinline int on_protect(void) {
   struct aa_file_scratch* s = file_scratch_of(AA_FILE_SCRATCH_EXIT);
-  struct aa_vma_context context = {};
+  struct file* file;
   __u32 protection;
   if (!s) return 0;
   protection = s->args[2];
-  if (!(protection & AA_PROT_WRITE) || !AA_SINCE_5_17) return 0;
-  bpf_find_vma(bpf_get_current_task_btf(), s->args[0], vma_callback, &context, 0);
-  if (!context.file) return 0;
+  if (!(protection & AA_PROT_WRITE)) return 0;
+  file = mapped_at(s->args[0]);
+  if (!file) return 0;
   s->record.op = AA_OP_MPROTECT;
   s->record.open_flags = protection;
   s->record.flags |= AA_FILE_FLAGS;
-  emit_file(s, put_file(s, AA_FILE_SCRATCH_EXIT, (struct file*)context.file, 0));
+  emit_file(s, put_file(s, AA_FILE_SCRATCH_EXIT, file, 0));
   return 0;
 }
 

@@ -154,7 +154,19 @@ struct nsproxy {
   struct mnt_namespace* mnt_ns;
 };
 
+struct rb_node {
+  struct rb_node* rb_right;
+  struct rb_node* rb_left;
+};
+
+struct rb_root {
+  struct rb_node* rb_node;
+};
+
 struct vm_area_struct {
+  unsigned long vm_start;
+  unsigned long vm_end;
+  struct rb_node vm_rb; /* before 6.1 */
   struct file* vm_file;
 };
 
@@ -183,6 +195,7 @@ struct fs_struct {
 };
 
 struct mm_struct {
+  struct rb_root mm_rb; /* before 6.1 */
   unsigned long arg_start;
   unsigned long arg_end;
   struct file* exe_file;

@@ -19,8 +19,14 @@ OTHER_END = {"link": "new", "rename": "new", "rename_onto": "old", "symlink": "n
 OP_OF = {"ftruncate": "truncate", "fchmod": "chmod", "rename_onto": "rename"}
 RINGS = ("uring-plain", "uring-async", "uring-sqpoll")
 RING_NAMES = ("unlink", "link", "rename", "rename_onto", "symlink")  # the operations with names that io_uring has
+ALIASES = ("absolute", "relative", "dots", "symlink", "symlinked folder", "hard link", "bind mount", "bind mounted folder",
+           "/proc/self/root", "/proc/self/fd", "chroot", "mount namespace", "dirfd", "overlay")
+# What cannot be done by an alias: these mean the symlink itself, or a mount, which cannot be moved; truncate and a symlink's
+# text take no folder.
+LACKING = {alias: tuple(op for op in NAMED if op not in FOLLOWING) for alias in ("symlink", "bind mount", "/proc/self/fd")}
+LACKING["dirfd"] = ("truncate", "symlink")
 # What the name itself tells, so that it is judged also where only system calls are hooked.
-TOLD_BY_TEXT = ("absolute", "relative", "dots", "chroot", "mount namespace")
+TOLD_BY_TEXT = ("absolute", "relative", "dots", "chroot", "mount namespace", "dirfd", "overlay")
 
 
 def succeeded(case, said, ops, may_lack=()):
@@ -64,6 +70,7 @@ class Rules(FileCase):
             "bind mounted folder": ("-", jail / "secret"),
             "/proc/self/root": ("-", f"/proc/self/root{secret}"),
             "/proc/self/fd": (f"fd={secret}", "/proc/self/fd/%d"),
+            "dirfd": (f"dir={folder}", "secret"),
             "chroot": (f"chroot={jail}", "/secret"),
             "mount namespace": ("unshare", secret),
         }
@@ -102,6 +109,7 @@ class Rules(FileCase):
             (base / op / "d").mkdir(parents=True)
             for name in ("secret", "old"):
                 (base / op / name).write_bytes(b"x" * 100)
+            (base / op / "bind").touch()
             os.symlink(base / op / "secret", base / op / "soft")
             os.link(base / op / "secret", base / op / "hard")
         os.symlink(base, base / "all")
@@ -118,20 +126,41 @@ class Rules(FileCase):
             "/proc/self/root": ("-", f"/proc/self/root{base}/%s/secret", f"/proc/self/root{base}/%s"),
             "chroot": (f"chroot={base}", "/%s/secret", "/%s"),
             "mount namespace": ("unshare", f"{base}/%s/secret", f"{base}/%s"),
+            "dirfd": (f"dir={base}", "%s/secret", "%s"),
+            "overlay": ("-", f"{base}/%s/secret", f"{base}/%s"),
+            "bind mount": ("-", f"{base}/%s/bind", f"{base}/%s"),
+            "/proc/self/fd": (f"fd={base}/%s/secret", "/proc/self/fd/%d", f"{base}/%s"),
         }
+
+    def put_under(self, alias, base, ops):
+        """What some aliases need mounted."""
+        if alias == "overlay":
+            layers = self.folder / f"layers of {base.name}"
+            layers.mkdir()
+            self.mounted("-t", "tmpfs", "layers", layers)
+            for name in ("up", "work"):
+                (layers / name).mkdir()
+            self.mounted("-t", "overlay", "overlay", "-o",
+                         f"lowerdir={base},upperdir={layers}/up,workdir={layers}/work", base)
+        if alias == "bind mount":
+            for op in ops:
+                self.mounted("--bind", base / op / "secret", base / op / "bind")
 
     def assert_names_judged(self, route, alias, ops=NAMED):
         """Each operation on its secret is denied once, at whichever end the secret stands."""
-        base = self.folder / f"{route}-{alias.replace('/', '-')}"
+        ops = [op for op in ops if op not in LACKING.get(alias, ())]
+        base = self.folder / f"{route}-{alias.replace('/', '-')}-{len(ops)}-{ops[0]}"
         prepare, secret, folder = self.names(base)[alias]
-        ops = [op for op in ops if alias != "symlink" or op in FOLLOWING]
+        self.put_under(alias, base, ops)
         self.deny(*(base / op / "secret" for op in ops))
+        prepare = prepare.replace("%s", ops[0])
         spoken = [f"{op}={folder.replace('%s', op)}/{OTHER_END[op]}" if op in OTHER_END else op for op in ops]
         account, said = self.watched("alias_ops", route, prepare, secret, *spoken)
         ops = succeeded(self, said, ops, {"link", "symlink"} if route in RINGS else ())  # io_uring's from 5.15 on
         hooks = {body["hook"] for body in of(account)}
         for op in ops:
-            told = [body for body in of(account, op=OP_OF.get(op, op)) if f"/{op}/" in body["path"] + body.get("path2", "")]
+            told = [body for body in of(account, op=OP_OF.get(op, op)) if len(ops) == 1 or
+                    f"/{op}/" in body["path"] + body.get("path2", "")]
             self.assertEqual(["io_uring" if route in RINGS else "syscall"], [body["via"] for body in told], op)
             # A symlink's text is what was passed; where it leads is asked only by who follows it.
             if (op == "symlink" or hooks == {"tracepoint"}) and alias not in TOLD_BY_TEXT:
@@ -140,31 +169,31 @@ class Rules(FileCase):
 
     def test_names(self):
         """rules: by every alias, operations that take names are judged, at both ends, where the kernel's functions are hooked"""
-        for alias in ("absolute", "relative", "dots", "symlink", "symlinked folder", "hard link", "bind mounted folder",
-                      "/proc/self/root", "chroot", "mount namespace"):
-            with self.subTest(alias=alias):
-                self.assert_names_judged("plain", alias)
+        self.assert_all_names_judged("plain")
 
     def test_old_names(self):
-        """rules: so it is by the calls that take a name without a folder, and by a 32-bit program's"""
-        for route in ("old", "compat", "compat-old"):
-            with self.subTest(route=route):
-                self.assert_names_judged(route, "absolute")
+        """rules: so it is by the calls that take a name without a folder"""
+        self.assert_all_names_judged("old")
+
+    def test_compat_names(self):
+        """rules: so it is by a 32-bit program's calls, with and without a folder"""
+        for route in ("compat", "compat-old"):
+            self.assert_all_names_judged(route)
 
     def test_ring_names(self):
         """rules: so it is by names that io_uring takes"""
         for route in RINGS:
-            for alias in ("absolute", "relative", "symlinked folder", "hard link", "chroot"):
-                with self.subTest(route=route, alias=alias):
-                    self.assert_names_judged(route, alias, RING_NAMES)
+            self.assert_all_names_judged(route, RING_NAMES)
 
-    def test_dirfd(self):
-        """rules: a name from a folder's descriptor leads to the denied file"""
-        path = self.secret()
-        self.deny(path)
-        account, _ = self.watched("alias_ops", "plain", "-", "secret", f"openat={self.folder}")
-        (body,) = of(account, verdict="deny")
-        self.assertEqual(str(path), body["path"])
+    def assert_all_names_judged(self, route, ops=NAMED):
+        for alias in ALIASES:
+            if alias == "dirfd" and route.endswith("old"):
+                continue  # those calls take no folder
+            each = [op for op in ops if op not in LACKING.get(alias, ())]
+            # A descriptor is of one file: there an operation is a program's run.
+            for some in ([op] for op in each) if alias == "/proc/self/fd" else [each] if each else []:
+                with self.subTest(route=route, alias=alias, ops=some):
+                    self.assert_names_judged(route, alias, some)
 
     def test_overlay(self):
         """rules: a file of an overlay is known by its name there, each operation once, before and after it is copied up"""

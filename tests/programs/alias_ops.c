@@ -3,10 +3,10 @@
  * ROUTE: `plain` 64-bit calls; `compat` the same through int 0x80, as a 32-bit program makes them; `old` and
  * `compat-old` the calls that take a name without a folder, where there are any; `uring-plain` and the like
  * (uring.h) requests of io_uring where it has them, and calls else. PREPARE: `-` nothing, `chroot=DIR`, `cd=DIR`,
- * `unshare` (an own mount namespace), `fd=FILE` (opens FILE first). In FILE the text %d stands for that descriptor's
- * number, %s for OP's name. OP: open read write mmap mprotect ftruncate fchmod chmod truncate chown link=NEW rename=NEW
- * rename_onto=OLD symlink=NEW unlink openat=DIR. Says `OP RESULT` for each. Static and not position independent:
- * addresses fit 32 bits.
+ * `dir=DIR` (names start from a descriptor of DIR), `unshare` (an own mount namespace), `fd=FILE` (opens FILE first).
+ * In FILE the text %d stands for that descriptor's number, %s for OP's name. OP: open read write mmap mprotect
+ * ftruncate fchmod chmod truncate chown link=NEW rename=NEW rename_onto=OLD symlink=NEW unlink. Says `OP RESULT` for
+ * each. Static and not position independent: addresses fit 32 bits.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #define RING_FTRUNCATE 55 /* IORING_OP_FTRUNCATE, Linux 6.9: older headers have no name for it */
 
 static char first[4200], second[4200], bytes[4096];
-static int compat, old, uring;
+static int compat, old, uring, folder = AT_FDCWD;
 
 #if defined(__x86_64__)
 static long call32(long number, long a, long b, long c, long d, long e) {
@@ -43,8 +43,8 @@ static long call(long number64, long number32, long a, long b, long c, long d, l
 }
 
 static long opened(int flags) {
-  if (uring) return ring_request(IORING_OP_OPENAT, AT_FDCWD, first, 0600, 0, (unsigned)flags);
-  return call(SYS_openat, 295, AT_FDCWD, (long)first, flags, 0600, 0);
+  if (uring) return ring_request(IORING_OP_OPENAT, folder, first, 0600, 0, (unsigned)flags);
+  return call(SYS_openat, 295, folder, (long)first, flags, 0600, 0);
 }
 
 static long with_descriptor(const char* op) {
@@ -90,17 +90,16 @@ static long by_old_name(const char* op) {
   return -ENOSYS;
 }
 
-static long ring_names(unsigned char opcode, const char* from, const char* to) {
-  return ring_request(opcode, AT_FDCWD, from, (unsigned)AT_FDCWD, (unsigned long)to, 0);
+static long ring_names(unsigned char opcode, const char* old_name, const char* new_name) {
+  return ring_request(opcode, folder, old_name, (unsigned)folder, (unsigned long)new_name, 0);
 }
 
 static long by_ring(const char* op) {
-  if (strcmp(op, "unlink") == 0) return ring_request(IORING_OP_UNLINKAT, AT_FDCWD, first, 0, 0, 0);
+  if (strcmp(op, "unlink") == 0) return ring_request(IORING_OP_UNLINKAT, folder, first, 0, 0, 0);
   if (strcmp(op, "link") == 0) return ring_names(IORING_OP_LINKAT, first, second);
   if (strcmp(op, "rename") == 0) return ring_names(IORING_OP_RENAMEAT, first, second);
   if (strcmp(op, "rename_onto") == 0) return ring_names(IORING_OP_RENAMEAT, second, first);
-  if (strcmp(op, "symlink") == 0)
-    return ring_request(IORING_OP_SYMLINKAT, AT_FDCWD, first, 0, (unsigned long)second, 0);
+  if (strcmp(op, "symlink") == 0) return ring_request(IORING_OP_SYMLINKAT, folder, first, 0, (unsigned long)second, 0);
   return -ENOSYS;
 }
 
@@ -114,27 +113,21 @@ static long by_name(const char* op, const char* argument) {
     const long result = by_old_name(op);
     if (result != -ENOSYS) return result;
   }
-  if (strcmp(op, "chmod") == 0) return call(SYS_fchmodat, 306, AT_FDCWD, (long)first, 0600, 0, 0);
+  if (strcmp(op, "chmod") == 0) return call(SYS_fchmodat, 306, folder, (long)first, 0600, 0, 0);
   if (strcmp(op, "truncate") == 0) return call(SYS_truncate, 92, (long)first, 64, 0, 0, 0);
-  if (strcmp(op, "chown") == 0) return call(SYS_fchownat, 298, AT_FDCWD, (long)first, 0, 0, 0);
-  if (strcmp(op, "unlink") == 0) return call(SYS_unlinkat, 301, AT_FDCWD, (long)first, 0, 0, 0);
-  if (strcmp(op, "link") == 0) return call(SYS_linkat, 303, AT_FDCWD, (long)first, AT_FDCWD, (long)second, 0);
-  if (strcmp(op, "rename") == 0) return call(SYS_renameat, 302, AT_FDCWD, (long)first, AT_FDCWD, (long)second, 0);
-  if (strcmp(op, "rename_onto") == 0) return call(SYS_renameat, 302, AT_FDCWD, (long)second, AT_FDCWD, (long)first, 0);
-  if (strcmp(op, "symlink") == 0) return call(SYS_symlinkat, 304, (long)first, AT_FDCWD, (long)second, 0, 0);
-  if (strcmp(op, "openat") == 0) {
-    const int folder = open(argument, O_RDONLY | O_DIRECTORY);
-    const long fd = call(SYS_openat, 295, folder, (long)first, O_RDONLY, 0, 0);
-    if (fd >= 0) close(fd);
-    close(folder);
-    return fd;
-  }
+  if (strcmp(op, "chown") == 0) return call(SYS_fchownat, 298, folder, (long)first, 0, 0, 0);
+  if (strcmp(op, "unlink") == 0) return call(SYS_unlinkat, 301, folder, (long)first, 0, 0, 0);
+  if (strcmp(op, "link") == 0) return call(SYS_linkat, 303, folder, (long)first, folder, (long)second, 0);
+  if (strcmp(op, "rename") == 0) return call(SYS_renameat, 302, folder, (long)first, folder, (long)second, 0);
+  if (strcmp(op, "rename_onto") == 0) return call(SYS_renameat, 302, folder, (long)second, folder, (long)first, 0);
+  if (strcmp(op, "symlink") == 0) return call(SYS_symlinkat, 304, (long)first, folder, (long)second, 0, 0);
   return -ENOSYS;
 }
 
 static int prepare(const char* how) {
   if (strncmp(how, "chroot=", 7) == 0) return chroot(how + 7) == 0 && chdir("/") == 0;
   if (strncmp(how, "cd=", 3) == 0) return chdir(how + 3) == 0;
+  if (strncmp(how, "dir=", 4) == 0) return (folder = open(how + 4, O_RDONLY | O_DIRECTORY)) >= 0;
   if (strcmp(how, "unshare") == 0) return unshare(CLONE_NEWNS) == 0;
   return 1;
 }
