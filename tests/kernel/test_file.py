@@ -7,7 +7,7 @@ import socket
 import subprocess
 import unittest
 
-from file_case import FileCase, of, totals
+from file_case import FileCase, kernel_skips, of, totals
 from harness import program
 from kernel_case import QUICK
 
@@ -267,13 +267,18 @@ class Files(FileCase):
         files.mkdir()
         log = self.folder / "log"
         operations = 5_000 if QUICK else 125_000
+        before = self.daemon.counters().get("file.recursion", 0)
         account, _ = self.watched("file_storm", files, 8, operations, log, deadline=300)
+        skipped = self.assert_ledger().get("file.recursion", 0) - before
+        (hooks,) = {body["hook"] for body in of(account)}
         for line in log.read_text().splitlines():
             pid, name, *wanted = line.split()
             mine = [event["file"] for event in account.of_type("file") if event["process"]["pid"] == int(pid)]
             seen = totals(mine).get(f"{files}/{name}", [0] * 5)
-            self.assertEqual(list(map(int, wanted)), seen, f"{pid} {name}")
-        self.assert_ledger()
+            if kernel_skips(hooks) and skipped:  # and so counted
+                self.assertTrue(all(one <= most for one, most in zip(seen, map(int, wanted))), f"{seen} of {wanted}")
+            else:
+                self.assertEqual(list(map(int, wanted)), seen, f"{pid} {name}")
 
     def test_order(self):
         """file: all a process did with files is told before its exit"""

@@ -3,8 +3,7 @@
 import os
 import unittest
 
-from file_case import FileCase, of
-from harness import kernel_since
+from file_case import FileCase, kernel_skips, of
 from kernel_case import QUICK
 
 MUST = os.environ.get("AA_MUST_HOOKS", "").split(",")  # hook sets that this machine must have
@@ -32,8 +31,7 @@ class Races:
             cls.daemon.stop()
             reason = f"{hooks} does not run here: {states[0][4]}"
             raise AssertionError(reason) if hooks in MUST else unittest.SkipTest(reason)
-        # Where the kernel preempts programs on its functions it skips some, and counts them: then some opens are not told.
-        cls.skips = hooks == "fentry" and kernel_since(7, 0)
+        cls.skips = kernel_skips(hooks)
 
     def shortDescription(self):
         return f"{super().shortDescription()} ({self.settings['file.hooks']})"
