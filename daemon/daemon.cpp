@@ -70,6 +70,9 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   auto importer = Importer::make();
   if (!importer) return importer.error();
   daemon->importer_ = std::move(*importer);
+  auto loader = ConfigLoader::make();
+  if (!loader) return loader.error();
+  daemon->loader_ = std::move(*loader);
   daemon->input(TimePassed{boot_ns()});  // so that the first events are dated
   daemon->publish_probes();
   daemon->configure();  // the kernel takes the path rules in while the bus is opened
@@ -295,6 +298,7 @@ Status Daemon::wire_loop() {
                         file_watch_->on_time();
                         reload(0);
                       });
+  if (Status added = loop_->add(loader_->fd(), EPOLLIN, [this](std::uint32_t) { take_loaded(); }); !added) return added;
   const auto imported = [this](std::uint32_t) {
     for (Imported& done : importer_->take()) input(std::move(done));
   };
