@@ -47,6 +47,17 @@ std::vector<std::string> user_homes() {
   return {homes.begin(), homes.end()};
 }
 
+// It is the file family that tells what is mapped.
+ProbeBody late_libraries_unseen() {
+  return {"tls",
+          "discovery",
+          "mmap",
+          ProbeState::degraded,
+          0,
+          "without the file family a library is found at the start of its program only; what is mapped later is not, "
+          "unless it was attached before"};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Config& config) {
@@ -219,6 +230,7 @@ std::vector<ProbeBody> Daemon::probes() const {
   std::vector<ProbeBody> probes = family_->states();
   for (ProbeBody& probe : files_->states()) probes.push_back(std::move(probe));
   for (ProbeBody& probe : tls_->states()) probes.push_back(std::move(probe));
+  if (tls_->runs() && !files_->runs()) probes.push_back(late_libraries_unseen());
   return probes;
 }
 

@@ -186,7 +186,7 @@ class Journey(GuestCase):
 
     def test_killed(self):
         """journey: SIGKILL brings a new daemon at once, without a hand"""
-        pid = self.start()
+        pid = self.start(light=True)
         run("systemctl", "kill", "--kill-whom=main", "-s", "KILL", UNIT)
         follower = self.wait_for_another(pid)
         self.assertEqual("1", show("NRestarts"))
@@ -195,7 +195,7 @@ class Journey(GuestCase):
 
     def test_watchdog(self):
         """journey: a daemon that stands still is noticed by the watchdog, ended and replaced; one at work is left alone"""
-        pid = self.start(drop_in="[Service]\nWatchdogSec=4s\nTimeoutAbortSec=1s\n")
+        pid = self.start(drop_in="[Service]\nWatchdogSec=4s\nTimeoutAbortSec=1s\n", light=True)
         self.assertEqual("4s", show("WatchdogUSec"))
         # Twice its limit at work, and nobody minds.
         served = int(show("WatchdogTimestampMonotonic"))
@@ -215,7 +215,7 @@ class Journey(GuestCase):
 
     def test_bad_configuration(self):
         """journey: a configuration it cannot use fails the unit once, without restarts, and status names file, line and key"""
-        self.start()
+        self.start(light=True)
         file = pathlib.Path("/etc/aa-ebpfd/config.toml")
         good = file.read_text()
         self.addCleanup(file.write_text, good)

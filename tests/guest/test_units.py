@@ -33,7 +33,7 @@ class Units(GuestCase):
         FILE.write_text("[Service]\nExecStart=/bin/sh /run/aa-test-agent\n")
         run("systemctl", "daemon-reload")
         self.addCleanup(self.remove_agent)
-        self.start()
+        self.start(light=True)
         self.follower = Follower()
         self.addCleanup(self.follower.end)
 
