@@ -33,6 +33,8 @@ MAY_LACK = ("truncate64", "ftruncate64", "sendfile64", "fchmodat2")  # a 32-bit 
 
 
 class Files(FileCase):
+    without = ("tls",)
+
     def test_open_read_write(self):
         """file: a copy is told with its files, their flags, and exactly the bytes that went through"""
         source = self.secret(size=100_000)
@@ -319,6 +321,7 @@ class Files(FileCase):
 
 
 class Rings(FileCase):
+    without = ("tls",)
     settings = {"file.ring_kib": 16}
 
     def test_ring_full(self):
@@ -332,6 +335,7 @@ class Rings(FileCase):
 
 
 class Each(FileCase):
+    without = ("tls",)
     settings = {"file.reads": "each"}
 
     def test_each(self):
@@ -342,6 +346,7 @@ class Each(FileCase):
 
 
 class FewSums(FileCase):
+    without = ("tls",)
     settings = {"file.sums": 16}
 
     def test_no_room(self):
