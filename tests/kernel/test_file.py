@@ -199,6 +199,7 @@ class Files(FileCase):
 
     def test_quiet_request(self):
         """file: a request of io_uring whose completion may not come is told, or counted as unseen"""
+        self.need_uring()
         before = self.daemon.counters().get("file.unseen", 0)
         account, said = self.watched("alias_ops", "uring-quiet", f"cd={self.folder}", "absent", "open")
         if said.strip() != "open -2":
@@ -213,6 +214,8 @@ class Files(FileCase):
         long = "./" * 1500 + "secret"
         for route in ("plain", "compat", "uring-plain"):
             with self.subTest(route=route):
+                if route.startswith("uring"):
+                    self.need_uring()
                 account, said = self.watched("alias_ops", route, f"cd={self.folder}", long, "open")
                 if "unsupported" in said:
                     self.skipTest(said)
@@ -242,6 +245,7 @@ class Files(FileCase):
 
     def test_io_uring(self):
         """file: what goes through io_uring is told, whoever of the kernel's threads does it"""
+        self.need_uring()
         for mode in ("plain", "async", "sqpoll"):
             with self.subTest(mode):
                 folder = self.folder / mode

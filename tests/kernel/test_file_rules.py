@@ -88,6 +88,7 @@ class Rules(FileCase):
 
     def test_alias_matrix_io_uring(self):
         """rules: so it is through io_uring, whoever of the kernel's threads does the work"""
+        self.need_uring()
         ways = self.ways()
         self.deny(self.folder / "secret")
         for route in RINGS:
@@ -184,6 +185,7 @@ class Rules(FileCase):
 
     def test_ring_names(self):
         """rules: so it is by names that io_uring takes"""
+        self.need_uring()
         for route in RINGS:
             self.assert_all_names_judged(route, RING_NAMES)
 
