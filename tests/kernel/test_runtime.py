@@ -79,7 +79,7 @@ class Runtime(RuntimeCase):
     def test_kept_as_they_are(self):
         """runtime: names and patterns with spaces, lines and words of a rules file in them come back as they were"""
         rules = [("/srv/a\nb ", "watch", {}), ("/srv/x", "deny", {"target": "my agent /etc/x"}),
-                 ("/srv/y", "deny", {"ops": dbus.Array(["write"], signature="s"), "severity": "critical", "category": "a b"})]
+                 ("/srv/y", "deny", {"ops": dbus.Array(["write"], signature="s"), "severity": "critical", "category": "a-b"})]
         with self.daemon() as daemon:
             daemon.start(self.sleeper().pid, name="my agent")
             daemon.manager.SetPathRules(
