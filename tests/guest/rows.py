@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 # What a row runs, so that the whole table takes minutes: of the kernel suite what tells most of a kernel, with each hook set
 # by force among it. With --full all of it on every row, and what tells most once more as a whole with each set by force.
-FILES = ("hook_sets", "file", "file_rules")
+FILES = ("hook_sets", "file", "file_races", "file_rules")
 CORE = tuple(f"tests/kernel/test_{name}.py" for name in (*FILES, "exec", "exit", "forks", "ledger", "tls_calls"))
 SUITES = (*CORE, "guest")
 LAND_SUITES = ("unit", "golden", "dbus")  # they ask the user land, not the kernel: on one row of each
