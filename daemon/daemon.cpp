@@ -168,6 +168,7 @@ void Daemon::open_tls(const SharedMaps& shared) {
   settings.connections = static_cast<std::uint32_t>(config_.tls.connections);
   if (config_.tls.hooks == "uprobe_multi") settings.hooks = TlsHooks::uprobe_multi;
   if (config_.tls.hooks == "uprobe") settings.hooks = TlsHooks::uprobe;
+  settings.return_probes = config_.tls.return_probes == "auto";
   tls_ = TlsFamily::make(settings, shared);
   for (const std::string& path : usual_tls_libraries()) tls_->attach(path, path);
   tls_discovery_ = std::make_unique<TlsDiscovery>(*tls_);

@@ -25,8 +25,10 @@ namespace {
 
 constexpr const char* kEnter = "aa_tls_enter";
 constexpr const char* kReturn = "aa_tls_return";
+constexpr const char* kEnd = "aa_tls_end";
 constexpr const char* kLife = "aa_tls_life";
 constexpr const char* kNew = "aa_tls_new";
+constexpr const char* kNewEnd = "aa_tls_new_end";
 // Where programs get no cookie, each function has one of its own, in the order of the rows.
 constexpr std::array kEnterPrograms = {
 #define AA_TLS_PROGRAM(id, short, name, direction, result) "aa_in_" #short,
@@ -49,6 +51,14 @@ std::string file_name(const std::string& path) {
 std::string listed(const std::vector<std::string>& names) {
   std::string out;
   for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+// "branch + canary: SSL_read, SSL_write; push + return probe: SSL_sendfile"
+std::string places_in(const TlsLibrary& library) {
+  std::string out;
+  for (const auto& [places, functions] : library.chosen)
+    out += (out.empty() ? "" : "; ") + places + ": " + listed(functions);
   return out;
 }
 
@@ -78,6 +88,7 @@ Status TlsFamily::open(const TlsFamilySettings& settings, const SharedMaps& shar
   if (state == nullptr) return Error{"map the TLS family's settings", errno, ""};
   state->call_bytes = settings.call_bytes;
   state->idle = 1;
+  return_probes_ = settings.return_probes;
   return try_out();
 }
 
@@ -109,19 +120,33 @@ Status TlsFamily::load(const TlsFamilySettings& settings, const SharedMaps& shar
 
 // On a function of our own first: what would hurt somebody hurts a child of ours.
 Status TlsFamily::try_out() {
-  const std::uint64_t offset = trial_offset();
-  if (offset == 0) return Error{"find the function to try the TLS family on", 0, ""};
-  const std::vector<TlsSite> site = {{offset, AA_TLS_SSL_WRITE}};
-  for (const char* program : {kEnter, kReturn})
-    if (Status attached = attach_sites(program, "/proc/self/exe", site); !attached) return attached;
+  if (return_probes_) {
+    if (Status attached = attach_trial(kReturn, trial_offset()); !attached) return attached;
+    if (survives_filter()) return Done{};
+    links_.clear();
+    return_probes_ = false;
+    states_.push_back({"tls", kReturn, "uretprobe", ProbeState::degraded, 0,
+                       "return probes kill programs under a system call filter on this kernel: functions' own returns "
+                       "are probed"});
+  }
+  if (Status attached = attach_trial(kEnd, trial_return_offset()); !attached) return attached;
   if (survives_filter()) return Done{};
-  return Error{"probes at a function's end kill programs under a system call filter on this kernel", 0, ""};
+  return Error{"probes kill programs under a system call filter on this kernel", 0, ""};
+}
+
+Status TlsFamily::attach_trial(const char* end, std::uint64_t end_offset) {
+  if (end_offset == 0) return Error{"find the function to try the TLS family on", 0, ""};
+  const std::pair<const char*, std::uint64_t> steps[] = {{end, end_offset}, {kEnter, trial_offset()}};
+  for (const auto& [program, offset] : steps)
+    if (Status attached = attach_sites(program, "/proc/self/exe", {{offset, AA_TLS_SSL_WRITE, 0}}); !attached)
+      return attached;
+  return Done{};
 }
 
 bpf_program* TlsFamily::program_for(const char* name, const TlsSite& site) const {
   const bool own = !kernel_has_loops();
-  if (own && name == kEnter) name = kEnterPrograms.at(site.cookie);
-  if (own && name == kLife) name = kLifePrograms.at(site.cookie);
+  if (own && name == kEnter) name = kEnterPrograms.at(site.row);
+  if (own && name == kLife) name = kLifePrograms.at(site.row);
   return bpf_object__find_program_by_name(object_.get(), name);
 }
 
@@ -135,7 +160,7 @@ Status TlsFamily::attach_sites(const char* name, const std::string& path, const 
   }
   for (const TlsSite& site : sites) {
     LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = runs_at_return(name));
-    if (kernel_has_loops()) options.bpf_cookie = site.cookie;
+    if (kernel_has_loops()) options.bpf_cookie = site.cookie();
     LinkPtr link(bpf_program__attach_uprobe_opts(program_for(name, site), -1, path.c_str(), site.offset, &options));
     if (!link) return Error{std::string("attach ") + name, errno, ""};
     links_.emplace_back(UniqueFd(), std::move(link));
@@ -147,10 +172,9 @@ Status TlsFamily::attach_sites(const char* name, const std::string& path, const 
 Status TlsFamily::attach_all(const TlsLibrary& library) {
   const std::string path =
       "/proc/self/fd/" + std::to_string(library.file.get());  // the very file, whatever its name is
-  std::vector<TlsSite> maker;
-  if (library.maker) maker.push_back({*library.maker, 0});
   const std::pair<const char*, const std::vector<TlsSite>&> steps[] = {
-      {kNew, maker}, {kLife, library.life}, {kReturn, library.functions}, {kEnter, library.functions}};
+      {kNew, library.maker_returns}, {kNewEnd, library.maker_ends}, {kLife, library.life},
+      {kReturn, library.returns},    {kEnd, library.ends},          {kEnter, library.begins}};
   for (const auto& [program, sites] : steps)
     if (Status attached = attach_sites(program, path, sites); !attached) return attached;
   return Done{};
@@ -158,7 +182,7 @@ Status TlsFamily::attach_all(const TlsLibrary& library) {
 
 bool TlsFamily::attach(const std::string& path, const std::string& name) {
   if (!runs()) return false;
-  auto library = read_tls_library(path);
+  auto library = read_tls_library(path, {return_probes_, kernel_has_loops()});
   if (!library || !*library) return false;
   const bool is_new = attached_.try_emplace({(*library)->device, (*library)->inode}, states_.size()).second;
   if (!is_new) return false;
@@ -185,9 +209,11 @@ void TlsFamily::tell(const TlsLibrary& library, const Status& attached) {
     state.state = ProbeState::failed;
     state.error_number = attached.error().errno_value;
     state.reason = attached.error().doing;
-  } else if (!library.missing.empty()) {
-    state.state = ProbeState::degraded;
-    state.reason = "it does not export " + listed(library.missing);
+  } else {
+    state.reason = places_in(library);
+    if (!library.unseen.empty()) state.reason = "not seen: " + listed(library.unseen) + "; " + state.reason;
+    if (!library.missing.empty()) state.reason = "it does not export " + listed(library.missing) + "; " + state.reason;
+    if (!library.unseen.empty() || !library.missing.empty()) state.state = ProbeState::degraded;
   }
   states_.push_back(std::move(state));
 }

@@ -35,6 +35,7 @@ struct TlsFamilySettings {
   std::uint32_t calls = 16'384;         // under way at once
   std::uint32_t connections = 16'384;   // living at once
   TlsHooks hooks = TlsHooks::automatic;
+  bool return_probes = true;  // the kernel's may be used, where they harm nobody
 };
 
 class TlsFamily {
@@ -48,7 +49,8 @@ class TlsFamily {
   int ring_fd() const;
 
   // Attaches to everything of the file that has programs; false, and nothing happens, when it carries no TLS library,
-  // cannot be read, or was attached to before. `name` is for people. Cost: 5 to 20 ms.
+  // cannot be read, or was attached to before. `name` is for people. The state's reason says which places were chosen.
+  // Cost: 5 to 20 ms.
   bool attach(const std::string& path, const std::string& name);
   // How the file is attached to; null when it is not.
   const ProbeBody* state_of(const std::string& path) const;
@@ -69,6 +71,7 @@ class TlsFamily {
   Status open(const TlsFamilySettings& settings, const SharedMaps& shared);
   Status load(const TlsFamilySettings& settings, const SharedMaps& shared);
   Status try_out();
+  Status attach_trial(const char* end, std::uint64_t end_offset);
   Status attach_all(const TlsLibrary& library);
   Status attach_sites(const char* program, const std::string& path, const std::vector<TlsSite>& sites);
   bpf_program* program_for(const char* name, const TlsSite& site) const;
@@ -81,6 +84,7 @@ class TlsFamily {
   std::unique_ptr<bpf_object, void (*)(bpf_object*)> object_{nullptr, &bpf_object__close};
   MappedMap settings_map_;
   bool multi_ = false;
+  bool return_probes_ = true;
   Links links_;
   std::map<std::pair<dev_t, ino_t>, std::size_t> attached_;  // places in states_
   std::vector<ProbeBody> states_;
