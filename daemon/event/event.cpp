@@ -34,7 +34,7 @@ constexpr std::array<std::string_view, 2> kTlsDirections = {"send", "recv"};
 constexpr std::array<std::string_view, kWithheldCount> kWithheld = {"",       "level",  "limit",  "unreadable", "file",
                                                                     "binary", "coding", "broken", "bound"};
 constexpr std::array<std::string_view, kUndoneCount> kUndone = {"http2", "hpack",   "websocket", "chunked",
-                                                                "gzip",  "deflate", "br"};
+                                                                "gzip",  "deflate", "br",        "zstd"};
 
 }  // namespace
 

@@ -190,8 +190,9 @@ inline constexpr std::size_t kWithheldCount = 9;
 
 // What was undone to get at a text: a set of bits, the outermost first.
 using Undone = std::uint8_t;
-inline constexpr Undone kHttp2 = 1, kHpack = 2, kWebSocket = 4, kChunked = 8, kGzip = 16, kDeflate = 32, kBrotli = 64;
-inline constexpr std::size_t kUndoneCount = 7;
+inline constexpr Undone kHttp2 = 1, kHpack = 2, kWebSocket = 4, kChunked = 8, kGzip = 16, kDeflate = 32, kBrotli = 64,
+                        kZstd = 128;
+inline constexpr std::size_t kUndoneCount = 8;
 
 // Bytes that are not shown, in the middle of others.
 struct TlsRedaction {
