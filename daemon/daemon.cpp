@@ -288,6 +288,11 @@ Status Daemon::wire_loop() {
     for (Identified& done : identifier_->take()) input(std::move(done));
   };
   if (Status added = loop_->add(identifier_->fd(), EPOLLIN, identified); !added) return added;
+  const auto rewritten = [this](std::uint32_t) {
+    if (tls_->take_changes()) publish_probes();
+  };
+  if (tls_->runs())
+    if (Status added = loop_->add(tls_->changes_fd(), EPOLLIN, rewritten); !added) return added;
   if (Status added = loop_->add(file_watch_->fd(), EPOLLIN, [this](std::uint32_t) { file_watch_->take(boot_ns()); });
       !added)
     return added;

@@ -48,10 +48,14 @@ class TlsFamily {
   bool runs() const { return object_ != nullptr; }
   int ring_fd() const;
 
-  // Attaches to everything of the file that has programs; false, and nothing happens, when it carries no TLS library,
-  // cannot be read, or was attached to before. `name` is for people. The state's reason says which places were chosen.
-  // Cost: 5 to 20 ms.
+  // Attaches to everything of the file that has programs. True: there is a state more, which says which places were
+  // chosen, or why a file with a TLS library's name cannot be attached to. False, and nothing happens, when it is no
+  // TLS library or was met before. `name` is for people. Cost: 5 to 20 ms.
   bool attach(const std::string& path, const std::string& name);
+  // A file that is rewritten in place is let go of at once, for its functions may lie elsewhere now, and looked into
+  // again when its writer has closed it. Readable when there is something to take; −1 without programs.
+  int changes_fd() const { return changes_.get(); }
+  bool take_changes();  // true: a state has changed
   // How the file is attached to; null when it is not.
   const ProbeBody* state_of(const std::string& path) const;
 
@@ -67,15 +71,26 @@ class TlsFamily {
 
  private:
   using Links = std::vector<std::pair<UniqueFd, LinkPtr>>;
+  // A file that was met.
+  struct Met {
+    std::size_t state = 0;  // its place in states_
+    UniqueFd file;
+    int watch = -1;  // inotify's number
+    bool written = false;
+    Links links;
+  };
   TlsFamily() = default;
   Status open(const TlsFamilySettings& settings, const SharedMaps& shared);
   Status load(const TlsFamilySettings& settings, const SharedMaps& shared);
   Status try_out();
   Status attach_trial(const char* end, std::uint64_t end_offset);
-  Status attach_all(const TlsLibrary& library);
-  Status attach_sites(const char* program, const std::string& path, const std::vector<TlsSite>& sites);
+  TlsPlaces places() const;
+  Met* meet(const std::string& path, const std::string& name);
+  void listen(Met& met, const Result<std::optional<TlsLibrary>>& library);
+  Status attach_all(const TlsLibrary& library, Links& links);
+  Status attach_sites(const char* program, const std::string& path, const std::vector<TlsSite>& sites, Links& links);
   bpf_program* program_for(const char* name, const TlsSite& site) const;
-  void tell(const TlsLibrary& library, const Status& attached);
+  void take_change(Met& met, std::uint32_t mask);
   void sweep_calls();
   void sweep_connections(std::uint64_t now_boot_ns);
   bool is_gone(std::uint32_t tgid, std::uint64_t start_ns) const;
@@ -85,8 +100,9 @@ class TlsFamily {
   MappedMap settings_map_;
   bool multi_ = false;
   bool return_probes_ = true;
-  Links links_;
-  std::map<std::pair<dev_t, ino_t>, std::size_t> attached_;  // places in states_
+  Links trial_links_;
+  UniqueFd changes_;
+  std::map<std::pair<dev_t, ino_t>, Met> met_;
   std::vector<ProbeBody> states_;
 };
 

@@ -180,10 +180,8 @@ Result<std::optional<TlsLibrary>> read_tls_library(const std::string& path, cons
   struct stat status {};
   if (::fstat(library.file.get(), &status) != 0) return Error{"read " + path, errno, ""};
   if (!S_ISREG(status.st_mode)) return Error{"read " + path + ": it is not a file", 0, ""};
-  library.device = status.st_dev;
-  library.inode = status.st_ino;
   auto symbols = ElfSymbols::open(library.file.get());
-  if (!symbols) return Error{path + ": " + symbols.error().doing, 0, ""};
+  if (!symbols) return symbols.error();
   bool found = false;
   for (const Provider& provider : providers()) {
     if (!exports(*symbols, provider)) continue;
@@ -192,6 +190,11 @@ Result<std::optional<TlsLibrary>> read_tls_library(const std::string& path, cons
   }
   if (!found) return std::optional<TlsLibrary>();
   return std::optional(std::move(library));
+}
+
+bool is_tls_library_name(std::string_view file_name) {
+  return std::any_of(providers().begin(), providers().end(),
+                     [&](const Provider& provider) { return file_name.starts_with(provider.stem); });
 }
 
 std::vector<std::string> usual_tls_libraries() {

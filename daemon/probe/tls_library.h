@@ -4,12 +4,11 @@
 // table: the functions of bpf/abi/tls.h, and an object's life. Where in a function is probe_sites.h's to choose.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -37,8 +36,6 @@ struct TlsPlaces {
 struct TlsLibrary {
   std::string path;  // as it was found; for people
   UniqueFd file;
-  dev_t device = 0;
-  ino_t inode = 0;
   std::vector<TlsSite> begins, returns, ends;  // of functions; each has a return probe, or ends
   std::vector<TlsSite> life;
   std::vector<TlsSite> maker_returns, maker_ends;  // of the function whose result is a new object
@@ -50,6 +47,9 @@ struct TlsLibrary {
 // nullopt: the file carries no TLS library that exports its functions. Error: it cannot be read, or is no ELF file of
 // this machine's.
 Result<std::optional<TlsLibrary>> read_tls_library(const std::string& path, const TlsPlaces& places);
+
+// As the loader calls them: "libssl.so.3".
+bool is_tls_library_name(std::string_view file_name);
 
 // What can be attached to before anybody runs: the loader's libraries, and programs known to carry their own.
 std::vector<std::string> usual_tls_libraries();
