@@ -3,7 +3,7 @@
 import subprocess
 import unittest
 
-from harness import Daemon, PrivateBus, watch
+from harness import Daemon, PrivateBus, program, watch
 from kernel_case import QUICK
 from tls_case import TlsCase, streams_of
 from tls_server import CERTIFICATE
@@ -64,6 +64,30 @@ class SealedByReturns(Sealed):
         self.assertTrue(any("SSL_write" in reason for reason in reasons.values()), reasons)
         for name, reason in reasons.items():
             self.assertNotIn("return probe", reason, name)
+
+
+class Soak(TlsCase):
+    def resident(self):
+        with open(f"/proc/{self.daemon.pid}/status", encoding="utf-8") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+    def test_calls(self):
+        """tls: a million calls (40,000 without --full) are all counted, told or lost; the program's result is the same, the daemon no larger"""
+        rounds = 10_000 if QUICK else 250_000
+        command = [program("sealed_tls"), str(CERTIFICATE), "strict", str(rounds)]
+        unwatched = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+        self.watched("sealed_tls", CERTIFICATE, "none", 100, options={"tls": "full"})  # all that is made once is made
+        before, resident = self.assert_ledger(), self.resident()
+        with watch(self.daemon, command, options={"tls": "full"}, selector={"types": ["target"]}, stdout=subprocess.PIPE) as client:
+            client.run(300)
+            self.assertEqual((0, unwatched), (client.status, client.process.stdout.read()))
+            client.process.stdout.close()
+        after = self.assert_ledger()
+        calls = after["tls.attempt"] - before["tls.attempt"]
+        lost = after["tls.ring-full"] - before["tls.ring-full"]
+        print(f"        {calls} records, {lost} of them lost", flush=True)
+        self.assertEqual(4 * (rounds + WARM), calls)
+        self.assertLess(self.resident() - resident, 64 * 1024)
 
 
 class Sandbox(TlsCase):

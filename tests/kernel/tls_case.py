@@ -29,12 +29,13 @@ def streams_of(account):
         parts[event["process"]["id"], body["connection"], body["direction"]].append(body)
     streams = collections.defaultdict(lambda: {"send": b"", "recv": b""})
     for (process, connection, direction), bodies in parts.items():
-        stream = b""
+        pieces, length = [], 0
         for body in sorted(bodies, key=lambda one: one["offset"]):
-            assert body["offset"] == len(stream), f"{direction} of {connection}: {len(stream)} bytes, then {body['offset']}"
+            assert body["offset"] == length, f"{direction} of {connection}: {length} bytes, then {body['offset']}"
             assert body["captured"] == body["length"], f"{body['withheld']}: {body['captured']} of {body['length']} bytes"
-            stream += data_of(body)
-        streams[process, connection][direction] = stream
+            pieces.append(data_of(body))
+            length += len(pieces[-1])
+        streams[process, connection][direction] = b"".join(pieces)
     return dict(streams)
 
 
