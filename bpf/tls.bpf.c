@@ -6,6 +6,7 @@
  * took. Which function it is comes as the attachment's cookie, or, where the kernel has none (before 5.15), from a
  * program of its own.
  */
+#include "lib/tls_peer.bpf.h"
 #include "lib/tls_send.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -65,6 +66,7 @@ static __noinline int on_enter(struct pt_regs* regs, __u32 function, __u32 depth
   state = bpf_map_lookup_elem(&aa_tls_connections, &object);
   if (state && is_current(state, entry))
     call.told = state->told[aa_tls_rows[function & (AA_TLS_ROWS - 1)].direction & 1];
+  tls_thread_begin(object.object);
   if (!bpf_map_update_elem(&aa_tls_calls, &key, &call, BPF_ANY)) return 0;
   now = bpf_ktime_get_boot_ns();
   tls_attempt(entry->slot, now);
@@ -168,6 +170,7 @@ static __always_inline void tell_call(struct aa_watched* entry, struct aa_tls_ca
     tls_lost(AA_CAUSE_CONNECTIONS_FULL, entry->slot, now);
     return;
   }
+  learn_peer(state, row_of(call)->direction & 1);
   if (state->told[row_of(call)->direction & 1] == call->told) send_call(entry, state, call, stack, tgid, bytes, now);
 }
 
@@ -178,6 +181,7 @@ static __always_inline int on_return(struct pt_regs* regs, __u64 stack, int shar
   struct aa_tls_call* call;
   __u64 bytes, now;
   if (!entry) return 0;
+  tls_thread_end();
   key.tgid = bpf_get_current_pid_tgid() >> 32;
   key.stack = stack;
   call = bpf_map_lookup_elem(&aa_tls_calls, &key);
@@ -219,26 +223,6 @@ static __always_inline void send_closed(struct aa_watched* entry, struct aa_tls_
   head.kind = AA_KIND_TLS_CLOSED;
   tls_attempt(entry->slot, now);
   send_head(&head);
-}
-
-/* The other end of the socket behind a descriptor. GnuTLS takes descriptors and pointers alike; these are larger. */
-#define AA_TLS_MOST_FD (1u << 20)
-static __always_inline void set_peer(struct aa_tls_state* state, __u32 fd) {
-  struct file* file = file_of((struct task_struct*)bpf_get_current_task(), fd);
-  struct socket* socket;
-  struct sock* sock;
-  if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & AA_S_IFMT) != AA_S_IFSOCK) return;
-  socket = BPF_CORE_READ(file, private_data);
-  sock = BPF_CORE_READ(socket, sk);
-  state->peer.family = BPF_CORE_READ(sock, __sk_common.skc_family);
-  state->peer.port = __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
-  if (state->peer.family == AA_AF_INET)
-    BPF_CORE_READ_INTO(&state->peer.address, sock, __sk_common.skc_daddr);
-  else if (state->peer.family == AA_AF_INET6)
-    BPF_CORE_READ_INTO(&state->peer.address, sock, __sk_common.skc_v6_daddr);
-  else
-    state->peer.family = 0;
-  state->announced = 0;
 }
 
 static __noinline int on_life(struct pt_regs* regs, __u32 what) {
@@ -348,4 +332,30 @@ int aa_tls_new(struct pt_regs* regs) {
 SEC("uprobe")
 int aa_tls_new_end(struct pt_regs* regs) {
   return on_new(regs);
+}
+
+/* ---- the sockets around calls: the first pair where the kernel has it (6.3 and later) ---- */
+
+SEC("tp_btf/sock_send_length")
+int aa_tls_sent(__u64* arguments) {
+  on_socket((struct sock*)arguments[0], 1);
+  return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int aa_tls_received(__u64* arguments) {
+  on_socket((struct sock*)arguments[0], 0);
+  return 0;
+}
+
+SEC("fentry/tcp_sendmsg")
+int aa_tls_sends(__u64* arguments) {
+  on_socket((struct sock*)arguments[0], 1);
+  return 0;
+}
+
+SEC("fentry/tcp_recvmsg")
+int aa_tls_receives(__u64* arguments) {
+  on_socket((struct sock*)arguments[0], 0);
+  return 0;
 }

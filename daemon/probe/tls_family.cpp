@@ -1,6 +1,7 @@
 #include "probe/tls_family.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <fcntl.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -41,6 +42,10 @@ constexpr std::array kEnterPrograms = {
 };
 constexpr std::array kLifePrograms = {"aa_life_free", "aa_life_clear", "aa_life_up_ref", "aa_life_begin", "aa_life_fd"};
 
+// The first pair whose hook the kernel has.
+constexpr std::array kSocketTracepoints = {"aa_tls_sent", "aa_tls_received"};
+constexpr std::array kSocketFunctions = {"aa_tls_sends", "aa_tls_receives"};
+
 // A child may use a connection for the first time this long after its parent freed it.
 constexpr std::uint64_t kKeepFreedNs = 10'000'000'000;
 
@@ -71,6 +76,23 @@ std::string places_in(const TlsLibrary& library) {
   return out;
 }
 
+void choose_socket_programs(bpf_object* object, bool wanted) {
+  const std::unique_ptr<btf, void (*)(btf*)> types(wanted ? btf__load_vmlinux_btf() : nullptr, &btf__free);
+  const auto has = [&](const char* name, std::uint32_t kind) {
+    return types && btf__find_by_name_kind(types.get(), name, kind) > 0;
+  };
+  const bool traced = has("btf_trace_sock_send_length", BTF_KIND_TYPEDEF);
+  const bool hooked = !traced && has("tcp_sendmsg", BTF_KIND_FUNC) && has("tcp_recvmsg", BTF_KIND_FUNC);
+  for (const char* name : kSocketTracepoints)
+    bpf_program__set_autoload(bpf_object__find_program_by_name(object, name), traced);
+  for (const char* name : kSocketFunctions)
+    bpf_program__set_autoload(bpf_object__find_program_by_name(object, name), hooked);
+}
+
+bool is_uprobe(const bpf_program* program) {
+  return std::string_view(bpf_program__section_name(program)).starts_with("u");
+}
+
 }  // namespace
 
 TlsFamily::~TlsFamily() = default;
@@ -92,7 +114,9 @@ Status TlsFamily::open(const TlsFamilySettings& settings, const SharedMaps& shar
   multi_ = settings.hooks != TlsHooks::uprobe && kernel_has_loops() && kernel_has_uprobe_multi();
   if (settings.hooks == TlsHooks::uprobe_multi && !multi_)
     return Error{"this kernel has no uprobe_multi, which tls.hooks asks for", 0, ""};
-  if (Status loaded = load(settings, shared); !loaded) return loaded;
+  // Without the sockets' programs, which this machine may not take, peers are known by descriptors alone.
+  if (!load(settings, shared, true))
+    if (Status loaded = load(settings, shared, false); !loaded) return loaded;
   settings_map_ = MappedMap(map_fd(".data.tls"), sizeof(aa_tls_settings));
   auto* state = static_cast<aa_tls_settings*>(settings_map_.data());
   if (state == nullptr) return Error{"map the TLS family's settings", errno, ""};
@@ -104,7 +128,7 @@ Status TlsFamily::open(const TlsFamilySettings& settings, const SharedMaps& shar
   return try_out();
 }
 
-Status TlsFamily::load(const TlsFamilySettings& settings, const SharedMaps& shared) {
+Status TlsFamily::load(const TlsFamilySettings& settings, const SharedMaps& shared, bool sockets) {
   std::size_t size = 0;
   const void* bytes = kernel_has_loops() ? tls_bpf::elf_bytes(&size) : tls_old_bpf::elf_bytes(&size);
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tls_bpf");
@@ -121,8 +145,9 @@ Status TlsFamily::load(const TlsFamilySettings& settings, const SharedMaps& shar
   allocate_beforehand(object_.get());
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object_.get()) {
-    if (multi_) mark_for_uprobe_multi(program);
+    if (multi_ && is_uprobe(program)) mark_for_uprobe_multi(program);
   }
+  choose_socket_programs(object_.get(), sockets);
   forget_libbpf_log();
   const int error = bpf_object__load(object_.get());
   give_back(bytes, size);
@@ -284,6 +309,19 @@ void TlsFamily::take_change(Met& met, std::uint32_t mask) {
   if ((mask & IN_CLOSE_WRITE) == 0 || !met.written) return;
   met.written = false;
   listen(met, read_tls_library(link_to(met.file), places()));
+}
+
+void TlsFamily::set_watching(bool on) {
+  if (!runs() || on == !socket_links_.empty()) return;
+  socket_links_.clear();
+  if (!on) return;
+  for (const auto& pair : {kSocketTracepoints, kSocketFunctions}) {
+    for (const char* name : pair) {
+      const bpf_program* program = bpf_object__find_program_by_name(object_.get(), name);
+      if (LinkPtr link(bpf_program__fd(program) < 0 ? nullptr : bpf_program__attach(program)); link)
+        socket_links_.push_back(std::move(link));
+    }
+  }
 }
 
 void TlsFamily::set_reader_idle() {

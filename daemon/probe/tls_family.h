@@ -59,6 +59,8 @@ class TlsFamily {
   // How the file is attached to; null when it is not.
   const ProbeBody* state_of(const std::string& path) const;
 
+  // The sockets around calls are looked at only while something is watched.
+  void set_watching(bool on);
   // The reader has read everything and goes to wait: the next record wakes it.
   void set_reader_idle();
   // Takes out what processes that are gone left behind. Cost: two system calls for each call and connection.
@@ -81,7 +83,7 @@ class TlsFamily {
   };
   TlsFamily() = default;
   Status open(const TlsFamilySettings& settings, const SharedMaps& shared);
-  Status load(const TlsFamilySettings& settings, const SharedMaps& shared);
+  Status load(const TlsFamilySettings& settings, const SharedMaps& shared, bool sockets);
   Status try_out();
   Status attach_trial(const char* end, std::uint64_t end_offset);
   TlsPlaces places() const;
@@ -101,6 +103,7 @@ class TlsFamily {
   bool multi_ = false;
   bool return_probes_ = true;
   Links trial_links_;
+  std::vector<LinkPtr> socket_links_;
   UniqueFd changes_;
   std::map<std::pair<dev_t, ino_t>, Met> met_;
   std::vector<ProbeBody> states_;

@@ -106,7 +106,9 @@ class Clients(TlsCase):
         upload = self.written("upload", "u" * BIG)
         self.assert_exact(self.talk(curl, "-sk", "-T", upload, self.server.url("")), 1)
         urls = [self.server.url(size + 1) for size in range(SMALL)] + [self.server.url(BIG)]
-        self.assert_exact(self.talk(curl, "-sk", *urls), 1)
+        account = self.talk(curl, "-sk", *urls)
+        self.assert_exact(account, 1)
+        self.assert_peers(account, "call")
         self.assert_ledger()
 
     def test_python(self):
@@ -116,19 +118,23 @@ class Clients(TlsCase):
         self.assert_exact(account, 1)
         functions = {e["tls"]["function"] for e in account.of_type("tls")}
         self.assertIn(functions, ({"SSL_read_ex", "SSL_write_ex"}, {"SSL_read_ex", "SSL_write_ex2"}))  # one goes on to the other
-        self.assertEqual({f"127.0.0.1:{self.server.port}"}, {e["tls"].get("peer") for e in account.of_type("tls")})
+        self.assert_peers(account, "descriptor")
 
     def test_python_asyncio(self):
         """tls: asyncio, non-blocking over memory BIOs with repeated calls, is exact"""
         script = self.written("client.py", ASYNC_CLIENT)
-        self.assert_exact(self.talk(PYTHON, script, self.server.port, SMALL, BIG), 1)
+        account = self.talk(PYTHON, script, self.server.port, SMALL, BIG)
+        self.assert_exact(account, 1)
+        self.assert_peers(account, "thread")
 
     def test_node(self):
         """tls: Node, which carries its own OpenSSL, is exact"""
         node = shutil.which("node")
         if node not in ("/usr/bin/node", "/usr/local/bin/node"):
             self.skipTest("no node in /usr/bin or /usr/local/bin")
-        self.assert_exact(self.talk(node, "-e", NODE_CLIENT, self.server.port, SMALL, BIG), 1)
+        account = self.talk(node, "-e", NODE_CLIENT, self.server.port, SMALL, BIG)
+        self.assert_exact(account, 1)
+        self.assert_peers(account, "thread")
 
     def test_node_fetch(self):
         """tls: Node's fetch is exact"""
@@ -169,7 +175,7 @@ for data in (None, b"u" * (1 << 20)):
         account = self.talk(*wget, *(self.server.url(size) for size in (*range(1, SMALL + 1), BIG)))
         self.assert_exact(account, 1)
         self.assertEqual({"gnutls"}, {event["tls"]["library"] for event in account.of_type("tls")})
-        self.assertEqual({f"127.0.0.1:{self.server.port}"}, {e["tls"].get("peer") for e in account.of_type("tls")})
+        self.assert_peers(account, "descriptor")
 
     def test_git(self):
         """tls: git over https is exact, whichever library its http helper has"""
@@ -286,18 +292,20 @@ class Discovery(TlsCase):
             self.assertTrue(told)
 
     def test_not_covered(self):
-        """tls: a Go program's own TLS is recognised, and explained as not covered"""
-        hold = self.folder / "hold"
-        shutil.copy(program("hold"), hold)
-        with hold.open("ab") as file:
-            file.write(b"\xff Go buildinf:")
-        process = subprocess.Popen([hold], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.stdin.close)
-        wait_until(lambda: self.explain(process.pid), "it is mapped and explained")
-        [(file, (state, reason))] = self.explain(process.pid).items()
-        self.assertEqual((str(hold), "not-covered"), (file, state))
-        self.assertIn("Go", reason)
+        """tls: TLS that programs carry themselves, of Go, BoringSSL and rustls, is recognised, and explained as not covered"""
+        for sign, stack in ((b"\xff Go buildinf:", "Go"), (b"../ssl/ssl_lib.cc", "BoringSSL"), (b"/rustls-0.23.40/src", "rustls")):
+            with self.subTest(stack):
+                hold = self.folder / stack
+                shutil.copy(program("hold"), hold)
+                with hold.open("ab") as file:
+                    file.write(sign)
+                process = subprocess.Popen([hold], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+                self.addCleanup(process.wait)
+                self.addCleanup(process.stdin.close)
+                wait_until(lambda: self.explain(process.pid), "it is mapped and explained")
+                [(file, (state, reason))] = self.explain(process.pid).items()
+                self.assertEqual((str(hold), "not-covered"), (file, state))
+                self.assertIn(stack, reason)
 
 
 class Levels(TlsCase):

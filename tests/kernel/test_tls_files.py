@@ -124,6 +124,17 @@ class Files(TlsCase):
         self.assertEqual({}, self.explain(process.pid))
         self.still_well()
 
+    def test_not_covered(self):
+        """tls: libraries of NSS and Java, and others by their names, are recognised, and explained as not covered"""
+        for name, stack in (("libnss3.so", "NSS"), ("libssl3.so", "NSS"), ("libjvm.so", "Java"), ("libmbedtls.so.14", "Mbed TLS"),
+                            ("libwolfssl.so.35", "wolfSSL")):
+            with self.subTest(name):
+                path = self.folder / name
+                shutil.copy(system_library("libc.so.6"), path)
+                state, reason = self.state_of(path)
+                self.assertEqual("not-covered", state)
+                self.assertIn(stack, reason)
+
     def test_dying(self):
         """tls: processes that die while a library of theirs is attached to harm nobody"""
         for number in range(10):

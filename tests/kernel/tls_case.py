@@ -74,6 +74,18 @@ class TlsCase(KernelCase):
         self.assertTrue(said == heard, "the same lengths, but other bytes")
         self.assertEqual({True}, {event["tls"]["from_start"] for event in account.of_type("tls")})
 
+    def assert_peers(self, account, source):
+        """The server is the peer of every event, known in this way, but of what each connection sent first, before anybody could know."""
+        known = set()
+        for event in account.of_type("tls"):
+            body = event["tls"]
+            if "peer" in body:
+                known.add(body["connection"])
+                self.assertEqual((f"127.0.0.1:{self.server.port}", source), (body["peer"], body["peer_source"]))
+            else:
+                self.assertEqual(("thread", "send", 0), (source, body["direction"], body["offset"]))
+        self.assertEqual({event["tls"]["connection"] for event in account.of_type("tls")}, known)
+
     def assert_ledger(self):
         """attempts = delivered + lost, once everything is read."""
         for _ in range(100):
