@@ -120,13 +120,13 @@ class Nginx(TlsCase):
 
     def test_gzip(self):
         """tls: what nginx packs with gzip is told at level redacted, without the secrets in it"""
-        with subprocess.Popen(self.command) as server:
-            self.addCleanup(server.wait)
-            self.addCleanup(server.terminate)
-            wait_until(lambda: answers(self.port), "nginx answers")
-            url = f"https://127.0.0.1:{self.port}/answer.json"
-            account = self.talk(self.needs("/usr/bin/curl"), "-sk", "--compressed", url, level="redacted")
-            server.terminate()
+        curl = self.needs("/usr/bin/curl")
+        server = subprocess.Popen(self.command)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+        wait_until(lambda: answers(self.port), "nginx answers")
+        url = f"https://127.0.0.1:{self.port}/answer.json"
+        account = self.talk(curl, "-sk", "--compressed", url, level="redacted")
         packed = b"".join(data_of(event["tls"]) for event in account.of_type("tls") if "gzip" in event["tls"].get("decoded", ()))
         self.assertIn(b'"answer": "forty-two"', packed)
         told = json.dumps(account.events)
