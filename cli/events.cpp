@@ -2,13 +2,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <set>
@@ -105,22 +103,18 @@ std::uint64_t show_past(Client& client, const EventsOptions& options, Output& ou
 }
 
 void follow(const UniqueFd& stream, Output& out, bool pretty, std::uint64_t shown_already) {
-  sigset_t stop;
-  sigemptyset(&stop);
-  sigaddset(&stop, SIGINT);
-  sigaddset(&stop, SIGTERM);
-  ::sigprocmask(SIG_BLOCK, &stop, nullptr);
-  const UniqueFd signals(::signalfd(-1, &stop, SFD_CLOEXEC));
+  // At once, wherever it is: nothing is kept back, and a write that nobody reads would wait forever.
+  for (const int stop : {SIGINT, SIGTERM}) ::signal(stop, [](int) { ::_exit(kDone); });
   LineReader lines;
   for (bool open = true; open;) {
-    std::array<pollfd, 2> fds = {pollfd{stream.get(), POLLIN, 0}, pollfd{signals.get(), POLLIN, 0}};
-    if (::poll(fds.data(), fds.size(), -1) < 0) continue;
-    if (fds[0].revents != 0) open = lines.fill(stream.get());
+    pollfd readable{stream.get(), POLLIN, 0};
+    if (::poll(&readable, 1, -1) < 0) continue;
+    open = lines.fill(stream.get());
     std::string text;
     for (std::string line; lines.next(line);) {
       if (shown_already == 0 || seq_of(line) > shown_already) text += shown(line, pretty, out.style());
     }
-    if (!out.write(text) || fds[1].revents != 0) return;
+    if (!out.write(text)) return;
   }
   throw Failure(kUnreachable, "aa-ebpfd ended the stream of events; see: systemctl status aa-ebpfd");
 }

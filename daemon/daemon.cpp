@@ -47,6 +47,17 @@ std::vector<std::string> user_homes() {
   return {homes.begin(), homes.end()};
 }
 
+// It is the file family that tells what is mapped.
+ProbeBody late_libraries_unseen() {
+  return {"tls",
+          "discovery",
+          "mmap",
+          ProbeState::degraded,
+          0,
+          "without the file family a library is found at the start of its program only; what is mapped later is not, "
+          "unless it was attached before"};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Config& config) {
@@ -70,6 +81,9 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   auto importer = Importer::make();
   if (!importer) return importer.error();
   daemon->importer_ = std::move(*importer);
+  auto loader = ConfigLoader::make();
+  if (!loader) return loader.error();
+  daemon->loader_ = std::move(*loader);
   daemon->input(TimePassed{boot_ns()});  // so that the first events are dated
   daemon->publish_probes();
   daemon->configure();  // the kernel takes the path rules in while the bus is opened
@@ -217,6 +231,7 @@ std::vector<ProbeBody> Daemon::probes() const {
   std::vector<ProbeBody> probes = family_->states();
   for (ProbeBody& probe : files_->states()) probes.push_back(std::move(probe));
   for (ProbeBody& probe : tls_->states()) probes.push_back(std::move(probe));
+  if (tls_->runs() && !files_->runs()) probes.push_back(late_libraries_unseen());
   return probes;
 }
 
@@ -301,6 +316,7 @@ Status Daemon::wire_loop() {
                         file_watch_->on_time();
                         reload(0);
                       });
+  if (Status added = loop_->add(loader_->fd(), EPOLLIN, [this](std::uint32_t) { take_loaded(); }); !added) return added;
   const auto imported = [this](std::uint32_t) {
     for (Imported& done : importer_->take()) input(std::move(done));
   };

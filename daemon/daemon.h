@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "config/importer.h"
+#include "config/loader.h"
 #include "config/watch_files.h"
 #include "control/control.h"
 #include "options.h"
@@ -74,6 +75,7 @@ class Daemon {
   void configure();
   void reload(Token token);  // answered on the bus, 0: by the log alone
   void begin_reload();
+  void take_loaded();
   void take_configured(const Answer& answer);
   void end_reload(const std::optional<Refusal>& refusal);
   void apply_live(const Config& config);
@@ -146,6 +148,7 @@ class Daemon {
   std::unique_ptr<FileWatch> file_watch_;
   std::unique_ptr<Identifier> identifier_;
   std::unique_ptr<Importer> importer_;
+  std::unique_ptr<ConfigLoader> loader_;
   std::unique_ptr<SelfTest> self_test_;
   std::unique_ptr<BpfSource> source_;
   Monitor::Settings settings_;

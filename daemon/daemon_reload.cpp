@@ -1,7 +1,8 @@
 // daemon_reload.cpp: the configuration put in force, at the start and again: whole or not at all.
 //
-// Read and judged whole first; then the Monitor takes it in as one command and applies the difference; what the Monitor
-// does not know of (the log) follows once it has answered. What takes effect at a restart only is said.
+// Read and judged whole first, beside the loop; then the Monitor takes it in as one command and applies the difference;
+// what the Monitor does not know of (the log) follows once it has answered. What takes effect at a restart only is
+// said.
 #include <grp.h>
 #include <pwd.h>
 #include <spdlog/spdlog.h>
@@ -81,9 +82,14 @@ void Daemon::reload(Token token) {
 
 void Daemon::begin_reload() {
   notify::reloading();
-  Loaded loaded = load_config(request_of(options_));
-  if (const auto* problems = std::get_if<std::vector<Problem>>(&loaded)) return end_reload(refusal_of(*problems));
-  next_ = std::get<Config>(std::move(loaded));
+  loader_->load(request_of(options_));
+}
+
+void Daemon::take_loaded() {
+  std::optional<Loaded> loaded = loader_->take();
+  if (!loaded) return;
+  if (const auto* problems = std::get_if<std::vector<Problem>>(&*loaded)) return end_reload(refusal_of(*problems));
+  next_ = std::get<Config>(*std::move(loaded));
   input(command_of(next_, kConfigureToken));
 }
 

@@ -141,7 +141,10 @@ constexpr std::array kKeys = {
     Key{"discovery", "per_uid", IntegerKey{[](Config& c) -> std::uint64_t& { return c.discovery.per_uid; }, 1, 255},
         Applies::live, "How many discovered targets one user may have at once."},
     Key{"families", "file", TextKey{[](Config& c) -> std::string& { return c.families.file; }, kOnOff},
-        Applies::restart, "Whether file operations are watched, and path rules with them."},
+        Applies::restart,
+        "Whether file operations are watched, and path rules with them; without them TLS libraries that are mapped "
+        "late "
+        "are not found."},
     Key{"families", "tls", TextKey{[](Config& c) -> std::string& { return c.families.tls; }, kOnOff}, Applies::restart,
         "Whether what TLS libraries send and receive is watched."},
     Key{"families", "detect", TextKey{[](Config& c) -> std::string& { return c.families.detect; }, kOnOff},

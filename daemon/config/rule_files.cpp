@@ -4,7 +4,7 @@
 #include <cstring>
 #include <set>
 
-#include "config/read_file.h"
+#include "config/patient_read.h"
 #include "state/rules_text.h"
 #include "state/sensitive_paths.h"
 
@@ -24,7 +24,7 @@ class RuleFiles {
     if (!taken_.insert(file).second) return;  // its rules are there already
     if (taken_.size() > kMostFiles)
       return blame(by, "is one file more than the " + std::to_string(kMostFiles) + " there may be");
-    const Result<std::string> text = read_file(file, kMostBytes);
+    const Result<std::string> text = reader_.read(file, kMostBytes);
     if (!text) {
       const Error& error = text.error();
       return blame(by,
@@ -68,6 +68,7 @@ class RuleFiles {
 
   std::vector<PathRule>& rules_;
   std::vector<Problem>& problems_;
+  PatientRead reader_;
   std::vector<std::string> open_;
   std::set<std::string> taken_;
 };

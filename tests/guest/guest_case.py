@@ -16,6 +16,7 @@ UNIT = "aa-ebpfd.service"
 MANAGER = NAME + ".Manager"
 LINEAGE = NAME + ".Lineage"
 BUILD = os.environ.get("AA_BUILD", "")
+LIGHT = pathlib.Path("/etc/aa-ebpfd/conf.d/aa-test-light.toml")
 DROP_IN = pathlib.Path("/run/systemd/system/aa-ebpfd.service.d/test.conf")
 
 
@@ -83,11 +84,16 @@ class GuestCase(unittest.TestCase):
     def stop(self):
         run("systemctl", "disable", "--now", UNIT)
         DROP_IN.unlink(missing_ok=True)
+        LIGHT.unlink(missing_ok=True)
         run("systemctl", "daemon-reload")
         run("systemctl", "reset-failed", check=False)
 
-    def start(self, *, drop_in=""):
-        """Enabled and running; returns the daemon's process id."""
+    def start(self, *, drop_in="", light=False):
+        """Enabled and running; returns the daemon's process id. Light: without the families that take seconds here to start
+        and to end."""
+        if light:
+            LIGHT.parent.mkdir(exist_ok=True)
+            LIGHT.write_text('[families]\nfile = "off"\ntls = "off"\n')
         if drop_in:
             DROP_IN.parent.mkdir(parents=True, exist_ok=True)
             DROP_IN.write_text(drop_in)

@@ -1,14 +1,16 @@
 """What a user does with the installed daemon under systemd, command by command, with exact outcomes."""
 
 import json
+import os
 import pathlib
 import re
+import select
 import signal
 import stat
 import subprocess
 import unittest
 
-from deadline import PATIENCE, end_at_exit, wait_until
+from deadline import PATIENCE, Deadline, end_at_exit, wait_until
 from guest_case import (LINEAGE, MANAGER, UNIT, GuestCase, bus_owner, call, journal, our_programs, own_words, run,
                         show, status_of)
 from harness import NAME, PATH
@@ -52,23 +54,38 @@ class Follower:
     """aactl events, as JSON Lines, from now on."""
 
     def __init__(self):
-        self.process = subprocess.Popen(["aactl", "--json", "events"], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(["aactl", "--json", "events"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         end_at_exit(self.process)
+        self.unread = bytearray()  # of the line that has not come whole
         wait_until(lambda: int(call_property("subscriber.open")) > 0, "aactl is subscribed")
 
     def until(self, wanted):
         """Every event up to the first that `wanted` is true for."""
         events = []
-        for line in self.process.stdout:
+        deadline = Deadline(60, "the event that is waited for")
+        while True:
+            line, newline, rest = self.unread.partition(b"\n")
+            if not newline:
+                self.fill(deadline, events)
+                continue
+            self.unread = rest
             events.append(json.loads(line))
             if wanted(events[-1]):
                 return events
-        raise AssertionError(f"aactl events ended: {events}")
+
+    def fill(self, deadline, events):
+        stdout = self.process.stdout.fileno()
+        if not select.select([stdout], [], [], deadline.left())[0]:
+            deadline.check(f"of {len(events)} events the last: {events[-3:]}")
+            return
+        piece = os.read(stdout, 1 << 16)
+        if not piece:
+            raise AssertionError(f"aactl events ended: {events}")
+        self.unread += piece
 
     def end(self):
         self.process.terminate()
-        self.process.wait()
+        self.process.wait(60 * PATIENCE)
         self.process.stdout.close()
 
 
@@ -169,7 +186,7 @@ class Journey(GuestCase):
 
     def test_killed(self):
         """journey: SIGKILL brings a new daemon at once, without a hand"""
-        pid = self.start()
+        pid = self.start(light=True)
         run("systemctl", "kill", "--kill-whom=main", "-s", "KILL", UNIT)
         follower = self.wait_for_another(pid)
         self.assertEqual("1", show("NRestarts"))
@@ -178,7 +195,7 @@ class Journey(GuestCase):
 
     def test_watchdog(self):
         """journey: a daemon that stands still is noticed by the watchdog, ended and replaced; one at work is left alone"""
-        pid = self.start(drop_in="[Service]\nWatchdogSec=4s\nTimeoutAbortSec=1s\n")
+        pid = self.start(drop_in="[Service]\nWatchdogSec=4s\nTimeoutAbortSec=1s\n", light=True)
         self.assertEqual("4s", show("WatchdogUSec"))
         # Twice its limit at work, and nobody minds.
         served = int(show("WatchdogTimestampMonotonic"))
@@ -198,7 +215,7 @@ class Journey(GuestCase):
 
     def test_bad_configuration(self):
         """journey: a configuration it cannot use fails the unit once, without restarts, and status names file, line and key"""
-        self.start()
+        self.start(light=True)
         file = pathlib.Path("/etc/aa-ebpfd/config.toml")
         good = file.read_text()
         self.addCleanup(file.write_text, good)

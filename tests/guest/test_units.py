@@ -6,10 +6,11 @@ import re
 import unittest
 
 from deadline import wait_until
-from guest_case import MANAGER, GuestCase, call, run, show, status_of
+from guest_case import MANAGER, UNIT, GuestCase, call, run, show, status_of
 from test_journey import UUID, Follower
 
 AGENT = "aa-test-agent.service"
+CONFIG = pathlib.Path("/etc/aa-ebpfd/config.toml")
 FILE = pathlib.Path("/run/systemd/system") / AGENT
 # Tells by what it runs how often it was started; works when it is told to. It holds both ends of its orders: an end that is
 # opened for each line can be closed with the next one in it.
@@ -32,7 +33,7 @@ class Units(GuestCase):
         FILE.write_text("[Service]\nExecStart=/bin/sh /run/aa-test-agent\n")
         run("systemctl", "daemon-reload")
         self.addCleanup(self.remove_agent)
-        self.start()
+        self.start(light=True)
         self.follower = Follower()
         self.addCleanup(self.follower.end)
 
@@ -55,9 +56,15 @@ class Units(GuestCase):
         """Every event up to the one of that command."""
         return self.follower.until(lambda e: e["type"] == "exec" and e["exec"]["argv"] == list(argv))
 
+    @staticmethod
+    def targets():
+        return [json.loads(line) for line in run("aactl", "--json", "targets").splitlines()]
+
     def target(self, wanted):
-        rows = [json.loads(line) for line in run("aactl", "--json", "targets").splitlines()]
-        return next((row for row in rows if row["id"] == wanted), None)
+        return next((row for row in self.targets() if row["id"] == wanted), None)
+
+    def named(self, name):
+        return next((row for row in self.targets() if row["name"] == name and row["state"] == "running"), None)
 
     def test_running(self):
         """guest units: a service that runs is taken in whole, and what it runs is an event of its target"""
@@ -92,6 +99,23 @@ class Units(GuestCase):
         row = self.target(target)
         self.assertEqual(("running", 0, 0), (row["state"], row["live"], row["lost"]))
         self.assertEqual(f"no longer watching {AGENT}", run("aactl", "unwatch", AGENT))
+
+    def test_configured(self):
+        """guest units: a unit of the configuration is watched, also when it is started again, until it is taken out"""
+        good = CONFIG.read_text()
+        self.addCleanup(CONFIG.write_text, good)
+        run("systemctl", "start", AGENT)
+        CONFIG.write_text(good + f'\n[[targets]]\nunit = "{AGENT}"\nname = "wished"\n')
+        run("systemctl", "reload", UNIT)
+        row = wait_until(lambda: self.named("wished"), "the unit is a target")
+        self.assertEqual((AGENT, "running", "config", 1), (row["unit"], row["state"], row["source"], row["adopted"]))
+        for word in ("first", "second"):
+            self.order(f"/bin/echo {word}")
+            self.assertEqual(row["id"], self.until_exec("/bin/echo", word)[-1]["target"]["id"])
+            run("systemctl", "restart", AGENT)
+        CONFIG.write_text(good)
+        run("systemctl", "reload", UNIT)
+        wait_until(lambda: self.named("wished") is None, "it is no target")
 
     def test_leavers(self):
         """guest units: what a unit starts elsewhere stays its target's; what systemd starts for it elsewhere is not"""

@@ -19,6 +19,11 @@ QUICK = bool(os.environ.get("AA_QUICK"))
 STORM = int(os.environ.get("AA_STORM") or (10_000 if QUICK else 100_000))  # processes in a storm; others are in proportion
 
 
+def only(without):
+    """Settings of a daemon that runs without these families."""
+    return {f"families.{family}": "off" for family in without}
+
+
 class Account:
     """One target's events, by process id."""
 
@@ -85,6 +90,7 @@ class KernelCase(unittest.TestCase):
 
     settings = {}
     options = ()
+    without = ()  # families that its tests do not ask about: in a guest each costs seconds at every start and end
     # What most tests look at: without the flood of files, of which a reader in Python could be too slow.
     types = ("fork", "exec", "exit", "target", "alert", "loss", "gap", "probe")
 
@@ -94,7 +100,7 @@ class KernelCase(unittest.TestCase):
             raise unittest.SkipTest("loading programs into the kernel needs root")
         cls.bus = PrivateBus()
         cls.addClassCleanup(cls.bus.stop)
-        cls.daemon = Daemon(cls.bus, *cls.options, settings=cls.settings)
+        cls.daemon = Daemon(cls.bus, *cls.options, settings={**only(cls.without), **cls.settings})
 
     @classmethod
     def tearDownClass(cls):

@@ -295,6 +295,22 @@ class Aactl(AactlCase):
         follower.communicate(timeout=WITHIN)
         self.assertEqual(follower.returncode, 0)
 
+    def test_events_that_nobody_reads(self):
+        """aactl events: it ends when it is told to, also while nobody reads what it has written"""
+        read_end, write_end = os.pipe()
+        fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+        follower = self.start("events", stdout=write_end)
+        os.close(write_end)
+        self.addCleanup(os.close, read_end)
+        wait_until(lambda: self.pipes_of(follower.pid) >= 3, "the stream, besides stdout and stderr")
+        self.aactl("run", "--", "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do /bin/true; done")
+        syscall = pathlib.Path(f"/proc/{follower.pid}/syscall")
+        wait_until(lambda: syscall.read_text().startswith("1 0x1 "), "it is in write(2), to its output")
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            follower.send_signal(stop)
+        follower.communicate(timeout=WITHIN)
+        self.assertEqual(follower.returncode, 0)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -30,6 +30,8 @@ def as_in_memory(arguments):
 
 
 class Exec(KernelCase):
+    without = ("file", "tls")
+
     def last_exec(self, account, pid=None):
         execs = account.execs[account.id_of(pid or self.last.pid)]
         self.assertTrue(execs, "no exec of it")
@@ -222,6 +224,8 @@ class Exec(KernelCase):
 
 
 class OnTheNetwork(KernelCase):
+    without = ("file", "tls")
+
     def test_standard_input_is_a_connection(self):
         """exec: a shell whose standard input is a network connection is marked, and a critical alert"""
         server = socket.create_server(("127.0.0.1", 0))

@@ -16,6 +16,8 @@ def allow_core():
 
 
 class Exit(KernelCase):
+    without = ("file", "tls")
+
     def compare(self, account, said):
         told = words(said)["status"]
         self.assertEqual(told, [(pid, account.status_of(pid)) for pid, _ in told])

@@ -13,6 +13,8 @@ from kernel_case import QUICK
 
 
 class Files(FileCase):
+    without = ("tls",)
+
     def test_open_read_write(self):
         """file: a copy is told with its files, their flags, and exactly the bytes that went through"""
         source = self.secret(size=100_000)
@@ -234,6 +236,7 @@ class Files(FileCase):
 
 
 class Rings(FileCase):
+    without = ("tls",)
     settings = {"file.ring_kib": 16}
 
     def test_ring_full(self):
@@ -247,6 +250,7 @@ class Rings(FileCase):
 
 
 class Each(FileCase):
+    without = ("tls",)
     settings = {"file.reads": "each"}
 
     def test_each(self):
@@ -257,6 +261,7 @@ class Each(FileCase):
 
 
 class FewSums(FileCase):
+    without = ("tls",)
     settings = {"file.sums": 16}
 
     def test_no_room(self):

@@ -34,6 +34,8 @@ def succeeded(case, said, ops, may_lack=()):
 
 
 class Rules(FileCase):
+    without = ("tls",)
+
     def mounted(self, *arguments):
         done = subprocess.run(["mount", *map(str, arguments)], stderr=subprocess.PIPE, text=True)
         if done.returncode != 0:

@@ -11,6 +11,8 @@ TINY = "tiny"
 
 
 class Forks(KernelCase):
+    without = ("file", "tls")
+
     def test_spawn_ways(self):
         """forks: vfork, posix_spawn and a raw clone3 each give a fork, an exec and an exit"""
         for way in ("vfork", "posix_spawn", "clone3"):

@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 from harness import PATIENCE, Daemon, PrivateBus, daemon_path, program, watch
+from kernel_case import only
 
 MUST = os.environ.get("AA_MUST_HOOKS", "").split(",")  # hook sets that this machine must have
 LIFE = ("fork", "exec", "exit")
@@ -20,7 +21,7 @@ class HookSets(unittest.TestCase):
         self.addCleanup(self.bus.stop)
 
     def sees_a_tree(self, hooks):
-        setting = {"lifecycle.hooks": hooks}
+        setting = {"lifecycle.hooks": hooks, **only(("file", "tls"))}
         try:
             daemon = Daemon(self.bus, settings=setting)
         except RuntimeError as error:
@@ -36,9 +37,9 @@ class HookSets(unittest.TestCase):
         self.assertEqual({f"{hooks}/sched_process_{what}" for what in LIFE} | others, self.listed(hooks))
 
     def listed(self, hooks):
-        done = subprocess.run([str(daemon_path()), "--list-probes", "--bus", self.bus.address, "--set",
-                               f"lifecycle.hooks={hooks}"], check=True, stdout=subprocess.PIPE, text=True,
-                              timeout=30 * PATIENCE)
+        settings = [f"--set={key}={value}" for key, value in {"lifecycle.hooks": hooks, **only(("file", "tls"))}.items()]
+        done = subprocess.run([str(daemon_path()), "--list-probes", "--bus", self.bus.address, *settings], check=True,
+                              stdout=subprocess.PIPE, text=True, timeout=30 * PATIENCE)
         rows = [line.split("\t") for line in done.stdout.splitlines()]
         return {row[2] for row in rows if row[0] == "exec"}
 
@@ -51,7 +52,7 @@ class HookSets(unittest.TestCase):
         self.sees_a_tree("raw_tp")
 
     def sees_files(self, hooks):
-        with Daemon(self.bus, settings={"file.hooks": hooks}) as daemon:
+        with Daemon(self.bus, settings={"file.hooks": hooks, **only(("tls",))}) as daemon:
             states = [row for row in daemon.property("ProbeStates") if row[0] == "file"]
             if all(row[2] == "unavailable" for row in states):
                 reason = f"{hooks} does not run here: {states[0][4]}"

@@ -246,6 +246,31 @@ class Hanging(ReloadCase):
             self.assertLess(time.monotonic() - begin, PATIENCE, "it is not waited for again")
 
 
+    def test_hanging_rule_file(self):
+        """reload: a file of rules that does not answer is refused by its line within seconds, and the loop goes on meanwhile"""
+        folder = self.folder / "dead"
+        hanging_folder(self, folder)
+        old = self.secret("old")
+        files = [f"{folder}/{name}.rules" for name in ("one", "two")]
+        self.file.write_text(deny(old))
+        with PrivateBus() as bus, Daemon(bus, "--config", str(self.file)) as daemon:
+            self.file.write_text(f"[paths]\ninclude = {files}\n")
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: "RELOADING=1" in daemon.notified, "it reads")
+            begin = time.monotonic()
+            for _ in range(20):
+                daemon.targets()
+            self.assertLess(time.monotonic() - begin, PATIENCE)
+            wait_until(lambda: "was not taken in" in daemon.errors(), "it is refused", 10)
+            for path in files:
+                self.assertIn(f"{self.file}:2:11: paths.include names {path}, which does not answer: its file system has said "
+                              "nothing for 2000 ms", daemon.errors())
+            with watch(daemon, ["/bin/cat", str(old)]) as watched:
+                self.assertEqual(1, len(path_alerts(Account(watched.run()))))
+            self.file.write_text("")
+            daemon.manager.Reload(timeout=CALL_TIMEOUT)
+
+
 class UnderLoad(ReloadCase):
     def memory_kib(self):
         text = pathlib.Path(f"/proc/{self.daemon.pid}/status").read_text()

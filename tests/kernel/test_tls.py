@@ -308,6 +308,16 @@ class Discovery(TlsCase):
                 self.assertIn(stack, reason)
 
 
+class WithoutFiles(TlsCase):
+    without = ("file",)
+
+    def test_told(self):
+        """tls: without the file family it is said that libraries mapped late are not found"""
+        states = {str(row[1]): (str(row[2]), str(row[4])) for row in self.daemon.property("ProbeStates") if row[0] == "tls"}
+        self.assertEqual("degraded", states["discovery"][0])
+        self.assertIn("what is mapped later is not", states["discovery"][1])
+
+
 class Levels(TlsCase):
     settings = {"tls.call_kib": 16}
 

@@ -66,7 +66,7 @@ class Parts:
 def run_row(row, parts, options):
     kernel, disks, start = parts.of(row)
     folder = options.logs / row.name
-    orders = {"suites": ",".join(options.suites), "hooks": ",".join(row.hooks), "quick": "0" if options.full else "1"}
+    orders = {"suites": ",".join(options.suites or row.suites), "hooks": ",".join(row.hooks), "quick": "0" if options.full else "1"}
     note(f"{row.name}: booting")
     outcome = machine.boot(row, kernel, disks, start, folder, options.seconds, orders)
     if not outcome.up:
@@ -102,7 +102,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at a time (default: one for each core)")
     parser.add_argument("--seconds", type=int, help="how long one guest may take (default: half an hour, with --full four)")
     options = parser.parse_args(arguments[:split])
-    options.suites = arguments[split + 1:] or list(matrix.FULL_SUITES if options.full else matrix.SUITES)
+    options.suites = arguments[split + 1:] or list(matrix.FULL_SUITES if options.full else ())  # none: the row's own
     options.seconds = options.seconds or (14_400 if options.full else 1800)
     try:
         return run_rows(options)
@@ -117,7 +117,7 @@ def run_rows(options):
     packages = os.environ.get("AA_GUEST_PACKAGES", "").split()
     if not packages:
         raise Unavailable("which packages the project needs is known to ./dev: use ./dev guest, or ./dev test smoke")
-    parts = Parts(rows, packages, options.suites)
+    parts = Parts(rows, packages, options.suites or list(matrix.LAND_SUITES + matrix.SUITES))
     if options.shell:
         machine.shell(rows[0], *parts.of(rows[0]))
     ready = time.monotonic() - begin
