@@ -288,7 +288,8 @@ bool TlsFamily::take_changes() {
       inotify_event event{};
       std::memcpy(&event, buffer.data() + at, sizeof(event));
       at += static_cast<ssize_t>(sizeof(event) + event.len);
-      const auto same = [&](const auto& one) { return one.second.watch == event.wd; };
+      const int watch = event.wd;
+      const auto same = [watch](const auto& one) { return one.second.watch == watch; };
       const auto found = std::find_if(met_.begin(), met_.end(), same);
       if (found == met_.end()) continue;
       take_change(found->second, event.mask);
