@@ -64,9 +64,14 @@ bool Output::write(std::string_view text) {
 }
 
 void complain(std::string_view sentence) {
-  std::string line(sentence);
-  std::replace(line.begin(), line.end(), '\n', ' ');
-  write_all(STDERR_FILENO, "aactl: " + for_terminal(line) + '\n');
+  std::string text;
+  for (bool more = true; more;) {
+    const std::size_t end = sentence.find('\n');
+    text += (text.empty() ? "aactl: " : "") + for_terminal(sentence.substr(0, end)) + '\n';
+    more = end != std::string_view::npos;
+    if (more) sentence.remove_prefix(end + 1);
+  }
+  write_all(STDERR_FILENO, text);
 }
 
 bool LineReader::fill(int fd) {

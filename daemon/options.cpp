@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 
 namespace aa {
 
@@ -39,6 +40,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
+  // It is told to others (ConfigFile, aactl runtime save), who stand elsewhere.
+  if (!options.config_file.empty()) options.config_file = std::filesystem::absolute(options.config_file);
   return options;
 }
 

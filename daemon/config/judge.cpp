@@ -5,6 +5,8 @@
 #include "config/keys.h"
 #include "config/nearest.h"
 #include "config/override.h"
+#include "config/rule_files.h"
+#include "state/discovery.h"
 
 namespace aa {
 namespace {
@@ -227,12 +229,32 @@ void Judge::check_detect_table() {
   }
 }
 
+// What is more than can be in force, told before it is tried.
+void Judge::check_counts() {
+  const std::size_t rules = config_.paths.rules.size();
+  if (rules > kMostPathRules)
+    blame({file_, 0, 0, "paths",
+           "says " + std::to_string(rules) + " rules with the shipped ones and those of files; at most " +
+               std::to_string(kMostPathRules) + " can be in force"});
+  const auto agents = parse_agents(config_.discovery.agents);
+  const auto* names = std::get_if<std::vector<std::string>>(&agents);
+  const auto wished = std::ranges::count_if(config_.targets, [](const TargetWish& wish) {
+    return wish.by == TargetWish::By::exe || wish.by == TargetWish::By::user;
+  });
+  const std::size_t looked_for = static_cast<std::size_t>(wished) + (names == nullptr ? 0 : names->size());
+  if (looked_for > kLookedForMax)
+    blame({file_, 0, 0, "targets",
+           "has programs and users that make " + std::to_string(looked_for) + " with discovery.agents; at most " +
+               std::to_string(kLookedForMax) + " are looked for"});
+}
+
 Loaded Judge::verdict() {
   const bool limit_in_doubt = !problems_.empty() && !places_.contains("watched.limit");
   if (!limit_in_doubt) contradictions();
   check_detect_table();
   const Place& included = places_["paths.include"];
   load_path_rules(config_, {included.file, included.line, included.column, "", ""}, problems_);
+  check_counts();
   if (problems_.empty()) return std::move(config_);
   return std::move(problems_);
 }

@@ -41,6 +41,7 @@ class Judge {
   void note_origin(const std::string& dotted, const Place& place);
   void contradictions();
   void check_detect_table();
+  void check_counts();
 
   Config config_;
   std::string file_;  // the one being taken

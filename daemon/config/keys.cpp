@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <charconv>
+#include <cstdint>
+#include <set>
 
 #include "config/nearest.h"
 #include "state/discovery.h"
@@ -49,8 +52,9 @@ std::optional<std::string> wrong_rule(const std::string& value) {
 }
 
 bool is_number(const std::string& value) {
-  return !value.empty() && value.size() < 10 &&
-         std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
+  std::uint32_t id = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), id);
+  return error == std::errc() && end == value.data() + value.size() && id != UINT32_MAX;  // that one is nobody's
 }
 
 std::optional<std::string> wrong_user(const std::string& value) {
@@ -291,9 +295,10 @@ std::optional<std::string> store(const Key& key, const std::string& value, Confi
 std::optional<std::string> store(const Key& key, const std::vector<std::string>& value, Config& config) {
   const auto* list = std::get_if<ListKey>(&key.type);
   if (list == nullptr) return wrong_type(key, "a list");
-  for (auto one = value.begin(); one != value.end(); ++one) {
-    if (std::optional<std::string> wrong = list->wrong(*one)) return wrong;
-    if (std::find(value.begin(), one, *one) != one) return "has " + toml_string(*one) + " twice";
+  std::set<std::string_view> known;
+  for (const std::string& one : value) {
+    if (std::optional<std::string> wrong = list->wrong(one)) return wrong;
+    if (!known.insert(one).second) return "has " + toml_string(one) + " twice";
   }
   list->field(config) = value;
   return std::nullopt;

@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "base/unique_fd.h"
 
@@ -20,8 +22,12 @@ std::string octal(mode_t mode) {
   return text;
 }
 
+bool is_ours(const struct stat& status) {
+  return status.st_uid == 0 || status.st_uid == ::geteuid();
+}
+
 Status check_trust(const struct stat& status) {
-  if (status.st_uid != 0 && status.st_uid != ::geteuid())
+  if (!is_ours(status))
     return Error{"belongs to the user " + std::to_string(status.st_uid) +
                      ", who could write anything into it; give it to root: chown root",
                  0,
@@ -31,18 +37,38 @@ Status check_trust(const struct stat& status) {
   return Done{};
 }
 
-// A link in a folder that others can write to may be anybody's, and lead anywhere.
+// A link that others made, or that lies where they can put another in its place, may lead anywhere. Links are followed
+// here as opening follows them: any of them may lead through another.
 Status check_links(const std::string& path) {
-  bool open_folder = false;
-  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
-    const std::string prefix = path.substr(0, end);
+  namespace fs = std::filesystem;
+  constexpr int kMostLinks = 40;  // as the kernel
+  fs::path rest = fs::absolute(path), at;
+  struct stat folder {};
+  for (int links = 0; !rest.empty() && links <= kMostLinks;) {
+    const fs::path name = *rest.begin();
+    rest = rest.lexically_relative(name);
+    if (rest == ".") rest.clear();
     struct stat status {};
-    if (::lstat(prefix.c_str(), &status) != 0) return Done{};  // opening will say what is wrong
-    if (S_ISLNK(status.st_mode) && open_folder)
-      return Error{"leads through the symbolic link " + prefix + ", in a folder that others can write to", 0, {}};
-    open_folder = (status.st_mode & kOthersWrite) != 0 && !S_ISLNK(status.st_mode);
-    if (end == std::string::npos) return Done{};
+    if (::lstat((at / name).c_str(), &status) != 0) return Done{};  // opening will say what is wrong
+    if (!S_ISLNK(status.st_mode)) {
+      at = name == ".." ? at.parent_path() : at / name;
+      folder = status;
+      continue;
+    }
+    if (!is_ours(status) || !is_ours(folder) || (folder.st_mode & kOthersWrite) != 0)
+      return Error{"leads through the symbolic link " + (at / name).string() +
+                       (is_ours(status) ? ", in a folder that others can write to"
+                                        : ", which belongs to the user " + std::to_string(status.st_uid)),
+                   0,
+                   {}};
+    std::error_code error;
+    const fs::path target = fs::read_symlink(at / name, error);
+    if (error) return Done{};
+    rest = rest.empty() ? target : target / rest;
+    if (target.is_absolute()) at.clear();
+    ++links;
   }
+  return Done{};
 }
 
 }  // namespace

@@ -141,6 +141,14 @@ class Handler : public Json::json_sax_t {
 }  // namespace
 
 Read read_json(std::string_view text, const std::string& file) {
+  // The parser takes it for the end.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    const auto lines = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
+    Read refused;
+    refused.root.held = Value::Table{};
+    refused.problems.push_back({file, static_cast<std::uint32_t>(lines + 1), 1, "", "holds a byte that is 0"});
+    return refused;
+  }
   Handler handler(text, file);
   (void)Json::sax_parse(Cursor(text.data(), &handler.taken), Cursor(text.data() + text.size(), nullptr), &handler);
   Read read{std::move(handler.root), std::move(handler.problems)};

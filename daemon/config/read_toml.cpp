@@ -52,11 +52,70 @@ class Converter {
   const std::string& file_;
 };
 
+// The library limits how deep values are nested, not how many parts a key has: it makes a table in a table of each, and
+// goes down into them by calling itself. Where the first key is that has too many; from 1, 0: nowhere.
+class LongKey {
+ public:
+  explicit LongKey(std::string_view text) : text_(text) {}
+
+  std::uint32_t line() {
+    while (at_ < text_.size())
+      if (take() > kDeepest) return line_;
+    return 0;
+  }
+
+ private:
+  // Goes past a string, a comment or a character; returns how many parts the key has that this belongs to, if it does.
+  std::size_t take() {
+    const char c = text_[at_];
+    if (c == '"' || c == '\'') {
+      skip_string(c);
+    } else if (c == '#') {
+      at_ = std::min(text_.find('\n', at_), text_.size());
+    } else {
+      if (c == '\n') ++line_;
+      if (c == '.')
+        ++dots_;
+      else if (std::string_view("=\n,[]{}").find(c) != std::string_view::npos)
+        dots_ = 0;
+      ++at_;
+    }
+    return dots_;
+  }
+
+  void skip_string(char quote) {
+    const std::string three(3, quote);
+    const bool longer = text_.substr(at_, 3) == three;
+    at_ += longer ? 3 : 1;
+    for (; at_ < text_.size(); ++at_) {
+      if (text_[at_] == '\n') {
+        if (!longer) return;
+        ++line_;
+      }
+      if (text_[at_] == '\\' && quote == '"') {
+        ++at_;
+      } else if (longer ? text_.substr(at_, 3) == three : text_[at_] == quote) {
+        at_ += longer ? 3 : 1;
+        return;
+      }
+    }
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::size_t dots_ = 0;
+  std::uint32_t line_ = 1;
+};
+
 }  // namespace
 
 Read read_toml(std::string_view text, const std::string& file) {
   Read read;
   read.root.held = Value::Table{};
+  if (const std::uint32_t line = LongKey(text).line(); line != 0) {
+    read.problems.push_back({file, line, 1, "", "has a key of more than " + std::to_string(kDeepest) + " parts"});
+    return read;
+  }
   try {
     Converter converter(file);
     read.root = converter.value_of(toml::parse(text), 0);

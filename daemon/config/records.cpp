@@ -142,8 +142,9 @@ Wrong set_exe(const Value& value, Draft& draft) {
   select(draft, By::exe, text_of(value));
   const auto parsed = parse_agents(text_of(value));
   if (const auto* wrong = std::get_if<std::string>(&parsed)) return *wrong;
-  if (std::get<std::vector<std::string>>(parsed).size() != 1)
-    return "must be one name or path; give each a [[targets]] of its own";
+  const auto& names = std::get<std::vector<std::string>>(parsed);
+  if (names.size() != 1) return "must be one name or path; give each a [[targets]] of its own";
+  draft.target.what = names.front();  // without the spaces around it
   return std::nullopt;
 }
 

@@ -47,6 +47,25 @@ Command command_of(const Json& kept) {
   return process;
 }
 
+// Not as lines of a rules file: a pattern or a name may hold what ends a word or a line there.
+Json kept(const PathRule& rule) {
+  return {{"pattern", rule.pattern},   {"verdict", std::string(name_of(rule.verdict))},
+          {"ops", op_names(rule.ops)}, {"severity", rule.severity ? std::string(name_of(*rule.severity)) : ""},
+          {"target", rule.target},     {"category", rule.category}};
+}
+
+PathRule rule_of(const Json& kept) {
+  PathRule rule;
+  rule.pattern = kept.at("pattern").get<std::string>();
+  rule.verdict = parse_verdict(kept.at("verdict").get<std::string>()).value_or(Verdict::deny);
+  const auto ops = parse_ops(kept.at("ops").get<std::vector<std::string>>());
+  if (const auto* some = std::get_if<OpSet>(&ops); some != nullptr && *some != 0) rule.ops = *some;
+  rule.severity = parse_severity(kept.at("severity").get<std::string>());
+  rule.target = kept.at("target").get<std::string>();
+  rule.category = kept.at("category").get<std::string>();
+  return rule;
+}
+
 }  // namespace
 
 std::string runtime_state(const Monitor& monitor, std::string_view boot_id) {
@@ -63,7 +82,7 @@ std::string runtime_state(const Monitor& monitor, std::string_view boot_id) {
     }
   }
   for (const PathRule& rule : monitor.path_rules().rules())
-    if (rule.layer == RuleLayer::runtime) state["rules"].push_back(rule_line(rule));
+    if (rule.layer == RuleLayer::runtime) state["rules"].push_back(kept(rule));
   return state.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -71,13 +90,8 @@ Result<std::vector<Command>> restore_runtime_state(std::string_view text, std::s
   const Json state = Json::parse(text);
   std::vector<Command> commands;
   if (state.at("boot_id").get<std::string>() != boot_id) return commands;
-  std::string lines;
-  for (const Json& line : state.at("rules")) lines += line.get<std::string>() + "\n";
-  auto rules = parse_rules(lines, RuleLayer::runtime);
-  if (const auto* wrong = std::get_if<std::vector<RulesProblem>>(&rules))
-    return Error{"take back the kept path rules: " + wrong->front().what, 0, ""};
   SetPathRules set;
-  set.rules = std::get<std::vector<PathRule>>(std::move(rules));
+  for (const Json& kept : state.at("rules")) set.rules.push_back(rule_of(kept));
   if (!set.rules.empty()) commands.emplace_back(std::move(set));
   for (const Json& kept : state.at("targets")) commands.push_back(command_of(kept));
   return commands;

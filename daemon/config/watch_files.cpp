@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "config/load.h"
 
@@ -41,6 +43,9 @@ void FileWatch::watch(const std::string& main_file, const std::vector<std::strin
   wanted_[folder_of(main_file)].files = {name_of(main_file), name_of(drop_ins)};
   wanted_[drop_ins].drop_ins = true;
   for (const std::string& file : rule_files) wanted_[folder_of(file)].files.insert(name_of(file));
+  std::error_code unknown;
+  const std::string real = std::filesystem::canonical(main_file, unknown);  // it may be a link
+  if (!unknown) wanted_[folder_of(real)].files.insert(name_of(real));
   arm();
 }
 
@@ -52,12 +57,12 @@ void FileWatch::watch_nothing() {
 
 // A folder that took the place of another is another one to the kernel, with the same path.
 void FileWatch::arm() {
-  std::map<int, std::string> armed;
+  std::map<int, std::vector<std::string>> armed;  // a folder may be spelt in several ways
   for (const auto& [folder, names] : wanted_) {
     const int descriptor = ::inotify_add_watch(inotify_.get(), folder.c_str(), kFiles | kFolders | IN_ONLYDIR);
-    if (descriptor >= 0) armed[descriptor] = folder;
+    if (descriptor >= 0) armed[descriptor].push_back(folder);
   }
-  for (const auto& [descriptor, folder] : armed_)
+  for (const auto& [descriptor, folders] : armed_)
     if (!armed.contains(descriptor)) ::inotify_rm_watch(inotify_.get(), descriptor);
   armed_ = std::move(armed);
 }
@@ -66,8 +71,10 @@ bool FileWatch::counts(int descriptor, std::uint32_t mask, const std::string& na
   if ((mask & IN_Q_OVERFLOW) != 0) return true;
   const auto folder = armed_.find(descriptor);
   if (folder == armed_.end() || (mask & ((mask & IN_ISDIR) != 0 ? kFolders : kFiles)) == 0) return false;
-  const Names& names = wanted_.at(folder->second);
-  return names.files.contains(name) || (names.drop_ins && is_config_name(name));
+  return std::ranges::any_of(folder->second, [&](const std::string& spelling) {
+    const Names& names = wanted_.at(spelling);
+    return names.files.contains(name) || (names.drop_ins && is_config_name(name));
+  });
 }
 
 void FileWatch::take(std::uint64_t now_boot_ns) {

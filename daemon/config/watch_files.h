@@ -43,8 +43,8 @@ class FileWatch {
   bool counts(int descriptor, std::uint32_t mask, const std::string& name) const;
 
   UniqueFd inotify_;
-  std::map<std::string, Names> wanted_;  // by folder
-  std::map<int, std::string> armed_;     // inotify's descriptor → folder
+  std::map<std::string, Names> wanted_;            // by folder
+  std::map<int, std::vector<std::string>> armed_;  // inotify's descriptor → folder, as it is spelt
   std::optional<std::uint64_t> due_ns_;
   std::uint64_t first_ns_ = 0;  // of the burst under way
 };

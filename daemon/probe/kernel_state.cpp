@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "probe/name_hash.h"
 #include "probe/proc_text.h"
+#include "state/discovery.h"
 
 namespace aa {
 namespace {
@@ -175,18 +176,19 @@ void KernelState::spare(const SparePlan& plan) {
 }
 
 Status KernelState::look_for(const LookForPlan& plan) {
+  static_assert(kLookedForMax == AA_DISCOVER_NAMES);
   std::set<std::uint64_t> wanted;
   for (const std::string& name : plan.names)
     wanted.insert(name_hash(std::string_view(name).substr(name.rfind('/') + 1)));
   for (const std::uint32_t uid : plan.users) wanted.insert(AA_USER_KEY(uid));
   for (const std::uint64_t key : looked_for_)
     if (!wanted.contains(key)) bpf_map_delete_elem(family_.names_fd(), &key);
-  for (const std::uint64_t key : wanted) {
+  looked_for_ = std::move(wanted);
+  for (const std::uint64_t key : looked_for_) {
     const std::uint32_t one = 1;
     if (bpf_map_update_elem(family_.names_fd(), &key, &one, BPF_ANY) != 0)
       return Error{"tell the kernel which programs to look for", errno, ""};
   }
-  looked_for_ = std::move(wanted);
   family_.set_discovering(static_cast<std::uint32_t>(looked_for_.size()));
   return Done{};
 }

@@ -16,6 +16,7 @@
 namespace aa {
 
 inline constexpr std::size_t kAgentsMax = 256;
+inline constexpr std::size_t kLookedForMax = 1024;  // names and users together, of agents and of [[targets]]
 inline constexpr std::string_view kShippedAgents =
     "claude, codex, copilot, gemini, cursor-agent, windsurf, aider, goose, opencode, amp, crush, qwen, ollama";
 

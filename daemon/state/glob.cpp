@@ -1,5 +1,7 @@
 #include "state/glob.h"
 
+#include <limits>
+
 #include "base/text.h"
 
 namespace aa {
@@ -178,13 +180,18 @@ std::size_t Glob::step(const Token& token, std::string_view path, std::size_t at
   return inside != set.negated ? length : kNoMatch;
 }
 
+bool Glob::matches(std::string_view path) const {
+  std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+  return matches(path, unlimited);
+}
+
 // Two places to come back to: the last `*`, which may take more of its component, and the last `**`, which may take
 // more of anything. Only the last of each need be remembered: what an earlier one could take, the later one can.
-bool Glob::matches(std::string_view path) const {
+bool Glob::matches(std::string_view path, std::size_t& effort) const {
   std::size_t at = 0, token = 0;
   std::size_t star_token = kNoMatch, star_at = 0;
   std::size_t deep_token = kNoMatch, deep_at = 0;
-  for (;;) {
+  for (; effort > 0; --effort) {
     if (token == tokens_.size() && at == path.size()) return true;
     if (token < tokens_.size()) {
       const Token& here = tokens_[token];
@@ -223,6 +230,7 @@ bool Glob::matches(std::string_view path) const {
     at = deep_at;
     token = deep_token;
   }
+  return false;
 }
 
 }  // namespace aa

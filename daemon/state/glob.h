@@ -19,8 +19,11 @@ class Glob {
   // closed").
   static std::variant<Glob, std::string> parse(std::string_view pattern);
 
-  // True when the whole of `path` matches. Cost: length of path times number of `*` at worst, linear as a rule.
+  // True when the whole of `path` matches. Cost: length of path times that of the pattern at worst, linear as a rule.
   bool matches(std::string_view path) const;
+  // The same for at most `effort` steps, of which those that are left are there afterwards; false when they are used
+  // up.
+  bool matches(std::string_view path, std::size_t& effort) const;
 
   // Whether the pattern holds no wildcard; then literal() is the one path it matches.
   bool is_literal() const;

@@ -122,6 +122,7 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
   const auto set = rule_sets.find(file.generation);
   if (set == rule_sets.end()) return {};
   Judgement worst;
+  bool unfinished = false;
   const auto judge_one = [&](const FilePath& at, std::span<const std::uint32_t> objects) {
     PathQuery query;
     query.op = file.op;
@@ -135,6 +136,7 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
       query.target_name = owner->ref.name;
     }
     const Judgement one = set->second->judge(query);
+    unfinished = unfinished || one.unfinished;
     const auto is_worst = [&](Verdict verdict) { return one.verdict == verdict && worst.verdict != verdict; };
     if (is_worst(Verdict::deny) || (is_worst(Verdict::watch) && worst.verdict != Verdict::deny)) worst = one;
     return one;
@@ -143,6 +145,7 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
   // A second name can only add to it: what one end allows, the other may not.
   const bool other = file.to && judge_one(*file.to, {}).verdict != Verdict::allow;
   if (worst.verdict == Verdict::none && first.verdict == Verdict::allow && !other) worst = first;
+  worst.unfinished = unfinished;
   if (worst.rule == nullptr) return worst;
   file.verdict = worst.verdict;
   file.rule = worst.rule->pattern;
@@ -155,6 +158,7 @@ void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* own
   note_summed(event);
   const Judgement judgement = judge(event, owner);
   const auto& file = std::get<FileBody>(event.body);
+  if (judgement.unfinished && owner != nullptr) tell_unfinished(step, owner->key);
   if (judgement.verdict == Verdict::allow) {
     allowed_count += 1;
     return;

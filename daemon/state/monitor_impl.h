@@ -97,7 +97,8 @@ struct Monitor::Impl {
 
   // What running targets promised, by key; and whether a set that has it is on its way, or the next is due.
   std::map<std::uint32_t, std::vector<PathRule>> promises;
-  std::uint64_t promises_generation = 0;  // of the set on its way; 0 none
+  std::set<std::uint32_t> promises_unfinished;  // targets that were told of
+  std::uint64_t promises_generation = 0;        // of the set on its way; 0 none
   bool promises_changed = false;
 
   // Execs that the detector may have to judge once more, and files whose programs were taken as what they are called.
@@ -226,6 +227,7 @@ struct Monitor::Impl {
   void imported(Step& step, Imported done);
   void drop_unusable(Step& step, const Target& target, std::vector<PathRule>& rules);
   void drop_promises(Step& step, std::uint32_t key);
+  void tell_unfinished(Step& step, std::uint32_t key);
   void put_promises(Step& step);
   void settle_promises(Step& step, const RulesInForce& done);
   void promises_refused(Step& step, const std::string& why);

@@ -68,7 +68,17 @@ void Monitor::Impl::drop_unusable(Step& step, const Target& target, std::vector<
   });
 }
 
+void Monitor::Impl::tell_unfinished(Step& step, std::uint32_t key) {
+  const Target* target = running(key);
+  if (target == nullptr || !promises_unfinished.insert(key).second) return;
+  tell_note(
+      step, *target,
+      {"import", true, 0, "",
+       "to hold them against a path costs more than an import may; on such paths not all of them are kept watch over"});
+}
+
 void Monitor::Impl::drop_promises(Step& step, std::uint32_t key) {
+  promises_unfinished.erase(key);
   if (promises.erase(key) > 0) put_promises(step);
 }
 

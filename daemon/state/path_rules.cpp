@@ -9,7 +9,6 @@
 namespace aa {
 namespace {
 
-constexpr std::size_t kMostRules = 100'000;
 constexpr std::size_t kMostAlternatives = 256;
 constexpr std::size_t kLongestPattern = 4096;
 constexpr std::size_t kLongestCategory = 64;
@@ -111,9 +110,9 @@ std::variant<std::shared_ptr<const PathRules>, Refusal> PathRules::compile(std::
       rules.size() - static_cast<std::size_t>(std::count_if(rules.begin(), rules.end(), [](const auto& rule) {
         return rule.layer == RuleLayer::imported;
       }));
-  if (asked > kMostRules)
+  if (asked > kMostPathRules)
     return Refusal{Fault::limit_reached, std::to_string(asked) + " path rules are more than the " +
-                                             std::to_string(kMostRules) + " that can be in force"};
+                                             std::to_string(kMostPathRules) + " that can be in force"};
   auto set = std::make_shared<PathRules>();
   set->generation_ = generation;
   set->rules_ = std::move(rules);
@@ -211,8 +210,16 @@ class PathRules::Matched {
   }
   const std::vector<std::uint32_t>& list() const { return list_; }
 
+  // Whoever is watched writes what is imported, and the paths too: together they may cost this much, and no more.
+  bool matches(const Matcher& glob, std::string_view path) {
+    if (set_.rules_[glob.rule].layer != RuleLayer::imported) return glob.glob->matches(path);
+    return glob.glob->matches(path, effort_);
+  }
+  bool unfinished() const { return effort_ == 0; }
+
  private:
   const PathRules& set_;
+  std::size_t effort_ = 200'000;  // steps: less than a millisecond
   bool allows_ = false;
   std::vector<std::uint32_t> list_;
 };
@@ -228,7 +235,7 @@ void PathRules::match_text(std::string_view path, const PathQuery& query, Matche
   const auto globs = [&](const Index& index, const std::string& key) {
     if (const auto found = index.find(key); found != index.end())
       for (const std::uint32_t matcher : found->second)
-        if (applies(rules_[matchers_[matcher].rule], query) && matchers_[matcher].glob->matches(path))
+        if (applies(rules_[matchers_[matcher].rule], query) && matched.matches(matchers_[matcher], path))
           matched.add(matcher);
   };
   objects(exact_, std::string(path));
@@ -275,8 +282,8 @@ Judgement PathRules::decide(const Matched& matched) const {
                           (severity(one) == severity(*deny) && one.prefix > deny->prefix);
     if (stronger) deny = &one;
   }
-  if (deny != nullptr) return {Verdict::deny, &rules_[deny->rule], deny->object};
-  if (other != nullptr) return {rules_[other->rule].verdict, &rules_[other->rule], other->object};
+  if (deny != nullptr) return {Verdict::deny, &rules_[deny->rule], false, deny->object};
+  if (other != nullptr) return {rules_[other->rule].verdict, &rules_[other->rule], false, other->object};
   return {};
 }
 
@@ -297,7 +304,9 @@ Judgement PathRules::judge(const PathQuery& query) const {
   matched.allows_count(true);
   for (const std::uint32_t index : all.list())
     if (applies(rules_[matchers_[index].rule], query)) matched.add(index);
-  return decide(matched);
+  Judgement judgement = decide(matched);
+  judgement.unfinished = all.unfinished();
+  return judgement;
 }
 
 }  // namespace aa

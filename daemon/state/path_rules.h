@@ -69,8 +69,11 @@ struct PathQuery {
 struct Judgement {
   Verdict verdict = Verdict::none;
   const PathRule* rule = nullptr;  // null for none; lives as long as the set
+  bool unfinished = false;         // imported globs cost too much for this path: not all were held against it
   std::uint32_t object = 0;        // the rule's, by which the kernel can be told to recognise the same file again
 };
+
+inline constexpr std::size_t kMostPathRules = 100'000;  // of the configuration and of the running layer together
 
 class PathRules {
  public:

@@ -76,6 +76,26 @@ class Runtime(RuntimeCase):
             self.assertEqual(["/srv/x"], self.runtime_rules(daemon))
             self.assertIn("not taken over from the daemon before", daemon.errors())
 
+    def test_kept_as_they_are(self):
+        """runtime: names and patterns with spaces, lines and words of a rules file in them come back as they were"""
+        rules = [("/srv/a\nb ", "watch", {}), ("/srv/x", "deny", {"target": "my agent /etc/x"}),
+                 ("/srv/y", "deny", {"ops": dbus.Array(["write"], signature="s"), "severity": "critical", "category": "a-b"})]
+        with self.daemon() as daemon:
+            daemon.start(self.sleeper().pid, name="my agent")
+            daemon.manager.SetPathRules(
+                dbus.Array([(*rule[:2], dbus.Dictionary(rule[2], signature="sv")) for rule in rules], signature="(ssa{sv})"),
+                timeout=CALL_TIMEOUT)
+            before = self.all_runtime_rules(daemon)
+            self.assertEqual(3, len(before))
+        with self.daemon() as daemon:
+            wait_until(lambda: daemon.targets(), "it is watched again")
+            self.assertEqual(before, self.all_runtime_rules(daemon))
+
+    @staticmethod
+    def all_runtime_rules(daemon):
+        _, rules = daemon.manager.GetPathFilter(timeout=CALL_TIMEOUT)
+        return [json.dumps(rule) for rule in rules if str(rule[2]) == "runtime"]
+
     def test_another_boot(self):
         """runtime: what another boot kept is nobody's, and what is damaged is said"""
         file = self.folder / "runtime.json"

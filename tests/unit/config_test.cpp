@@ -427,3 +427,62 @@ TEST_CASE("config: a share that nobody gave follows a lower limit; one that was 
         "--set watched.share=1025: watched.share is 1025, more than watched.limit, which is 1024; give share at most "
         "that");
 }
+
+TEST_CASE("config: a key of ever so many parts is refused with its line, and takes nobody's stack") {
+  std::string parts = "a";
+  for (int i = 0; i < 60'000; ++i) parts += ".a";
+  for (const std::string& text :
+       {"\n" + parts + " = 1\n", "\n[" + parts + "]\n", "\n[[" + parts + "]]\n", "\nx = {" + parts + " = 1}\n"})
+    CHECK(only_problem(text) == "a.toml:2:1: has a key of more than 16 parts");
+  CHECK(good("# a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s\n[jsonl]\npath = \"/a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r\"\n")
+            .jsonl.path != "");
+}
+
+TEST_CASE("config: JSON with a byte that is 0 is refused, not read to there") {
+  CHECK(only_problem(std::string_view("{}\n\0garbage", 11), "a.json") == "a.json:2:1: holds a byte that is 0");
+}
+
+TEST_CASE("config: users and groups may be any id there can be") {
+  CHECK(good("[access]\nusers = [\"1834600500\", \"4294967294\"]\n").access.users.size() == 2);
+  CHECK(only_problem("[access]\nusers = [\"4294967295\"]\n").find("no user is called so") != std::string::npos);
+}
+
+TEST_CASE("config: a program's name does not begin or end in spaces") {
+  CHECK(good("[[targets]]\nexe = \" claude \"\n").targets.at(0).what == "claude");
+}
+
+TEST_CASE("config: more than can be looked for, or in force, is refused when it is read") {
+  std::string targets, rules;
+  for (int i = 0; i < 1'020; ++i) targets += "[[targets]]\nexe = \"x" + std::to_string(i) + "\"\n";
+  CHECK(only_problem(targets) ==
+        "a.toml: targets has programs and users that make 1033 with discovery.agents; at most 1024 are looked for");
+  Scratch scratch;
+  for (int i = 0; i < 100'000; ++i) rules += "/srv/" + std::to_string(i) + "\n";
+  const std::string file = scratch.write("many.rules", rules);
+  CHECK(only_problem("[paths]\nshipped = \"on\"\ninclude = [\"" + file + "\"]\n").find("can be in force") !=
+        std::string::npos);
+}
+
+TEST_CASE("config: no link that others made or could replace is followed, on the way through others neither") {
+  Scratch scratch;
+  std::filesystem::create_directory(scratch.file("open"));
+  const std::string real = scratch.write("real.toml", "");
+  std::filesystem::create_symlink(real, scratch.file("open/link.toml"));
+  std::filesystem::create_symlink("open/link.toml", scratch.file("by-link.toml"));
+  std::filesystem::create_directory_symlink("open", scratch.file("folder"));
+  const auto said = [&](const std::string& name) {
+    const Loaded loaded = load_config({scratch.file(name), Missing::is_a_problem, {}});
+    return std::holds_alternative<Config>(loaded) ? "fine" : texts(loaded).front();
+  };
+  for (const char* name : {"open/link.toml", "by-link.toml", "folder/link.toml"}) CHECK(said(name) == "fine");
+  REQUIRE(::chmod(scratch.file("open").c_str(), 0777) == 0);
+  for (const char* name : {"open/link.toml", "by-link.toml", "folder/link.toml"})
+    CHECK(said(name).find("/open/link.toml, in a folder that others can write to") != std::string::npos);
+  if (::geteuid() != 0) return;  // root alone can give things away
+  REQUIRE(::chmod(scratch.file("open").c_str(), 0755) == 0);
+  REQUIRE(::chown(scratch.file("open").c_str(), 12'345, 0) == 0);
+  CHECK(said("by-link.toml").find("in a folder that others can write to") != std::string::npos);
+  REQUIRE(::chown(scratch.file("open").c_str(), 0, 0) == 0);
+  REQUIRE(::lchown(scratch.file("open/link.toml").c_str(), 12'345, 0) == 0);
+  CHECK(said("folder/link.toml").find("which belongs to the user 12345") != std::string::npos);
+}

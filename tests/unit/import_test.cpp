@@ -186,6 +186,9 @@ glob_scan_max_depth = 3
   CHECK(skipped(codex("sandbox_mode = \"read-only\"\ndefault_permissions = \"a\"\n[permissions.a.filesystem]\n\"/x\" = "
                       "\"none\"\n")) == Lines{"3 permissions.a: Codex goes by sandbox_mode, which is given too"});
   CHECK(codex("a = = 1").broken.value_or("").starts_with("line 1 is not TOML"));
+  std::string deep = "a";
+  for (int i = 0; i < 60'000; ++i) deep += ".a";
+  CHECK(codex(deep + " = 1").broken.value_or("") == "line 1 has a key of more than 16 parts");
   CHECK(patterns(codex("model = \"x\"")).empty());
 }
 

@@ -233,3 +233,27 @@ TEST_CASE("promises: an allow of the running layer does not take one back; glob 
   query.path = "/a/c";
   CHECK(set->judge(query).rule->layer == RuleLayer::imported);
 }
+
+TEST_CASE("promises: what an agent promised and how deep it digs cost no more than a moment, and that is told once") {
+  House house;
+  const ImportPlan plan = house.begin();
+  Imported done{plan.key, {}, {}};
+  std::string deep = "/home/u/p";
+  for (int i = 0; i < 1'900; ++i) deep += "/a";
+  for (int i = 0; i < 125; ++i) {
+    std::string text = "/home/u/p/**/";
+    for (int k = 0; k < 1'000; ++k) text += "a/";
+    done.rules.push_back(pattern(text + "b" + std::to_string(i) + "*"));
+  }
+  done.rules.insert(done.rules.begin(), pattern("/home/u/p/**/f"));
+  (void)house.put(house.monitor.complete(std::move(done)));
+  const auto unfinished = [](const Step& step) {
+    const auto alerts = bodies_of<AlertBody>(step);
+    return std::ranges::count_if(alerts, [](const AlertBody& one) { return one.kind == "import-broken"; });
+  };
+  CHECK(unfinished(house.file(kAgent, "/home/u/p/a/b/c")) == 0);
+  CHECK(unfinished(house.file(kAgent, deep + "/x")) == 1);
+  CHECK(unfinished(house.file(kAgent, deep + "/y")) == 0);
+  const Step denied = house.file(kAgent, "/home/u/p/a/f");
+  CHECK(bodies_of<FileBody>(denied).at(0).verdict == Verdict::deny);
+}

@@ -102,3 +102,20 @@ TEST_CASE("watch: what is not watched any more does not count") {
   house.scratch.write("config.toml", "x");
   CHECK_FALSE(house.changed());
 }
+
+TEST_CASE("watch: a folder may be spelt in several ways, and the main file may be a link") {
+  Watched house;
+  const Scratch& scratch = house.scratch;
+  std::filesystem::create_directory(scratch.file("real"));
+  scratch.write("real/c.toml", "");
+  std::filesystem::remove(scratch.file("config.toml"));
+  std::filesystem::create_symlink("real/c.toml", scratch.file("config.toml"));
+  house.watch->watch(scratch.file("config.toml"), {scratch.file("./x.rules"), scratch.file("rules//a.rules")});
+  (void)house.changed();
+  for (const char* name : {"x.rules", "rules/a.rules", "real/c.toml"}) {
+    scratch.write(name, "/x");
+    CHECK(house.changed());
+  }
+  std::filesystem::remove(scratch.file("config.toml"));
+  CHECK(house.changed());
+}
