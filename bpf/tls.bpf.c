@@ -1,10 +1,12 @@
 /* The TLS family: what a watched tree said and heard, before it is encrypted and after it is decrypted.
  *
- * Comes in: the beginning and the end of the functions of abi/tls.h, and an object's life, in every process that has
- * the library mapped. Goes out: what successful calls of watched ones moved. Sends and receives are read at the end:
- * then the memory is there, and the library has said how much it took. Which function it is comes as the attachment's
- * cookie, or, where the kernel has none (before 5.15), from a program of its own.
+ * Comes in: the beginning and the end of the functions of abi/tls.h, at places where arguments and result are in
+ * place, and an object's life, in every process that has the library mapped. Goes out: what successful calls of watched
+ * ones moved. Sends and receives are read at the end: then the memory is there, and the library has said how much it
+ * took. Which function it is comes as the attachment's cookie, or, where the kernel has none (before 5.15), from a
+ * program of its own.
  */
+#include "lib/tls_peer.bpf.h"
 #include "lib/tls_send.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -42,7 +44,8 @@ static const volatile struct aa_tls_row aa_tls_rows[AA_TLS_ROWS] = {
 
 /* ---- a call ---- */
 
-static __noinline int on_enter(struct pt_regs* regs, __u32 function) {
+/* A call is known by the stack pointer at its function's first byte: `depth` bytes above where it is now. */
+static __noinline int on_enter(struct pt_regs* regs, __u32 function, __u32 depth) {
   struct aa_watched* entry = tls_caller();
   struct aa_tls_call_key key = {};
   struct aa_tls_object object = {};
@@ -53,7 +56,7 @@ static __noinline int on_enter(struct pt_regs* regs, __u32 function) {
   if (!entry || function >= AA_TLS_FUNCTION_COUNT) return 0;
   result = aa_tls_rows[function & (AA_TLS_ROWS - 1)].result;
   key.tgid = object.tgid = bpf_get_current_pid_tgid() >> 32;
-  key.stack = regs->sp;
+  key.stack = regs->sp + depth;
   call.object = object.object = AA_ARG1(regs);
   call.data = AA_ARG2(regs);
   if (result == AA_TLS_RESULT_OUT4 || result == AA_TLS_RESULT_EARLY) call.out = AA_ARG4(regs);
@@ -63,6 +66,7 @@ static __noinline int on_enter(struct pt_regs* regs, __u32 function) {
   state = bpf_map_lookup_elem(&aa_tls_connections, &object);
   if (state && is_current(state, entry))
     call.told = state->told[aa_tls_rows[function & (AA_TLS_ROWS - 1)].direction & 1];
+  tls_thread_begin(object.object);
   if (!bpf_map_update_elem(&aa_tls_calls, &key, &call, BPF_ANY)) return 0;
   now = bpf_ktime_get_boot_ns();
   tls_attempt(entry->slot, now);
@@ -166,21 +170,24 @@ static __always_inline void tell_call(struct aa_watched* entry, struct aa_tls_ca
     tls_lost(AA_CAUSE_CONNECTIONS_FULL, entry->slot, now);
     return;
   }
+  learn_peer(state, row_of(call)->direction & 1);
   if (state->told[row_of(call)->direction & 1] == call->told) send_call(entry, state, call, stack, tgid, bytes, now);
 }
 
-static __always_inline int on_return(struct pt_regs* regs) {
+/* `stack`: the stack pointer at the function's first byte. A place that is `shared` is come to without a call too. */
+static __always_inline int on_return(struct pt_regs* regs, __u64 stack, int shared) {
   struct aa_watched* entry = tls_caller();
   struct aa_tls_call_key key = {};
   struct aa_tls_call* call;
   __u64 bytes, now;
   if (!entry) return 0;
+  tls_thread_end();
   key.tgid = bpf_get_current_pid_tgid() >> 32;
-  key.stack = regs->sp - AA_RETURN_SLOT;
+  key.stack = stack;
   call = bpf_map_lookup_elem(&aa_tls_calls, &key);
   now = bpf_ktime_get_boot_ns();
   if (!call || call->start_ns != entry->start_ns) {
-    ledger_count(AA_FAMILY_TLS, AA_CAUSE_LATE_ATTACH, now);
+    if (!shared && (__s32)AA_RESULT(regs) > 0) ledger_count(AA_FAMILY_TLS, AA_CAUSE_LATE_ATTACH, now);
     return 0;
   }
   bytes = bytes_moved(call, AA_RESULT(regs));
@@ -216,26 +223,6 @@ static __always_inline void send_closed(struct aa_watched* entry, struct aa_tls_
   head.kind = AA_KIND_TLS_CLOSED;
   tls_attempt(entry->slot, now);
   send_head(&head);
-}
-
-/* The other end of the socket behind a descriptor. GnuTLS takes descriptors and pointers alike; these are larger. */
-#define AA_TLS_MOST_FD (1u << 20)
-static __always_inline void set_peer(struct aa_tls_state* state, __u32 fd) {
-  struct file* file = file_of((struct task_struct*)bpf_get_current_task(), fd);
-  struct socket* socket;
-  struct sock* sock;
-  if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & AA_S_IFMT) != AA_S_IFSOCK) return;
-  socket = BPF_CORE_READ(file, private_data);
-  sock = BPF_CORE_READ(socket, sk);
-  state->peer.family = BPF_CORE_READ(sock, __sk_common.skc_family);
-  state->peer.port = __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
-  if (state->peer.family == AA_AF_INET)
-    BPF_CORE_READ_INTO(&state->peer.address, sock, __sk_common.skc_daddr);
-  else if (state->peer.family == AA_AF_INET6)
-    BPF_CORE_READ_INTO(&state->peer.address, sock, __sk_common.skc_v6_daddr);
-  else
-    state->peer.family = 0;
-  state->announced = 0;
 }
 
 static __noinline int on_life(struct pt_regs* regs, __u32 what) {
@@ -278,7 +265,14 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what) {
 #if AA_SINCE_5_17
 SEC("uprobe")
 int aa_tls_enter(struct pt_regs* regs) {
-  return on_enter(regs, bpf_get_attach_cookie(regs));
+  __u32 cookie = bpf_get_attach_cookie(regs);
+  return on_enter(regs, AA_TLS_COOKIE_ROW(cookie), AA_TLS_COOKIE_DEPTH(cookie));
+}
+
+SEC("uprobe")
+int aa_tls_end(struct pt_regs* regs) {
+  __u32 cookie = bpf_get_attach_cookie(regs);
+  return on_return(regs, regs->sp + AA_TLS_COOKIE_DEPTH(cookie), (cookie & AA_TLS_SHARED) != 0);
 }
 
 SEC("uprobe")
@@ -289,9 +283,14 @@ int aa_tls_life(struct pt_regs* regs) {
 #define AA_TLS_PROGRAM(id, short, name, direction, result) \
   SEC("uprobe")                                            \
   int aa_in_##short(struct pt_regs * regs) {               \
-    return on_enter(regs, AA_TLS_##id);                    \
+    return on_enter(regs, AA_TLS_##id, 0);                 \
   }
 AA_TLS_FUNCTIONS(AA_TLS_PROGRAM)
+
+SEC("uprobe")
+int aa_tls_end(struct pt_regs* regs) {
+  return on_return(regs, regs->sp, 0);
+}
 
 SEC("uprobe")
 int aa_life_free(struct pt_regs* regs) {
@@ -321,10 +320,42 @@ int aa_life_begin(struct pt_regs* regs) {
 
 SEC("uretprobe")
 int aa_tls_return(struct pt_regs* regs) {
-  return on_return(regs);
+  return on_return(regs, regs->sp - AA_RETURN_SLOT, 0);
 }
 
 SEC("uretprobe")
 int aa_tls_new(struct pt_regs* regs) {
   return on_new(regs);
+}
+
+/* At a return of it, where there are no return probes. */
+SEC("uprobe")
+int aa_tls_new_end(struct pt_regs* regs) {
+  return on_new(regs);
+}
+
+/* ---- the sockets around calls: the first pair where the kernel has it (6.3 and later) ---- */
+
+SEC("tp_btf/sock_send_length")
+int aa_tls_sent(__u64* arguments) {
+  on_socket((struct sock*)arguments[0], 1);
+  return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int aa_tls_received(__u64* arguments) {
+  on_socket((struct sock*)arguments[0], 0);
+  return 0;
+}
+
+SEC("fentry/tcp_sendmsg")
+int aa_tls_sends(__u64* arguments) {
+  on_socket((struct sock*)arguments[0], 1);
+  return 0;
+}
+
+SEC("fentry/tcp_recvmsg")
+int aa_tls_receives(__u64* arguments) {
+  on_socket((struct sock*)arguments[0], 0);
+  return 0;
 }

@@ -182,6 +182,7 @@ void Daemon::open_tls(const SharedMaps& shared) {
   settings.connections = static_cast<std::uint32_t>(config_.tls.connections);
   if (config_.tls.hooks == "uprobe_multi") settings.hooks = TlsHooks::uprobe_multi;
   if (config_.tls.hooks == "uprobe") settings.hooks = TlsHooks::uprobe;
+  settings.return_probes = config_.tls.return_probes == "auto";
   tls_ = TlsFamily::make(settings, shared);
   for (const std::string& path : usual_tls_libraries()) tls_->attach(path, path);
   tls_discovery_ = std::make_unique<TlsDiscovery>(*tls_);
@@ -302,6 +303,11 @@ Status Daemon::wire_loop() {
     for (Identified& done : identifier_->take()) input(std::move(done));
   };
   if (Status added = loop_->add(identifier_->fd(), EPOLLIN, identified); !added) return added;
+  const auto rewritten = [this](std::uint32_t) {
+    if (tls_->take_changes()) publish_probes();
+  };
+  if (tls_->runs())
+    if (Status added = loop_->add(tls_->changes_fd(), EPOLLIN, rewritten); !added) return added;
   if (Status added = loop_->add(file_watch_->fd(), EPOLLIN, [this](std::uint32_t) { file_watch_->take(boot_ns()); });
       !added)
     return added;

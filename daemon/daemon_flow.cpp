@@ -171,6 +171,7 @@ void Daemon::carry_out(const Plan& plan) {
                  [this](const SparePlan& spare) { kernel_->spare(spare); },
                  [this](const StandbyPlan& standby) {
                    family_->set_watching(standby.watching);
+                   tls_->set_watching(standby.watching);
                    if (const Status ring = source_->set_watching(standby.watching); !ring)
                      spdlog::error("file operations are not read: {}", ring.error().text());
                    else

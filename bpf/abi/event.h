@@ -235,10 +235,17 @@ struct aa_tls {
 #define AA_TLS_FLAG_CUT 8u        /* the call was longer than what is taken of one */
 #define AA_TLS_FLAG_FILE 16u      /* the bytes came from a file */
 
+/* How it is known: the socket that was given to the library; the one that was used inside of its call; the one that its
+ * thread read from last before, or wrote to next after it. */
+#define AA_TLS_PEER_DESCRIPTOR 1
+#define AA_TLS_PEER_CALL 2
+#define AA_TLS_PEER_THREAD 3
+
 /* Where a connection comes from, and where it leads. */
 struct aa_tls_peer {
-  __u16 family; /* 0 unknown, AF_INET, AF_INET6 */
-  __u16 port;   /* in the machine's order */
+  __u8 family; /* 0 unknown, AF_INET, AF_INET6 */
+  __u8 source; /* AA_TLS_PEER_* */
+  __u16 port;  /* in the machine's order */
   __u8 address[16];
 };
 

@@ -167,6 +167,15 @@ struct aa_tls_call {
   struct aa_tls head; /* of the next record */
 };
 
+/* tls_threads: the TCP sockets that a thread uses around its calls. */
+struct aa_tls_thread {
+  __u64 object;              /* of its last call */
+  __u32 is_inside;           /* of that call */
+  __u32 is_pending;          /* the call took bytes: what is sent next are they */
+  struct aa_tls_peer during; /* used inside of the call */
+  struct aa_tls_peer before; /* received from last, outside of calls */
+};
+
 /* tls_connections: one TLS object of a process. */
 struct aa_tls_object {
   __u64 object;

@@ -37,6 +37,13 @@ enum aa_tls_function {
       AA_TLS_FUNCTION_COUNT
 };
 
+/* Where a place in a function is probed, the stack may have grown since its first byte, by so many bytes; and a place
+ * may be shared with functions that nobody probes. */
+#define AA_TLS_SHARED 0x80000000u
+#define AA_TLS_COOKIE(row, depth) ((row) | (depth) << 8)
+#define AA_TLS_COOKIE_ROW(cookie) ((cookie)&0xff)
+#define AA_TLS_COOKIE_DEPTH(cookie) (((cookie) & ~AA_TLS_SHARED) >> 8)
+
 /* An object's life: the cookie of the life programs, beside those above. */
 #define AA_TLS_LIFE_FREE 0
 #define AA_TLS_LIFE_CLEAR 1

@@ -27,6 +27,14 @@ struct {
   __type(value, struct aa_tls_state);
 } aa_tls_connections SEC(".maps");
 
+/* LRU: what is forgotten is a peer that nobody will know. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 4096);
+  __type(key, __u64);
+  __type(value, struct aa_tls_thread);
+} aa_tls_threads SEC(".maps");
+
 struct aa_tls_settings aa_tls_state SEC(".data.tls") = {};
 
 #endif

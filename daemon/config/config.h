@@ -56,6 +56,7 @@ struct Config {
     std::uint64_t call_kib = 1024;
     std::uint64_t connections = 16'384;
     std::string hooks = "auto";
+    std::string return_probes = "auto";
     bool operator==(const Tls&) const = default;
   } tls;
 

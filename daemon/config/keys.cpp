@@ -21,6 +21,7 @@ constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warnin
 
 constexpr std::array<std::string_view, 4> kFileHookSets = {"auto", "fentry", "kprobe", "tracepoint"};
 constexpr std::array<std::string_view, 3> kTlsHookSets = {"auto", "uprobe_multi", "uprobe"};
+constexpr std::array<std::string_view, 2> kReturnProbes = {"auto", "off"};
 constexpr std::array<std::string_view, 2> kReads = {"sum", "each"};
 constexpr std::array<std::string_view, 2> kFsync = {"never", "batch"};
 constexpr std::array<std::string_view, 4> kJournalSeverities = {"info", "warning", "critical", "off"};
@@ -117,6 +118,10 @@ constexpr std::array kKeys = {
         Applies::restart, "How many TLS connections of watched processes are known at once."},
     Key{"tls", "hooks", TextKey{[](Config& c) -> std::string& { return c.tls.hooks; }, kTlsHookSets}, Applies::restart,
         "How programs are attached to TLS libraries; auto: the first of these that the kernel takes."},
+    Key{"tls", "return_probes", TextKey{[](Config& c) -> std::string& { return c.tls.return_probes; }, kReturnProbes},
+        Applies::restart,
+        "Whether the kernel's return probes are used; auto: where programs under a system call filter survive them; "
+        "off: functions' own returns are probed instead."},
     Key{"paths", "shipped", TextKey{[](Config& c) -> std::string& { return c.paths.shipped; }, kOnOff}, Applies::live,
         "Whether the shipped list of secrets is among the path rules."},
     Key{"paths", "include",

@@ -7,6 +7,7 @@ namespace {
 
 Undone undone_by(Coding coding) {
   if (coding == Coding::brotli) return kBrotli;
+  if (coding == Coding::zstd) return kZstd;
   return coding == Coding::gzip ? kGzip : coding == Coding::deflate ? kDeflate : Undone{0};
 }
 

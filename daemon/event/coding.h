@@ -10,6 +10,7 @@ enum class Coding : std::uint8_t {
   gzip,
   deflate,  // as HTTP has it: with zlib's head, which some leave out
   brotli,
+  zstd,
   bare,   // without any head, as in WebSocket
   other,  // nobody here undoes it
 };

@@ -2,6 +2,7 @@
 
 #include "event/brotli_decoder.h"
 #include "event/zlib_decoder.h"
+#include "event/zstd_decoder.h"
 
 namespace aa {
 namespace {
@@ -13,10 +14,11 @@ constexpr std::uint64_t kAlwaysGiven = 64 * 1024;
 }  // namespace
 
 std::unique_ptr<ContentDecoder> ContentDecoder::make(Coding coding, const Budget& budget) {
-  const bool is_brotli = coding == Coding::brotli;
-  BudgetShare share(budget, is_brotli ? &ReaderBudget::wide_decoders : &ReaderBudget::decoders);
+  const bool is_wide = coding == Coding::brotli || coding == Coding::zstd;
+  BudgetShare share(budget, is_wide ? &ReaderBudget::wide_decoders : &ReaderBudget::decoders);
   if (!share) return nullptr;
-  if (is_brotli) return std::make_unique<BrotliDecoder>(std::move(share));
+  if (coding == Coding::brotli) return std::make_unique<BrotliDecoder>(std::move(share));
+  if (coding == Coding::zstd) return std::make_unique<ZstdDecoder>(std::move(share));
   return std::make_unique<ZlibDecoder>(coding, std::move(share));
 }
 

@@ -1,4 +1,4 @@
-// event/content_decoder.h: undoes gzip, deflate and br, as the bytes come, within bounds.
+// event/content_decoder.h: undoes gzip, deflate, br and zstd, as the bytes come, within bounds.
 //
 // Comes in: coded bytes in pieces, from whoever wrote them. Goes out: what they stand for, block by block. What grows
 // to more than kMostRatio times its size is not followed; for the memory that decoders take there is a budget.

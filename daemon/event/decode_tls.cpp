@@ -74,7 +74,11 @@ Result<Event> decode_connection(const aa_tls& raw, std::span<const std::byte> re
                std::to_string(sizeof(connection)));
   std::memcpy(&connection, record.data(), sizeof(connection));
   Event event = event_of(raw);
-  event.body = TlsConnectionBody{raw.connection, connection.inherited_from, peer_text(connection.peer)};
+  const std::string peer = peer_text(connection.peer);
+  if (connection.peer.source >= kPeerSourceCount)
+    return bad("unknown source of a peer " + std::to_string(connection.peer.source));
+  const auto source = peer.empty() ? PeerSource::none : static_cast<PeerSource>(connection.peer.source);
+  event.body = TlsConnectionBody{raw.connection, connection.inherited_from, peer, source};
   return event;
 }
 

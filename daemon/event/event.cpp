@@ -31,10 +31,11 @@ constexpr std::array<std::string_view, 3> kResolutions = {"kernel", "user", "unr
 constexpr std::array<std::string_view, 4> kFileHooks = {"tracepoint", "kprobe", "fentry", "lsm"};
 constexpr std::array<std::string_view, 2> kFileVias = {"syscall", "io_uring"};
 constexpr std::array<std::string_view, 2> kTlsDirections = {"send", "recv"};
+constexpr std::array<std::string_view, kPeerSourceCount> kPeerSources = {"", "descriptor", "call", "thread"};
 constexpr std::array<std::string_view, kWithheldCount> kWithheld = {"",       "level",  "limit",  "unreadable", "file",
                                                                     "binary", "coding", "broken", "bound"};
 constexpr std::array<std::string_view, kUndoneCount> kUndone = {"http2", "hpack",   "websocket", "chunked",
-                                                                "gzip",  "deflate", "br"};
+                                                                "gzip",  "deflate", "br",        "zstd"};
 
 }  // namespace
 
@@ -104,6 +105,10 @@ std::string_view name_of(FileVia via) {
 
 std::string_view name_of(TlsDirection direction) {
   return kTlsDirections[static_cast<std::size_t>(direction)];
+}
+
+std::string_view name_of(PeerSource source) {
+  return kPeerSources[static_cast<std::size_t>(source)];
 }
 
 std::string_view name_of(Withheld withheld) {

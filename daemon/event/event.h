@@ -190,8 +190,9 @@ inline constexpr std::size_t kWithheldCount = 9;
 
 // What was undone to get at a text: a set of bits, the outermost first.
 using Undone = std::uint8_t;
-inline constexpr Undone kHttp2 = 1, kHpack = 2, kWebSocket = 4, kChunked = 8, kGzip = 16, kDeflate = 32, kBrotli = 64;
-inline constexpr std::size_t kUndoneCount = 7;
+inline constexpr Undone kHttp2 = 1, kHpack = 2, kWebSocket = 4, kChunked = 8, kGzip = 16, kDeflate = 32, kBrotli = 64,
+                        kZstd = 128;
+inline constexpr std::size_t kUndoneCount = 8;
 
 // Bytes that are not shown, in the middle of others.
 struct TlsRedaction {
@@ -202,6 +203,10 @@ struct TlsRedaction {
   bool operator==(const TlsRedaction&) const = default;
 };
 
+// How a connection's other end is known: AA_TLS_PEER_* of bpf/abi/event.h.
+enum class PeerSource : std::uint8_t { none, descriptor, call, thread };
+inline constexpr std::size_t kPeerSourceCount = 4;
+
 // Bytes that a TLS library took from its program, or gave to it, in clear.
 struct TlsBody {
   std::uint8_t function = 0;  // a row of bpf/abi/tls.h; decode has checked it
@@ -209,10 +214,11 @@ struct TlsBody {
   std::uint32_t connection = 0;
   std::optional<std::uint32_t> inherited_from;  // the connection a fork copied; set by the Monitor, as
   std::string peer;                             // the other end: "127.0.0.1:443", "[::1]:443", "" unknown
-  bool from_start = false;                      // the connection was seen since its first byte
-  std::uint64_t offset = 0;                     // in this direction of the connection
-  std::uint64_t length = 0;                     // bytes of the stream this stands for
-  std::uint64_t call_length = 0;                // bytes the whole call moved
+  PeerSource peer_source = PeerSource::none;
+  bool from_start = false;        // the connection was seen since its first byte
+  std::uint64_t offset = 0;       // in this direction of the connection
+  std::uint64_t length = 0;       // bytes of the stream this stands for
+  std::uint64_t call_length = 0;  // bytes the whole call moved
   Withheld withheld = Withheld::nothing;
   bool is_full = false;      // its target's level: nothing is to be redacted; never shown
   Undone undone = 0;         // 0: `data` is the stream's own bytes; else the text that they hold
@@ -226,6 +232,7 @@ struct TlsConnectionBody {
   std::uint32_t connection = 0;
   std::uint32_t inherited_from = 0;  // 0: it is no copy
   std::string peer;
+  PeerSource peer_source = PeerSource::none;
 };
 struct TlsClosedBody {
   std::uint32_t connection = 0;
@@ -313,6 +320,7 @@ std::string_view name_of(Resolution resolution);   // "kernel" "user" "unresolve
 std::string_view name_of(FileHook hook);           // "tracepoint" …
 std::string_view name_of(FileVia via);             // "syscall" "io_uring"
 std::string_view name_of(TlsDirection direction);  // "send" "recv"
+std::string_view name_of(PeerSource source);       // "descriptor" "call" "thread"; "" of none
 std::string_view name_of(Withheld withheld);       // "level" "limit" …; "" of nothing
 std::vector<std::string> names_of(Undone undone);
 

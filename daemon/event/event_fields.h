@@ -106,19 +106,22 @@ void fields(A& archive, TlsRedaction& value) {
 
 template <class A>
 void fields(A& archive, TlsBody& value) {
-  auto& [function, direction, connection, inherited_from, peer, from_start, offset, length, call_length, withheld,
-         is_full, undone, stream, data, redactions] = value;
+  auto& [function, direction, connection, inherited_from, peer, peer_source, from_start, offset, length, call_length,
+         withheld, is_full, undone, stream, data, redactions] = value;
   archive(function);
   archive.choice(direction, 2);
-  archive(connection, inherited_from, peer, from_start, offset, length, call_length);
+  archive(connection, inherited_from, peer);
+  archive.choice(peer_source, kPeerSourceCount);
+  archive(from_start, offset, length, call_length);
   archive.choice(withheld, kWithheldCount);
   archive(is_full, undone, stream, data, redactions);
 }
 
 template <class A>
 void fields(A& archive, TlsConnectionBody& value) {
-  auto& [connection, inherited_from, peer] = value;
+  auto& [connection, inherited_from, peer, peer_source] = value;
   archive(connection, inherited_from, peer);
+  archive.choice(peer_source, kPeerSourceCount);
 }
 
 template <class A>

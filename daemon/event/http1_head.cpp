@@ -42,6 +42,7 @@ Coding one_coding(std::string_view name) {
   if (name.empty() || name == "identity") return Coding::none;
   if (name == "gzip" || name == "x-gzip") return Coding::gzip;
   if (name == "br") return Coding::brotli;
+  if (name == "zstd") return Coding::zstd;
   return name == "deflate" ? Coding::deflate : Coding::other;
 }
 

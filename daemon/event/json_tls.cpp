@@ -51,7 +51,7 @@ void append_body(JsonObject& event, std::string& out, const TlsBody& body) {
   object.boolean("from_start", body.from_start);
   if (!body.peer.empty()) {
     object.words("peer", body.peer);
-    object.words("peer_source", "descriptor");
+    object.words("peer_source", name_of(body.peer_source));
   }
   object.number("offset", body.offset);
   object.number("length", body.length);

@@ -86,7 +86,7 @@ std::optional<std::uint64_t> ElfSymbols::offset_of(std::uint64_t address) const 
 
 // A header of four words, a Bloom filter (left aside), buckets with the first symbol of each, and for every symbol from
 // `first` on its hash, whose lowest bit ends a bucket.
-std::optional<std::uint64_t> ElfSymbols::function(std::string_view name) const {
+std::optional<ElfFunction> ElfSymbols::function(std::string_view name) const {
   struct {
     std::uint32_t buckets, first, bloom, shift;
   } table;
@@ -100,17 +100,19 @@ std::optional<std::uint64_t> ElfSymbols::function(std::string_view name) const {
     std::uint32_t link = 0;
     if (!read(link, chains + std::uint64_t{symbol - table.first} * sizeof(link))) return std::nullopt;
     if ((link | 1) == (hash | 1))
-      if (const auto offset = function_at(symbol, name)) return offset;
+      if (const auto found = function_at(symbol, name)) return found;
     if ((link & 1) != 0) return std::nullopt;
   }
   return std::nullopt;
 }
 
-std::optional<std::uint64_t> ElfSymbols::function_at(std::uint32_t symbol, std::string_view name) const {
+std::optional<ElfFunction> ElfSymbols::function_at(std::uint32_t symbol, std::string_view name) const {
   Elf64_Sym entry;
   if (!read(entry, symbols_ + std::uint64_t{symbol} * sizeof(entry))) return std::nullopt;
   if (ELF64_ST_TYPE(entry.st_info) != STT_FUNC || entry.st_shndx == SHN_UNDEF) return std::nullopt;
-  return is_named(strings_ + entry.st_name, name) ? offset_of(entry.st_value) : std::nullopt;
+  const auto offset = offset_of(entry.st_value);
+  if (!offset || !is_named(strings_ + entry.st_name, name)) return std::nullopt;
+  return ElfFunction{*offset, entry.st_size};
 }
 
 bool ElfSymbols::is_named(std::uint64_t at, std::string_view name) const {

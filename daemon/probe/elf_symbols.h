@@ -15,14 +15,20 @@
 
 namespace aa {
 
+// Of an exported function: where its first byte lies in the file, and how many it has (0: the file does not say).
+struct ElfFunction {
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+};
+
 class ElfSymbols {
  public:
   // `fd` is borrowed for the object's life. Error: not an ELF file of 64 bits and this machine's byte order, cut, or
   // without a table of exported symbols (DT_GNU_HASH); `doing` says which.
   static Result<ElfSymbols> open(int fd);
 
-  // The file offset of an exported function's first byte; nullopt: none of that name.
-  std::optional<std::uint64_t> function(std::string_view name) const;
+  // nullopt: none of that name.
+  std::optional<ElfFunction> function(std::string_view name) const;
 
  private:
   struct Segment {
@@ -37,7 +43,7 @@ class ElfSymbols {
   template <class T>
   bool read(T& out, std::uint64_t offset) const;
   bool is_named(std::uint64_t at, std::string_view name) const;
-  std::optional<std::uint64_t> function_at(std::uint32_t symbol, std::string_view name) const;
+  std::optional<ElfFunction> function_at(std::uint32_t symbol, std::string_view name) const;
 
   int fd_;
   std::vector<Segment> segments_;

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <utility>
+
 #include "base/clock.h"
 #include "probe/tls_stacks.h"
 
@@ -13,9 +15,23 @@ constexpr std::uint32_t kProtExec = 4;
 
 }  // namespace
 
-bool TlsDiscovery::is_new(const Key& key) {
+// A file that took the numbers of one that is gone was changed since.
+bool TlsDiscovery::is_new(const Key& key, const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || status.st_ino != key.second || key.second == 0) return false;
   if (met_.size() >= kMostMet) met_.clear();
-  return key.second != 0 && met_.insert(key).second;
+  const Change change{status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+  const auto [place, is_first] = met_.try_emplace(key, change);
+  return std::exchange(place->second, change) != change || is_first;
+}
+
+bool TlsDiscovery::is_known(const FileBody& file) const {
+  const auto found = met_.find({file.dev, file.ino});
+  if (found == met_.end()) return false;
+  struct stat status {};
+  if (::stat(file.at.path.c_str(), &status) != 0 || status.st_ino != file.ino)
+    return true;  // its name says nothing here
+  return found->second == Change{status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
 }
 
 std::optional<LossBody> TlsDiscovery::saw(const Event& event) {
@@ -23,17 +39,12 @@ std::optional<LossBody> TlsDiscovery::saw(const Event& event) {
   const std::uint32_t pid = event.process->id.pid;
   bool attached = false;
   if (const auto* exec = std::get_if<ExecBody>(&event.body)) {
-    if (exec->result < 0 || !is_new({exec->exe_dev, exec->exe_ino})) return std::nullopt;
     const std::string link = "/proc/" + std::to_string(pid) + "/exe";
-    struct stat status {};
-    if (::stat(link.c_str(), &status) != 0 || status.st_ino != exec->exe_ino) {  // it runs something else by now
-      met_.erase({exec->exe_dev, exec->exe_ino});
-      return std::nullopt;
-    }
+    if (exec->result < 0 || !is_new({exec->exe_dev, exec->exe_ino}, link)) return std::nullopt;
     attached = tls_.attach(link, event.process->exe);
   } else if (const auto* file = std::get_if<FileBody>(&event.body)) {
     const bool executable = file->op == FileOp::mmap && file->flags && (*file->flags & kProtExec) != 0;
-    if (!executable || file->result < 0 || met_.contains({file->dev, file->ino})) return std::nullopt;
+    if (!executable || file->result < 0 || is_known(*file)) return std::nullopt;
     attached = look_into(pid);
   }
   if (!attached) return std::nullopt;
@@ -44,7 +55,8 @@ bool TlsDiscovery::look_into(std::uint32_t pid) {
   bool attached = false;
   if (!tls_.runs()) return false;
   for (const ExecutableMapping& mapping : executable_mappings_of(pid))
-    if (is_new({mapping.dev, mapping.ino})) attached = tls_.attach(mapping.link(pid), mapping.name) || attached;
+    if (is_new({mapping.dev, mapping.ino}, mapping.link(pid)))
+      attached = tls_.attach(mapping.link(pid), mapping.name) || attached;
   return attached;
 }
 

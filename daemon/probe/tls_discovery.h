@@ -6,8 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +24,7 @@ class TlsDiscovery {
   explicit TlsDiscovery(TlsFamily& tls) : tls_(tls) {}
 
   // A file never met before carries a library: from its first use until now nobody listened, which is what is returned.
-  // Cost: nothing for a file known already; else some short reads, and 5 to 20 ms to attach.
+  // Cost: a system call for a file known already; else some short reads, and 5 to 20 ms to attach.
   std::optional<LossBody> saw(const Event& event);
 
   // Everything a process has mapped. True: something was attached.
@@ -36,10 +36,12 @@ class TlsDiscovery {
 
  private:
   using Key = std::pair<std::uint32_t, std::uint64_t>;
-  bool is_new(const Key& key);
+  using Change = std::pair<std::int64_t, std::int64_t>;  // when the file was changed last: seconds, ns
+  bool is_new(const Key& key, const std::string& path);
+  bool is_known(const FileBody& file) const;
 
   TlsFamily& tls_;
-  std::set<Key> met_;
+  std::map<Key, Change> met_;
 };
 
 }  // namespace aa

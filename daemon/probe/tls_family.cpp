@@ -1,11 +1,16 @@
 #include "probe/tls_family.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 #include "abi/filter.h"
 #include "abi/tls.h"
@@ -25,8 +30,10 @@ namespace {
 
 constexpr const char* kEnter = "aa_tls_enter";
 constexpr const char* kReturn = "aa_tls_return";
+constexpr const char* kEnd = "aa_tls_end";
 constexpr const char* kLife = "aa_tls_life";
 constexpr const char* kNew = "aa_tls_new";
+constexpr const char* kNewEnd = "aa_tls_new_end";
 // Where programs get no cookie, each function has one of its own, in the order of the rows.
 constexpr std::array kEnterPrograms = {
 #define AA_TLS_PROGRAM(id, short, name, direction, result) "aa_in_" #short,
@@ -34,6 +41,10 @@ constexpr std::array kEnterPrograms = {
 #undef AA_TLS_PROGRAM
 };
 constexpr std::array kLifePrograms = {"aa_life_free", "aa_life_clear", "aa_life_up_ref", "aa_life_begin", "aa_life_fd"};
+
+// The first pair whose hook the kernel has.
+constexpr std::array kSocketTracepoints = {"aa_tls_sent", "aa_tls_received"};
+constexpr std::array kSocketFunctions = {"aa_tls_sends", "aa_tls_receives"};
 
 // A child may use a connection for the first time this long after its parent freed it.
 constexpr std::uint64_t kKeepFreedNs = 10'000'000'000;
@@ -46,10 +57,40 @@ std::string file_name(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
 
+// The very file, whatever its name is.
+std::string link_to(const UniqueFd& file) {
+  return "/proc/self/fd/" + std::to_string(file.get());
+}
+
 std::string listed(const std::vector<std::string>& names) {
   std::string out;
   for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
   return out;
+}
+
+// "branch + canary: SSL_read, SSL_write; push + return probe: SSL_sendfile"
+std::string places_in(const TlsLibrary& library) {
+  std::string out;
+  for (const auto& [places, functions] : library.chosen)
+    out += (out.empty() ? "" : "; ") + places + ": " + listed(functions);
+  return out;
+}
+
+void choose_socket_programs(bpf_object* object, bool wanted) {
+  const std::unique_ptr<btf, void (*)(btf*)> types(wanted ? btf__load_vmlinux_btf() : nullptr, &btf__free);
+  const auto has = [&](const char* name, std::uint32_t kind) {
+    return types && btf__find_by_name_kind(types.get(), name, kind) > 0;
+  };
+  const bool traced = has("btf_trace_sock_send_length", BTF_KIND_TYPEDEF);
+  const bool hooked = !traced && has("tcp_sendmsg", BTF_KIND_FUNC) && has("tcp_recvmsg", BTF_KIND_FUNC);
+  for (const char* name : kSocketTracepoints)
+    bpf_program__set_autoload(bpf_object__find_program_by_name(object, name), traced);
+  for (const char* name : kSocketFunctions)
+    bpf_program__set_autoload(bpf_object__find_program_by_name(object, name), hooked);
+}
+
+bool is_uprobe(const bpf_program* program) {
+  return std::string_view(bpf_program__section_name(program)).starts_with("u");
 }
 
 }  // namespace
@@ -59,7 +100,8 @@ TlsFamily::~TlsFamily() = default;
 std::unique_ptr<TlsFamily> TlsFamily::make(const TlsFamilySettings& settings, const SharedMaps& shared) {
   std::unique_ptr<TlsFamily> family(new TlsFamily);
   if (const Status opened = family->open(settings, shared); !opened) {
-    family->links_.clear();
+    family->trial_links_.clear();
+    family->changes_.reset();
     family->object_.reset();
     family->states_ = {
         {"tls", kReturn, "uprobe", ProbeState::unavailable, opened.error().errno_value, opened.error().doing}};
@@ -72,16 +114,21 @@ Status TlsFamily::open(const TlsFamilySettings& settings, const SharedMaps& shar
   multi_ = settings.hooks != TlsHooks::uprobe && kernel_has_callbacks() && kernel_has_uprobe_multi();
   if (settings.hooks == TlsHooks::uprobe_multi && !multi_)
     return Error{"this kernel has no uprobe_multi, which tls.hooks asks for", 0, ""};
-  if (Status loaded = load(settings, shared); !loaded) return loaded;
+  // Without the sockets' programs, which this machine may not take, peers are known by descriptors alone.
+  if (!load(settings, shared, true))
+    if (Status loaded = load(settings, shared, false); !loaded) return loaded;
   settings_map_ = MappedMap(map_fd(".data.tls"), sizeof(aa_tls_settings));
   auto* state = static_cast<aa_tls_settings*>(settings_map_.data());
   if (state == nullptr) return Error{"map the TLS family's settings", errno, ""};
   state->call_bytes = settings.call_bytes;
   state->idle = 1;
+  changes_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!changes_) return Error{"watch libraries for changes", errno, "fs.inotify.max_user_instances may be too small"};
+  return_probes_ = settings.return_probes;
   return try_out();
 }
 
-Status TlsFamily::load(const TlsFamilySettings& settings, const SharedMaps& shared) {
+Status TlsFamily::load(const TlsFamilySettings& settings, const SharedMaps& shared, bool sockets) {
   std::size_t size = 0;
   const void* bytes = kernel_has_callbacks() ? tls_bpf::elf_bytes(&size) : tls_old_bpf::elf_bytes(&size);
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tls_bpf");
@@ -98,8 +145,9 @@ Status TlsFamily::load(const TlsFamilySettings& settings, const SharedMaps& shar
   allocate_beforehand(object_.get());
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object_.get()) {
-    if (multi_) mark_for_uprobe_multi(program);
+    if (multi_ && is_uprobe(program)) mark_for_uprobe_multi(program);
   }
+  choose_socket_programs(object_.get(), sockets);
   forget_libbpf_log();
   const int error = bpf_object__load(object_.get());
   give_back(bytes, size);
@@ -109,87 +157,172 @@ Status TlsFamily::load(const TlsFamilySettings& settings, const SharedMaps& shar
 
 // On a function of our own first: what would hurt somebody hurts a child of ours.
 Status TlsFamily::try_out() {
-  const std::uint64_t offset = trial_offset();
-  if (offset == 0) return Error{"find the function to try the TLS family on", 0, ""};
-  const std::vector<TlsSite> site = {{offset, AA_TLS_SSL_WRITE}};
-  for (const char* program : {kEnter, kReturn})
-    if (Status attached = attach_sites(program, "/proc/self/exe", site); !attached) return attached;
+  if (return_probes_) {
+    if (Status attached = attach_trial(kReturn, trial_offset()); !attached) return attached;
+    if (survives_filter()) return Done{};
+    trial_links_.clear();
+    return_probes_ = false;
+    states_.push_back({"tls", kReturn, "uretprobe", ProbeState::degraded, 0,
+                       "return probes kill programs under a system call filter on this kernel: functions' own returns "
+                       "are probed"});
+  }
+  if (Status attached = attach_trial(kEnd, trial_return_offset()); !attached) return attached;
   if (survives_filter()) return Done{};
-  return Error{"probes at a function's end kill programs under a system call filter on this kernel", 0, ""};
+  return Error{"probes kill programs under a system call filter on this kernel", 0, ""};
+}
+
+Status TlsFamily::attach_trial(const char* end, std::uint64_t end_offset) {
+  if (end_offset == 0) return Error{"find the function to try the TLS family on", 0, ""};
+  const std::pair<const char*, std::uint64_t> steps[] = {{end, end_offset}, {kEnter, trial_offset()}};
+  for (const auto& [program, offset] : steps)
+    if (Status attached = attach_sites(program, "/proc/self/exe", {{offset, AA_TLS_SSL_WRITE, 0}}, trial_links_);
+        !attached)
+      return attached;
+  return Done{};
 }
 
 bpf_program* TlsFamily::program_for(const char* name, const TlsSite& site) const {
   const bool own = !kernel_has_callbacks();
-  if (own && name == kEnter) name = kEnterPrograms.at(site.cookie);
-  if (own && name == kLife) name = kLifePrograms.at(site.cookie);
+  if (own && name == kEnter) name = kEnterPrograms.at(site.row);
+  if (own && name == kLife) name = kLifePrograms.at(site.row);
   return bpf_object__find_program_by_name(object_.get(), name);
 }
 
-Status TlsFamily::attach_sites(const char* name, const std::string& path, const std::vector<TlsSite>& sites) {
+Status TlsFamily::attach_sites(const char* name, const std::string& path, const std::vector<TlsSite>& sites,
+                               Links& links) {
   if (sites.empty()) return Done{};
   if (multi_) {
     auto link = attach_uprobe_multi(program_for(name, sites.front()), path, sites, runs_at_return(name));
     if (!link) return link.error();
-    links_.emplace_back(std::move(*link), nullptr);
+    links.emplace_back(std::move(*link), nullptr);
     return Done{};
   }
   for (const TlsSite& site : sites) {
     LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = runs_at_return(name));
-    if (kernel_has_callbacks()) options.bpf_cookie = site.cookie;
+    if (kernel_has_callbacks()) options.bpf_cookie = site.cookie();
     LinkPtr link(bpf_program__attach_uprobe_opts(program_for(name, site), -1, path.c_str(), site.offset, &options));
     if (!link) return Error{std::string("attach ") + name, errno, ""};
-    links_.emplace_back(UniqueFd(), std::move(link));
+    links.emplace_back(UniqueFd(), std::move(link));
   }
   return Done{};
 }
 
 // Ends before beginnings, makers first: what is seen at all is seen whole.
-Status TlsFamily::attach_all(const TlsLibrary& library) {
-  const std::string path =
-      "/proc/self/fd/" + std::to_string(library.file.get());  // the very file, whatever its name is
-  std::vector<TlsSite> maker;
-  if (library.maker) maker.push_back({*library.maker, 0});
+Status TlsFamily::attach_all(const TlsLibrary& library, Links& links) {
+  const std::string path = link_to(library.file);
   const std::pair<const char*, const std::vector<TlsSite>&> steps[] = {
-      {kNew, maker}, {kLife, library.life}, {kReturn, library.functions}, {kEnter, library.functions}};
+      {kNew, library.maker_returns}, {kNewEnd, library.maker_ends}, {kLife, library.life},
+      {kReturn, library.returns},    {kEnd, library.ends},          {kEnter, library.begins}};
   for (const auto& [program, sites] : steps)
-    if (Status attached = attach_sites(program, path, sites); !attached) return attached;
+    if (Status attached = attach_sites(program, path, sites, links); !attached) return attached;
   return Done{};
+}
+
+TlsPlaces TlsFamily::places() const {
+  return {return_probes_, kernel_has_loops()};
 }
 
 bool TlsFamily::attach(const std::string& path, const std::string& name) {
   if (!runs()) return false;
-  auto library = read_tls_library(path);
-  if (!library || !*library) return false;
-  const bool is_new = attached_.try_emplace({(*library)->device, (*library)->inode}, states_.size()).second;
-  if (!is_new) return false;
-  (*library)->path = name;
-  tell(**library, attach_all(**library));
+  const auto library = read_tls_library(path, places());
+  const bool carries = library && *library;
+  if (!carries && !is_tls_library_name(file_name(name))) return false;
+  Met* met = meet(path, name);
+  if (met == nullptr) return false;
+  listen(*met, library);
   return true;
+}
+
+// Null: it is gone, or was met before.
+TlsFamily::Met* TlsFamily::meet(const std::string& path, const std::string& name) {
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0) return nullptr;
+  const auto [place, is_new] = met_.try_emplace({status.st_dev, status.st_ino});
+  if (!is_new) return nullptr;
+  Met& met = place->second;
+  met.file = std::move(file);
+  met.watch = ::inotify_add_watch(changes_.get(), link_to(met.file).c_str(), IN_MODIFY | IN_CLOSE_WRITE);
+  met.state = states_.size();
+  const bool taken = std::any_of(states_.begin(), states_.end(),
+                                 [&](const ProbeBody& other) { return other.program == file_name(name); });
+  states_.push_back({"tls", taken ? name : file_name(name), (multi_ ? "uprobe_multi:" : "uprobe:") + name,
+                     ProbeState::failed, 0, ""});
+  return &met;
+}
+
+void TlsFamily::listen(Met& met, const Result<std::optional<TlsLibrary>>& library) {
+  ProbeBody& state = states_[met.state];
+  state.state = ProbeState::failed;
+  state.error_number = 0;
+  if (!library || !*library) {
+    state.reason = library ? "it exports none of a TLS library's functions" : library.error().doing;
+    return;
+  }
+  const TlsLibrary& found = **library;
+  if (const Status attached = attach_all(found, met.links); !attached) {
+    state.error_number = attached.error().errno_value;
+    state.reason = attached.error().doing;
+    return;
+  }
+  state.state = found.unseen.empty() && found.missing.empty() ? ProbeState::attached : ProbeState::degraded;
+  state.reason = places_in(found);
+  if (!found.unseen.empty()) state.reason = "not seen: " + listed(found.unseen) + "; " + state.reason;
+  if (!found.missing.empty()) state.reason = "it does not export " + listed(found.missing) + "; " + state.reason;
 }
 
 const ProbeBody* TlsFamily::state_of(const std::string& path) const {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return nullptr;
-  const auto found = attached_.find({status.st_dev, status.st_ino});
-  return found == attached_.end() ? nullptr : &states_[found->second];
+  const auto found = met_.find({status.st_dev, status.st_ino});
+  return found == met_.end() ? nullptr : &states_[found->second.state];
 }
 
-void TlsFamily::tell(const TlsLibrary& library, const Status& attached) {
-  ProbeBody state{
-      "tls", file_name(library.path), (multi_ ? "uprobe_multi:" : "uprobe:") + library.path, ProbeState::attached, 0,
-      ""};
-  const bool taken = std::any_of(states_.begin(), states_.end(),
-                                 [&](const ProbeBody& other) { return other.program == state.program; });
-  if (taken) state.program = library.path;
-  if (!attached) {
-    state.state = ProbeState::failed;
-    state.error_number = attached.error().errno_value;
-    state.reason = attached.error().doing;
-  } else if (!library.missing.empty()) {
-    state.state = ProbeState::degraded;
-    state.reason = "it does not export " + listed(library.missing);
+// ---- files that are rewritten in place ----
+
+bool TlsFamily::take_changes() {
+  alignas(inotify_event) std::array<char, 4096> buffer;
+  bool changed = false;
+  for (ssize_t got = 0; (got = ::read(changes_.get(), buffer.data(), buffer.size())) > 0;) {
+    for (ssize_t at = 0; at < got;) {
+      inotify_event event{};
+      std::memcpy(&event, buffer.data() + at, sizeof(event));
+      at += static_cast<ssize_t>(sizeof(event) + event.len);
+      const int watch = event.wd;
+      const auto same = [watch](const auto& one) { return one.second.watch == watch; };
+      const auto found = std::find_if(met_.begin(), met_.end(), same);
+      if (found == met_.end()) continue;
+      take_change(found->second, event.mask);
+      changed = true;
+    }
   }
-  states_.push_back(std::move(state));
+  return changed;
+}
+
+void TlsFamily::take_change(Met& met, std::uint32_t mask) {
+  ProbeBody& state = states_[met.state];
+  if ((mask & IN_MODIFY) != 0) {
+    met.written = true;
+    met.links.clear();
+    state.state = ProbeState::degraded;
+    state.reason = "it is being rewritten in place: not listened to until its writer has closed it";
+  }
+  if ((mask & IN_CLOSE_WRITE) == 0 || !met.written) return;
+  met.written = false;
+  listen(met, read_tls_library(link_to(met.file), places()));
+}
+
+void TlsFamily::set_watching(bool on) {
+  if (!runs() || on == !socket_links_.empty()) return;
+  socket_links_.clear();
+  if (!on) return;
+  for (const auto& pair : {kSocketTracepoints, kSocketFunctions}) {
+    for (const char* name : pair) {
+      const bpf_program* program = bpf_object__find_program_by_name(object_.get(), name);
+      if (LinkPtr link(bpf_program__fd(program) < 0 ? nullptr : bpf_program__attach(program)); link)
+        socket_links_.push_back(std::move(link));
+    }
+  }
 }
 
 void TlsFamily::set_reader_idle() {

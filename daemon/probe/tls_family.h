@@ -35,6 +35,7 @@ struct TlsFamilySettings {
   std::uint32_t calls = 16'384;         // under way at once
   std::uint32_t connections = 16'384;   // living at once
   TlsHooks hooks = TlsHooks::automatic;
+  bool return_probes = true;  // the kernel's may be used, where they harm nobody
 };
 
 class TlsFamily {
@@ -47,12 +48,19 @@ class TlsFamily {
   bool runs() const { return object_ != nullptr; }
   int ring_fd() const;
 
-  // Attaches to everything of the file that has programs; false, and nothing happens, when it carries no TLS library,
-  // cannot be read, or was attached to before. `name` is for people. Cost: 5 to 20 ms.
+  // Attaches to everything of the file that has programs. True: there is a state more, which says which places were
+  // chosen, or why a file with a TLS library's name cannot be attached to. False, and nothing happens, when it is no
+  // TLS library or was met before. `name` is for people. Cost: 5 to 20 ms.
   bool attach(const std::string& path, const std::string& name);
+  // A file that is rewritten in place is let go of at once, for its functions may lie elsewhere now, and looked into
+  // again when its writer has closed it. Readable when there is something to take; −1 without programs.
+  int changes_fd() const { return changes_.get(); }
+  bool take_changes();  // true: a state has changed
   // How the file is attached to; null when it is not.
   const ProbeBody* state_of(const std::string& path) const;
 
+  // The sockets around calls are looked at only while something is watched.
+  void set_watching(bool on);
   // The reader has read everything and goes to wait: the next record wakes it.
   void set_reader_idle();
   // Takes out what processes that are gone left behind. Cost: two system calls for each call and connection.
@@ -65,14 +73,26 @@ class TlsFamily {
 
  private:
   using Links = std::vector<std::pair<UniqueFd, LinkPtr>>;
+  // A file that was met.
+  struct Met {
+    std::size_t state = 0;  // its place in states_
+    UniqueFd file;
+    int watch = -1;  // inotify's number
+    bool written = false;
+    Links links;
+  };
   TlsFamily() = default;
   Status open(const TlsFamilySettings& settings, const SharedMaps& shared);
-  Status load(const TlsFamilySettings& settings, const SharedMaps& shared);
+  Status load(const TlsFamilySettings& settings, const SharedMaps& shared, bool sockets);
   Status try_out();
-  Status attach_all(const TlsLibrary& library);
-  Status attach_sites(const char* program, const std::string& path, const std::vector<TlsSite>& sites);
+  Status attach_trial(const char* end, std::uint64_t end_offset);
+  TlsPlaces places() const;
+  Met* meet(const std::string& path, const std::string& name);
+  void listen(Met& met, const Result<std::optional<TlsLibrary>>& library);
+  Status attach_all(const TlsLibrary& library, Links& links);
+  Status attach_sites(const char* program, const std::string& path, const std::vector<TlsSite>& sites, Links& links);
   bpf_program* program_for(const char* name, const TlsSite& site) const;
-  void tell(const TlsLibrary& library, const Status& attached);
+  void take_change(Met& met, std::uint32_t mask);
   void sweep_calls();
   void sweep_connections(std::uint64_t now_boot_ns);
   bool is_gone(std::uint32_t tgid, std::uint64_t start_ns) const;
@@ -81,8 +101,11 @@ class TlsFamily {
   std::unique_ptr<bpf_object, void (*)(bpf_object*)> object_{nullptr, &bpf_object__close};
   MappedMap settings_map_;
   bool multi_ = false;
-  Links links_;
-  std::map<std::pair<dev_t, ino_t>, std::size_t> attached_;  // places in states_
+  bool return_probes_ = true;
+  Links trial_links_;
+  std::vector<LinkPtr> socket_links_;
+  UniqueFd changes_;
+  std::map<std::pair<dev_t, ino_t>, Met> met_;
   std::vector<ProbeBody> states_;
 };
 

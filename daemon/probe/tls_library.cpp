@@ -2,16 +2,20 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <set>
 #include <string_view>
 
 #include "abi/tls.h"
 #include "base/file_text.h"
 #include "probe/elf_symbols.h"
 #include "probe/library_cache.h"
+#include "probe/machine_code.h"
+#include "probe/probe_sites.h"
 
 namespace aa {
 namespace {
@@ -65,21 +69,110 @@ bool exports(const ElfSymbols& symbols, const Provider& provider) {
                      [&](const char* name) { return symbols.function(name).has_value(); });
 }
 
-void take(TlsLibrary& library, const ElfSymbols& symbols, const Provider& provider) {
-  for (const Function& function : kFunctions) {
-    if (!std::string_view(function.name).starts_with(provider.prefix)) continue;
-    if (const auto offset = symbols.function(function.name)) library.functions.push_back({*offset, function.row});
-  }
-  for (const Function& function : provider.life)
-    if (const auto offset = symbols.function(function.name)) library.life.push_back({*offset, function.row});
-  if (provider.maker != nullptr) library.maker = symbols.function(provider.maker);
-  for (const char* name : provider.needed)
-    if (!symbols.function(name)) library.missing.emplace_back(name);
+// ---- one file ----
+
+constexpr std::uint64_t kMostCode = 64 * 1024;  // of one function
+
+constexpr std::uint32_t bit(std::uint32_t number) {
+  return 1u << number;
 }
+
+// Registers that the programs read at a function's beginning (bpf/tls.bpf.c).
+constexpr std::uint32_t kNeedsINT = bit(kRdi) | bit(kRsi), kNeedsLONG = kNeedsINT, kNeedsFILE = kNeedsINT;
+constexpr std::uint32_t kNeedsOUT4 = kNeedsINT | bit(kRcx), kNeedsEARLY = kNeedsOUT4;
+constexpr std::uint32_t kNeedsOUT5 = kNeedsINT | bit(kR8);
+constexpr std::array kArguments = {
+#define AA_TLS_NEEDED(id, short, name, direction, result) kNeeds##result,
+    AA_TLS_FUNCTIONS(AA_TLS_NEEDED)
+#undef AA_TLS_NEEDED
+};
+
+// What of a file becomes places: read once, function by function.
+class Reader {
+ public:
+  Reader(TlsLibrary& library, const ElfSymbols& symbols, const TlsPlaces& places)
+      : library_(library), symbols_(symbols), places_(places) {}
+
+  void take(const Provider& provider) {
+    for (const Function& function : kFunctions)
+      if (const auto found = symbols_.function(function.name)) probed_.insert(found->offset);
+    for (const Function& function : kFunctions)
+      if (std::string_view(function.name).starts_with(provider.prefix)) take_function(function);
+    for (const Function& function : provider.life) take_life(function);
+    if (provider.maker != nullptr) take_maker(provider.maker);
+    for (const char* name : provider.needed)
+      if (!symbols_.function(name)) library_.missing.emplace_back(name);
+  }
+
+ private:
+  void take_function(const Function& function) {
+    const auto found = symbols_.function(function.name);
+    if (!found) return;
+    const ProbeChoice choice = choose(*found, {.arguments = kArguments.at(function.row)});
+    library_.chosen[choice.how].emplace_back(function.name);
+    if (choice.skip) return;
+    if (!choice.trouble.empty()) {
+      library_.unseen.push_back(std::string(function.name) + ": " + choice.trouble);
+      return;
+    }
+    const TlsSite begin = site(*found, choice.begin, function.row);
+    library_.begins.push_back(begin);
+    if (choice.return_probe) library_.returns.push_back(begin);
+    for (const ProbePlace& place : choice.ends) library_.ends.push_back(site(*found, place, function.row));
+  }
+
+  void take_life(const Function& function) {
+    const auto found = symbols_.function(function.name);
+    if (!found) return;
+    const std::uint32_t needed = function.row == AA_TLS_LIFE_FD ? bit(kRdi) | bit(kRsi) : bit(kRdi);
+    library_.life.push_back(site(*found, choose(*found, {.arguments = needed, .end = false}).begin, function.row));
+  }
+
+  void take_maker(const char* name) {
+    const auto found = symbols_.function(name);
+    if (!found) return;
+    const ProbeChoice choice = choose(*found, {.begin = false});
+    if (!choice.trouble.empty()) library_.unseen.push_back(std::string(name) + ": " + choice.trouble);
+    if (choice.return_probe) library_.maker_returns.push_back(site(*found, choice.begin, 0));
+    if (choice.trouble.empty())
+      for (const ProbePlace& place : choice.ends) library_.maker_ends.push_back(site(*found, place, 0));
+  }
+
+  static TlsSite site(const ElfFunction& function, const ProbePlace& place, std::uint32_t row) {
+    return {function.offset + static_cast<std::uint64_t>(place.offset), row, place.depth, place.shared};
+  }
+
+  ProbeChoice choose(const ElfFunction& function, ProbeNeeds needs) const {
+    needs.return_probes = places_.return_probes;
+    needs.depths = places_.depths;
+    const auto place = [&](std::int64_t at) { return function.offset + static_cast<std::uint64_t>(at); };
+    CodeElsewhere elsewhere;
+    elsewhere.bytes = [&](std::int64_t at, std::size_t count) { return bytes(place(at), count); };
+    elsewhere.is_probed = [&](std::int64_t at) { return probed_.contains(place(at)); };
+    const std::uint64_t size = function.bytes <= kMostCode ? function.bytes : 0;
+    return choose_probes(bytes(function.offset, size), needs, elsewhere);
+  }
+
+  std::vector<std::uint8_t> bytes(std::uint64_t offset, std::size_t count) const {
+    std::vector<std::uint8_t> out(count);
+    const ssize_t length = ::pread(library_.file.get(), out.data(), count, static_cast<off_t>(offset));
+    out.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+    return out;
+  }
+
+  TlsLibrary& library_;
+  const ElfSymbols& symbols_;
+  TlsPlaces places_;
+  std::set<std::uint64_t> probed_;
+};
 
 }  // namespace
 
-Result<std::optional<TlsLibrary>> read_tls_library(const std::string& path) {
+std::uint32_t TlsSite::cookie() const {
+  return AA_TLS_COOKIE(row, depth) | (shared ? AA_TLS_SHARED : 0);
+}
+
+Result<std::optional<TlsLibrary>> read_tls_library(const std::string& path, const TlsPlaces& places) {
   TlsLibrary library;
   library.path = path;
   library.file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -87,14 +180,21 @@ Result<std::optional<TlsLibrary>> read_tls_library(const std::string& path) {
   struct stat status {};
   if (::fstat(library.file.get(), &status) != 0) return Error{"read " + path, errno, ""};
   if (!S_ISREG(status.st_mode)) return Error{"read " + path + ": it is not a file", 0, ""};
-  library.device = status.st_dev;
-  library.inode = status.st_ino;
   auto symbols = ElfSymbols::open(library.file.get());
-  if (!symbols) return Error{path + ": " + symbols.error().doing, 0, ""};
-  for (const Provider& provider : providers())
-    if (exports(*symbols, provider)) take(library, *symbols, provider);
-  if (library.functions.empty()) return std::optional<TlsLibrary>();
+  if (!symbols) return symbols.error();
+  bool found = false;
+  for (const Provider& provider : providers()) {
+    if (!exports(*symbols, provider)) continue;
+    Reader(library, *symbols, places).take(provider);
+    found = true;
+  }
+  if (!found) return std::optional<TlsLibrary>();
   return std::optional(std::move(library));
+}
+
+bool is_tls_library_name(std::string_view file_name) {
+  return std::any_of(providers().begin(), providers().end(),
+                     [&](const Provider& provider) { return file_name.starts_with(provider.stem); });
 }
 
 std::vector<std::string> usual_tls_libraries() {

@@ -10,6 +10,9 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
+
+#include "probe/machine_code.h"
 
 namespace aa {
 
@@ -62,6 +65,19 @@ std::uint64_t trial_offset() {
   Place place{reinterpret_cast<std::uintptr_t>(&aa_tls_trial), 0};
   ::dl_iterate_phdr(&look_in, &place);
   return place.offset;
+}
+
+std::uint64_t trial_return_offset() {
+  constexpr std::size_t kLongest = 64;  // it is far shorter
+  const std::span<const std::uint8_t> code(reinterpret_cast<const std::uint8_t*>(&aa_tls_trial), kLongest);
+  std::int64_t at = 0;
+  while (at < static_cast<std::int64_t>(kLongest)) {
+    const auto one = decode_instruction(code.subspan(static_cast<std::size_t>(at)), at);
+    if (!one) return 0;
+    if (one->flow == Flow::ret) return trial_offset() + static_cast<std::uint64_t>(at);
+    at = one->end();
+  }
+  return 0;
 }
 
 bool survives_filter() {

@@ -19,6 +19,8 @@ void call_trial();  // async-signal-safe
 
 // Where the function lies in this program's file (/proc/self/exe); 0: not found.
 std::uint64_t trial_offset();
+// Where its return lies there; 0: not found, or no machine whose code is read.
+std::uint64_t trial_return_offset();
 
 // A child that only may exit calls the probed function. False: it was killed. Blocks for a fork.
 bool survives_filter();

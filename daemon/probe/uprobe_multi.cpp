@@ -75,7 +75,7 @@ Result<UniqueFd> attach_uprobe_multi(const bpf_program* program, const std::stri
   std::vector<std::uint64_t> offsets, cookies;
   for (const TlsSite& site : sites) {
     offsets.push_back(site.offset);
-    cookies.push_back(site.cookie);
+    cookies.push_back(site.cookie());
   }
   UniqueFd link(create(bpf_program__fd(program), path.c_str(), offsets, cookies, at_return ? kReturnFlag : 0));
   if (!link) return Error{"attach " + std::string(bpf_program__name(program)), errno, ""};

@@ -24,6 +24,7 @@ void Monitor::Impl::on_tls(Step& step, Event event, const SlotTable::Owner* owne
   if (const auto known = tls_connections.find({event.process->id, body.connection}); known != tls_connections.end()) {
     if (known->second.inherited_from != 0) body.inherited_from = known->second.inherited_from;
     body.peer = known->second.peer;
+    body.peer_source = known->second.peer_source;
   }
   deliver(step, std::move(event), owner);
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """What listening costs a TLS call of 1 KiB, as ratios to a machine without any of us.
 
-A Python program writes and reads through memory, no socket: what is measured is the thread's own time. `none` comes
-twice: how much the two differ is what this machine cannot tell apart.
+A program writes and reads through memory, no socket: what is measured is the thread's own time. Each form of the calls has a
+table of its own, because other places are probed in each: `aa-ebpfd --list-probes` says which. `none` comes twice: how much the
+two differ is what this machine cannot tell apart.
 """
 
 import pathlib
@@ -16,36 +17,10 @@ import arms  # noqa: E402
 from harness import Daemon, PrivateBus, program, watch  # noqa: E402
 from tls_server import CERTIFICATE  # noqa: E402
 
-WORKLOAD = """
-import ssl, sys, time
-count, certificate, result = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-here, there = ssl.MemoryBIO(), ssl.MemoryBIO()
-server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-server.load_cert_chain(certificate)
-ends = [ssl._create_unverified_context().wrap_bio(here, there), server.wrap_bio(there, here, server_side=True)]
-waiting = list(ends)
-while waiting:
-    for end in list(waiting):
-        try:
-            end.do_handshake()
-            waiting.remove(end)
-        except ssl.SSLWantReadError:
-            pass
-data = b"a line of text, as conversations have\\n" * 27
-begin = time.thread_time_ns()
-for _ in range(count):
-    ends[0].write(data[:1024])
-    ends[1].read(1024)
-with open(result, "w") as file:
-    file.write(str((time.thread_time_ns() - begin) / (2 * count)))
-"""
-
-
 class Bench:
-    def __init__(self, count, folder):
-        self.script, self.result = folder / "workload.py", folder / "result"
-        self.script.write_text(WORKLOAD)
-        self.command = ["/usr/bin/python3", str(self.script), str(count), str(CERTIFICATE), str(self.result)]
+    def __init__(self, form, count, folder):
+        self.result = folder / "result"
+        self.command = [program("timed_tls"), str(CERTIFICATE), form, str(count), str(self.result)]
         self.lost = 0
 
     def took(self):
@@ -60,9 +35,9 @@ class Bench:
             other.go()
             return self.none()
 
-    def at(self, level):
+    def at(self, level, **settings):
         def run():
-            with PrivateBus() as bus, Daemon(bus, settings={"tls.ring_kib": 65536}) as daemon:
+            with PrivateBus() as bus, Daemon(bus, settings={"tls.ring_kib": 65536, **settings}) as daemon:
                 with watch(daemon, self.command, selector={"types": ["target"]}, options={"tls": level}) as client:
                     client.run(120)
                 self.lost += daemon.counters()["tls.ring-full"]
@@ -70,15 +45,24 @@ class Bench:
         return run
 
 
+def arms_of(bench):
+    levels = ("off", "metadata", "redacted", "full")
+    return arms.Arms({"none": bench.none, "none again (A/A)": bench.none, "aa-ebpfd, unwatched": bench.unwatched,
+                      **{f"aa-ebpfd, {level}": bench.at(level) for level in levels},
+                      "aa-ebpfd, full, no return probes": bench.at("full", **{"tls.return_probes": "off"}),
+                      "aa-ebpfd, full, without files": bench.at("full", **{"families.file": "off"})})
+
+
 def main():
     options = arms.parse("Ratios of TLS calls of 1 KiB with and without aa-ebpfd.", count=10_000, rounds=5)
-    with tempfile.TemporaryDirectory(prefix="aa-bench-") as name:
-        bench = Bench(options.count, pathlib.Path(name))
-        table = arms.Arms({"none": bench.none, "none again (A/A)": bench.none, "aa-ebpfd, unwatched": bench.unwatched,
-                           **{f"aa-ebpfd, {level}": bench.at(level) for level in ("off", "metadata", "redacted", "full")}})
-        table.run(options.rounds)
-    table.print("µs of its thread for one call of 1 KiB", lambda ns: f"{ns / 1000:.1f}")
-    print(f"\n{bench.lost} records lost in all.")
+    for form, functions in (("plain", "SSL_write and SSL_read"), ("ex", "SSL_write_ex and SSL_read_ex")):
+        with tempfile.TemporaryDirectory(prefix="aa-bench-") as name:
+            bench = Bench(form, options.count, pathlib.Path(name))
+            table = arms_of(bench)
+            table.run(options.rounds)
+        print(f"\n{functions}:\n")
+        table.print("µs of its thread for one call of 1 KiB", lambda ns: f"{ns / 1000:.1f}")
+        print(f"\n{bench.lost} records lost in all.")
     arms.print_load()
     return 0
 

@@ -30,6 +30,8 @@ CONFINED = {
     "toml++": (re.compile(r"^(toml\+\+|toml\.hpp)"), {"config"}),
     "zlib": (re.compile(r"^zlib\.h"), {"event", "cli"}),
     "libbrotlidec": (re.compile(r"^brotli/"), {"event"}),
+    "libzstd": (re.compile(r"^zstd"), {"event"}),
+    "Zydis": (re.compile(r"^Zydis/"), {"probe"}),
     "libnghttp2": (re.compile(r"^nghttp2/"), {"event"}),
     "CLI11": (re.compile(r"^CLI/"), {"cli", "main"}),
 }

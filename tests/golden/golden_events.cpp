@@ -155,6 +155,7 @@ std::vector<Event> tls() {
   TlsBody copied = some_tls(0, TlsDirection::recv, "cut");
   copied.inherited_from = 6;
   copied.peer = "[::1]:443";
+  copied.peer_source = PeerSource::thread;
   copied.from_start = false;
   copied.length = copied.call_length = 2'000'000;
   copied.withheld = Withheld::limit;

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 # by force among it. With --full all of it on every row, and what tells most once more as a whole with each set by force.
 FILES = ("hook_sets", "file", "file_races", "file_rules")
 CORE = tuple(f"tests/kernel/test_{name}.py" for name in (*FILES, "exec", "exit", "forks", "ledger", "tls_calls"))
-SUITES = (*CORE, "guest")
+SUITES = (*CORE, "tests/kernel/test_tls_harm.py", "tests/kernel/test_tls_peers.py", "guest")
 LAND_SUITES = ("unit", "golden", "dbus")  # they ask the user land, not the kernel: on one row of each
 FULL_SUITES = (*LAND_SUITES, "kernel", *(f"{file}:{hooks}" for hooks in ("raw_tp", "kprobe", "tracepoint") for file in CORE),
                "guest")

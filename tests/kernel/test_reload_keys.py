@@ -41,6 +41,7 @@ VALUES = {
     "tls.call_kib": ("512", "0"),
     "tls.connections": ("32768", "true"),
     "tls.hooks": ('"uprobe"', '"kprobe"'),
+    "tls.return_probes": ('"off"', '"on"'),
     "paths.shipped": ('"off"', '"no"'),
     "paths.include": ('["/dev/shm/aa-key-rules"]', '["more.rules"]'),
     "detect.min_severity": ('"critical"', '"high"'),

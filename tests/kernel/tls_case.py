@@ -29,12 +29,13 @@ def streams_of(account):
         parts[event["process"]["id"], body["connection"], body["direction"]].append(body)
     streams = collections.defaultdict(lambda: {"send": b"", "recv": b""})
     for (process, connection, direction), bodies in parts.items():
-        stream = b""
+        pieces, length = [], 0
         for body in sorted(bodies, key=lambda one: one["offset"]):
-            assert body["offset"] == len(stream), f"{direction} of {connection}: {len(stream)} bytes, then {body['offset']}"
+            assert body["offset"] == length, f"{direction} of {connection}: {length} bytes, then {body['offset']}"
             assert body["captured"] == body["length"], f"{body['withheld']}: {body['captured']} of {body['length']} bytes"
-            stream += data_of(body)
-        streams[process, connection][direction] = stream
+            pieces.append(data_of(body))
+            length += len(pieces[-1])
+        streams[process, connection][direction] = b"".join(pieces)
     return dict(streams)
 
 
@@ -72,6 +73,18 @@ class TlsCase(KernelCase):
         self.assertEqual([(len(a), len(b)) for a, b in said], [(len(a), len(b)) for a, b in heard])
         self.assertTrue(said == heard, "the same lengths, but other bytes")
         self.assertEqual({True}, {event["tls"]["from_start"] for event in account.of_type("tls")})
+
+    def assert_peers(self, account, source):
+        """The server is the peer of every event, known in this way, but of what each connection sent first, before anybody could know."""
+        known = set()
+        for event in account.of_type("tls"):
+            body = event["tls"]
+            if "peer" in body:
+                known.add(body["connection"])
+                self.assertEqual((f"127.0.0.1:{self.server.port}", source), (body["peer"], body["peer_source"]))
+            else:
+                self.assertEqual(("thread", "send", 0), (source, body["direction"], body["offset"]))
+        self.assertEqual({event["tls"]["connection"] for event in account.of_type("tls")}, known)
 
     def assert_ledger(self):
         """attempts = delivered + lost, once everything is read."""

@@ -67,7 +67,7 @@ inline Event session_words(const Who& who, std::uint32_t connection) {
 
 inline Event session_connection(const Who& who, std::uint32_t connection) {
   Event event = session_words(who, connection);
-  event.body = TlsConnectionBody{connection, 1, "192.0.2.1:443"};
+  event.body = TlsConnectionBody{connection, 1, "192.0.2.1:443", PeerSource::call};
   return event;
 }
 

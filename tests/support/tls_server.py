@@ -65,6 +65,9 @@ class Noted:
         self._socket.sendall(data)
         self.sent += data
 
+    def close(self):
+        self._socket.close()
+
     def _more(self):
         try:
             data = self._socket.recv(1 << 16)

@@ -6,10 +6,12 @@
 #include <brotli/encode.h>
 #include <nghttp2/nghttp2.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,6 +55,19 @@ inline std::string brotli(std::string_view text, int window = 22, int quality = 
                         reinterpret_cast<const std::uint8_t*>(text.data()), &size,
                         reinterpret_cast<std::uint8_t*>(out.data()));
   out.resize(size);
+  return out;
+}
+
+// In zstd; `window`: its logarithm, 0 as it comes.
+inline std::string zstd(std::string_view text, int window = 0) {
+  const std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> packer(ZSTD_createCCtx(), &ZSTD_freeCCtx);
+  if (window != 0) ZSTD_CCtx_setParameter(packer.get(), ZSTD_c_windowLog, window);
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  ZSTD_inBuffer in{text.data(), text.size(), 0};
+  ZSTD_outBuffer to{out.data(), out.size(), 0};
+  (void)ZSTD_compressStream2(packer.get(), &to, &in, ZSTD_e_flush);  // its size is not told, so its window is
+  (void)ZSTD_compressStream2(packer.get(), &to, &in, ZSTD_e_end);
+  out.resize(to.pos);
   return out;
 }
 

@@ -75,7 +75,8 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
       "[\"shell\"]\n[discovery]\nagents = \"a, "
       "/b/*/c\"\nper_uid = "
       "3\n[file]\nring_kib = 8\nhooks = \"tracepoint\"\nreads = \"each\"\ninterval_ms = 20\nsums = "
-      "32\n[tls]\nring_kib = 256\ncall_kib = 2\nconnections = 17\nhooks = \"uprobe\"\n[paths]\nshipped = "
+      "32\n[tls]\nring_kib = 256\ncall_kib = 2\nconnections = 17\nhooks = \"uprobe\"\nreturn_probes = "
+      "\"off\"\n[paths]\nshipped = "
       "\"off\"\ninclude = "
       "[]\n");
   CHECK(config.reload.watch == "on");
@@ -92,7 +93,7 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
   CHECK(config.access == Config::Access{{"root", "12"}, {"root"}});
   CHECK(config.log.level == "debug");
   CHECK(config.file == Config::File{8, "tracepoint", "each", 20, 32});
-  CHECK(config.tls == Config::Tls{256, 2, 17, "uprobe"});
+  CHECK(config.tls == Config::Tls{256, 2, 17, "uprobe", "off"});
   CHECK(config.paths == Config::Paths{"off", {}, {}, {}});
   CHECK(config.origin.at("lifecycle.ring_kib") == "a.toml:2");
   CHECK(config.origin.size() == all_keys().size());

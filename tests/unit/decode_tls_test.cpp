@@ -115,6 +115,7 @@ TEST_CASE("decode: a connection that a fork copied names the one before, and an 
   raw.tls.size = sizeof(raw);
   raw.inherited_from = 8;
   raw.peer.family = AF_INET6;
+  raw.peer.source = AA_TLS_PEER_CALL;
   raw.peer.port = 443;
   raw.peer.address[15] = 1;
   Bytes record;
@@ -124,6 +125,10 @@ TEST_CASE("decode: a connection that a fork copied names the one before, and an 
   CHECK(std::get<TlsConnectionBody>(event->body).connection == 9);
   CHECK(std::get<TlsConnectionBody>(event->body).inherited_from == 8);
   CHECK(std::get<TlsConnectionBody>(event->body).peer == "[::1]:443");
+  CHECK(std::get<TlsConnectionBody>(event->body).peer_source == PeerSource::call);
+  patch(record, offsetof(aa_tls_connection, peer) + offsetof(aa_tls_peer, source), std::uint8_t{9});
+  CHECK_FALSE(decode(record).has_value());
+  patch(record, offsetof(aa_tls_connection, peer) + offsetof(aa_tls_peer, source), std::uint8_t{0});
   patch(record, offsetof(aa_tls, kind), std::uint16_t{AA_KIND_TLS_CLOSED});
   const auto closed = decode(record);
   REQUIRE(closed.has_value());

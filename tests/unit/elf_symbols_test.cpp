@@ -43,10 +43,11 @@ TEST_CASE("elf: an exported function is found where the loader has it") {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   const auto symbols = ElfSymbols::open(fd.get());
   REQUIRE(symbols.has_value());
-  const auto offset = symbols->function("getpid");
-  REQUIRE(offset.has_value());
+  const auto found = symbols->function("getpid");
+  REQUIRE(found.has_value());
+  CHECK(found->bytes > 0);
   const std::string bytes = content_of(path);
-  CHECK(bytes.compare(*offset, 8, std::string(reinterpret_cast<const char*>(&::getpid), 8)) == 0);
+  CHECK(bytes.compare(found->offset, 8, std::string(reinterpret_cast<const char*>(&::getpid), 8)) == 0);
   CHECK_FALSE(symbols->function("no_function_has_this_name").has_value());
   CHECK_FALSE(symbols->function("").has_value());
 }
@@ -85,11 +86,11 @@ TEST_CASE("elf: a library cut or changed anywhere in its head is refused or sear
 }
 
 TEST_CASE("tls library: a file without one is none, one that is not there is an error with its name") {
-  const auto none = read_tls_library(library_path());
+  const auto none = read_tls_library(library_path(), {});
   REQUIRE(none.has_value());
   CHECK_FALSE(none->has_value());
-  const auto absent = read_tls_library("/nonexistent/libssl.so.3");
+  const auto absent = read_tls_library("/nonexistent/libssl.so.3", {});
   REQUIRE_FALSE(absent.has_value());
   CHECK(absent.error().text().find("/nonexistent/libssl.so.3") != std::string::npos);
-  CHECK_FALSE(read_tls_library("/dev/null").has_value());
+  CHECK_FALSE(read_tls_library("/dev/null", {}).has_value());
 }

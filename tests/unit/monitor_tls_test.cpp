@@ -61,7 +61,7 @@ TEST_CASE("tls: an event says whose bytes they are, though its record names an i
 
 TEST_CASE("tls: a connection that a fork copied names the one before, until it is closed") {
   House house;
-  CHECK(house(house.record(TlsConnectionBody{2, 1, "127.0.0.1:443"})).events.empty());
+  CHECK(house(house.record(TlsConnectionBody{2, 1, "127.0.0.1:443", PeerSource::call})).events.empty());
   const auto inherited = [&](std::uint32_t connection) {
     return bodies_of<TlsBody>(house(house.bytes(connection)))[0].inherited_from;
   };

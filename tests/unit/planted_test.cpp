@@ -45,6 +45,7 @@ const std::vector<std::pair<std::string, Way>> kWays = {
      }},
     {"gzip", [](const std::string& text) { return post("Content-Encoding: gzip\r\n", gzip(text)); }},
     {"br", [](const std::string& text) { return post("Content-Encoding: br\r\n", brotli(text)); }},
+    {"zstd", [](const std::string& text) { return post("Content-Encoding: zstd\r\n", zstd(text)); }},
     {"deflate", [](const std::string& text) { return post("Content-Encoding: deflate\r\n", Packer(-15).pack(text)); }},
     {"gzip in chunks",
      [](const std::string& text) {

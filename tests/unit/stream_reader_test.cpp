@@ -49,7 +49,7 @@ TEST_CASE("http1: a body in chunks is shown without them, and a secret that they
   CHECK(read_all(head + chunked(kText, 11)).text(kChunked) == kShownText);
 }
 
-TEST_CASE("http1: bodies in gzip, deflate and br are shown as the text they hold, in chunks too") {
+TEST_CASE("http1: bodies in gzip, deflate, br and zstd are shown as the text they hold, in chunks too") {
   const std::string zlib = Packer(15).pack(kText), bare = Packer(-15).pack(kText);
   const auto with = [](const std::string& coding, const std::string& body) {
     return answer("Content-Encoding: " + coding + "\r\n", body);
@@ -58,7 +58,9 @@ TEST_CASE("http1: bodies in gzip, deflate and br are shown as the text they hold
                                      {"X-Gzip", gzip("{") + gzip(kText.substr(1))},
                                      {"deflate", zlib},
                                      {"deflate", bare},
-                                     {"br", brotli(kText)}}) {
+                                     {"br", brotli(kText)},
+                                     {"zstd", zstd(kText)},
+                                     {"zstd", zstd("{") + zstd(kText.substr(1))}}) {
     const std::string bytes = with(coding, body), end = answer("", "end");
     check_cuts(bytes + end, bytes.substr(0, bytes.size() - body.size()) + kShownText + end);
   }
@@ -85,7 +87,8 @@ TEST_CASE(
     CHECK(read.text().find(end) != std::string::npos);
   };
   const std::string plain(40, 'a');
-  check("zstd", plain, Withheld::coding);
+  check("compress", plain, Withheld::coding);
+  check("zstd", plain, Withheld::broken);
   check("br", gzip(plain), Withheld::broken);
   CHECK(read_all(answer("Content-Encoding: br\r\n", brotli("a") + "behind")).has(Withheld::broken));
   check("gzip, br", gzip(plain), Withheld::coding);
@@ -105,6 +108,13 @@ TEST_CASE("http1: a window in br larger than there is memory for is withheld fro
   const Read large = read_by(answer("Content-Encoding: br\r\n", brotli(text, 24, 1)), 16'384);
   CHECK(large.has(Withheld::bound));
   CHECK(large.text(kBrotli).size() > 1 << 19);
+}
+
+TEST_CASE("http1: a window in zstd larger than everybody must have room for is withheld") {
+  std::string text;
+  for (std::uint64_t line = 0; text.size() < (1 << 20); ++line) text += "line " + std::to_string(line * 7'919) + "\n";
+  CHECK(read_by(answer("Content-Encoding: zstd\r\n", zstd(text, 23)), 16'384).text(kZstd) == text);
+  CHECK(read_by(answer("Content-Encoding: zstd\r\n", zstd(text, 24)), 16'384).has(Withheld::bound));
 }
 
 TEST_CASE("http1: more decoders than there may be at a time are withheld") {
@@ -182,7 +192,7 @@ TEST_CASE("http1: text that is no HTTP is looked through as it is") {
 }
 
 TEST_CASE("http1: a first line longer than what is kept is one") {
-  const std::string bytes = "GET /" + std::string(20'000, 'a') + " HTTP/1.1\r\nContent-Encoding: zstd\r\n" +
+  const std::string bytes = "GET /" + std::string(20'000, 'a') + " HTTP/1.1\r\nContent-Encoding: compress\r\n" +
                             "Content-Length: 40\r\n\r\n" + std::string(40, 'b');
   const Read read = read_by(bytes, 3'000);
   CHECK(read.has(Withheld::coding));

@@ -1,0 +1,160 @@
+"""TLS: files that are not as they should be, or not for long: a state and a sentence, never a crash."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import threading
+import unittest
+
+import dbus
+
+from harness import program, wait_until
+from tls_case import TlsCase
+
+PYTHON = "/usr/bin/python3"
+# Maps a file to be executed, says so, and waits for its standard input's end.
+MAPPER = """
+import mmap, os, sys
+file = os.open(sys.argv[1], os.O_RDONLY)
+held = mmap.mmap(file, 4096, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)
+print("mapped", flush=True)
+sys.stdin.read()
+"""
+CLIENT = """
+import http.client, ssl, sys
+link = http.client.HTTPSConnection("127.0.0.1", int(sys.argv[1]), context=ssl._create_unverified_context())
+link.request("GET", "/1000")
+assert len(link.getresponse().read()) == 1000
+link.close()
+"""
+
+
+def system_library(stem):
+    """The path of the library that the loader takes for a name that begins so."""
+    known = subprocess.run(["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    paths = [line.split("=> ")[1] for line in known.splitlines() if line.strip().startswith(stem)]
+    return pathlib.Path(paths[0]).resolve()
+
+
+class Files(TlsCase):
+    def mapped(self, path):
+        """A process that has mapped the file."""
+        script = self.folder / "mapper.py"
+        script.write_text(MAPPER)
+        process = subprocess.Popen([PYTHON, script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stdin.close)
+        self.assertEqual(b"mapped\n", process.stdout.readline())
+        return process
+
+    def state_of(self, path):
+        """(state, reason) that a watched process has of a file it has mapped."""
+        process = self.mapped(path)
+        self.daemon.start(process.pid)
+        return self.explain(process.pid)[str(path)]
+
+    def still_well(self):
+        """It answers, and hears."""
+        script = self.folder / "client.py"
+        script.write_text(CLIENT)
+        self.assert_exact(self.talk(PYTHON, script, self.server.port), 1)
+
+    def test_cut(self):
+        """tls: a library that is cut in the middle is a failed state that says so"""
+        path = self.folder / "libssl.so.3"
+        whole = system_library("libssl.so").read_bytes()
+        path.write_bytes(whole[:len(whole) // 2])
+        state, reason = self.state_of(path)
+        self.assertEqual("failed", state)
+        self.assertIn("cut", reason)
+        self.assertIn(("failed", reason), {(str(row[2]), str(row[4])) for row in self.daemon.property("ProbeStates")})
+        self.still_well()
+
+    def test_no_symbols(self):
+        """tls: a library by its name that exports nothing of the kind is a failed state that says so"""
+        path = self.folder / "libgnutls.so.30"
+        shutil.copy(system_library("libc.so.6"), path)
+        self.assertEqual(("failed", "it exports none of a TLS library's functions"), self.state_of(path))
+        text = self.folder / "libssl.so.1.1"
+        text.write_bytes(b"INPUT ( libssl.so.3 )\n" * 300)
+        self.assertEqual(("failed", "read its symbols: it is no ELF file"), self.state_of(text))
+        self.still_well()
+
+    def test_rewritten(self):
+        """tls: a library that is rewritten in place is let go of, and looked into again: its functions lie elsewhere"""
+        path = self.folder / "libssl.so.3"
+        shutil.copyfile(system_library("libssl.so"), path)
+        process = self.mapped(path)
+        self.daemon.start(process.pid)
+        inode = path.stat().st_ino
+        self.assertIn("SSL_read", self.explain(process.pid)[str(path)][1])
+        with path.open("r+b") as file:
+            file.write(b"\x7fELF")
+            file.flush()
+            wait_until(lambda: self.explain(process.pid)[str(path)][0] == "degraded", "it is let go of")
+            self.assertIn("rewritten", self.explain(process.pid)[str(path)][1])
+        wait_until(lambda: self.explain(process.pid)[str(path)][0] == "attached", "it is attached to again")
+        shutil.copyfile(system_library("libgnutls.so"), path)
+        wait_until(lambda: "gnutls_record_recv" in self.explain(process.pid)[str(path)][1], "its functions are others")
+        self.assertNotIn("SSL_read", self.explain(process.pid)[str(path)][1])
+        path.write_bytes(b"")
+        wait_until(lambda: self.explain(process.pid)[str(path)][0] == "failed", "it is none any more")
+        self.assertEqual(inode, path.stat().st_ino)
+        shutil.copyfile(system_library("libssl.so"), path)
+        wait_until(lambda: "SSL_read" in self.explain(process.pid)[str(path)][1], "it is one again")
+        shutil.copy(system_library("libcrypto.so"), self.folder / "libcrypto.so.3")
+        script = self.folder / "client.py"
+        script.write_text(CLIENT)
+        account, _ = self.watched_path(PYTHON, script, self.server.port, options={"tls": "full"},
+                                       env={**os.environ, "LD_LIBRARY_PATH": str(self.folder)})
+        self.assert_exact(account, 1)
+
+    def test_unreadable_proc(self):
+        """tls: a process whose /proc cannot be read is watched without its libraries, and nothing breaks"""
+        process = self.mapped(system_library("libssl.so"))
+        empty = self.folder / "empty"
+        empty.mkdir()
+        for what, over in (("/dev/null", "maps"), (empty, "map_files")):
+            subprocess.run(["mount", "--bind", what, f"/proc/{process.pid}/{over}"], check=True)
+            self.addCleanup(subprocess.run, ["umount", "-l", f"/proc/{process.pid}/{over}"], check=True)
+        self.daemon.start(process.pid)
+        self.assertEqual({}, self.explain(process.pid))
+        self.still_well()
+
+    def test_not_covered(self):
+        """tls: libraries of NSS and Java, and others by their names, are recognised, and explained as not covered"""
+        for name, stack in (("libnss3.so", "NSS"), ("libssl3.so", "NSS"), ("libjvm.so", "Java"), ("libmbedtls.so.14", "Mbed TLS"),
+                            ("libwolfssl.so.35", "wolfSSL")):
+            with self.subTest(name):
+                path = self.folder / name
+                shutil.copy(system_library("libc.so.6"), path)
+                state, reason = self.state_of(path)
+                self.assertEqual("not-covered", state)
+                self.assertIn(stack, reason)
+
+    def test_dying(self):
+        """tls: processes that die while a library of theirs is attached to harm nobody"""
+        for number in range(10):
+            path = self.folder / f"libssl.so.{number}"
+            shutil.copy(system_library("libssl.so"), path)
+            process = subprocess.Popen([program("hold")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       env={**os.environ, "LD_PRELOAD": str(path)})
+            process.stdout.readline()
+            killer = threading.Timer(number / 1000, process.kill)
+            killer.start()
+            with contextlib.suppress(dbus.DBusException):
+                self.daemon.start(process.pid)
+            killer.join()
+            for pipe in (process.stdin, process.stdout):
+                pipe.close()
+            process.wait()
+        self.still_well()
+
+
+del TlsCase
+
+if __name__ == "__main__":
+    unittest.main()

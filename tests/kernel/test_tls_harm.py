@@ -1,0 +1,136 @@
+"""TLS: listening hurts nobody: programs that may do nearly nothing, sandboxes, and a daemon that dies in the middle of a call."""
+
+import subprocess
+import unittest
+
+from harness import Daemon, PrivateBus, program, watch
+from kernel_case import QUICK
+from tls_case import TlsCase, streams_of
+from tls_server import CERTIFICATE
+
+PYTHON = "/usr/bin/python3"
+ROUNDS = 200 if QUICK else 5000
+SIZE, WARM = 1000, 20  # as sealed_tls.c has them
+
+# Every answer is compared with what the server always answers.
+CAREFUL_CLIENT = """
+import http.client, random, ssl, sys
+port, small = map(int, sys.argv[1:3])
+link = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context())
+link.request("GET", "/after-2")
+assert link.getresponse().read() == b"ok"
+for size in range(1, small + 1):
+    link.request("GET", f"/{size}")
+    assert link.getresponse().read() == random.Random(size).randbytes(size), size
+link.close()
+"""
+
+
+class Sealed(TlsCase):
+    """Programs under seccomp: a system call too many is their death."""
+
+    settings = {"tls.call_kib": 2048}
+
+    def talk_sealed(self, way):
+        account, said = self.watched("sealed_tls", CERTIFICATE, way, ROUNDS, options={"tls": "full"}, deadline=60)
+        self.assertEqual((0, "ok\n"), (self.last.status, said), "watched, it fails")
+        sent = b"".join(bytes(ord("a") + (r + i) % 26 for i in range(SIZE)) for r in range(WARM + ROUNDS))
+        streams = list(streams_of(account).values())
+        self.assertEqual(2, len(streams))
+        for stream in streams:
+            self.assertTrue(stream == {"send": sent, "recv": sent}, {name: len(one) for name, one in stream.items()})
+
+    def test_none(self):
+        """tls: both ends of a connection in one process are two connections, exact"""
+        self.talk_sealed("none")
+
+    def test_strict(self):
+        """tls: a program in seccomp's strict mode survives, and is exact"""
+        self.talk_sealed("strict")
+
+    def test_filter(self):
+        """tls: a program under a filter that kills survives, and is exact"""
+        self.talk_sealed("filter")
+
+
+class SealedByReturns(Sealed):
+    """The same without the kernel's return probes."""
+
+    settings = {**Sealed.settings, "tls.return_probes": "off"}
+
+    def test_places(self):
+        """tls: with tls.return_probes off no function has one, and the state of each library says what it has instead"""
+        reasons = {str(row[1]): str(row[4]) for row in self.daemon.property("ProbeStates") if str(row[0]) == "tls"}
+        self.assertTrue(any("SSL_write" in reason for reason in reasons.values()), reasons)
+        for name, reason in reasons.items():
+            self.assertNotIn("return probe", reason, name)
+
+
+class Soak(TlsCase):
+    def resident(self):
+        with open(f"/proc/{self.daemon.pid}/status", encoding="utf-8") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+    def test_calls(self):
+        """tls: a million calls (40,000 without --full) are all counted, told or lost; the program's result is the same, the daemon no larger"""
+        rounds = 10_000 if QUICK else 250_000
+        command = [program("sealed_tls"), str(CERTIFICATE), "strict", str(rounds)]
+        unwatched = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+        self.watched("sealed_tls", CERTIFICATE, "none", 100, options={"tls": "full"})  # all that is made once is made
+        before, resident = self.assert_ledger(), self.resident()
+        with watch(self.daemon, command, options={"tls": "full"}, selector={"types": ["target"]}, stdout=subprocess.PIPE) as client:
+            client.run(300)
+            self.assertEqual((0, unwatched), (client.status, client.process.stdout.read()))
+            client.process.stdout.close()
+        after = self.assert_ledger()
+        calls = after["tls.attempt"] - before["tls.attempt"]
+        lost = after["tls.ring-full"] - before["tls.ring-full"]
+        print(f"        {calls} records, {lost} of them lost", flush=True)
+        self.assertEqual(4 * (rounds + WARM), calls)
+        self.assertLess(self.resident() - resident, 64 * 1024)
+
+
+class Sandbox(TlsCase):
+    settings = {"tls.call_kib": 2048}
+
+    def test_bubblewrap(self):
+        """tls: curl in bubblewrap, with everything unshared but the network, survives, and is exact"""
+        bwrap = [self.needs("/usr/bin/bwrap"), "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-all", "--share-net",
+                 "--die-with-parent"]
+        if subprocess.run([*bwrap, "/bin/true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+            self.skipTest("bubblewrap cannot run here, watched or not")
+        self.assert_exact(self.talk(*bwrap, self.needs("/usr/bin/curl"), "-sk", self.server.url(1 << 20)), 1)
+
+
+class Killed(TlsCase):
+    """Each test has a daemon of its own to kill."""
+
+    def killed_at(self, moment, small):
+        script = self.folder / "client.py"
+        script.write_text(CAREFUL_CLIENT)
+        with PrivateBus() as bus:
+            daemon = Daemon(bus)
+            with watch(daemon, [PYTHON, str(script), str(self.server.port), str(small)], options={"tls": "full"},
+                       selector={"types": ["tls"]}) as client:
+                client.go()
+                client.stream.wait_for(moment, 30)
+                daemon.process.kill()
+                self.assertEqual(0, client.process.wait(60), "the client failed")
+            daemon.kill()
+        received, sent = self.server.take(1)[0]
+        self.assertEqual(small + 1, received.count(b"GET /"))
+
+    def test_in_a_call(self):
+        """tls: SIGKILL of the daemon while a program waits in a call leaves it unharmed, its answer right"""
+        self.killed_at(lambda event: event["tls"]["direction"] == "send", 20)
+
+    def test_among_calls(self):
+        """tls: SIGKILL of the daemon among calls one after the other leaves the program unharmed, all answers right"""
+        seen = []
+        self.killed_at(lambda event: seen.append(event) or len(seen) > 100, 1000)
+
+
+del TlsCase
+
+if __name__ == "__main__":
+    unittest.main()
