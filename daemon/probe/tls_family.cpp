@@ -219,7 +219,7 @@ Status TlsFamily::attach_all(const TlsLibrary& library, Links& links) {
 }
 
 TlsPlaces TlsFamily::places() const {
-  return {return_probes_, kernel_has_loops()};
+  return {return_probes_, kernel_has_callbacks()};
 }
 
 bool TlsFamily::attach(const std::string& path, const std::string& name) {
