@@ -67,9 +67,9 @@ class Policy(ReloadCase):
 
 
 class ControlGroups(ReloadCase):
-    light = True
-
     """A shell that puts itself into a control group and runs there what it is told to."""
+
+    light = True
 
     def shell(self):
         child = subprocess.Popen(["/bin/sh"], stdin=subprocess.PIPE, text=True, bufsize=1)
