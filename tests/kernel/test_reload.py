@@ -222,6 +222,15 @@ class Watching(ReloadCase):
 
 
 class Hanging(ReloadCase):
+    def reload_and_ask(self, daemon):
+        """The loop goes on while it is read."""
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "RELOADING=1" in daemon.notified, "it reads")
+        begin = time.monotonic()
+        for _ in range(20):
+            daemon.targets()
+        self.assertLess(time.monotonic() - begin, PATIENCE)
+
     def test_hanging_file_system(self):
         """reload: of a path whose file system does not answer the rule goes by the path; nobody else waits, nor does the end"""
         folder = self.folder / "hang"
@@ -229,12 +238,7 @@ class Hanging(ReloadCase):
         other = self.secret("other")
         with PrivateBus() as bus, Daemon(bus, "--config", str(self.file)) as daemon:
             self.file.write_text(deny(folder / "secret", folder / "more", other))
-            daemon.process.send_signal(signal.SIGHUP)
-            wait_until(lambda: "RELOADING=1" in daemon.notified, "it reads")
-            begin = time.monotonic()
-            for _ in range(20):
-                daemon.targets()
-            self.assertLess(time.monotonic() - begin, PATIENCE)
+            self.reload_and_ask(daemon)
             wait_until(lambda: "the configuration was read again" in daemon.errors(), "the rules are in force", 10)
             self.assertEqual(1, daemon.errors().count("its file system does not answer"))
             with watch(daemon, ["/bin/cat", str(other)]) as watched:
@@ -255,12 +259,7 @@ class Hanging(ReloadCase):
         self.file.write_text(deny(old))
         with PrivateBus() as bus, Daemon(bus, "--config", str(self.file)) as daemon:
             self.file.write_text(f"[paths]\ninclude = {files}\n")
-            daemon.process.send_signal(signal.SIGHUP)
-            wait_until(lambda: "RELOADING=1" in daemon.notified, "it reads")
-            begin = time.monotonic()
-            for _ in range(20):
-                daemon.targets()
-            self.assertLess(time.monotonic() - begin, PATIENCE)
+            self.reload_and_ask(daemon)
             wait_until(lambda: "was not taken in" in daemon.errors(), "it is refused", 10)
             for path in files:
                 self.assertIn(f"{self.file}:2:11: paths.include names {path}, which does not answer: its file system has said "
