@@ -37,6 +37,9 @@ constexpr char lower(char byte) {
 }
 std::string lowered(std::string_view text);
 
+// Of a path's text alone: "/a" of "/a/b", "/" of "/a", "." of "a".
+std::string folder_of(const std::string& path);
+
 // RFC 4648 base64 with padding.
 std::string base64(std::string_view bytes);
 

@@ -5,7 +5,6 @@
 #include "config/keys.h"
 #include "config/nearest.h"
 #include "config/override.h"
-#include "config/rule_files.h"
 #include "state/discovery.h"
 
 namespace aa {

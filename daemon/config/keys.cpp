@@ -147,8 +147,7 @@ constexpr std::array kKeys = {
     Key{"families", "file", TextKey{[](Config& c) -> std::string& { return c.families.file; }, kOnOff},
         Applies::restart,
         "Whether file operations are watched, and path rules with them; without them TLS libraries that are mapped "
-        "late "
-        "are not found."},
+        "late are not found."},
     Key{"families", "tls", TextKey{[](Config& c) -> std::string& { return c.families.tls; }, kOnOff}, Applies::restart,
         "Whether what TLS libraries send and receive is watched."},
     Key{"families", "detect", TextKey{[](Config& c) -> std::string& { return c.families.detect; }, kOnOff},

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
-#include <memory>
 #include <system_error>
 
 #include "base/quiet_thread.h"
+#include "base/text.h"
 #include "config/read_file.h"
 
 namespace aa {
@@ -15,10 +15,6 @@ namespace {
 constexpr std::size_t kMostSilent = 3;     // folders, of one object
 constexpr unsigned kMostThreads = 16;      // of all objects together, most of them left behind
 std::atomic<unsigned> threads_running{0};  // they outlive whoever started them
-
-std::string folder_of(const std::string& path) {
-  return path.substr(0, path.rfind('/'));
-}
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/text.h"
 #include "config/load.h"
 
 namespace aa {
@@ -18,12 +19,6 @@ constexpr std::uint64_t kQuietNs = 200'000'000;   // so long nothing more may co
 constexpr std::uint64_t kMostNs = 2'000'000'000;  // but a burst is not waited for longer
 constexpr std::uint32_t kFiles = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
 constexpr std::uint32_t kFolders = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
-
-std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 std::string name_of(const std::string& path) {
   return path.substr(path.rfind('/') + 1);

@@ -11,6 +11,7 @@
 #include "abi/filter.h"
 #include "base/clock.h"
 #include "base/quiet_thread.h"
+#include "base/text.h"
 
 namespace aa {
 namespace {
@@ -25,11 +26,6 @@ struct LessBytes {
     return std::memcmp(&a, &b, sizeof(Key)) < 0;
   }
 };
-
-std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-}
 
 void add_id(aa_object& object, const PathRules::Object& rule) {
   if (rule.denies) object.flags |= AA_OBJECT_DENIES;

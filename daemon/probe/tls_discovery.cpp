@@ -15,23 +15,26 @@ constexpr std::uint32_t kProtExec = 4;
 
 }  // namespace
 
+std::optional<TlsDiscovery::Change> TlsDiscovery::last_change(const std::string& path, std::uint64_t ino) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || status.st_ino != ino) return std::nullopt;
+  return Change{status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+}
+
 // A file that took the numbers of one that is gone was changed since.
 bool TlsDiscovery::is_new(const Key& key, const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || status.st_ino != key.second || key.second == 0) return false;
+  const auto change = last_change(path, key.second);
+  if (!change || key.second == 0) return false;
   if (met_.size() >= kMostMet) met_.clear();
-  const Change change{status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
-  const auto [place, is_first] = met_.try_emplace(key, change);
-  return std::exchange(place->second, change) != change || is_first;
+  const auto [place, is_first] = met_.try_emplace(key, *change);
+  return std::exchange(place->second, *change) != *change || is_first;
 }
 
 bool TlsDiscovery::is_known(const FileBody& file) const {
   const auto found = met_.find({file.dev, file.ino});
   if (found == met_.end()) return false;
-  struct stat status {};
-  if (::stat(file.at.path.c_str(), &status) != 0 || status.st_ino != file.ino)
-    return true;  // its name says nothing here
-  return found->second == Change{status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+  const auto change = last_change(file.at.path, file.ino);
+  return !change || found->second == *change;  // none: its name says nothing here
 }
 
 std::optional<LossBody> TlsDiscovery::saw(const Event& event) {

@@ -37,6 +37,8 @@ class TlsDiscovery {
  private:
   using Key = std::pair<std::uint32_t, std::uint64_t>;
   using Change = std::pair<std::int64_t, std::int64_t>;  // when the file was changed last: seconds, ns
+  // nullopt: another file is there, or none.
+  static std::optional<Change> last_change(const std::string& path, std::uint64_t ino);
   bool is_new(const Key& key, const std::string& path);
   bool is_known(const FileBody& file) const;
 

@@ -223,7 +223,7 @@ TlsPlaces TlsFamily::places() const {
 }
 
 bool TlsFamily::attach(const std::string& path, const std::string& name) {
-  if (!runs()) return false;
+  if (!runs() || state_of(path) != nullptr) return false;
   const auto library = read_tls_library(path, places());
   const bool carries = library && *library;
   if (!carries && !is_tls_library_name(file_name(name))) return false;

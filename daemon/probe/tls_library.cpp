@@ -174,7 +174,6 @@ std::uint32_t TlsSite::cookie() const {
 
 Result<std::optional<TlsLibrary>> read_tls_library(const std::string& path, const TlsPlaces& places) {
   TlsLibrary library;
-  library.path = path;
   library.file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!library.file) return Error{"open " + path, errno, ""};
   struct stat status {};

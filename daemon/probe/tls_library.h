@@ -34,7 +34,6 @@ struct TlsPlaces {
 };
 
 struct TlsLibrary {
-  std::string path;  // as it was found; for people
   UniqueFd file;
   std::vector<TlsSite> begins, returns, ends;  // of functions; each has a return probe, or ends
   std::vector<TlsSite> life;
