@@ -12,6 +12,7 @@ import unittest
 import dbus
 
 from deadline import end_at_exit
+from test_imports import AGENT, Agent
 from harness import CALL_TIMEOUT, Daemon, PrivateBus, aactl_path, error_of, wait_until, watch
 
 
@@ -90,6 +91,31 @@ class Runtime(RuntimeCase):
         with self.daemon() as daemon:
             wait_until(lambda: daemon.targets(), "it is watched again")
             self.assertEqual(before, self.all_runtime_rules(daemon))
+
+    def test_promises(self):
+        """runtime: what an agent has promised holds on in the next daemon, also what it took out of its file meanwhile"""
+        self.folder.chmod(0o755)
+        agent, promise, key = (self.folder / name for name in ("promising", ".gitignore", "key"))
+        agent.write_text(AGENT)
+        agent.chmod(0o755)
+        promise.write_text("key\n")
+        key.write_text("x")
+        (self.etc / "config.toml").write_text(f'[[targets]]\nexe = "{agent}"\nimport = [".gitignore"]\n')
+        kept = self.folder / "runtime.json"
+        with self.daemon() as daemon:
+            process = Agent(self, agent)
+            wait_until(lambda: self.imported_rules(daemon), "its promise is in force")
+            wait_until(lambda: kept.exists() and str(key) in kept.read_text(), "it is written")
+        promise.write_text("")
+        with self.daemon() as daemon, daemon.subscribe(types=["alert"]) as stream:
+            wait_until(lambda: self.imported_rules(daemon), "its promise is in force again")
+            process.read(key)
+            stream.wait_for(lambda event: event["alert"]["rule"] == str(key), 20, "an alert")
+
+    @staticmethod
+    def imported_rules(daemon):
+        _, rules = daemon.manager.GetPathFilter(timeout=CALL_TIMEOUT)
+        return [str(rule[0]) for rule in rules if str(rule[2]) == "imported"]
 
     @staticmethod
     def all_runtime_rules(daemon):
