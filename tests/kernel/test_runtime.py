@@ -12,8 +12,8 @@ import unittest
 import dbus
 
 from deadline import end_at_exit
-from test_imports import AGENT, Agent
 from harness import CALL_TIMEOUT, Daemon, PrivateBus, aactl_path, error_of, wait_until, watch
+from test_imports import AGENT, Agent
 
 
 class RuntimeCase(unittest.TestCase):
@@ -107,7 +107,9 @@ class Runtime(RuntimeCase):
             wait_until(lambda: self.imported_rules(daemon), "its promise is in force")
             wait_until(lambda: kept.exists() and str(key) in kept.read_text(), "it is written")
         promise.write_text("")
-        with self.daemon() as daemon, daemon.subscribe(types=["alert"]) as stream:
+        with self.daemon() as daemon:
+            stream = daemon.subscribe(types=["alert"])
+            self.addCleanup(stream.close)
             wait_until(lambda: self.imported_rules(daemon), "its promise is in force again")
             process.read(key)
             stream.wait_for(lambda event: event["alert"]["rule"] == str(key), 20, "an alert")
