@@ -88,12 +88,16 @@ class GuestCase(unittest.TestCase):
         run("systemctl", "daemon-reload")
         run("systemctl", "reset-failed", check=False)
 
+    @staticmethod
+    def make_light():
+        LIGHT.parent.mkdir(exist_ok=True)
+        LIGHT.write_text('[families]\nfile = "off"\ntls = "off"\n')
+
     def start(self, *, drop_in="", light=False):
         """Enabled and running; returns the daemon's process id. Light: without the families that take seconds here to start
         and to end."""
         if light:
-            LIGHT.parent.mkdir(exist_ok=True)
-            LIGHT.write_text('[families]\nfile = "off"\ntls = "off"\n')
+            self.make_light()
         if drop_in:
             DROP_IN.parent.mkdir(parents=True, exist_ok=True)
             DROP_IN.write_text(drop_in)

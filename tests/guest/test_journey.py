@@ -143,7 +143,7 @@ class Journey(GuestCase):
 
     def test_watch(self):
         """journey: StartMonitoring on a live process, what it runs is an event, and its lineage is answered"""
-        self.start()
+        self.start(light=True)
         agent = self.agent()
         target = self.watch(agent.pid)
         follower = Follower()
@@ -180,6 +180,7 @@ class Journey(GuestCase):
         wait_until(lambda: sorted(our_programs()) == before, "only the new daemon's programs are left")
         self.assertIn(target, call(MANAGER, "ListTargets"))
         self.watch(self.agent().pid)
+        self.make_light()
         run("systemctl", "stop", UNIT)
         run("systemctl", "start", UNIT)
         self.assertEqual("a(ssussta{sv}) 0", call(MANAGER, "ListTargets"))
@@ -229,7 +230,7 @@ class Journey(GuestCase):
 
     def test_disable(self):
         """journey: disable --now stops it, leaves no program in the kernel and no name on the bus"""
-        self.start()
+        self.start(light=True)
         self.assertTrue(pathlib.Path("/etc/systemd/system/multi-user.target.wants/aa-ebpfd.service").is_symlink())
         run("systemctl", "disable", "--now", UNIT)
         self.assertEqual((1, "disabled"), status_of("systemctl", "is-enabled", UNIT))

@@ -13,6 +13,8 @@ HIGHEST = 500  # new processes get ids from 300 up to this
 
 
 class PidReuse(test_ledger.DefaultRing):
+    without = ("file", "tls")
+
     @classmethod
     def setUpClass(cls):
         if not os.environ.get("AA_GUEST"):

@@ -18,11 +18,13 @@ GROUP = pathlib.Path("/sys/fs/cgroup/aa-test-group")
 
 
 class ReloadCase(GuestCase):
+    light = False
+
     def setUp(self):
         super().setUp()
         self.good = FILE.read_text()
         self.addCleanup(FILE.write_text, self.good)
-        self.start()
+        self.start(light=self.light)
         self.follower = Follower()
         self.addCleanup(self.follower.end)
 
@@ -66,6 +68,8 @@ class Policy(ReloadCase):
 
 class ControlGroups(ReloadCase):
     """A shell that puts itself into a control group and runs there what it is told to."""
+
+    light = True
 
     def shell(self):
         child = subprocess.Popen(["/bin/sh"], stdin=subprocess.PIPE, text=True, bufsize=1)
