@@ -58,7 +58,10 @@ void Daemon::carry_on(const Step& step) {
     fan_out_.deliver(event);
     runtime_changed_ = runtime_changed_ || std::holds_alternative<TargetBody>(event.body);
   }
-  for (const Plan& plan : step.plans) carry_out(plan);
+  for (const Plan& plan : step.plans) {
+    runtime_changed_ = runtime_changed_ || std::holds_alternative<RulesPlan>(plan);
+    carry_out(plan);
+  }
   // Then: whoever is told that it is done finds it so, and what comes next follows.
   for (const Answer& answer : step.answers) {
     if (answer.token == kConfigureToken)

@@ -69,7 +69,7 @@ PathRule rule_of(const Json& kept) {
 }  // namespace
 
 std::string runtime_state(const Monitor& monitor, std::string_view boot_id) {
-  Json state = {{"boot_id", std::string(boot_id)}, {"targets", Json::array()}, {"rules", Json::array()}};
+  Json state = {{"boot_id", std::string(boot_id)}, {"targets", Json::array()}, {"rules", Json::array()}, {"promises", Json::array()}};
   for (const Target* target : monitor.targets()) {
     if (!target->running || target->source != TargetSource::dbus) continue;
     Json common = {
@@ -83,6 +83,11 @@ std::string runtime_state(const Monitor& monitor, std::string_view boot_id) {
   }
   for (const PathRule& rule : monitor.path_rules().rules())
     if (rule.layer == RuleLayer::runtime) state["rules"].push_back(kept(rule));
+  for (const auto& [root, rules] : monitor.promises()) {
+    Json lines = Json::array();
+    for (const PathRule& rule : rules) lines.push_back(kept(rule));
+    state["promises"].push_back({{"pid", root.pid}, {"start_ns", root.start_ns}, {"rules", std::move(lines)}});
+  }
   return state.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -93,6 +98,12 @@ Result<std::vector<Command>> restore_runtime_state(std::string_view text, std::s
   SetPathRules set;
   for (const Json& kept : state.at("rules")) set.rules.push_back(rule_of(kept));
   if (!set.rules.empty()) commands.emplace_back(std::move(set));
+  for (const Json& kept : state.at("promises")) {
+    KeepPromises keep;
+    keep.root = {kept.at("pid").get<std::uint32_t>(), kept.at("start_ns").get<std::uint64_t>()};
+    for (const Json& rule : kept.at("rules")) keep.rules.push_back(rule_of(rule));
+    commands.emplace_back(std::move(keep));
+  }
   for (const Json& kept : state.at("targets")) commands.push_back(command_of(kept));
   return commands;
 } catch (const Json::exception&) {

@@ -105,6 +105,12 @@ void fields(A& archive, Configure& value) {
 }
 
 template <class A>
+void fields(A& archive, KeepPromises& value) {
+  auto& [token, root, rules] = value;
+  archive(token, root, rules);
+}
+
+template <class A>
 void fields(A& archive, LivingProcess& value) {
   auto& [id, parent, parent_source, ns_pid, uid, gid, image, slot, watched, adopted, has_text, comm, cgroup, exe, cwd,
          argv] = value;

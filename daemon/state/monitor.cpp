@@ -42,6 +42,9 @@ Step Monitor::apply(Command command) {
     (void)impl_->start_unit(step, std::move(*unit));
   } else if (auto* configure = std::get_if<Configure>(&command)) {
     impl_->configure(step, std::move(*configure));
+  } else if (auto* keep = std::get_if<KeepPromises>(&command)) {
+    impl_->promises_before[keep->root] = std::move(keep->rules);
+    answer(step, keep->token, "");
   } else {
     impl_->stop(step, std::get<StopMonitoring>(command));
   }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,6 +68,8 @@ class Monitor {
   const PathRules& path_rules() const;
   const DetectTable& detect_table() const;        // what execs are judged by
   const std::vector<TargetWish>& wishes() const;  // what the configuration in force wants watched
+  // What targets promised, by their root; also what the daemon before knew of those not found again yet.
+  std::map<ProcessId, std::vector<PathRule>> promises() const;
   bool sees_files() const;                        // a program of the file family is attached or waits to be
   std::uint64_t allowed() const;                  // file records not delivered because a rule allows them
   std::uint64_t consumed_records() const;         // kernel records taken in by on_event: attempts = consumed + lost

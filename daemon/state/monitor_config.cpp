@@ -69,7 +69,10 @@ void Monitor::Impl::apply_configuration(Step& step, Configure command, Table tab
   const bool changed = before != wishes;
   if (changed) let_go_unwished(step);
   look_for(step);
-  if (changed) begin_wishes(step, before);
+  if (changed)
+    begin_wishes(step, before);
+  else
+    seek(step);  // who was let go of since, or had no room
   answer(step, command.token, "");
 }
 

@@ -97,6 +97,7 @@ struct Monitor::Impl {
 
   // What running targets promised, by key; and whether a set that has it is on its way, or the next is due.
   std::map<std::uint32_t, std::vector<PathRule>> promises;
+  std::map<ProcessId, std::vector<PathRule>> promises_before;  // of targets that are not found again yet, by root
   std::set<std::uint32_t> promises_unfinished;  // targets that were told of
   std::uint64_t promises_generation = 0;        // of the set on its way; 0 none
   bool promises_changed = false;
@@ -225,6 +226,7 @@ struct Monitor::Impl {
   void begin_imports(Step& step, const Target& target, std::uint32_t uid, const std::string& cwd);
   void begin_imports(Step& step, const Target& target);  // of a root that lineage knows
   void imported(Step& step, Imported done);
+  void add_promises_before(const ProcessId& root, std::vector<PathRule>& rules);
   void drop_unusable(Step& step, const Target& target, std::vector<PathRule>& rules);
   void drop_promises(Step& step, std::uint32_t key);
   void tell_unfinished(Step& step, std::uint32_t key);

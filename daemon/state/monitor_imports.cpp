@@ -32,6 +32,7 @@ void Monitor::Impl::begin_imports(Step& step, const Target& target) {
 void Monitor::Impl::imported(Step& step, Imported done) {
   const Target* target = running(done.key);
   if (target == nullptr || promises.contains(done.key)) return;
+  add_promises_before(target->root, done.rules);
   std::size_t others = 0;
   for (const auto& [key, rules] : promises) others += rules.size();
   const std::size_t room = std::min(kMostOfTarget, kMostOfAll - std::min(kMostOfAll, others));
@@ -56,6 +57,24 @@ void Monitor::Impl::imported(Step& step, Imported done) {
   if (done.rules.empty()) return;
   promises[done.key] = std::move(done.rules);
   put_promises(step);
+}
+
+// What it promised to the daemon before comes first: of what is too much the last is left out.
+void Monitor::Impl::add_promises_before(const ProcessId& root, std::vector<PathRule>& rules) {
+  auto node = promises_before.extract(root);
+  if (node.empty()) return;
+  std::vector<PathRule> all = std::move(node.mapped());
+  const auto same = [](const PathRule& a, const PathRule& b) { return a.pattern == b.pattern && a.ops == b.ops; };
+  for (PathRule& rule : rules)
+    if (std::ranges::none_of(all, [&](const PathRule& one) { return same(one, rule); })) all.push_back(std::move(rule));
+  rules = std::move(all);
+}
+
+std::map<ProcessId, std::vector<PathRule>> Monitor::promises() const {
+  std::map<ProcessId, std::vector<PathRule>> out = impl_->promises_before;
+  for (const auto& [key, rules] : impl_->promises)
+    if (const Target* target = impl_->running(key)) out[target->root] = rules;
+  return out;
 }
 
 // One that cannot be compiled must not cost the others, which may be another target's.

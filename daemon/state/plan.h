@@ -117,7 +117,15 @@ struct Configure {
   std::vector<TargetWish> targets;
 };
 
-using Command = std::variant<StartMonitoring, StopMonitoring, SetPathRules, StartMonitoringUnit, Configure>;
+// What the target of this root had promised to the daemon before this one: it holds on, whatever its files say by now.
+struct KeepPromises {
+  Token token = 0;
+  ProcessId root;
+  std::vector<PathRule> rules;
+};
+
+using Command =
+    std::variant<StartMonitoring, StopMonitoring, SetPathRules, StartMonitoringUnit, Configure, KeepPromises>;
 
 // ---- plans: what the kernel is to be told
 // ------------------------------------------------------------------------------

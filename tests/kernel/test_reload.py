@@ -174,6 +174,21 @@ class Reload(ReloadCase):
             root = str(wait_until(lambda: self.rows(pid=child.pid, tls="off"), "it is watched")[0]["root"])
             wait_until(lambda: KernelMaps(self.daemon.pid).targets[root][0] == TLS_LEVEL_OFF, "it is off in the kernel")
 
+    def test_taken_in_again(self):
+        """reload: who fits a target and was let go, or was another's until now, is taken in by a reload that changes nothing"""
+        agent = self.folder / "test-agent"
+        shutil.copy("/bin/sleep", agent)
+        ours, theirs = self.sleeper(str(agent), "1000"), self.sleeper(str(agent), "1000")
+        other = self.daemon.start(theirs.pid, name="other")
+        wish = f'[[targets]]\nexe = "{agent}"\nname = "agents"\n'
+        self.reload(wish)
+        wait_until(lambda: self.rows(pid=ours.pid, source="config", state="running"), "it is watched")
+        for target in (other, next(row for row in self.daemon.targets() if self.daemon.targets()[row]["pid"] == ours.pid)):
+            self.daemon.manager.StopMonitoring(target, timeout=CALL_TIMEOUT)
+        self.reload(wish)
+        for child in (ours, theirs):
+            wait_until(lambda: self.rows(pid=child.pid, source="config", state="running"), "it is watched")
+
     def test_user(self):
         """reload: a user's processes are watched from their next exec on, those that run now too"""
         user = pwd.getpwnam("nobody")

@@ -13,6 +13,7 @@ import dbus
 
 from deadline import end_at_exit
 from harness import CALL_TIMEOUT, Daemon, PrivateBus, aactl_path, error_of, wait_until, watch
+from test_imports import AGENT, Agent
 
 
 class RuntimeCase(unittest.TestCase):
@@ -90,6 +91,33 @@ class Runtime(RuntimeCase):
         with self.daemon() as daemon:
             wait_until(lambda: daemon.targets(), "it is watched again")
             self.assertEqual(before, self.all_runtime_rules(daemon))
+
+    def test_promises(self):
+        """runtime: what an agent has promised holds on in the next daemon, also what it took out of its file meanwhile"""
+        self.folder.chmod(0o755)
+        agent, promise, key = (self.folder / name for name in ("promising", ".gitignore", "key"))
+        agent.write_text(AGENT)
+        agent.chmod(0o755)
+        promise.write_text("key\n")
+        key.write_text("x")
+        (self.etc / "config.toml").write_text(f'[[targets]]\nexe = "{agent}"\nimport = [".gitignore"]\n')
+        kept, rule = self.folder / "runtime.json", f"{self.folder}/**/key/"
+        with self.daemon() as daemon:
+            process = Agent(self, agent)
+            wait_until(lambda: self.imported_rules(daemon), "its promise is in force")
+            wait_until(lambda: kept.exists() and rule in kept.read_text(), "it is written")
+        promise.write_text("")
+        with self.daemon() as daemon:
+            stream = daemon.subscribe(types=["alert"])
+            self.addCleanup(stream.close)
+            wait_until(lambda: self.imported_rules(daemon), "its promise is in force again")
+            process.read(key)
+            stream.wait_for(lambda event: event["alert"]["rule"] == rule, 20, "an alert")
+
+    @staticmethod
+    def imported_rules(daemon):
+        _, rules = daemon.manager.GetPathFilter(timeout=CALL_TIMEOUT)
+        return [str(rule[0]) for rule in rules if str(rule[2]) == "imported"]
 
     @staticmethod
     def all_runtime_rules(daemon):

@@ -135,6 +135,17 @@ TEST_CASE("promises: they stay over a reload, whatever it says of rules, and go 
   CHECK(house.in_force()[0].pattern == "/file");
 }
 
+TEST_CASE("promises: those that the daemon before knew hold on, before what the files say now") {
+  House house;
+  KeepPromises keep{0, kAgent.id, {pattern("/home/u/p/old"), pattern("/home/u/p/both")}};
+  (void)house.monitor.apply(keep);
+  CHECK(house.monitor.promises().at(kAgent.id).size() == 2);
+  const ImportPlan plan = house.begin();
+  (void)house.put(house.monitor.complete(Imported{plan.key, {pattern("/home/u/p/both"), pattern("/home/u/p/new")}, {}}));
+  CHECK(house.in_force().size() == 3);
+  CHECK(house.monitor.promises().at(kAgent.id).front().pattern == "/home/u/p/old");
+}
+
 TEST_CASE("promises: a target that is released takes its promises along; answers that come later mean nothing") {
   House house;
   const ImportPlan plan = house.begin();
