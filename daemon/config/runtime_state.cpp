@@ -69,7 +69,10 @@ PathRule rule_of(const Json& kept) {
 }  // namespace
 
 std::string runtime_state(const Monitor& monitor, std::string_view boot_id) {
-  Json state = {{"boot_id", std::string(boot_id)}, {"targets", Json::array()}, {"rules", Json::array()}, {"promises", Json::array()}};
+  Json state = {{"boot_id", std::string(boot_id)},
+                {"targets", Json::array()},
+                {"rules", Json::array()},
+                {"promises", Json::array()}};
   for (const Target* target : monitor.targets()) {
     if (!target->running || target->source != TargetSource::dbus) continue;
     Json common = {

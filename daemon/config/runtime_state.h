@@ -13,8 +13,8 @@
 
 namespace aa {
 
-// Targets that the bus asked for, the running layer of path rules, and what targets promised. Of a target whose root is gone each living
-// process that nobody living of it started stands for it.
+// Targets that the bus asked for, the running layer of path rules, and what targets promised. Of a target whose root is
+// gone each living process that nobody living of it started stands for it.
 std::string runtime_state(const Monitor& monitor, std::string_view boot_id);
 
 // No commands when the text is of another boot.

@@ -70,9 +70,9 @@ class Monitor {
   const std::vector<TargetWish>& wishes() const;  // what the configuration in force wants watched
   // What targets promised, by their root; also what the daemon before knew of those not found again yet.
   std::map<ProcessId, std::vector<PathRule>> promises() const;
-  bool sees_files() const;                        // a program of the file family is attached or waits to be
-  std::uint64_t allowed() const;                  // file records not delivered because a rule allows them
-  std::uint64_t consumed_records() const;         // kernel records taken in by on_event: attempts = consumed + lost
+  bool sees_files() const;                 // a program of the file family is attached or waits to be
+  std::uint64_t allowed() const;           // file records not delivered because a rule allows them
+  std::uint64_t consumed_records() const;  // kernel records taken in by on_event: attempts = consumed + lost
 
  private:
   struct Impl;

@@ -98,8 +98,8 @@ struct Monitor::Impl {
   // What running targets promised, by key; and whether a set that has it is on its way, or the next is due.
   std::map<std::uint32_t, std::vector<PathRule>> promises;
   std::map<ProcessId, std::vector<PathRule>> promises_before;  // of targets that are not found again yet, by root
-  std::set<std::uint32_t> promises_unfinished;  // targets that were told of
-  std::uint64_t promises_generation = 0;        // of the set on its way; 0 none
+  std::set<std::uint32_t> promises_unfinished;                 // targets that were told of
+  std::uint64_t promises_generation = 0;                       // of the set on its way; 0 none
   bool promises_changed = false;
 
   // Execs that the detector may have to judge once more, and files whose programs were taken as what they are called.

@@ -3,6 +3,7 @@
 These tests change the machine they run on: they refuse to run anywhere but in a guest.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -81,7 +82,8 @@ class GuestCase(unittest.TestCase):
     def setUp(self):
         self.addCleanup(self.stop)
 
-    def stop(self):
+    @staticmethod
+    def stop():
         run("systemctl", "disable", "--now", UNIT)
         DROP_IN.unlink(missing_ok=True)
         LIGHT.unlink(missing_ok=True)
@@ -93,11 +95,12 @@ class GuestCase(unittest.TestCase):
         LIGHT.parent.mkdir(exist_ok=True)
         LIGHT.write_text('[families]\nfile = "off"\ntls = "off"\n')
 
-    def start(self, *, drop_in="", light=False):
+    @classmethod
+    def start(cls, *, drop_in="", light=False):
         """Enabled and running; returns the daemon's process id. Light: without the families that take seconds here to start
         and to end."""
         if light:
-            self.make_light()
+            cls.make_light()
         if drop_in:
             DROP_IN.parent.mkdir(parents=True, exist_ok=True)
             DROP_IN.write_text(drop_in)
@@ -112,3 +115,25 @@ class GuestCase(unittest.TestCase):
             return now not in (0, pid) and show("ActiveState") == "active" and bus_owner() == now and now
 
         return wait_until(follower, f"a daemon after {pid}", seconds)
+
+
+class RunningCase(GuestCase):
+    """One daemon for all tests of a class, without the families that take seconds; each test stops what it watches."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.addClassCleanup(cls.stop)
+        cls.start(light=True)
+
+    def setUp(self):
+        self.addCleanup(self.stop_targets)
+
+    @staticmethod
+    def targets():
+        return [json.loads(line) for line in run("aactl", "--json", "targets").splitlines()]
+
+    def stop_targets(self):
+        for row in self.targets():
+            if row["state"] == "running":
+                run("aactl", "unwatch", row["id"])

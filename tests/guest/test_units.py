@@ -1,12 +1,11 @@
 """Units of a real systemd: watched, restarted, left, stopped; by aactl and by the bus."""
 
-import json
 import pathlib
 import re
 import unittest
 
 from deadline import wait_until
-from guest_case import MANAGER, UNIT, GuestCase, call, run, show, status_of
+from guest_case import MANAGER, UNIT, RunningCase, call, run, show, status_of
 from test_journey import UUID, Follower
 
 AGENT = "aa-test-agent.service"
@@ -23,7 +22,7 @@ while read -r line <&3; do eval "$line" 3<&-; done
 ORDERS = pathlib.Path("/run/aa-test-orders")
 
 
-class Units(GuestCase):
+class Units(RunningCase):
     def setUp(self):
         super().setUp()
         script = pathlib.Path("/run/aa-test-agent")
@@ -33,7 +32,6 @@ class Units(GuestCase):
         FILE.write_text("[Service]\nExecStart=/bin/sh /run/aa-test-agent\n")
         run("systemctl", "daemon-reload")
         self.addCleanup(self.remove_agent)
-        self.start(light=True)
         self.follower = Follower()
         self.addCleanup(self.follower.end)
 
@@ -55,10 +53,6 @@ class Units(GuestCase):
     def until_exec(self, *argv):
         """Every event up to the one of that command."""
         return self.follower.until(lambda e: e["type"] == "exec" and e["exec"]["argv"] == list(argv))
-
-    @staticmethod
-    def targets():
-        return [json.loads(line) for line in run("aactl", "--json", "targets").splitlines()]
 
     def target(self, wanted):
         return next((row for row in self.targets() if row["id"] == wanted), None)

@@ -12,6 +12,7 @@
 #include "sink/recorder.h"
 #include "source/replay_source.h"
 #include "support/catch.h"
+#include "support/rounds.h"
 #include "support/scratch.h"
 #include "support/session.h"
 
@@ -141,7 +142,7 @@ TEST_CASE("replay: what is no capture is refused with one sentence") {
 TEST_CASE("replay: a capture cut anywhere is told, with the lines before the cut") {
   const std::string good = session_capture();
   const std::string all = replay(good).lines;
-  for (std::size_t length = capture_head().size(); length < good.size(); ++length) {
+  for (std::size_t length = capture_head().size(); length < good.size(); length += test::sparse()) {
     const Replay cut = replay(good.substr(0, length));
     INFO(length);
     CHECK_FALSE(cut.error.empty());
@@ -171,7 +172,7 @@ TEST_CASE("replay: a record longer than the file, a wrong end mark, and bytes be
 
 TEST_CASE("replay: no single damaged byte ends it otherwise than with lines or a sentence") {
   const std::string good = session_capture();
-  for (std::size_t at = 0; at < good.size(); ++at) {
+  for (std::size_t at = 0; at < good.size(); at += test::sparse()) {
     std::string damaged = good;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x55);
     CHECK_NOTHROW(replay(damaged));

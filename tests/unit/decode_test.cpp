@@ -6,6 +6,7 @@
 #include "event/json.h"
 #include "support/builders.h"
 #include "support/catch.h"
+#include "support/rounds.h"
 
 using namespace aa;
 using namespace aa::test;
@@ -231,7 +232,7 @@ TEST_CASE("decode: an error names numbers, never content") {
 
 TEST_CASE("decode: random changes to a record never do harm") {
   std::mt19937 random(2);
-  for (int round = 0; round < 50'000; ++round) {
+  for (std::uint64_t round = 0; round < test::rounds(50'000); ++round) {
     auto records = one_of_each();
     Bytes record = records[random() % records.size()];
     for (unsigned changes = random() % 4; changes-- > 0;) record[random() % record.size()] = std::byte(random());

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "support/builders.h"
 #include "support/catch.h"
+#include "support/rounds.h"
 
 using namespace aa;
 using namespace aa::test;
@@ -157,7 +158,7 @@ TEST_CASE("json: any bytes come back exactly") {
     for (char& byte : out) byte = random() % 2 != 0 ? telling[random() % telling.size()] : static_cast<char>(random());
     return out;
   };
-  for (int round = 0; round < 5'000; ++round) {
+  for (std::uint64_t round = 0; round < test::rounds(5'000); ++round) {
     std::vector<std::string> argv(random() % 5);
     for (std::string& element : argv) element = bytes();
     check_exact(argv, bytes());

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "support/catch.h"
+#include "support/rounds.h"
 
 using namespace aa;
 
@@ -303,7 +304,7 @@ struct Model {
 
 TEST_CASE("lineage: random lives agree with a naive model in ancestry, descendants and what is remembered") {
   constexpr std::uint64_t kKeep = 40;
-  for (std::uint32_t seed = 1; seed <= 25; ++seed) {
+  for (std::uint32_t seed = 1; seed <= test::rounds(25); ++seed) {
     std::mt19937 random(seed);
     Lineage lineage({std::chrono::nanoseconds(kKeep), 50'000});
     Model model;

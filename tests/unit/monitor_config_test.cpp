@@ -6,6 +6,7 @@
 
 #include "state/input.h"
 #include "support/monitored.h"
+#include "support/rounds.h"
 
 using namespace aa;
 using namespace aa::test;
@@ -190,7 +191,7 @@ class Dice {
 
 TEST_CASE("configuration: reload(A to B) leaves what a fresh start with B leaves, for 2,000 random pairs") {
   Dice dice(7);
-  for (int round = 0; round < 2000; ++round) {
+  for (std::uint64_t round = 0; round < test::rounds(2'000); ++round) {
     CAPTURE(round);
     const Configure a = dice.configuration(), b = dice.configuration();
     World reloaded, fresh;

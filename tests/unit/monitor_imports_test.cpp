@@ -141,7 +141,8 @@ TEST_CASE("promises: those that the daemon before knew hold on, before what the 
   (void)house.monitor.apply(keep);
   CHECK(house.monitor.promises().at(kAgent.id).size() == 2);
   const ImportPlan plan = house.begin();
-  (void)house.put(house.monitor.complete(Imported{plan.key, {pattern("/home/u/p/both"), pattern("/home/u/p/new")}, {}}));
+  (void)house.put(
+      house.monitor.complete(Imported{plan.key, {pattern("/home/u/p/both"), pattern("/home/u/p/new")}, {}}));
   CHECK(house.in_force().size() == 3);
   CHECK(house.monitor.promises().at(kAgent.id).front().pattern == "/home/u/p/old");
 }

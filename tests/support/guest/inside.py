@@ -15,8 +15,8 @@ import sys
 PORT = pathlib.Path("/dev/virtio-ports/aa.results")
 SOURCE = pathlib.Path("/aa/src")
 BUILD = pathlib.Path("/aa/build")
-# Emulated, a processor is ten to fifty times slower: waits are longer, storms smaller.
-SLOW = {"AA_PATIENCE": "6", "AA_STORM": "1000"}
+# Emulated, a processor is ten to fifty times slower: waits are longer, storms smaller, rounds fewer.
+SLOW = {"AA_PATIENCE": "6", "AA_STORM": "1000", "AA_SPARSE": "8"}
 
 
 def say(**what):

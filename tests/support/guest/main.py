@@ -117,7 +117,7 @@ def run_rows(options):
     packages = os.environ.get("AA_GUEST_PACKAGES", "").split()
     if not packages:
         raise Unavailable("which packages the project needs is known to ./dev: use ./dev guest, or ./dev test smoke")
-    parts = Parts(rows, packages, options.suites or list(matrix.LAND_SUITES + matrix.SUITES))
+    parts = Parts(rows, packages, options.suites or [suite for row in rows for suite in row.suites])
     if options.shell:
         machine.shell(rows[0], *parts.of(rows[0]))
     ready = time.monotonic() - begin
