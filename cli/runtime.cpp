@@ -27,7 +27,13 @@ Runtime runtime_of(Client& client) {
   for (json& target : client.targets())
     if (text_of(target, "layer") == "runtime" && text_of(target, "state") == "running")
       out.targets.push_back(std::move(target));
-  const json report = client.path_rules();
+  json report = {{"rules", json::array()}};
+  try {
+    report = client.path_rules();
+  } catch (const Failure& failure) {  // nobody sees files: there are targets all the same
+    if (failure.status != kRefused) throw;
+    complain(failure.what());
+  }
   for (const json& row : report["rules"]) {
     if (text_of(row, "layer") != "runtime") continue;
     PathRule rule;
@@ -70,10 +76,27 @@ std::string file_text(const Runtime& runtime) {
   throw Failure(kRefused, "cannot write " + path + ": " + std::strerror(errno));
 }
 
+bool write_whole(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t length = ::write(fd, text.data(), text.size());
+    if (length < 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(length));
+  }
+  return true;
+}
+
 void write_new(const std::string& folder, const std::string& path, const std::string& text) {
   if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) cannot_write(folder);
-  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (!fd || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) cannot_write(path);
+  const std::string fresh = path + ".new";  // a name that no configuration has
+  ::unlink(fresh.c_str());
+  const UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
+  const bool made = fd && write_whole(fd.get(), text) &&
+                    ::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0;
+  if (made) return;
+  const int wrong = errno;
+  ::unlink(fresh.c_str());
+  errno = wrong;
+  cannot_write(path);
 }
 
 }  // namespace

@@ -108,9 +108,9 @@ void Daemon::end_reload(const std::optional<Refusal>& refusal) {
   } else {
     const std::vector<std::string> changed = differing(latest_, next_);
     latest_ = std::move(next_);
-    apply_live(latest_);
     spdlog::info("the configuration was read again; changed: {}; takes effect at restart: {}", listed(changed),
-                 listed(awaiting_restart()));
+                 listed(awaiting_restart()));  // before the level that it asks for
+    apply_live(latest_);
     if (control_) control_->reloaded(changed, awaiting_restart());
   }
   const Token token = reloads_.front();

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -31,6 +32,20 @@ bool write_all(int fd, std::string_view text) {
   return true;
 }
 
+// What could not be taken over is not overwritten by what comes next.
+void set_aside(const std::string& file, const std::string& why) {
+  const std::string aside = file + ".not-taken";
+  if (::rename(file.c_str(), aside.c_str()) == 0)
+    spdlog::warn("{}; what was said over the bus before lies in {}", why, aside);
+  else
+    spdlog::error("{}; {} cannot be put aside: {}", why, file, std::strerror(errno));
+}
+
+bool has_running_rules(const Monitor& monitor) {
+  return std::ranges::any_of(monitor.path_rules().rules(),
+                             [](const PathRule& rule) { return rule.layer == RuleLayer::runtime; });
+}
+
 }  // namespace
 
 void Daemon::restore_runtime() {
@@ -42,12 +57,13 @@ void Daemon::restore_runtime() {
     return;
   }
   auto commands = restore_runtime_state(*text, settings_.boot_id);
-  if (!commands) return spdlog::error("{}", commands.error().text());
+  if (!commands) return set_aside(file, commands.error().text());
   for (Command& command : *commands) {
     std::visit([](auto& one) { one.token = kRestoreToken; }, command);
-    const bool rules = std::holds_alternative<SetPathRules>(command) && monitor_->sees_files();
+    const bool rules = std::holds_alternative<SetPathRules>(command);
     input(std::move(command));
-    if (rules) await_rules();
+    if (rules && monitor_->sees_files()) await_rules();
+    if (rules && !has_running_rules(*monitor_)) set_aside(file, "rules of the running layer were not taken over");
   }
 }
 

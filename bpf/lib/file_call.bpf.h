@@ -14,7 +14,8 @@
 /* The call's row of aa_calls, 0 when it does not touch files. */
 static __always_inline __u32 call_of(struct pt_regs* regs, struct task_struct* task) {
 #if defined(__TARGET_ARCH_x86)
-  __u64 number = BPF_CORE_READ(regs, orig_ax) & ~0x40000000ull; /* x32 has the same numbers up to 512 */
+  /* The kernel takes the lower half for the number, whatever is above; x32 has the same numbers up to 512. */
+  __u64 number = (__u32)BPF_CORE_READ(regs, orig_ax) & ~0x40000000u;
   int compat = !!(BPF_CORE_READ(task, thread_info.status) & AA_TS_COMPAT);
 #else
   __u64 number = BPF_CORE_READ(regs, syscallno);

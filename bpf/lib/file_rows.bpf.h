@@ -51,7 +51,7 @@ static __always_inline __u64 current_call(struct task_struct* task) {
   else /* before 5.15 */
     regs = (struct pt_regs*)((char*)BPF_CORE_READ(task, stack) + AA_KERNEL_STACK - bpf_core_type_size(struct pt_regs));
 #if defined(__TARGET_ARCH_x86)
-  return BPF_CORE_READ(regs, orig_ax);
+  return (__u32)BPF_CORE_READ(regs, orig_ax);
 #else
   return BPF_CORE_READ(regs, syscallno);
 #endif

@@ -18,7 +18,7 @@ struct aa_exec_request {
 
 static __always_inline void exec_request_of(struct pt_regs* regs, struct task_struct* task,
                                             struct aa_exec_request* request) {
-  long nr = BPF_CORE_READ(regs, orig_ax);
+  int nr = BPF_CORE_READ(regs, orig_ax); /* the kernel takes the lower half, whatever is above */
   request->compat = !!(BPF_CORE_READ(task, thread_info.status) & AA_TS_COMPAT);
   request->is_exec = 1;
   if (request->compat && nr == 11) { /* execve(bx, cx, dx) */

@@ -80,7 +80,10 @@ Imported import_now(const ImportPlan& plan) {
   out.key = plan.key;
   const std::string link = "/proc/" + std::to_string(plan.root.pid) + "/root";
   const UniqueFd root(::open(link.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!root || !began_at(plan.root.pid, plan.root.start_ns)) return out;
+  if (!root || !began_at(plan.root.pid, plan.root.start_ns)) {
+    out.gone = plan.root;
+    return out;
+  }
   Account account = account_of(plan.uid);
   const ImportBase base{folder(plan.cwd), std::move(account.home)};
   for (const std::string& import : plan.imports) import_one(import, root.get(), account.reader, base, out);

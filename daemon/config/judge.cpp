@@ -230,10 +230,15 @@ void Judge::check_detect_table() {
   }
 }
 
+std::string Judge::main_file() const {
+  return config_.files.empty() ? "" : config_.files.front();
+}
+
 // What is more than can be in force, told before it is tried.
 void Judge::check_counts() {
   if (std::string wrong = check_room(config_.paths.rules); !wrong.empty())
-    blame({file_, 0, 0, "paths", "says too much with the shipped rules and those of files: " + wrong});
+    blame({places_.contains("paths.include") ? places_["paths.include"].text() : main_file(), 0, 0, "paths",
+           "says too much with the shipped rules and those of files: " + wrong});
   const auto agents = parse_agents(config_.discovery.agents);
   const auto* names = std::get_if<std::vector<std::string>>(&agents);
   const auto wished = std::ranges::count_if(config_.targets, [](const TargetWish& wish) {
@@ -241,7 +246,7 @@ void Judge::check_counts() {
   });
   const std::size_t looked_for = static_cast<std::size_t>(wished) + (names == nullptr ? 0 : names->size());
   if (looked_for > kLookedForMax)
-    blame({file_, 0, 0, "targets",
+    blame({config_.origin["targets[" + std::to_string(config_.targets.size() - 1) + "]"], 0, 0, "targets",
            "has programs and users that make " + std::to_string(looked_for) + " with discovery.agents; at most " +
                std::to_string(kLookedForMax) + " are looked for"});
 }

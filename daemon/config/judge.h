@@ -42,6 +42,7 @@ class Judge {
   void contradictions();
   void check_detect_table();
   void check_counts();
+  std::string main_file() const;
 
   Config config_;
   std::string file_;  // the one being taken

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "state/rules_text.h"
 #include "state/targets.h"
 
@@ -47,16 +48,28 @@ Command command_of(const Json& kept) {
   return process;
 }
 
+// JSON is text, a pattern need not be: then it is a list of its bytes.
+Json kept(const std::string& pattern) {
+  if (to_utf8(pattern) == pattern) return pattern;
+  return std::vector<unsigned char>(pattern.begin(), pattern.end());
+}
+
+std::string pattern_of(const Json& kept) {
+  if (kept.is_string()) return kept.get<std::string>();
+  const auto bytes = kept.get<std::vector<unsigned char>>();
+  return {bytes.begin(), bytes.end()};
+}
+
 // Not as lines of a rules file: a pattern or a name may hold what ends a word or a line there.
 Json kept(const PathRule& rule) {
-  return {{"pattern", rule.pattern},   {"verdict", std::string(name_of(rule.verdict))},
+  return {{"pattern", kept(rule.pattern)}, {"verdict", std::string(name_of(rule.verdict))},
           {"ops", op_names(rule.ops)}, {"severity", rule.severity ? std::string(name_of(*rule.severity)) : ""},
           {"target", rule.target},     {"category", rule.category}};
 }
 
 PathRule rule_of(const Json& kept) {
   PathRule rule;
-  rule.pattern = kept.at("pattern").get<std::string>();
+  rule.pattern = pattern_of(kept.at("pattern"));
   rule.verdict = parse_verdict(kept.at("verdict").get<std::string>()).value_or(Verdict::deny);
   const auto ops = parse_ops(kept.at("ops").get<std::vector<std::string>>());
   if (const auto* some = std::get_if<OpSet>(&ops); some != nullptr && *some != 0) rule.ops = *some;

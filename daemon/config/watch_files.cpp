@@ -1,6 +1,7 @@
 #include "config/watch_files.h"
 
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,11 +18,17 @@ namespace {
 
 constexpr std::uint64_t kQuietNs = 200'000'000;   // so long nothing more may come,
 constexpr std::uint64_t kMostNs = 2'000'000'000;  // but a burst is not waited for longer
-constexpr std::uint32_t kFiles = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
+constexpr std::uint32_t kFiles = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
 constexpr std::uint32_t kFolders = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
 
 std::string name_of(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
+}
+
+// A link of either kind is there at once; a file that is made is still to be written and closed.
+bool is_whole(const std::string& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 && (S_ISLNK(status.st_mode) || status.st_nlink > 1);
 }
 
 }  // namespace
@@ -68,7 +75,8 @@ bool FileWatch::counts(int descriptor, std::uint32_t mask, const std::string& na
   if (folder == armed_.end() || (mask & ((mask & IN_ISDIR) != 0 ? kFolders : kFiles)) == 0) return false;
   return std::ranges::any_of(folder->second, [&](const std::string& spelling) {
     const Names& names = wanted_.at(spelling);
-    return names.files.contains(name) || (names.drop_ins && is_config_name(name));
+    const bool is_ours = names.files.contains(name) || (names.drop_ins && is_config_name(name));
+    return is_ours && ((mask & kFiles & ~IN_CREATE) != 0 || (mask & IN_ISDIR) != 0 || is_whole(spelling + "/" + name));
   });
 }
 

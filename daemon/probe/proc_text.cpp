@@ -1,14 +1,18 @@
 #include "probe/proc_text.h"
 
+#include <elf.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string>
 #include <string_view>
 
 #include "base/file_text.h"
 #include "base/proc_start.h"
+#include "base/unique_fd.h"
 #include "event/redact.h"
 
 namespace aa {
@@ -26,11 +30,30 @@ std::string link_text(const std::string& path) {
   return std::string(link);
 }
 
+// What the kernel was told to start, from where it put that in the new image (getauxval(3), AT_EXECFN). The process can
+// write there: it only speaks for itself. "" for 32-bit programs, whose table is another.
+std::string started_as(const std::string& directory) {
+  constexpr std::size_t kTableMax = 4096, kTextMax = 4096;
+  const std::string table = file_text(directory + "auxv", kTableMax);
+  std::array<std::uint64_t, 2> entry{};
+  for (std::size_t at = 0; at + sizeof(entry) <= table.size(); at += sizeof(entry)) {
+    std::memcpy(entry.data(), table.data() + at, sizeof(entry));
+    if (entry[0] == AT_EXECFN) break;
+  }
+  if (entry[0] != AT_EXECFN) return "";
+  const UniqueFd memory(::open((directory + "mem").c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, kTextMax> text{};
+  const ssize_t length =
+      memory ? ::pread(memory.get(), text.data(), text.size() - 1, static_cast<off_t>(entry[1])) : -1;
+  return length <= 0 ? "" : std::string(text.data());
+}
+
 }  // namespace
 
 void read_proc_text(LivingProcess& process) {
   const std::string directory = "/proc/" + std::to_string(process.id.pid) + "/";
   process.exe = link_text(directory + "exe");
+  process.filename = started_as(directory);
   process.cwd = link_text(directory + "cwd");
   const std::string line = file_text(directory + "cmdline", kArgvMax);
   process.argv.clear();
@@ -43,6 +66,7 @@ void read_proc_text(LivingProcess& process) {
   process.has_text = began_at(process.id.pid, process.id.start_ns);
   if (process.has_text) return;
   process.exe.clear();
+  process.filename.clear();
   process.cwd.clear();
   process.argv.clear();
 }

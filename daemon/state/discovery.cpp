@@ -4,6 +4,7 @@
 #include <array>
 
 #include "state/detect_table.h"
+#include "state/path_rules.h"
 
 namespace aa {
 namespace {
@@ -50,6 +51,12 @@ std::vector<std::string_view> run_by(const ExecBody& exec) {
   return out;
 }
 
+// A path as somebody in `cwd` means it.
+std::string absolute(std::string_view path, const std::string& cwd) {
+  if (path.empty() || path.front() == '/') return std::string(path);
+  return lexically_normal(cwd + "/" + std::string(path));
+}
+
 std::string trimmed(std::string_view text) {
   while (text.starts_with(' ')) text.remove_prefix(1);
   while (text.ends_with(' ')) text.remove_suffix(1);
@@ -87,7 +94,9 @@ std::optional<std::string> agent_of(const std::vector<std::string>& agents, cons
   ran.insert(ran.begin(), {exec.filename, process.exe});
   for (const std::string& agent : agents) {
     const bool is_path = agent.find('/') != std::string::npos;
-    const auto is_it = [&](std::string_view word) { return is_path ? matches_glob(agent, word) : names(word, agent); };
+    const auto is_it = [&](std::string_view word) {
+      return is_path ? matches_glob(agent, absolute(word, exec.cwd)) : names(word, agent);
+    };
     if (std::any_of(ran.begin(), ran.end(), is_it)) return std::string(last_of(agent));
   }
   return std::nullopt;

@@ -112,11 +112,11 @@ void fields(A& archive, KeepPromises& value) {
 
 template <class A>
 void fields(A& archive, LivingProcess& value) {
-  auto& [id, parent, parent_source, ns_pid, uid, gid, image, slot, watched, adopted, has_text, comm, cgroup, exe, cwd,
-         argv] = value;
+  auto& [id, parent, parent_source, ns_pid, uid, gid, image, slot, watched, adopted, has_text, comm, cgroup, exe,
+         filename, cwd, argv] = value;
   archive(id, parent);
   archive.choice(parent_source, 2);
-  archive(ns_pid, uid, gid, image, slot, watched, adopted, has_text, comm, cgroup, exe, cwd, argv);
+  archive(ns_pid, uid, gid, image, slot, watched, adopted, has_text, comm, cgroup, exe, filename, cwd, argv);
 }
 
 template <class A>
@@ -193,8 +193,8 @@ void fields(A& archive, ImportNote& value) {
 
 template <class A>
 void fields(A& archive, Imported& value) {
-  auto& [key, rules, notes] = value;
-  archive(key, rules, notes);
+  auto& [key, rules, notes, gone] = value;
+  archive(key, rules, notes, gone);
 }
 
 template <class A>

@@ -67,7 +67,7 @@ void Monitor::Impl::apply_configuration(Step& step, Configure command, Table tab
   expired_ns = 0;
   const std::vector<TargetWish> before = std::exchange(wishes, std::move(command.targets));
   const bool changed = before != wishes;
-  if (changed) let_go_unwished(step);
+  if (changed) let_go_unwished(step, before);
   look_for(step);
   if (changed)
     begin_wishes(step, before);
@@ -81,10 +81,10 @@ bool Monitor::Impl::is_wished(const TargetWish& wish) const {
 }
 
 // Whoever is another wish's now, or nobody's, is let go first: what follows finds everyone as a fresh start would.
-void Monitor::Impl::let_go_unwished(Step& step) {
+void Monitor::Impl::let_go_unwished(Step& step, const std::vector<TargetWish>& before) {
   std::vector<std::string> ids;
   for (const auto& [key, target] : targets)
-    if (target.running && !is_as_wished(target)) ids.push_back(target.id);
+    if (target.running && !is_as_wished(target, before)) ids.push_back(target.id);
   for (const std::string& id : ids) stop(step, {0, id});
 }
 
@@ -100,16 +100,24 @@ void Monitor::Impl::seek(Step& step) {
 
 // False: a fresh start would not watch it, or watch it otherwise. What the bus asked for is not the configuration's,
 // and who was discovered stays so until somebody wishes for it.
-bool Monitor::Impl::is_as_wished(const Target& target) const {
+bool Monitor::Impl::is_as_wished(const Target& target, const std::vector<TargetWish>& before) const {
   if (target.source == TargetSource::dbus) return true;
-  const TargetWish* due = due_wish(target);
+  const TargetWish* due = due_wish(target, before);
   if (target.source == TargetSource::discovered) return due == nullptr;
   return due != nullptr && *due == *target.wish;
 }
 
-// A pid names its process and all below it. A unit or a control group holds all others in it, as it does who starts
+bool Monitor::Impl::is_held(const TargetWish& wish) const {
+  return std::ranges::any_of(targets, [&](const auto& entry) {
+    const Target& target = entry.second;
+    return target.running && target.wish && *target.wish == wish && !releasing.contains(target.slot);
+  });
+}
+
+// A pid names its process and all below it, when it is new or was taken in: one that was refused or let go of disturbs
+// nobody. A unit or a control group holds all others in it, as it does who starts
 // there later. Else the first that fits, its own even if the root runs something else by now.
-const TargetWish* Monitor::Impl::due_wish(const Target& target) const {
+const TargetWish* Monitor::Impl::due_wish(const Target& target, const std::vector<TargetWish>& before) const {
   const auto same = [&](const TargetWish& wish) { return target.wish && wish == *target.wish; };
   const auto first = [&](const auto& fits) -> const TargetWish* {
     const auto found = std::find_if(wishes.begin(), wishes.end(), fits);
@@ -119,7 +127,8 @@ const TargetWish* Monitor::Impl::due_wish(const Target& target) const {
   if (root == nullptr || !root->alive()) return first(same);
   for (const Process* process : lineage.ancestry(root->id))
     if (const TargetWish* wish = first([&](const TargetWish& one) {
-          return one.by == By::pid && process->alive() && one.number == process->id.pid;
+          const bool names = one.by == By::pid && process->alive() && one.number == process->id.pid;
+          return names && (!holds(before, one) || is_held(one));
         }))
       return process == root ? wish : nullptr;
   if (in_wished_group(*root)) return nullptr;
@@ -231,7 +240,8 @@ std::optional<std::pair<StartMonitoring, const TargetWish*>> Monitor::Impl::wish
   ref.uid = process.uid;
   ref.exe = process.exe;
   ExecBody exec;
-  exec.filename = process.exe;
+  exec.filename = process.filename.empty() ? process.exe : process.filename;
+  exec.cwd = process.cwd;
   exec.argv = process.argv;
   const TargetWish* wish = wish_of(ref, exec);
   if (wish == nullptr) return std::nullopt;

@@ -3,6 +3,8 @@
 // Comes in: rule sets, file records that name the generation the kernel had. Goes out: judged events, alerts with
 // ancestry, plans that bring a set or a newly found secret to the kernel. A record is judged by exactly the set it
 // names.
+#include <fcntl.h>
+
 #include <cstring>
 
 #include "state/detect_table.h"
@@ -59,6 +61,10 @@ std::string summary_of(const Event& event, const FileBody& file, const std::stri
 // Ways out of the tree that a file shows: what the system will run later, and another process's memory.
 bool is_way_out(const PathRule& rule, const std::string& path) {
   return rule.category == "persistence" || (rule.category == "process-memory" && path.ends_with("/mem"));
+}
+
+std::string as_absolute(const std::string& path) {
+  return path.empty() || path.front() == '/' ? path : "/" + path;
 }
 
 }  // namespace
@@ -126,11 +132,14 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
   const auto judge_one = [&](const FilePath& at, std::span<const std::uint32_t> objects) {
     PathQuery query;
     query.op = file.op;
+    if (file.op == FileOp::open && (file.flags.value_or(0) & O_TRUNC) != 0) query.also = op_bit(FileOp::truncate);
     query.objects = objects;
     const bool resolved = file.resolution == Resolution::kernel && at.whole();
     if (resolved) query.path = at.from_namespace();
     const std::string& asked = file.resolution == Resolution::user ? at.from_namespace() : at.requested;
-    if (!asked.empty() && asked.front() == '/' && !at.detached) query.requested = asked;
+    // From a place that is not in the tree, or as a name below an unknown folder: it can deny, as any text can.
+    const std::string rooted = at.detached ? as_absolute(at.from_namespace()) : asked;
+    if (!rooted.empty() && rooted.front() == '/') query.requested = rooted;
     if (owner != nullptr) {
       query.target_id = owner->ref.id;
       query.target_name = owner->ref.name;

@@ -35,6 +35,7 @@ void Monitor::Impl::begin_imports(Step& step, const Target& target) {
 void Monitor::Impl::imported(Step& step, Imported done) {
   const Target* target = running(done.key);
   if (target == nullptr || promises.contains(done.key)) return;
+  if (done.gone && ask_another(step, *target, done.gone)) return;
   add_promises_before(target->root, done.rules);
   std::size_t others = 0;
   for (const auto& [key, rules] : promises) others += rules.size();
@@ -60,6 +61,23 @@ void Monitor::Impl::imported(Step& step, Imported done) {
   if (done.rules.empty()) return;
   promises[done.key] = std::move(done.rules);
   put_promises(step);
+}
+
+// The root may have ended at once and left the work to a child. False: there is nobody to ask, and that is said.
+bool Monitor::Impl::ask_another(Step& step, const Target& target, const ProcessId& gone) {
+  constexpr std::size_t kMostAsked = 8;
+  std::size_t& asked = promises_asked[target.key];
+  for (const Process* process : lineage.all()) {
+    const bool is_one = process->alive() && process->watched && process->target == target.key && process->id != gone;
+    if (!is_one || ++asked > kMostAsked) continue;
+    const Process* root = lineage.get(target.root);
+    const Process* where = root != nullptr && root->text != nullptr ? root : process;
+    const std::string cwd = where->text == nullptr ? "" : where->text->cwd;
+    step.plans.emplace_back(ImportPlan{target.key, process->id, process->uid, cwd, target.wish->imports});
+    return true;
+  }
+  tell_note(step, target, {"import", true, 0, "", "its first process ended before its files could be read"});
+  return false;
 }
 
 // What it promised to the daemon before comes first: of what is too much the last is left out.
@@ -101,6 +119,7 @@ void Monitor::Impl::tell_unfinished(Step& step, std::uint32_t key) {
 
 void Monitor::Impl::drop_promises(Step& step, std::uint32_t key) {
   promises_unfinished.erase(key);
+  promises_asked.erase(key);
   if (promises.erase(key) > 0) put_promises(step);
 }
 

@@ -131,7 +131,7 @@ void Monitor::Impl::enrolled(Step& step, Enrolled done) {
     stop(step, {0, target.id});
     seek(step);
   } else if (enrolment.wish && !enrolment.unit.empty()) {
-    let_go_unwished(step);  // who was found before it and is in it
+    let_go_unwished(step, wishes);  // who was found before it and is in it
   }
   check_exited(step, key, done.boot_ns);
   if (const auto it = targets.find(key); it != targets.end()) check_exited(step, it->second.outer, done.boot_ns);

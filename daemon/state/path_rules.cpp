@@ -264,7 +264,7 @@ void PathRules::match_text(std::string_view path, const PathQuery& query, Matche
 
 bool PathRules::applies(const PathRule& rule, const PathQuery& query) const {
   if (query.any_op) return true;
-  if ((rule.ops & op_bit(query.op)) == 0) return false;
+  if ((rule.ops & (op_bit(query.op) | query.also)) == 0) return false;
   return rule.target.empty() || rule.target == query.target_id || rule.target == query.target_name;
 }
 

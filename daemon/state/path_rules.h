@@ -69,6 +69,7 @@ struct PathQuery {
   std::span<const std::uint32_t> objects;  // of objects() that the kernel met on the way to the file
   std::string_view target_id;
   std::string_view target_name;
+  OpSet also = 0;       // what the operation does besides: an open that cuts the file off
   bool any_op = false;  // rules of every op decide, and of every target ("would this path be denied at all")
 };
 

@@ -264,10 +264,11 @@ struct LivingProcess {
   std::uint32_t slot = 0;
   bool watched = false;
   bool adopted = false;   // entered the watched set by this plan
-  bool has_text = false;  // exe, cwd and argv below were read
+  bool has_text = false;  // exe, filename, cwd and argv below were read
   std::string comm;
   std::string cgroup;
   std::string exe;
+  std::string filename;  // as it was started: a script's, a link's; "" when it cannot be read
   std::string cwd;
   std::vector<std::string> argv;
 };
@@ -356,6 +357,7 @@ struct Imported {
   std::uint32_t key = 0;
   std::vector<PathRule> rules;  // pattern and operations; the rest is the Monitor's to say
   std::vector<ImportNote> notes;
+  ProcessId gone = {};  // had ended before anything was read: another process of the target has the same view
 };
 
 using Completion = std::variant<Enrolled, Released, Adopted, Reconciled, RulesInForce, Settled, SumsCollected,

@@ -194,6 +194,24 @@ class Imports(ReloadCase):
         agent.read("key")
         self.assertEqual(1, len(self.alerts("sensitive-path", agent)))
 
+    def test_root_that_ends_at_once(self):
+        """imports: an agent whose first process ends at once is held to its promises, or it is said that it is not"""
+        self.promise("Read(./key)")
+        self.agent.write_text("#!/bin/sh\nread -r line & exit 0\n")
+        ends = [subprocess.Popen([self.agent], cwd=self.folder, stdin=subprocess.PIPE) for _ in range(10)]
+        for end in ends:
+            self.addCleanup(end.wait)
+            self.addCleanup(end.stdin.close)
+
+        def accounted():
+            running = {str(i) for i, row in self.daemon.targets().items() if str(row["state"]) == "running"}
+            told = {e["target"]["id"] for e in self.alerts("import-broken")} | accounted.told
+            accounted.told = told
+            return len(running) == 10 and running <= told | {target for _, target in self.rules()}
+
+        accounted.told = set()
+        wait_until(accounted, "each has its rule, or an alert says that it has not")
+
     def test_many_starts(self):
         """imports: 200 starts in a row (30 when quick) leave no rule behind, and nothing is lost"""
         self.promise("Read(./key)", "Read(**/*.pem)")

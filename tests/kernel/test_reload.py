@@ -201,6 +201,20 @@ class Reload(ReloadCase):
         self.assertEqual([], self.rows(pid=root.pid))
 
 
+    def test_started_as(self):
+        """reload: who runs already is found by the name it was started by: a link's, a script's, one relative to its folder"""
+        link, script = self.folder / "myagent", self.folder / "script.sh"
+        link.symlink_to("/bin/sleep")
+        script.write_text("#!/bin/sh\nwhile :; do /bin/sleep 1; done\n")
+        script.chmod(0o755)
+        by_link = self.sleeper(link, "1000")
+        by_script = self.sleeper("./script.sh", cwd=self.folder)
+        self.reload(f'[[targets]]\nexe = "myagent"\n[[targets]]\nexe = "{script}"\n')
+        late = self.sleeper("./script.sh", cwd=self.folder)
+        for child in (by_link, by_script, late):
+            wait_until(lambda child=child: self.rows(pid=child.pid), f"{child.args} is watched")
+
+
 class Watching(ReloadCase):
     def reads(self):
         return self.daemon.stderr.read_text().count("the configuration was read again")

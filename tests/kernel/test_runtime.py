@@ -4,6 +4,7 @@ import grp
 import json
 import os
 import pathlib
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -154,7 +155,39 @@ class Runtime(RuntimeCase):
             self.assertEqual({}, daemon.targets())
 
 
+    def test_not_taken(self):
+        """runtime: rules that a daemon cannot take over are put aside and that is said; aactl runtime works without them"""
+        with self.daemon() as daemon:
+            daemon.start(self.sleeper().pid, name="kept")
+            self.deny(daemon, "/srv/x")
+        with self.daemon(**{"families.file": "off"}) as daemon:
+            aside = self.folder / "runtime.json.not-taken"
+            self.assertIn(f"what was said over the bus before lies in {aside}", daemon.errors())
+            self.assertIn("/srv/x", aside.read_text())
+            shown = self.aactl("runtime")
+            self.assertEqual(0, shown.returncode)
+            self.assertIn("kept", shown.stdout)
+            self.assertIn("no path rules are in force", shown.stdout)
+
+
 class Sinks(RuntimeCase):
+    def test_whose_file_it_is(self):
+        """sinks: a file of events that was another's is refused; one that was open to others is its owner's alone again; no more are kept than asked for"""
+        path = self.folder / "events.jsonl"
+        path.write_text("")
+        for number in (1, 2, 3, 4):
+            (self.folder / f"events.jsonl.{number}").write_text("")
+        path.chmod(0o644)
+        with self.daemon(**{"jsonl.path": path, "jsonl.max_mib": 1, "jsonl.files": 2}) as daemon:
+            self.assertEqual(0o600, path.stat().st_mode & 0o777)
+            with watch(daemon, ["/bin/bash", "-c", "for i in {1..4000}; do (:); done"]) as watched:
+                watched.run(120)
+        self.assertEqual(["events.jsonl", "events.jsonl.1", "events.jsonl.2"],
+                         sorted(p.name for p in self.folder.glob("events.jsonl*")))
+        os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
+        with self.assertRaisesRegex(RuntimeError, "it belongs to the user"):
+            self.daemon(**{"jsonl.path": path})
+
     def test_file_begins_anew(self):
         """sinks: a file of events begins anew at its size, keeps so many, divides no line, and is its group's to read"""
         path = self.folder / "events.jsonl"

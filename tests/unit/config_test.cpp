@@ -484,12 +484,13 @@ TEST_CASE("config: more than can be looked for, or in force, is refused when it 
   std::string targets, rules;
   for (int i = 0; i < 1'020; ++i) targets += "[[targets]]\nexe = \"x" + std::to_string(i) + "\"\n";
   CHECK(only_problem(targets) ==
-        "a.toml: targets has programs and users that make 1033 with discovery.agents; at most 1024 are looked for");
+        "a.toml:2039: targets has programs and users that make 1033 with discovery.agents; at most 1024 are looked for");
   Scratch scratch;
   for (int i = 0; i < 100'000; ++i) rules += "/srv/" + std::to_string(i) + "\n";
   const std::string file = scratch.write("many.rules", rules);
-  CHECK(only_problem("[paths]\nshipped = \"on\"\ninclude = [\"" + file + "\"]\n").find("can be in force") !=
-        std::string::npos);
+  const std::string many = only_problem("[paths]\nshipped = \"on\"\ninclude = [\"" + file + "\"]\n");
+  CHECK(many.starts_with("a.toml:3: paths says too much"));
+  CHECK(many.find("can be in force") != std::string::npos);
 }
 
 TEST_CASE("config: no link that others made or could replace is followed, on the way through others neither") {

@@ -218,6 +218,26 @@ TEST_CASE("configuration: what has not changed is not touched") {
   for (const auto& slot : slots) CHECK(world.slots.count(slot.first) == 1);
 }
 
+TEST_CASE("configuration: a pid that was let go of disturbs nobody below it") {
+  World world;
+  Configure command;
+  command.targets = {wish(By::pid, "101", 101), wish(By::exe, "agent103")};
+  world.configure(command);
+  const std::string outer = world.monitor.targets().at(0)->id;
+  world.take(world.monitor.apply(StopMonitoring{1, outer}));
+  world.configure(command);  // takes in who is below
+  const auto slots = world.slots;
+  REQUIRE(slots.size() == 1);
+  const std::size_t releases = world.releases;
+  for (const char* name : {"other", "another"}) {
+    command.targets.resize(2);
+    command.targets.push_back(wish(By::exe, name));
+    world.configure(command);
+    CHECK(world.releases == releases);
+    CHECK(world.slots == slots);
+  }
+}
+
 TEST_CASE("configuration: rules that are refused, or that the kernel does not take, leave everything as it was") {
   World world;
   Configure good;

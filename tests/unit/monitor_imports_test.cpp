@@ -117,6 +117,27 @@ TEST_CASE("promises: they become denials for their target alone, whatever they c
   CHECK(alerts(house.file_of(kOther, slot, "/secret")).empty());
 }
 
+TEST_CASE("promises: when the root has ended another of its processes is asked, and when there is none that is said") {
+  House house;
+  LivingProcess child = living(a_process(101, 5'500, "child"), house.slot);
+  child.parent = kAgent.id;
+  LivingProcess root = with_text(living(kAgent, house.slot), "/bin/agent", {"agent"});
+  root.cwd = "/home/u/p";
+  (void)house.enrolled(house.slot, kAgent, {root, child});
+  const std::uint32_t key = house.monitor.targets().at(0)->key;
+  (void)house(an_exit().of(kAgent).in_slot(house.slot));
+  Imported gone;
+  gone.key = key;
+  gone.gone = kAgent.id;
+  const Step again = house.monitor.complete(gone);
+  REQUIRE(plans_of<ImportPlan>(again).size() == 1);
+  CHECK(plans_of<ImportPlan>(again)[0].root.pid == 101);
+  CHECK(plans_of<ImportPlan>(again)[0].cwd == "/home/u/p");
+  std::size_t told = 0;
+  for (int asked = 0; asked < 10 && told == 0; ++asked) told = alerts(house.monitor.complete(gone)).size();
+  CHECK(told == 1);
+}
+
 TEST_CASE("promises: they stay over a reload, whatever it says of rules, and go with their target") {
   House house;
   const ImportPlan plan = house.begin();

@@ -2,6 +2,7 @@
 #include "config/watch_files.h"
 
 #include <filesystem>
+#include <fstream>
 
 #include "support/catch.h"
 #include "support/scratch.h"
@@ -91,6 +92,22 @@ TEST_CASE("watch: a file counts once it is closed, and a burst is one change, wa
   CHECK(change(12 * kSecond) == 12 * kSecond);
   house.watch->on_time();
   CHECK(change(20 * kSecond) == 20 * kSecond + kSecond / 5);
+}
+
+TEST_CASE("watch: a link that is put into conf.d counts at once, a file that is only made does not") {
+  Watched house;
+  const Scratch& scratch = house.scratch;
+  std::filesystem::create_directory(scratch.file("conf.d"));
+  CHECK(house.changed());
+  scratch.write("more", "");
+  std::filesystem::create_symlink(scratch.file("more"), scratch.file("conf.d/soft.toml"));
+  CHECK(house.changed());
+  std::filesystem::create_hard_link(scratch.file("more"), scratch.file("conf.d/hard.toml"));
+  CHECK(house.changed());
+  std::ofstream open(scratch.file("conf.d/open.toml"));
+  CHECK_FALSE(house.changed());
+  open.close();
+  CHECK(house.changed());
 }
 
 TEST_CASE("watch: what is not watched any more does not count") {
