@@ -82,7 +82,8 @@ struct aa_uring_asked {
 };
 
 struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH); /* of some requests the end is never told: they must not take the room of others */
+  __uint(type,
+         BPF_MAP_TYPE_LRU_HASH); /* of some requests the end is never told: they must not take the room of others */
   __uint(max_entries, 4096);
   __type(key, __u64); /* the request's address */
   __type(value, struct aa_uring_asked);

@@ -63,8 +63,8 @@ std::string pattern_of(const Json& kept) {
 // Not as lines of a rules file: a pattern or a name may hold what ends a word or a line there.
 Json kept(const PathRule& rule) {
   return {{"pattern", kept(rule.pattern)}, {"verdict", std::string(name_of(rule.verdict))},
-          {"ops", op_names(rule.ops)}, {"severity", rule.severity ? std::string(name_of(*rule.severity)) : ""},
-          {"target", rule.target},     {"category", rule.category}};
+          {"ops", op_names(rule.ops)},     {"severity", rule.severity ? std::string(name_of(*rule.severity)) : ""},
+          {"target", rule.target},         {"category", rule.category}};
 }
 
 PathRule rule_of(const Json& kept) {

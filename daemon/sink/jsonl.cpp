@@ -37,7 +37,8 @@ Result<UniqueFd> JsonlSink::open_file(const File& file) {
   if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
     return Error{"open " + file.path, 0, "jsonl.path must be a regular file"};
   if (status.st_uid != ::geteuid())
-    return Error{"open " + file.path, 0, "it belongs to the user " + std::to_string(status.st_uid) + ", who could read all of it"};
+    return Error{"open " + file.path, 0,
+                 "it belongs to the user " + std::to_string(status.st_uid) + ", who could read all of it"};
   const bool open_to_others = (status.st_mode & 0077) != 0;
   if (file.group.empty()) {
     if (open_to_others && ::fchmod(fd.get(), mode) != 0) return Error{"take " + file.path + " from others", errno, ""};
@@ -194,7 +195,8 @@ void JsonlSink::write(const Batch& batch) {
 // Between two batches: no line is divided. A file that cannot be begun anew is written on, and tried again later.
 void JsonlSink::rotate() {
   const auto numbered = [this](std::uint64_t number) { return settings_.path + "." + std::to_string(number); };
-  for (std::uint64_t number = settings_.kept + 1; ::unlink(numbered(number).c_str()) == 0;) ++number;  // of when more were kept
+  for (std::uint64_t number = settings_.kept + 1; ::unlink(numbered(number).c_str()) == 0;)
+    ++number;  // of when more were kept
   for (std::uint64_t number = settings_.kept; number > 1; --number)
     (void)::rename(numbered(number - 1).c_str(), numbered(number).c_str());
   if (::rename(settings_.path.c_str(), numbered(1).c_str()) != 0) return;

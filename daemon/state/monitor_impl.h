@@ -99,6 +99,7 @@ struct Monitor::Impl {
   std::map<std::uint32_t, std::vector<PathRule>> promises;
   std::map<ProcessId, std::vector<PathRule>> promises_before;  // of targets that are not found again yet, by root
   std::set<std::uint32_t> promises_unfinished;                 // targets that were told of
+  std::set<std::uint32_t> promises_waiting;                    // targets with nobody to ask, as far as was heard
   std::map<std::uint32_t, std::size_t> promises_asked;         // of a target whose root had ended: how many others
   std::uint64_t promises_generation = 0;                       // of the set on its way; 0 none
   bool promises_changed = false;
@@ -214,7 +215,8 @@ struct Monitor::Impl {
   bool is_as_wished(const Target& target, const std::vector<TargetWish>& before) const;
   bool in_wished_group(const Process& process) const;
   bool is_held(const TargetWish& wish) const;
-  const TargetWish* due_wish(const Target& target, const std::vector<TargetWish>& before) const;  // for which a fresh start would watch it; null: for none
+  const TargetWish* due_wish(const Target& target, const std::vector<TargetWish>& before)
+      const;  // for which a fresh start would watch it; null: for none
   void begin_wish(Step& step, const TargetWish& wish);
   void look_for(Step& step);
   bool is_wished(const TargetWish& wish) const;
@@ -228,7 +230,7 @@ struct Monitor::Impl {
   void begin_imports(Step& step, const Target& target, std::uint32_t uid, const std::string& cwd);
   void begin_imports(Step& step, const Target& target);  // of a root that lineage knows
   void imported(Step& step, Imported done);
-  bool ask_another(Step& step, const Target& target, const ProcessId& gone);
+  void ask_another(Step& step, const Target& target, const ProcessId& gone);
   void add_promises_before(const ProcessId& root, std::vector<PathRule>& rules);
   void drop_unusable(Step& step, const Target& target, std::vector<PathRule>& rules);
   void drop_promises(Step& step, std::uint32_t key);

@@ -35,7 +35,7 @@ void Monitor::Impl::begin_imports(Step& step, const Target& target) {
 void Monitor::Impl::imported(Step& step, Imported done) {
   const Target* target = running(done.key);
   if (target == nullptr || promises.contains(done.key)) return;
-  if (done.gone && ask_another(step, *target, done.gone)) return;
+  if (done.gone) return ask_another(step, *target, done.gone);
   add_promises_before(target->root, done.rules);
   std::size_t others = 0;
   for (const auto& [key, rules] : promises) others += rules.size();
@@ -63,21 +63,22 @@ void Monitor::Impl::imported(Step& step, Imported done) {
   put_promises(step);
 }
 
-// The root may have ended at once and left the work to a child. False: there is nobody to ask, and that is said.
-bool Monitor::Impl::ask_another(Step& step, const Target& target, const ProcessId& gone) {
+// The root may have ended at once and left the work to a child. Of a child nobody heard of yet the root's own end will
+// tell; who has nobody has ended.
+void Monitor::Impl::ask_another(Step& step, const Target& target, const ProcessId& gone) {
   constexpr std::size_t kMostAsked = 8;
-  std::size_t& asked = promises_asked[target.key];
   for (const Process* process : lineage.all()) {
     const bool is_one = process->alive() && process->watched && process->target == target.key && process->id != gone;
-    if (!is_one || ++asked > kMostAsked) continue;
+    if (!is_one) continue;
+    if (++promises_asked[target.key] > kMostAsked)
+      return tell_note(step, target, {"import", true, 0, "", "its processes end before its files can be read"});
     const Process* root = lineage.get(target.root);
     const Process* where = root != nullptr && root->text != nullptr ? root : process;
     const std::string cwd = where->text == nullptr ? "" : where->text->cwd;
     step.plans.emplace_back(ImportPlan{target.key, process->id, process->uid, cwd, target.wish->imports});
-    return true;
+    return;
   }
-  tell_note(step, target, {"import", true, 0, "", "its first process ended before its files could be read"});
-  return false;
+  promises_waiting.insert(target.key);
 }
 
 // What it promised to the daemon before comes first: of what is too much the last is left out.
@@ -120,6 +121,7 @@ void Monitor::Impl::tell_unfinished(Step& step, std::uint32_t key) {
 void Monitor::Impl::drop_promises(Step& step, std::uint32_t key) {
   promises_unfinished.erase(key);
   promises_asked.erase(key);
+  promises_waiting.erase(key);
   if (promises.erase(key) > 0) put_promises(step);
 }
 

@@ -221,6 +221,7 @@ void Monitor::Impl::ended(const ProcessId& id, std::int32_t status, std::uint64_
 
 void Monitor::Impl::check_exited(Step& step, std::uint32_t key, std::uint64_t boot_ns) {
   Target* target = running(key);
+  if (target != nullptr && target->live != 0 && promises_waiting.erase(key) > 0) ask_another(step, *target, {});
   // After lost records lineage may have missed a fork: only the kernel's own list can say that nobody is left.
   if (target == nullptr || target->live != 0 || repair_due_ns || releasing.contains(target->slot)) return;
   if (!target->unit.empty()) return;  // it may be started again

@@ -1,6 +1,7 @@
 """What a file event says: the file really used, what was asked for, how much was moved, and what came of it."""
 
 import os
+import platform
 import re
 import shutil
 import socket
@@ -266,6 +267,14 @@ class Files(FileCase):
                                  [(op, "file" if op == "symlink" else path, other, result)
                                   for op, path, other, result in told])
                 self.assertEqual({self.last.pid}, {event["process"]["pid"] for event in account.of_type("file")})
+
+    @unittest.skipUnless(platform.machine() == "x86_64", "numbers are x86-64's here")
+    def test_number_with_more_above(self):
+        """file: a system call is known by the lower half of its number, as the kernel knows it"""
+        path = self.secret()
+        code = f"import ctypes; ctypes.CDLL(None).syscall(ctypes.c_long(0x77 << 56 | 257), -100, b'{path}', 0)"
+        account, _ = self.watched_path("/usr/bin/python3", "-c", code)
+        self.assertEqual(1, len(of(account, path=str(path), op="open")))
 
     def test_storm(self):
         """file: eight processes' opens, reads and writes are all there, to the byte, and the ledger is exact"""

@@ -197,7 +197,7 @@ class Imports(ReloadCase):
     def test_root_that_ends_at_once(self):
         """imports: an agent whose first process ends at once is held to its promises, or it is said that it is not"""
         self.promise("Read(./key)")
-        self.agent.write_text("#!/bin/sh\nread -r line & exit 0\n")
+        self.agent.write_text("#!/bin/sh\n(/bin/sleep 4; :) & exit 0\n")
         ends = [subprocess.Popen([self.agent], cwd=self.folder, stdin=subprocess.PIPE) for _ in range(10)]
         for end in ends:
             self.addCleanup(end.wait)

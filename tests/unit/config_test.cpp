@@ -483,8 +483,9 @@ TEST_CASE("config: a program's name does not begin or end in spaces") {
 TEST_CASE("config: more than can be looked for, or in force, is refused when it is read") {
   std::string targets, rules;
   for (int i = 0; i < 1'020; ++i) targets += "[[targets]]\nexe = \"x" + std::to_string(i) + "\"\n";
-  CHECK(only_problem(targets) ==
-        "a.toml:2039: targets has programs and users that make 1033 with discovery.agents; at most 1024 are looked for");
+  CHECK(
+      only_problem(targets) ==
+      "a.toml:2039: targets has programs and users that make 1033 with discovery.agents; at most 1024 are looked for");
   Scratch scratch;
   for (int i = 0; i < 100'000; ++i) rules += "/srv/" + std::to_string(i) + "\n";
   const std::string file = scratch.write("many.rules", rules);

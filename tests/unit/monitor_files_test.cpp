@@ -112,6 +112,36 @@ TEST_CASE(
   CHECK(class_of("/etc/shadow", "accounts").empty());
 }
 
+TEST_CASE("files: what lies in no tree is denied by the path it has, as any text can, and never allowed by it") {
+  House house;
+  const std::uint64_t generation = house.rule("**/.env");
+  for (const char* path : {"/srv/.env", "n/.env"}) {
+    Event event = house.file(path, generation);
+    std::get<FileBody>(event.body).at.detached = true;
+    CHECK(only_file(house(event)).verdict == Verdict::deny);
+  }
+  const std::uint64_t allowing = house.rule("/srv/**", Verdict::allow);
+  Event event = house.file("/srv/.env", allowing);
+  std::get<FileBody>(event.body).at.detached = true;
+  CHECK(only_file(house(event)).verdict == Verdict::none);
+}
+
+TEST_CASE("files: an open that cuts the file off changes it") {
+  House house;
+  SetPathRules command;
+  command.token = 9;
+  PathRule rule;
+  rule.pattern = "/srv/x";
+  rule.ops = op_bit(FileOp::truncate);
+  command.rules = {rule};
+  const std::uint64_t generation = plans_of<RulesPlan>(house.monitor.apply(command))[0].rules->generation();
+  house.monitor.complete(RulesInForce{9, house.now, generation, std::nullopt});
+  Event event = house.file("/srv/x", generation);
+  CHECK(only_file(house(event)).verdict == Verdict::none);
+  std::get<FileBody>(event.body).flags = 01001;  // O_WRONLY | O_TRUNC
+  CHECK(only_file(house(event)).verdict == Verdict::deny);
+}
+
 TEST_CASE("files: a record is judged by the generation it names, not by the newest") {
   House house;
   const std::uint64_t first = house.rule("/a");
