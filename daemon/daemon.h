@@ -31,6 +31,7 @@
 #include "probe/shared_maps.h"
 #include "probe/tls_discovery.h"
 #include "probe/tls_family.h"
+#include "probe/tls_hold.h"
 #include "sink/fan_out.h"
 #include "sink/jsonl.h"
 #include "sink/recorder.h"
@@ -62,6 +63,7 @@ class Daemon {
   void open_files(const SharedMaps& shared);
   Status open_rings();
   void open_tls(const SharedMaps& shared);
+  Status start_guard();
   void await_rules();
   void tell_unanswered();
   Status open_sinks();
@@ -86,6 +88,9 @@ class Daemon {
   // events → right
   void take_record(Event event);
   void look_for_tls(const std::vector<LivingProcess>& processes);
+  void take_held();
+  void look_into_held();
+  void tell_late_attach(const LossBody& loss);
   void input(Input input);  // whatever goes into the Monitor: recorded if asked for, fed, and what came out carried on
   void carry_on(const Step& step);
   bool turn();  // drains what must be drained now and hands the turn's output to the sinks
@@ -141,6 +146,8 @@ class Daemon {
   std::unique_ptr<ExecFamily> family_;
   std::unique_ptr<FileFamily> files_;
   std::unique_ptr<TlsFamily> tls_;
+  std::unique_ptr<HoldGuard> hold_guard_;  // until it is hold_'s
+  std::unique_ptr<TlsHold> hold_;          // null: not asked for
   std::unique_ptr<TlsDiscovery> tls_discovery_;
   std::unique_ptr<FileRules> file_rules_;  // null where the file family does not run
   std::unique_ptr<FileSums> file_sums_;

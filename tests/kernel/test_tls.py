@@ -230,16 +230,6 @@ link.close()
 class Discovery(TlsCase):
     """Libraries that nobody knew of when the daemon was started."""
 
-    def copy_of_libssl(self, name):
-        """A folder with a libssl of its own; both it and its libcrypto come before the system's."""
-        folder = self.folder / name
-        folder.mkdir()
-        for library in ("libssl.so.3", "libcrypto.so.3"):
-            path = subprocess.run(["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE, text=True, check=True).stdout
-            [source, *_] = [line.split("=> ")[1] for line in path.splitlines() if line.split(" (")[0].strip() == library]
-            shutil.copy(source, folder / library)
-        return folder
-
     def start_client(self, folder):
         """A client that has asked once, and asks again when its file is there."""
         script = self.folder / "client.py"

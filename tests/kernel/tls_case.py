@@ -3,6 +3,7 @@
 import base64
 import collections
 import os
+import shutil
 import subprocess
 import time
 
@@ -13,6 +14,12 @@ from kernel_case import KernelCase
 from tls_server import TlsServer
 
 LOST = ("ring-full", "calls-full", "connections-full")
+
+
+def library_called(name):
+    """Where the loader finds it first."""
+    known = subprocess.run(["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return next(line.split("=> ")[1] for line in known.splitlines() if line.split(" (")[0].strip() == name)
 
 
 def data_of(body):
@@ -49,6 +56,14 @@ class TlsCase(KernelCase):
         cls.addClassCleanup(cls.server.server_close)
         cls.addClassCleanup(cls.server.shutdown)
 
+    def copy_of_libssl(self, name):
+        """A folder with a libssl of its own; both it and its libcrypto come before the system's."""
+        folder = self.folder / name
+        folder.mkdir()
+        for library in ("libssl.so.3", "libcrypto.so.3"):
+            shutil.copy(library_called(library), folder / library)
+        return folder
+
     def needs(self, path):
         if not os.access(path, os.X_OK):
             self.skipTest(f"there is no {path}")
@@ -59,10 +74,10 @@ class TlsCase(KernelCase):
         said = self.daemon.manager.Explain(dbus.UInt32(pid), timeout=CALL_TIMEOUT)
         return {str(file): (str(state), str(reason)) for file, state, reason in said["tls"]}
 
-    def talk(self, *argv, level="full", stdin=None, deadline=30):
+    def talk(self, *argv, level="full", stdin=None, deadline=30, **popen):
         """Runs a client watched; its Account. Its own output must not be shown: it may be the stream."""
         account, _ = self.watched_path(argv[0], *argv[1:], options={"tls": level}, deadline=deadline,
-                                       stdin=subprocess.DEVNULL if stdin is None else stdin)
+                                       stdin=subprocess.DEVNULL if stdin is None else stdin, **popen)
         self.assertEqual(0, self.last.status, f"{argv[0]} failed")
         return account
 
