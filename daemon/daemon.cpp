@@ -93,6 +93,7 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   daemon->await_rules();
   if (daemon->start_refusal_)
     return Error{"put the configuration in force: " + daemon->start_refusal_->sentence, 0, ""};
+  daemon->take_over_undecided();
   daemon->restore_runtime();
   give_back_what_starting_took();  // the kernel's whole BTF was parsed: tens of megabytes, and code to do it
   return daemon;
@@ -386,6 +387,7 @@ Status Daemon::run() {
   Status ended = loop_->run();
   notify::stopping();
   drain();
+  source_->end_all();
   settle();
   keep_runtime();
   if (recorder_) recorder_->finish();

@@ -4,6 +4,7 @@
 // completion comes in like any other input, after every record that was written before it was carried out.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -14,6 +15,7 @@
 
 #include "base/cgroup_names.h"
 #include "base/event_loop.h"
+#include "base/lasting.h"
 #include "base/result.h"
 #include "config/config.h"
 #include "config/importer.h"
@@ -103,6 +105,8 @@ class Daemon {
   void restore_runtime();
   static void take_restored(const Answer& answer);
   void keep_runtime();
+  void take_over_undecided();
+  void keep_undecided();
 
   // commands ← left
   void carry_out(const Plan& plan);
@@ -119,6 +123,14 @@ class Daemon {
 
   void on_signal();
   void update_status();
+
+  // Of conversations: bytes that the redactor holds back, which die with this process.
+  struct HeldBack {
+    std::array<char, 64> boot_id;
+    std::uint64_t bytes;
+    std::uint64_t first_boot_ns;
+    std::uint64_t last_boot_ns;
+  };
 
   static constexpr Token kConfigureToken = ~Token{0};  // no call on the bus has these
   static constexpr Token kRestoreToken = ~Token{0} - 1;
@@ -140,6 +152,8 @@ class Daemon {
   bool runtime_restored_ = false;
   bool runtime_changed_ = false;
   std::string runtime_kept_;
+  std::optional<Lasting<HeldBack>> held_back_;
+  LossBody lost_with_the_last_{"tls", "undecided", 0, 0, 0};  // with the daemon before
   // In the order of the flow; destroyed from the last to the first.
   CgroupNames cgroups_;
   std::unique_ptr<EventLoop> loop_;

@@ -133,6 +133,7 @@ void Daemon::drain() {
 
 // Hands the turn's output to the sinks, and listens to the ring again once it is quiet and released.
 void Daemon::settle() {
+  keep_undecided();
   if (subscribers_) subscribers_->flush();
   settle_recording();
   if (jsonl_) {
@@ -243,6 +244,7 @@ void Daemon::refresh_counts() {
   KernelCounts counts = kernel_->counts();
   const BpfSource::Counts& source = source_->counts();
   counts.ledger.push_back({"exec", "bad-record", source.bad, source.bad_first_ns, source.bad_last_ns});
+  if (lost_with_the_last_.count != 0) counts.ledger.push_back(lost_with_the_last_);
   if (jsonl_) {
     const JsonlSink::Counts sink = jsonl_->counts();
     counts.ledger.insert(counts.ledger.end(), {sink.write_errors, sink.stalled});
