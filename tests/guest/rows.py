@@ -41,5 +41,6 @@ ROWS = (
         append="lsm=lockdown,yama,integrity,apparmor,bpf"),
     Row("6.1", "6.1", "bookworm", 12, suites=(*LAND_SUITES, *EVERYWHERE)),
     Row("6.12", "6.12", "trixie", 13, suites=(*LAND_SUITES, *EVERYWHERE)),
+    Row("6.12-preempt", "6.12", "trixie", 13, suites=kernel_tests("tls_records"), append="preempt=full"),
     Row("7.2", "7.2", "sid", 13, suites=(*FILES[:1], *EXECS[:1], *EVERYWHERE)),
 )

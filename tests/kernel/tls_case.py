@@ -2,15 +2,18 @@
 
 import base64
 import collections
+import json
 import os
+import pathlib
 import shutil
 import subprocess
+import tempfile
 import time
 
 import dbus
 
-from harness import CALL_TIMEOUT
-from kernel_case import KernelCase
+from harness import CALL_TIMEOUT, kind_of_change, wait_until
+from kernel_case import Account, KernelCase
 from tls_server import TlsServer
 
 LOST = ("ring-full", "calls-full", "connections-full")
@@ -110,3 +113,26 @@ class TlsCase(KernelCase):
                 return counters
             time.sleep(0.05)
         self.fail(f"attempts are not delivered + lost: {counters}")
+
+
+class DurableTlsCase(TlsCase):
+    """With the file of events: where a reader in Python is too slow."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="aa-jsonl-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.file = pathlib.Path(folder.name) / "events.jsonl"
+        cls.settings = {**cls.settings, "jsonl.path": cls.file, "tls.ring_kib": 65536}
+        super().setUpClass()
+
+    def written(self, target):
+        """Its events in `self.file`, which the daemon writes, complete up to its end."""
+        def last_lines():
+            with self.file.open("rb") as file:
+                file.seek(max(0, self.file.stat().st_size - (1 << 20)))
+                return [json.loads(line) for line in file.read().split(b"\n")[1:-1] if b'"exited"' in line]
+
+        wait_until(lambda: any(kind_of_change(event) == "exited" for event in last_lines()), "the file has the end", 120)
+        with self.file.open("rb") as file:
+            return Account([json.loads(line) for line in file if target.encode() in line])
