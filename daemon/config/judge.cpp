@@ -96,10 +96,7 @@ void Judge::take_text(std::string_view text, const std::string& file) {
   rules_of_file_ = {};
   config_.files.push_back(file);
   Read read = file.ends_with(".json") ? read_json(text, file) : read_toml(text, file);
-  if (!read.problems.empty()) {
-    for (Problem& problem : read.problems) blame(std::move(problem));
-    return;
-  }
+  for (Problem& problem : read.problems) blame(std::move(problem));
   const auto top = top_names();
   for (const Member& member : std::get<Value::Table>(read.root.held)) {
     const bool known = std::find(top.begin(), top.end(), member.name) != top.end();
@@ -168,9 +165,14 @@ void Judge::take_record(const Record& record, const Value& value) {
   if (!good) return;
   if (record.dotted == "paths.rules")
     if (auto clash = rules_of_file_.add(draft.rule, value.line)) return blame(value, dotted, *clash);
-  config_.origin[dotted] = file_ + ":" + std::to_string(value.line);
+  std::size_t& stored = stored_[std::string(record.dotted)];
+  config_.origin[std::string(record.dotted) + "[" + std::to_string(stored) + "]"] =
+      file_ + ":" + std::to_string(value.line);
   const std::size_t rows = config_.detect.own.size();
-  if (auto wrong = record.store(std::move(draft), config_)) blame(value, dotted, *wrong);
+  if (auto wrong = record.store(std::move(draft), config_))
+    blame(value, dotted, *wrong);
+  else
+    ++stored;
   if (config_.detect.own.size() > rows) rows_.push_back({file_, value.line, value.column, dotted + ".row", ""});
 }
 
@@ -230,11 +232,8 @@ void Judge::check_detect_table() {
 
 // What is more than can be in force, told before it is tried.
 void Judge::check_counts() {
-  const std::size_t rules = config_.paths.rules.size();
-  if (rules > kMostPathRules)
-    blame({file_, 0, 0, "paths",
-           "says " + std::to_string(rules) + " rules with the shipped ones and those of files; at most " +
-               std::to_string(kMostPathRules) + " can be in force"});
+  if (std::string wrong = check_room(config_.paths.rules); !wrong.empty())
+    blame({file_, 0, 0, "paths", "says too much with the shipped rules and those of files: " + wrong});
   const auto agents = parse_agents(config_.discovery.agents);
   const auto* names = std::get_if<std::vector<std::string>>(&agents);
   const auto wished = std::ranges::count_if(config_.targets, [](const TargetWish& wish) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 #include "base/result.h"
@@ -31,7 +32,8 @@ std::vector<std::string> drop_ins(const std::string& main_file, std::vector<Prob
   const std::string folder = drop_in_folder(main_file);
   std::vector<std::string> files;
   if (Status checked = check_folder(folder); !checked) {
-    if (checked.error().errno_value != ENOENT) problems.push_back(unreadable(folder, checked.error()));
+    const bool none = checked.error().errno_value == ENOENT && !std::filesystem::is_symlink(folder);
+    if (!none) problems.push_back(unreadable(folder, checked.error()));
     return files;
   }
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(folder.c_str()), &::closedir);

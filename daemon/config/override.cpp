@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/text.h"
 #include "config/keys.h"
 
 namespace aa {
@@ -30,6 +31,7 @@ std::optional<std::string> store_text(const Key& key, const std::string& value, 
 }  // namespace
 
 std::optional<std::string> override_config(std::string_view assignment, Config& config) {
+  if (to_utf8(assignment) != assignment) return "is no text: its bytes are not UTF-8";
   const auto equals = assignment.find('=');
   if (equals == std::string_view::npos) return "write it as KEY=VALUE, for example watched.limit=65536";
   const std::string name(assignment.substr(0, equals));

@@ -150,10 +150,12 @@ Read read_json(std::string_view text, const std::string& file) {
     return refused;
   }
   Handler handler(text, file);
-  (void)Json::sax_parse(Cursor(text.data(), &handler.taken), Cursor(text.data() + text.size(), nullptr), &handler);
+  const bool whole =
+      Json::sax_parse(Cursor(text.data(), &handler.taken), Cursor(text.data() + text.size(), nullptr), &handler);
   Read read{std::move(handler.root), std::move(handler.problems)};
-  if (read.problems.empty() && !std::holds_alternative<Value::Table>(read.root.held))
-    read.problems.push_back({file, 1, 1, "", "wants an object with one object a section"});
+  if (whole && std::holds_alternative<Value::Table>(read.root.held)) return read;
+  if (whole) read.problems.push_back({file, 1, 1, "", "wants an object with one object a section"});
+  read.root.held = Value::Table{};
   return read;
 }
 

@@ -2,6 +2,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "config/value.h"
@@ -107,6 +108,38 @@ class LongKey {
   std::uint32_t line_ = 1;
 };
 
+// Takes out the line of a key that was given before; false when that is not what it holds: the rest is not to be judged
+// without it.
+bool without_key(std::string& text, std::uint32_t line) {
+  std::size_t begin = 0;
+  for (; line > 1; --line) begin = text.find('\n', begin) + 1;
+  const std::size_t end = std::min(text.find('\n', begin), text.size());
+  const std::size_t word = text.find_first_not_of(" \t", begin);
+  if (word >= end || text[word] == '[') return false;
+  std::fill(text.begin() + static_cast<std::ptrdiff_t>(begin), text.begin() + static_cast<std::ptrdiff_t>(end), ' ');
+  return true;
+}
+
+// The library stops at the first mistake. A key given twice is one that can be told and passed by: false asks to be
+// called again with what is left. Another mistake behind it may come of what was taken out, and is not told.
+bool read_once(std::string& text, const std::string& file, Read& read) {
+  constexpr std::size_t kMostTwice = 20;
+  try {
+    Converter converter(file);
+    read.root = converter.value_of(toml::parse(text), 0);
+    if (converter.problems.empty()) return true;
+    std::move(converter.problems.begin(), converter.problems.end(), std::back_inserter(read.problems));
+  } catch (const toml::parse_error& error) {
+    const auto at = error.source().begin;
+    const bool twice = error.description().find("redefine") != std::string_view::npos;
+    if (twice || read.problems.empty())
+      read.problems.push_back({file, at.line, at.column, "", "is not TOML: " + std::string(error.description())});
+    if (twice && read.problems.size() < kMostTwice && without_key(text, at.line)) return false;
+  }
+  read.root.held = Value::Table{};
+  return true;
+}
+
 }  // namespace
 
 Read read_toml(std::string_view text, const std::string& file) {
@@ -116,13 +149,8 @@ Read read_toml(std::string_view text, const std::string& file) {
     read.problems.push_back({file, line, 1, "", "has a key of more than " + std::to_string(kDeepest) + " parts"});
     return read;
   }
-  try {
-    Converter converter(file);
-    read.root = converter.value_of(toml::parse(text), 0);
-    read.problems = std::move(converter.problems);
-  } catch (const toml::parse_error& error) {
-    const auto at = error.source().begin;
-    read.problems.push_back({file, at.line, at.column, "", "is not TOML: " + std::string(error.description())});
+  std::string readable(text);
+  while (!read_once(readable, file, read)) {
   }
   return read;
 }

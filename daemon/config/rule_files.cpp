@@ -40,19 +40,21 @@ class RuleFiles {
  private:
   void take_text(const std::string& file, const std::string& text) {
     RulesText said = read_rules(text, RuleLayer::file);
-    for (RulesProblem& one : said.problems) add_problem(file, one.line, std::move(one.what));
+    for (RulesProblem& one : said.problems) add_problem(file, one.line, one.column, std::move(one.what));
     OneFilesRules known;
     for (RulesText::Line& one : said.rules) {
       if (auto wrong = known.add(one.rule, static_cast<std::uint32_t>(one.line)))
-        add_problem(file, one.line, "the rule for " + one.rule.pattern + " " + *wrong);
+        add_problem(file, one.line, one.column, "the rule for " + one.rule.pattern + " " + *wrong);
       rules_.push_back(std::move(one.rule));
     }
     for (const RulesText::Include& include : said.includes)
-      take(include.path, {file, static_cast<std::uint32_t>(include.line), 1, "", ""});
+      take(include.path,
+           {file, static_cast<std::uint32_t>(include.line), static_cast<std::uint32_t>(include.column), "", ""});
   }
 
-  void add_problem(const std::string& file, std::size_t line, std::string what) {
-    problems_.push_back({file, static_cast<std::uint32_t>(line), 1, "", std::move(what)});
+  void add_problem(const std::string& file, std::size_t line, std::size_t column, std::string what) {
+    problems_.push_back(
+        {file, static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(column), "", std::move(what)});
   }
 
   void blame(Problem by, const std::string& sentence) {

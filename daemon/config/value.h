@@ -34,8 +34,8 @@ struct Member {
 };
 
 struct Read {
-  Value root;                     // a table
-  std::vector<Problem> problems;  // the text could not be parsed, or has a name twice: then the root is not to be used
+  Value root;                     // a table: what can be judged, an empty one where the text could not be read
+  std::vector<Problem> problems;  // why not, and names that are given twice
 };
 
 // Nothing a configuration needs lies deeper; whoever walks a Value may recurse.

@@ -1,5 +1,6 @@
 #include "state/glob.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/text.h"
@@ -141,10 +142,40 @@ std::string Glob::parse_set(std::string_view pattern, std::size_t& at) {
     set.ranges.push_back({first, last});
   }
   if (in >= pattern.size()) return "the set opened by [ is never closed";
+  const std::string_view text = pattern.substr(begin, in - begin);
   at = in;
+  return add_set(std::move(set), text);
+}
+
+// One of a single character is that character: what it spells is the one path, and can be as impossible.
+std::string Glob::add_set(Set set, std::string_view text) {
+  const bool only_slash = std::all_of(set.ranges.begin(), set.ranges.end(),
+                                      [](const Range& range) { return range.first == '/' && range.last == '/'; });
+  if (only_slash && !set.negated) return "the set [/] can never match: no name holds a slash";
+  const bool single = set.ranges.size() == 1 && set.ranges[0].first == set.ranges[0].last && !set.negated;
+  if (single && text.find('-') == std::string_view::npos) {
+    if (text.size() > 1 && text.front() == '\\') text.remove_prefix(1);
+    for (const char byte : text) tokens_.push_back({Kind::character, byte, 0});
+    return {};
+  }
   tokens_.push_back({Kind::set, 0, static_cast<std::uint32_t>(sets_.size())});
   sets_.push_back(std::move(set));
   return {};
+}
+
+std::vector<std::optional<std::string>> Glob::components() const {
+  std::vector<std::optional<std::string>> out(1, "");
+  for (const Token& token : tokens_) {
+    const bool slash = token.kind == Kind::character && token.character == '/';
+    if (token.kind == Kind::deep_components) out.back().reset();
+    if (slash || token.kind == Kind::deep_components)
+      out.emplace_back("");
+    else if (token.kind != Kind::character)
+      out.back().reset();
+    else if (out.back())
+      *out.back() += token.character;
+  }
+  return out;
 }
 
 void Glob::note_literals() {

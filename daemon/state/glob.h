@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -29,6 +30,8 @@ class Glob {
   bool is_literal() const;
   // The text before the first wildcard, escapes undone.
   const std::string& literal() const { return literal_; }
+  // Text by text between slashes, absent where there is a wildcard: of "/a/*" "", "a" and nothing.
+  std::vector<std::optional<std::string>> components() const;
   // The last component when it has no wildcard ("" otherwise): a path that does not end in it cannot match.
   const std::string& last_component() const { return last_component_; }
 
@@ -49,6 +52,7 @@ class Glob {
   };
 
   std::string parse_set(std::string_view pattern, std::size_t& at);
+  std::string add_set(Set set, std::string_view text);
   void note_literals();
   std::size_t step(const Token& token, std::string_view path, std::size_t at) const;
 

@@ -20,7 +20,10 @@ std::string shown(std::string_view text) {
 }  // namespace
 
 void Monitor::Impl::begin_imports(Step& step, const Target& target, std::uint32_t uid, const std::string& cwd) {
-  if (!target.wish || target.wish->imports.empty() || !sees_files()) return;
+  if (!target.wish || target.wish->imports.empty()) return;
+  if (!sees_files())
+    return tell_note(step, target,
+                     {"import", true, 0, "", "nobody sees files here, so nobody sees whether it keeps that"});
   step.plans.emplace_back(ImportPlan{target.key, target.root, uid, cwd, target.wish->imports});
 }
 

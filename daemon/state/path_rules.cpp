@@ -26,29 +26,45 @@ bool is_category(std::string_view text) {
 }
 
 // "" when every component is one a resolved path can have.
-std::string check_components(std::string_view pattern) {
-  std::size_t begin = 1;
-  while (begin < pattern.size()) {
-    const std::size_t end = std::min(pattern.find('/', begin), pattern.size());
-    const std::string_view component = pattern.substr(begin, end - begin);
-    if (component.empty()) return "it has two slashes in a row";
-    if (component == "." || component == "..")
-      return "it holds the component " + std::string(component) + ", which no resolved path has";
-    if (component.size() > kLongestName && component.find_first_of("*?[{\\") == std::string_view::npos)
-      return "it holds a component of " + std::to_string(component.size()) +
-             " bytes, and no file's name has more than " + std::to_string(kLongestName);
-    begin = end + 1;
+std::string check_components(const Glob& glob) {
+  const auto components = glob.components();
+  for (std::size_t at = 1; at < components.size(); ++at) {
+    if (!components[at]) continue;
+    const std::string& name = *components[at];
+    if (name.empty() && at + 1 < components.size()) return "it has two slashes in a row";
+    if (name == "." || name == "..") return "it holds the component " + name + ", which no resolved path has";
+    if (name.size() > kLongestName)
+      return "it holds a component of " + std::to_string(name.size()) + " bytes, and no file's name has more than " +
+             std::to_string(kLongestName);
   }
   return {};
 }
 
-std::string check_pattern(std::string_view pattern) {
+std::string check_text(std::string_view pattern) {
   if (pattern.empty()) return "it is empty";
   if (pattern.size() > kLongestPattern) return "it is longer than " + std::to_string(kLongestPattern) + " bytes";
   if (pattern.find('\0') != std::string_view::npos) return "it holds a NUL byte";
+  return {};
+}
+
+// "" when a path can match this, which has no alternatives.
+std::string check_spelt_out(std::string_view pattern) {
+  if (std::string wrong = check_text(pattern); !wrong.empty()) return wrong;
   const bool anchored = pattern.front() == '/' || pattern.substr(0, 2) == "~/" || pattern.substr(0, 3) == "**/";
   if (!anchored) return "it must begin with /, ~/ or **/";
-  return check_components(pattern.front() == '/' ? pattern : pattern.substr(pattern.find('/')));
+  const auto glob = Glob::parse(pattern);
+  if (const auto* wrong = std::get_if<std::string>(&glob)) return *wrong;
+  return check_components(std::get<Glob>(glob));
+}
+
+std::string check_pattern(const std::string& pattern) {
+  if (std::string wrong = check_text(pattern); !wrong.empty()) return wrong;
+  const auto alternatives = expand_alternatives(pattern, kMostAlternatives);
+  if (const auto* wrong = std::get_if<std::string>(&alternatives)) return *wrong;
+  for (const std::string& one : std::get<std::vector<std::string>>(alternatives))
+    if (std::string wrong = check_spelt_out(one); !wrong.empty())
+      return one == pattern ? wrong : "in " + shown(one) + " " + wrong;
+  return {};
 }
 
 void add_unique(std::vector<std::uint32_t>& list, std::uint32_t value) {
@@ -65,21 +81,25 @@ std::string_view name_of(RuleLayer layer) {
 std::optional<std::string> check_rule(const PathRule& rule) {
   if (std::string wrong = check_pattern(rule.pattern); !wrong.empty())
     return "the pattern " + shown(rule.pattern) + " cannot be used: " + wrong;
-  const auto alternatives = expand_alternatives(rule.pattern, kMostAlternatives);
-  if (const auto* wrong = std::get_if<std::string>(&alternatives))
-    return "the pattern " + shown(rule.pattern) + " cannot be used: " + *wrong;
-  for (const std::string& one : std::get<std::vector<std::string>>(alternatives)) {
-    if (std::string wrong = check_pattern(one); !wrong.empty())
-      return "the pattern " + shown(rule.pattern) + " cannot be used: in " + shown(one) + " " + wrong;
-    const auto glob = Glob::parse(one);
-    if (const auto* wrong = std::get_if<std::string>(&glob))
-      return "the pattern " + shown(rule.pattern) + " cannot be used: " + *wrong;
-  }
   if (rule.verdict == Verdict::none) return "the verdict of " + shown(rule.pattern) + " must be deny, allow or watch";
   if (rule.ops == 0) return "the rule " + shown(rule.pattern) + " names no operation; leave ops out for all";
   if (!is_category(rule.category))
     return "the category of " + shown(rule.pattern) + " must be at most 64 of a-z, 0-9 and -";
   return std::nullopt;
+}
+
+std::string check_room(const std::vector<PathRule>& rules) {
+  std::size_t patterns = 0;
+  for (const PathRule& rule : rules) {
+    if (rule.layer == RuleLayer::imported) continue;
+    const auto alternatives = expand_alternatives(rule.pattern, kMostAlternatives);
+    const auto* known = std::get_if<std::vector<std::string>>(&alternatives);
+    patterns += known == nullptr ? 1 : known->size();
+    if (patterns > kMostPathRules) break;
+  }
+  if (patterns <= kMostPathRules) return {};
+  return std::to_string(rules.size()) + " path rules are more than the " + std::to_string(kMostPathRules) +
+         " that can be in force" + (rules.size() > kMostPathRules ? "" : ", for each alternative in { } counts as one");
 }
 
 std::string lexically_normal(std::string_view path) {
@@ -105,14 +125,7 @@ std::string lexically_normal(std::string_view path) {
 std::variant<std::shared_ptr<const PathRules>, Refusal> PathRules::compile(std::vector<PathRule> rules,
                                                                            const std::vector<std::string>& homes,
                                                                            std::uint64_t generation) {
-  // What is imported has a limit of its own: no agent may use up the administrator's room.
-  const auto asked =
-      rules.size() - static_cast<std::size_t>(std::count_if(rules.begin(), rules.end(), [](const auto& rule) {
-        return rule.layer == RuleLayer::imported;
-      }));
-  if (asked > kMostPathRules)
-    return Refusal{Fault::limit_reached, std::to_string(asked) + " path rules are more than the " +
-                                             std::to_string(kMostPathRules) + " that can be in force"};
+  if (std::string wrong = check_room(rules); !wrong.empty()) return Refusal{Fault::limit_reached, std::move(wrong)};
   auto set = std::make_shared<PathRules>();
   set->generation_ = generation;
   set->rules_ = std::move(rules);

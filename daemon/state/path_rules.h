@@ -55,6 +55,12 @@ std::string_view name_of(RuleLayer layer);  // "file" "runtime" "imported"
 // Says in one sentence what is wrong with a rule's pattern or options (op names were resolved before).
 std::optional<std::string> check_rule(const PathRule& rule);
 
+inline constexpr std::size_t kMostPathRules = 100'000;  // of the configuration and of the running layer together
+
+// Says in one sentence when these are more than can be in force. What is imported has a limit of its own: no agent may
+// use up the administrator's room.
+std::string check_room(const std::vector<PathRule>& rules);
+
 // What one access is judged by.
 struct PathQuery {
   FileOp op = FileOp::open;
@@ -72,8 +78,6 @@ struct Judgement {
   bool unfinished = false;         // imported globs cost too much for this path: not all were held against it
   std::uint32_t object = 0;        // the rule's, by which the kernel can be told to recognise the same file again
 };
-
-inline constexpr std::size_t kMostPathRules = 100'000;  // of the configuration and of the running layer together
 
 class PathRules {
  public:

@@ -114,17 +114,17 @@ RulesText read_rules(std::string_view text, RuleLayer layer) {
     if (line.starts_with("include ")) {
       line.remove_prefix(std::min(line.find_first_not_of(" \t", 8), line.size()));
       if (line.starts_with('/') && line.find('\0') == std::string_view::npos)
-        out.includes.push_back({number, std::string(line)});
+        out.includes.push_back({number, begin + 1, std::string(line)});
       else
-        out.problems.push_back({number, "include wants an absolute path"});
+        out.problems.push_back({number, begin + 1, "include wants an absolute path"});
       continue;
     }
     PathRule rule;
     rule.layer = layer;
     if (std::string wrong = parse_line(line, rule); !wrong.empty())
-      out.problems.push_back({number, std::move(wrong)});
+      out.problems.push_back({number, begin + 1, std::move(wrong)});
     else
-      out.rules.push_back({number, std::move(rule)});
+      out.rules.push_back({number, begin + 1, std::move(rule)});
   }
   return out;
 }
@@ -132,7 +132,8 @@ RulesText read_rules(std::string_view text, RuleLayer layer) {
 std::variant<std::vector<PathRule>, std::vector<RulesProblem>> parse_rules(std::string_view text, RuleLayer layer) {
   RulesText said = read_rules(text, layer);
   for (const RulesText::Include& include : said.includes)
-    said.problems.push_back({include.line, "only a file that the configuration names may include others"});
+    said.problems.push_back(
+        {include.line, include.column, "only a file that the configuration names may include others"});
   if (!said.problems.empty()) return std::move(said.problems);
   std::vector<PathRule> rules;
   for (RulesText::Line& line : said.rules) rules.push_back(std::move(line.rule));

@@ -21,7 +21,8 @@
 namespace aa {
 
 struct RulesProblem {
-  std::size_t line = 0;  // 1, 2, …
+  std::size_t line = 0;    // 1, 2, …
+  std::size_t column = 0;  // of the line's first word, from 1
   std::string what;
 };
 
@@ -29,10 +30,12 @@ struct RulesProblem {
 struct RulesText {
   struct Line {
     std::size_t line = 0;
+    std::size_t column = 0;
     PathRule rule;
   };
   struct Include {
     std::size_t line = 0;
+    std::size_t column = 0;
     std::string path;  // absolute
   };
   std::vector<Line> rules;

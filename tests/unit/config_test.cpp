@@ -120,11 +120,11 @@ TEST_CASE("config: the file layer of path rules is the shipped list, [[paths.rul
 TEST_CASE("config: every wrong line of a rules file is told with its place") {
   Scratch scratch;
   const std::string rules = scratch.write(
-      "rules", "deny /ok\ndeny relative\nforbid /x\nallow /ok\ndeny /ok\ninclude /nonexistent\ninclude more\n");
+      "rules", "deny /ok\ndeny relative\n\tforbid /x\nallow /ok\ndeny /ok\ninclude /nonexistent\ninclude more\n");
   const auto problems = problems_of("[paths]\ninclude = [\"" + rules + "\"]\n");
   REQUIRE(problems.size() == 6);
   CHECK(problems[0].find(rules + ":2:1: the pattern \"relative\"") == 0);
-  CHECK(problems[1].find(rules + ":3:1: a line begins with deny, allow or watch") == 0);
+  CHECK(problems[1].find(rules + ":3:2: a line begins with deny, allow or watch") == 0);
   CHECK(problems[2] == rules + ":7:1: include wants an absolute path");
   CHECK(problems[3] == rules + ":4:1: the rule for /ok says allow, and line 1 says deny of the same; keep one");
   CHECK(problems[4] == rules + ":5:1: the rule for /ok is that of line 1 again; keep one");
@@ -445,6 +445,35 @@ TEST_CASE("config: JSON with a byte that is 0 is refused, not read to there") {
 TEST_CASE("config: users and groups may be any id there can be") {
   CHECK(good("[access]\nusers = [\"1834600500\", \"4294967294\"]\n").access.users.size() == 2);
   CHECK(only_problem("[access]\nusers = [\"4294967295\"]\n").find("no user is called so") != std::string::npos);
+}
+
+TEST_CASE("config: a name given twice does not hide what else is wrong with its file") {
+  CHECK(problems_of("[watched]\nlimit = 1024\nlimit = 2048\n[jsonl]\nfsnc = 1\n") ==
+        std::vector<std::string>{"a.toml:3:9: is not TOML: "
+                                 "Error while parsing key-value pair: cannot redefine existing integer 'limit'",
+                                 "a.toml:5:8: jsonl.fsnc is not a key; the nearest is jsonl.fsync"});
+  CHECK(problems_of("{\"watched\": {\"limit\": 1024, \"limit\": 1}}", "a.json").size() == 2);
+  CHECK(problems_of("[watched]\n[jsonl]\nfsnc = 1\n[watched]\nlimitt = 1\n").size() ==
+        1);  // what stands below is whose?
+  CHECK(problems_of("[discovery]\nagents = []\nagents = [\n\"x\"\n]\n[a\n").size() == 1);
+}
+
+TEST_CASE("config: a target that is there already is named by where it stands, whatever bad ones come before") {
+  CHECK(problems_of("[[targets]]\n[[targets]]\nexe = \"a\"\n[[targets]]\nexe = \"a\"\n").back() ==
+        "a.toml:4:1: targets[2] means the same as the target at a.toml:2; keep one");
+}
+
+TEST_CASE("config: conf.d that is a link to nowhere is refused, not taken for none") {
+  Scratch scratch;
+  const std::string main = scratch.write("config.toml", "");
+  std::filesystem::create_symlink(scratch.file("nowhere"), scratch.file("conf.d"));
+  CHECK(texts(load_config({main, Missing::is_a_problem, {}})).at(0) ==
+        scratch.file("conf.d") + ": cannot be examined: No such file or directory");
+}
+
+TEST_CASE("config: what is given on the command line is text") {
+  Config config;
+  CHECK(override_config("jsonl.path=/\xff", config) == "is no text: its bytes are not UTF-8");
 }
 
 TEST_CASE("config: a program's name does not begin or end in spaces") {

@@ -17,8 +17,8 @@ PathRule pattern(std::string text) {
 
 // A Monitor whose configuration wants kAgent watched, and its promises kept.
 struct House : Monitored {
-  House() {
-    monitor.on_probe(a_file_probe(ProbeState::attached));
+  explicit House(bool sees_files = true) {
+    if (sees_files) monitor.on_probe(a_file_probe(ProbeState::attached));
     configure(wish());
   }
 
@@ -268,4 +268,14 @@ TEST_CASE("promises: what an agent promised and how deep it digs cost no more th
   CHECK(unfinished(house.file(kAgent, deep + "/y")) == 0);
   const Step denied = house.file(kAgent, "/home/u/p/a/f");
   CHECK(bodies_of<FileBody>(denied).at(0).verdict == Verdict::deny);
+}
+
+TEST_CASE("promises: where nobody sees files that is said, and they are not read") {
+  House house(false);
+  const Step step = house.enrolled(house.slot, kAgent, {living(kAgent, house.slot)});
+  CHECK(plans_of<ImportPlan>(step).empty());
+  const auto told = alerts(step);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].kind == "import-broken");
+  CHECK(told[0].summary.find("nobody sees files here") != std::string::npos);
 }

@@ -104,6 +104,10 @@ TEST_CASE("glob: sets, ranges, negation, escapes") {
   CHECK(glob_matches("/k[]x]", "/k]"));
   CHECK_FALSE(glob_matches("/k[!x]y", "/k/y"));
   CHECK(glob_matches("/k[α-ω]", "/kβ"));
+  CHECK(glob_matches("/k[x]", "/kx"));
+  CHECK(glob_matches("/k[ä]", "/kä"));
+  CHECK(glob_matches("/k[\\*][.]", "/k*."));
+  CHECK(glob_matches("/k[-]", "/k-"));
   CHECK(glob_matches("/\\*", "/*"));
   CHECK_FALSE(glob_matches("/\\*", "/x"));
 }
@@ -225,6 +229,13 @@ TEST_CASE("rules: a bad pattern is named with what is wrong with it") {
                                                   {"deny /a/{b,c", "never closed"},
                                                   {"deny /a//b", "two slashes"},
                                                   {"deny /a/../b", "component .."},
+                                                  {"deny /a/[.]/b", "component ."},
+                                                  {"deny /a/\\.[.]/b", "component .."},
+                                                  {"deny **/\\./b", "component ."},
+                                                  {"deny ~/x/..", "component .."},
+                                                  {"deny /a\\/\\/b", "two slashes"},
+                                                  {"deny /a[/]b", "no name holds a slash"},
+                                                  {"deny /a/{b,.}/c", "in \"/a/./c\" it holds the component ."},
                                                   {"deny /a\\", "backslash"},
                                                   {"deny", "is empty"},
                                                   {"forbid /a", "deny, allow or watch"},
@@ -265,6 +276,13 @@ TEST_CASE("rules: more than can be in force are refused, not cut") {
   const auto set = PathRules::compile(std::move(rules), {}, 1);
   REQUIRE(std::holds_alternative<Refusal>(set));
   CHECK(std::get<Refusal>(set).fault == Fault::limit_reached);
+}
+
+TEST_CASE("rules: each alternative counts as one of those that can be in force") {
+  PathRule many;
+  many.pattern = "/{0,1}{0,1}{0,1}{0,1}{0,1}{0,1}{0,1}{0,1}";
+  CHECK(check_room(std::vector<PathRule>(390, many)).empty());
+  CHECK(check_room(std::vector<PathRule>(391, many)).ends_with("for each alternative in { } counts as one"));
 }
 
 TEST_CASE("sensitive paths: every category guards an example, and a home as a whole is no secret") {
