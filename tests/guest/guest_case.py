@@ -84,10 +84,11 @@ class GuestCase(unittest.TestCase):
 
     @staticmethod
     def stop():
-        run("systemctl", "disable", "--now", UNIT)
-        DROP_IN.unlink(missing_ok=True)
         LIGHT.unlink(missing_ok=True)
-        run("systemctl", "daemon-reload")
+        if DROP_IN.exists():
+            DROP_IN.unlink()
+            run("systemctl", "daemon-reload")
+        run("systemctl", "disable", "--now", UNIT)
         run("systemctl", "reset-failed", check=False)
 
     @staticmethod

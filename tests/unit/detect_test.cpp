@@ -6,6 +6,7 @@
 
 #include "support/catch.h"
 #include "support/corpus.h"
+#include "support/rounds.h"
 
 using namespace aa;
 using namespace aa::test;
@@ -149,7 +150,7 @@ TEST_CASE("detect: no argv of many words costs more than a moment, whatever they
   for (const char* unit :
        {"find . -exec ", "sudo -iu x ", "python3 -m ", "timeout 1 ", "env -S ", "xargs ", "{a,b}", "tmux new "}) {
     std::string text;
-    while (text.size() < 64'000) text += unit;
+    while (text.size() < test::rounds(64'000)) text += unit;
     std::vector<std::string> words;
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t end = std::min(text.size(), text.find(' ', at));

@@ -179,7 +179,7 @@ std::string harmless() {
                                        "c2stYW50LQ== Z2hwXw== "};
   std::mt19937 random(3);
   std::string text;
-  while (text.size() < 1 << 20) {
+  while (text.size() < test::rounds(1 << 20)) {
     text += kPhrases[random() % std::size(kPhrases)];
     text += base64(letters(random, 40, "\x01\x92\xE3\x74\xF5\x0B\xCC\x3D")) + " ";
   }
@@ -192,7 +192,7 @@ TEST_CASE("planted: of two hundred secrets, sent in every way, none is in any ev
   const std::vector<Planted> all = planted();
   REQUIRE(all.size() >= 200);
   for (std::size_t way = 0; way < kWays.size(); ++way)
-    for (std::size_t at = 0; at < all.size(); ++at) {
+    for (std::size_t at = way; at < all.size(); at += test::sparse()) {
       const std::string bytes = kWays[way].second(all[at].text);
       INFO(kWays[way].first << ": " << all[at].text);
       const Told told = told_of(bytes, {0});
