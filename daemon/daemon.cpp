@@ -62,6 +62,7 @@ ProbeBody late_libraries_unseen() {
 
 Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Config& config) {
   std::unique_ptr<Daemon> daemon(new Daemon(options, config));
+  if (Status guarded = daemon->start_guard(); !guarded) return guarded.error();
   auto loop = EventLoop::make(&boot_ns);
   if (!loop) return loop.error();
   daemon->loop_ = std::move(*loop);
@@ -92,12 +93,22 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   daemon->await_rules();
   if (daemon->start_refusal_)
     return Error{"put the configuration in force: " + daemon->start_refusal_->sentence, 0, ""};
+  daemon->take_over_undecided();
   daemon->restore_runtime();
   give_back_what_starting_took();  // the kernel's whole BTF was parsed: tens of megabytes, and code to do it
   return daemon;
 }
 
 Daemon::~Daemon() = default;
+
+// Before there are threads.
+Status Daemon::start_guard() {
+  if (config_.tls.hold_new_library == "off" || config_.families.tls == "off") return Done{};
+  auto guard = HoldGuard::start(static_cast<std::uint32_t>(config_.tls.hold_ms));
+  if (!guard) return guard.error();
+  hold_guard_ = std::move(*guard);
+  return Done{};
+}
 
 void Daemon::open_monitor() {
   Monitor::Settings settings;
@@ -185,7 +196,8 @@ void Daemon::open_tls(const SharedMaps& shared) {
   settings.return_probes = config_.tls.return_probes == "auto";
   tls_ = TlsFamily::make(settings, shared);
   for (const std::string& path : usual_tls_libraries()) tls_->attach(path, path);
-  tls_discovery_ = std::make_unique<TlsDiscovery>(*tls_);
+  if (hold_guard_ && tls_->runs()) hold_ = TlsHold::make(std::move(hold_guard_), shared);
+  tls_discovery_ = std::make_unique<TlsDiscovery>(*tls_, hold_.get());
 }
 
 Status Daemon::open_rings() {
@@ -231,7 +243,8 @@ std::vector<ProbeBody> Daemon::probes() const {
   std::vector<ProbeBody> probes = family_->states();
   for (ProbeBody& probe : files_->states()) probes.push_back(std::move(probe));
   for (ProbeBody& probe : tls_->states()) probes.push_back(std::move(probe));
-  if (tls_->runs() && !files_->runs()) probes.push_back(late_libraries_unseen());
+  if (hold_) probes.push_back(hold_->state());
+  if (tls_->runs() && !files_->runs() && !(hold_ && hold_->runs())) probes.push_back(late_libraries_unseen());
   return probes;
 }
 
@@ -308,6 +321,10 @@ Status Daemon::wire_loop() {
   };
   if (tls_->runs())
     if (Status added = loop_->add(tls_->changes_fd(), EPOLLIN, rewritten); !added) return added;
+  if (hold_ && hold_->runs()) {
+    if (Status added = loop_->add(hold_->fd(), EPOLLIN, [this](std::uint32_t) { take_held(); }); !added) return added;
+    loop_->add_deadline([this] { return hold_->next_deadline(); }, [this] { look_into_held(); });
+  }
   if (Status added = loop_->add(file_watch_->fd(), EPOLLIN, [this](std::uint32_t) { file_watch_->take(boot_ns()); });
       !added)
     return added;
@@ -370,6 +387,7 @@ Status Daemon::run() {
   Status ended = loop_->run();
   notify::stopping();
   drain();
+  source_->end_all();
   settle();
   keep_runtime();
   if (recorder_) recorder_->finish();
@@ -454,6 +472,10 @@ std::vector<std::pair<std::string, std::uint64_t>> Daemon::counters() {
   counters.emplace_back("file.delivered", source_->counts().file_records);
   counters.emplace_back("file.allowed", monitor_->allowed());
   counters.emplace_back("tls.delivered", source_->counts().tls_records);
+  if (hold_) {
+    counters.emplace_back("tls.held", hold_->counts().held);
+    counters.emplace_back("tls.hold-missed", hold_->counts().missed);
+  }
   counters.emplace_back("events.delivered", monitor_->delivered());
   counters.emplace_back("detect.unidentified", identifier_->counts().dropped);
   counters.emplace_back("detect.unreadable", identifier_->counts().unreadable);

@@ -4,6 +4,7 @@
 // completion comes in like any other input, after every record that was written before it was carried out.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -14,6 +15,7 @@
 
 #include "base/cgroup_names.h"
 #include "base/event_loop.h"
+#include "base/lasting.h"
 #include "base/result.h"
 #include "config/config.h"
 #include "config/importer.h"
@@ -31,6 +33,7 @@
 #include "probe/shared_maps.h"
 #include "probe/tls_discovery.h"
 #include "probe/tls_family.h"
+#include "probe/tls_hold.h"
 #include "sink/fan_out.h"
 #include "sink/jsonl.h"
 #include "sink/recorder.h"
@@ -62,6 +65,7 @@ class Daemon {
   void open_files(const SharedMaps& shared);
   Status open_rings();
   void open_tls(const SharedMaps& shared);
+  Status start_guard();
   void await_rules();
   void tell_unanswered();
   Status open_sinks();
@@ -86,6 +90,9 @@ class Daemon {
   // events → right
   void take_record(Event event);
   void look_for_tls(const std::vector<LivingProcess>& processes);
+  void take_held();
+  void look_into_held();
+  void tell_late_attach(const LossBody& loss);
   void input(Input input);  // whatever goes into the Monitor: recorded if asked for, fed, and what came out carried on
   void carry_on(const Step& step);
   bool turn();  // drains what must be drained now and hands the turn's output to the sinks
@@ -98,6 +105,8 @@ class Daemon {
   void restore_runtime();
   static void take_restored(const Answer& answer);
   void keep_runtime();
+  void take_over_undecided();
+  void keep_undecided();
 
   // commands ← left
   void carry_out(const Plan& plan);
@@ -114,6 +123,14 @@ class Daemon {
 
   void on_signal();
   void update_status();
+
+  // Of conversations: bytes that the redactor holds back, which die with this process.
+  struct HeldBack {
+    std::array<char, 64> boot_id;
+    std::uint64_t bytes;
+    std::uint64_t first_boot_ns;
+    std::uint64_t last_boot_ns;
+  };
 
   static constexpr Token kConfigureToken = ~Token{0};  // no call on the bus has these
   static constexpr Token kRestoreToken = ~Token{0} - 1;
@@ -135,12 +152,16 @@ class Daemon {
   bool runtime_restored_ = false;
   bool runtime_changed_ = false;
   std::string runtime_kept_;
+  std::optional<Lasting<HeldBack>> held_back_;
+  LossBody lost_with_the_last_{"tls", "undecided", 0, 0, 0};  // with the daemon before
   // In the order of the flow; destroyed from the last to the first.
   CgroupNames cgroups_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<ExecFamily> family_;
   std::unique_ptr<FileFamily> files_;
   std::unique_ptr<TlsFamily> tls_;
+  std::unique_ptr<HoldGuard> hold_guard_;  // until it is hold_'s
+  std::unique_ptr<TlsHold> hold_;          // null: not asked for
   std::unique_ptr<TlsDiscovery> tls_discovery_;
   std::unique_ptr<FileRules> file_rules_;  // null where the file family does not run
   std::unique_ptr<FileSums> file_sums_;

@@ -34,10 +34,35 @@ void Daemon::take_record(Event event) {
   input(std::move(event));
   if (!unheard) return;
   publish_probes();
-  Event loss;
-  loss.boot_ns = unheard->last_boot_ns;
-  loss.body = *unheard;
-  input(std::move(loss));
+  tell_late_attach(*unheard);
+}
+
+void Daemon::tell_late_attach(const LossBody& loss) {
+  Event event;
+  event.boot_ns = loss.last_boot_ns;
+  event.body = loss;
+  input(std::move(event));
+}
+
+void Daemon::take_held() {
+  const int fd = hold_->fd();
+  if (!hold_->take()) {
+    loop_->remove(fd);
+    publish_probes();
+  }
+  look_into_held();
+}
+
+// Who stands still has not run a single instruction of what was mapped: nothing is missing, unless the limit came
+// first.
+void Daemon::look_into_held() {
+  for (const TlsHold::Held& one : hold_->ready()) {
+    const bool attached = tls_discovery_->look_into(one.pid);
+    const bool held = hold_->let_go(one.pid);
+    if (!attached) continue;
+    publish_probes();
+    if (!held) tell_late_attach({"tls", "late-attach", 0, one.since_ns, boot_ns()});
+  }
 }
 
 // What a process has mapped already: before anybody is told that it is watched.
@@ -108,6 +133,7 @@ void Daemon::drain() {
 
 // Hands the turn's output to the sinks, and listens to the ring again once it is quiet and released.
 void Daemon::settle() {
+  keep_undecided();
   if (subscribers_) subscribers_->flush();
   settle_recording();
   if (jsonl_) {
@@ -175,6 +201,7 @@ void Daemon::carry_out(const Plan& plan) {
                  [this](const StandbyPlan& standby) {
                    family_->set_watching(standby.watching);
                    tls_->set_watching(standby.watching);
+                   if (hold_) hold_->set_watching(standby.watching);
                    if (const Status ring = source_->set_watching(standby.watching); !ring)
                      spdlog::error("file operations are not read: {}", ring.error().text());
                    else
@@ -217,6 +244,7 @@ void Daemon::refresh_counts() {
   KernelCounts counts = kernel_->counts();
   const BpfSource::Counts& source = source_->counts();
   counts.ledger.push_back({"exec", "bad-record", source.bad, source.bad_first_ns, source.bad_last_ns});
+  if (lost_with_the_last_.count != 0) counts.ledger.push_back(lost_with_the_last_);
   if (jsonl_) {
     const JsonlSink::Counts sink = jsonl_->counts();
     counts.ledger.insert(counts.ledger.end(), {sink.write_errors, sink.stalled});

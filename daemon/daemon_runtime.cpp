@@ -18,9 +18,10 @@ namespace {
 
 constexpr std::size_t kMostBytes = 64 << 20;
 
-std::string runtime_file() {
+// Empty: nothing is kept.
+std::string runtime_file(const char* name = "runtime.json") {
   const char* folder = std::getenv("RUNTIME_DIRECTORY");
-  return folder == nullptr || *folder != '/' ? "" : std::string(folder) + "/runtime.json";
+  return folder == nullptr || *folder != '/' ? "" : std::string(folder) + "/" + name;
 }
 
 bool write_all(int fd, std::string_view text) {
@@ -86,6 +87,31 @@ void Daemon::keep_runtime() {
     return spdlog::error("{} cannot be written: {}; a restart will forget what was said over the bus", file,
                          std::strerror(errno));
   runtime_kept_ = std::move(text);
+}
+
+// What the daemon before held back when it died cannot be told any more: how much it was can.
+void Daemon::take_over_undecided() {
+  const std::string file = runtime_file("undecided");
+  if (file.empty()) return;
+  auto opened = Lasting<HeldBack>::open(file);
+  if (!opened) return spdlog::error("{}", opened.error().text());
+  held_back_ = std::move(*opened);
+  HeldBack& kept = **held_back_;
+  const std::string_view boot_id(kept.boot_id.data(), ::strnlen(kept.boot_id.data(), kept.boot_id.size()));
+  if (kept.bytes != 0 && boot_id == settings_.boot_id) {
+    lost_with_the_last_ = {"tls", "undecided", kept.bytes, kept.first_boot_ns, kept.last_boot_ns};
+    refresh_counts();
+  }
+  kept = {};
+  settings_.boot_id.copy(kept.boot_id.data(), kept.boot_id.size());
+}
+
+void Daemon::keep_undecided() {
+  if (!held_back_) return;
+  const Undecided now = source_->undecided();
+  (**held_back_).first_boot_ns = now.first_boot_ns;
+  (**held_back_).last_boot_ns = now.last_boot_ns;
+  (**held_back_).bytes = now.bytes;
 }
 
 }  // namespace aa

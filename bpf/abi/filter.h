@@ -147,6 +147,27 @@ struct aa_tls_settings {
   __u32 idle;       /* the reader waits: wake it once */
 };
 
+/* held: key __u32 tgid. A process that stands still until what it mapped was looked into. */
+struct aa_held {
+  __u64 start_ns;
+  __u64 since_ns;
+};
+
+/* hold_known: a file that was looked into, as the program on mappings sees it. */
+struct aa_hold_file {
+  __u64 ino;
+  __u32 dev;
+  __u32 inode_generation;
+};
+
+/* hold_ring: a watched process maps a file that nobody looked into. */
+struct aa_hold_record {
+  struct aa_hold_file file;
+  __u64 since_ns;
+  __u32 tgid;
+  __u32 reserved;
+};
+
 /* tls_calls: a call under way, by where its frame is: survives fibres, nesting and tail calls. */
 struct aa_tls_call_key {
   __u64 stack;

@@ -202,9 +202,19 @@ struct mm_struct {
   struct file* exe_file;
 };
 
+typedef struct {
+  unsigned long sig[1];
+} sigset_t;
+
+struct sigpending {
+  sigset_t signal;
+};
+
 struct signal_struct {
   atomic_t live;
+  struct sigpending shared_pending;
   int group_exit_code;
+  int group_stop_count;
   unsigned int flags;
 };
 
@@ -215,6 +225,7 @@ struct thread_info {
 struct task_struct {
   struct thread_info thread_info;
   unsigned int flags;
+  unsigned int ptrace;
   int pid;
   int tgid;
   int exit_code;
@@ -379,7 +390,9 @@ struct bpf_iter__task {
 #define AA_AF_INET 2
 #define AA_AF_INET6 10
 #define AA_PF_KTHREAD 0x00200000
+#define AA_SIGNAL_STOP_STOPPED 0x00000001
 #define AA_SIGNAL_GROUP_EXIT 0x00000004
+#define AA_SIGSTOP 19
 
 /* include/linux/fs.h */
 #define AA_FMODE_EXEC 0x20

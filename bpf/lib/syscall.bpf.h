@@ -2,6 +2,8 @@
 #ifndef AA_SYSCALL_BPF_H
 #define AA_SYSCALL_BPF_H
 
+#include <linux/types.h>
+
 #include "lib/kernel.bpf.h"
 
 /* A failed exec's arguments. */
@@ -10,6 +12,13 @@ struct aa_exec_request {
   __u64 argv;
   __u32 compat; /* a 32-bit caller: pointers are four bytes */
   __u32 is_exec;
+};
+
+/* A mapping's. 32-bit callers' are left out: nobody listens to their libraries. */
+struct aa_map_request {
+  __u64 protection;
+  __u64 flags;
+  __u64 fd;
 };
 
 #if defined(__TARGET_ARCH_x86)
@@ -38,6 +47,17 @@ static __always_inline void exec_request_of(struct pt_regs* regs, struct task_st
   }
 }
 
+/* True: it is one. */
+static __always_inline int map_request_of(struct pt_regs* regs, struct task_struct* task,
+                                          struct aa_map_request* request) {
+  if (BPF_CORE_READ(regs, orig_ax) != 9) return 0; /* mmap(di, si, dx, r10, r8, r9) */
+  if (BPF_CORE_READ(task, thread_info.status) & AA_TS_COMPAT) return 0;
+  request->protection = BPF_CORE_READ(regs, dx);
+  request->flags = BPF_CORE_READ(regs, r10);
+  request->fd = BPF_CORE_READ(regs, r8);
+  return 1;
+}
+
 #elif defined(__TARGET_ARCH_arm64)
 
 static __always_inline void exec_request_of(struct pt_regs* regs, struct task_struct* task,
@@ -48,6 +68,16 @@ static __always_inline void exec_request_of(struct pt_regs* regs, struct task_st
   request->is_exec = nr == 221 || nr == 281;
   request->filename = nr == 281 ? BPF_CORE_READ(regs, regs[1]) : BPF_CORE_READ(regs, orig_x0);
   request->argv = nr == 281 ? BPF_CORE_READ(regs, regs[2]) : BPF_CORE_READ(regs, regs[1]);
+}
+
+static __always_inline int map_request_of(struct pt_regs* regs, struct task_struct* task,
+                                          struct aa_map_request* request) {
+  (void)task;
+  if (BPF_CORE_READ(regs, syscallno) != 222) return 0;
+  request->protection = BPF_CORE_READ(regs, regs[2]);
+  request->flags = BPF_CORE_READ(regs, regs[3]);
+  request->fd = BPF_CORE_READ(regs, regs[4]);
+  return 1;
 }
 
 #else

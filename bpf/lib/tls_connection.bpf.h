@@ -2,8 +2,8 @@
 #ifndef AA_TLS_CONNECTION_BPF_H
 #define AA_TLS_CONNECTION_BPF_H
 
+#include "lib/tls_caller.bpf.h"
 #include "lib/tls_maps.bpf.h"
-#include "lib/watched.bpf.h"
 
 #if AA_SINCE_5_17
 __u32 aa_tls_last_id = 0;
@@ -47,21 +47,6 @@ static __always_inline void inherit(struct aa_tls_state* state, struct aa_watche
   state->offset[AA_TLS_RECV] = from->offset[AA_TLS_RECV];
   state->offset[AA_TLS_SEND] = from->offset[AA_TLS_SEND];
   if (from->used_ns < entry->start_ns) state->flags = from->flags;
-}
-
-static __always_inline __u32 tls_level(__u32 slot) {
-  struct aa_target* target = target_row(slot);
-  return target ? target->tls_level : AA_TLS_LEVEL_OFF;
-}
-
-/* The caller's entry, when its bytes are to be told at all. A process that is just being taken in does not take itself
- * in here: its target is not watched yet as far as anybody was told. */
-static __always_inline struct aa_watched* tls_caller(void) {
-  struct task_struct* leader = leader_of((struct task_struct*)bpf_get_current_task());
-  __u32 tgid = bpf_get_current_pid_tgid() >> 32;
-  struct aa_watched* entry = watched_entry(tgid, BPF_CORE_READ(leader, start_boottime));
-  if (!entry || !slot_active(entry->slot)) return 0;
-  return tls_level(entry->slot) != AA_TLS_LEVEL_OFF ? entry : 0;
 }
 
 /* True when the caller's object has a connection now. A function of its own: a whole state lies on its stack, and the

@@ -57,6 +57,8 @@ struct Config {
     std::uint64_t connections = 16'384;
     std::string hooks = "auto";
     std::string return_probes = "auto";
+    std::string hold_new_library = "off";
+    std::uint64_t hold_ms = 500;
     bool operator==(const Tls&) const = default;
   } tls;
 

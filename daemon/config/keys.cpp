@@ -122,6 +122,11 @@ constexpr std::array kKeys = {
         Applies::restart,
         "Whether the kernel's return probes are used; auto: where programs under a system call filter survive them; "
         "off: functions' own returns are probed instead."},
+    Key{"tls", "hold_new_library", TextKey{[](Config& c) -> std::string& { return c.tls.hold_new_library; }, kOnOff},
+        Applies::restart,
+        "Whether a watched process that maps a library nobody has looked into is stopped until it is listened to."},
+    Key{"tls", "hold_ms", IntegerKey{[](Config& c) -> std::uint64_t& { return c.tls.hold_ms; }, 10, 10'000},
+        Applies::restart, "How long a process is held at most, in milliseconds."},
     Key{"paths", "shipped", TextKey{[](Config& c) -> std::string& { return c.paths.shipped; }, kOnOff}, Applies::live,
         "Whether the shipped list of secrets is among the path rules."},
     Key{"paths", "include",

@@ -139,6 +139,11 @@ void Redactor::end(const ProcessId& process, const Give& give) {
   streams_.erase(begin, last);
 }
 
+void Redactor::end_all(const Give& give) {
+  for (auto& [key, stream] : streams_) flush(stream, give);
+  streams_.clear();
+}
+
 void Redactor::on_time(std::uint64_t now_boot_ns, const Give& give) {
   for (auto& [key, stream] : streams_)
     if (stream.holds && stream.last.boot_ns + kPatienceNs <= now_boot_ns) flush(stream, give);
@@ -152,6 +157,18 @@ std::optional<std::uint64_t> Redactor::next_deadline() const {
     next = next ? std::min(*next, due) : due;
   }
   return next;
+}
+
+Undecided Redactor::undecided() const {
+  Undecided all;
+  for (const auto& [key, stream] : streams_) {
+    if (!stream.holds) continue;
+    const std::uint64_t at = stream.last.boot_ns;
+    all.first_boot_ns = all.bytes == 0 ? at : std::min(all.first_boot_ns, at);
+    all.last_boot_ns = std::max(all.last_boot_ns, at);
+    all.bytes += stream.next - stream.shown;
+  }
+  return all;
 }
 
 }  // namespace aa

@@ -20,6 +20,12 @@
 
 namespace aa {
 
+struct Undecided {
+  std::uint64_t bytes = 0;
+  std::uint64_t first_boot_ns = 0;  // of the calls they came with; 0 when there are none
+  std::uint64_t last_boot_ns = 0;
+};
+
 class Redactor {
  public:
   using Give = std::function<void(Event)>;
@@ -30,9 +36,13 @@ class Redactor {
 
   // A process has ended, and all its records were taken.
   void end(const ProcessId& process, const Give& give);
+  // Nothing comes any more, of anybody.
+  void end_all(const Give& give);
   // Tells what has been held for too long. When it wants to be called next; nullopt: nothing is held.
   void on_time(std::uint64_t now_boot_ns, const Give& give);
   std::optional<std::uint64_t> next_deadline() const;
+  // What came and is not told yet: lost when this process dies. Cost: a look at each stream.
+  Undecided undecided() const;
 
  private:
   using Key = std::tuple<ProcessId, std::uint32_t, TlsDirection>;

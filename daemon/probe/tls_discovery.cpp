@@ -43,11 +43,11 @@ std::optional<LossBody> TlsDiscovery::saw(const Event& event) {
   bool attached = false;
   if (const auto* exec = std::get_if<ExecBody>(&event.body)) {
     const std::string link = "/proc/" + std::to_string(pid) + "/exe";
-    if (exec->result < 0 || !is_new({exec->exe_dev, exec->exe_ino}, link)) return std::nullopt;
+    if (exec->result < 0 || is_held(pid) || !is_new({exec->exe_dev, exec->exe_ino}, link)) return std::nullopt;
     attached = tls_.attach(link, event.process->exe);
   } else if (const auto* file = std::get_if<FileBody>(&event.body)) {
     const bool executable = file->op == FileOp::mmap && file->flags && (*file->flags & kProtExec) != 0;
-    if (!executable || file->result < 0 || is_known(*file)) return std::nullopt;
+    if (!executable || file->result < 0 || is_known(*file) || is_held(pid)) return std::nullopt;
     attached = look_into(pid);
   }
   if (!attached) return std::nullopt;

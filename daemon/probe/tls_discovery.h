@@ -15,15 +15,18 @@
 #include "event/event.h"
 #include "probe/process_maps.h"
 #include "probe/tls_family.h"
+#include "probe/tls_hold.h"
 #include "state/explain.h"
 
 namespace aa {
 
 class TlsDiscovery {
  public:
-  explicit TlsDiscovery(TlsFamily& tls) : tls_(tls) {}
+  // `hold`: null when nobody is held.
+  TlsDiscovery(TlsFamily& tls, const TlsHold* hold) : tls_(tls), hold_(hold) {}
 
   // A file never met before carries a library: from its first use until now nobody listened, which is what is returned.
+  // Not of a process that is held: that one is looked into when it stands still.
   // Cost: a system call for a file known already; else some short reads, and 5 to 20 ms to attach.
   std::optional<LossBody> saw(const Event& event);
 
@@ -41,8 +44,10 @@ class TlsDiscovery {
   static std::optional<Change> last_change(const std::string& path, std::uint64_t ino);
   bool is_new(const Key& key, const std::string& path);
   bool is_known(const FileBody& file) const;
+  bool is_held(std::uint32_t pid) const { return hold_ != nullptr && hold_->holds(pid); }
 
   TlsFamily& tls_;
+  const TlsHold* hold_;
   std::map<Key, Change> met_;
 };
 

@@ -192,7 +192,8 @@ Status TlsFamily::attach_sites(const char* name, const std::string& path, const 
                                Links& links) {
   if (sites.empty()) return Done{};
   if (multi_) {
-    auto link = attach_uprobe_multi(program_for(name, sites.front()), path, sites, runs_at_return(name));
+    const int program = bpf_program__fd(program_for(name, sites.front()));
+    auto link = attach_uprobe_multi(program, name, path, sites, runs_at_return(name));
     if (!link) return link.error();
     links.emplace_back(std::move(*link), nullptr);
     return Done{};

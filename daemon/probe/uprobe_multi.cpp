@@ -49,17 +49,20 @@ int create(int program, const char* path, const std::vector<std::uint64_t>& offs
 
 // A folder can have no probes: a kernel that knows the request says just that.
 bool try_on_folder() {
-  const std::array<bpf_insn, 2> nothing = {bpf_insn{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0},
-                                           bpf_insn{BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
-  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = static_cast<bpf_attach_type>(kAttachType));
-  const UniqueFd program(
-      bpf_prog_load(BPF_PROG_TYPE_KPROBE, "aa_try", "GPL", nothing.data(), nothing.size(), &options));
+  const UniqueFd program = empty_uprobe_multi_program();
   if (!program) return false;
   const UniqueFd link(create(program.get(), "/", {0}, {0}, 0));
   return !link && errno == EBADF;
 }
 
 }  // namespace
+
+UniqueFd empty_uprobe_multi_program() {
+  const std::array<bpf_insn, 2> nothing = {bpf_insn{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0},
+                                           bpf_insn{BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = static_cast<bpf_attach_type>(kAttachType));
+  return UniqueFd(bpf_prog_load(BPF_PROG_TYPE_KPROBE, "aa_try", "GPL", nothing.data(), nothing.size(), &options));
+}
 
 bool kernel_has_uprobe_multi() {
   static const bool has = try_on_folder();
@@ -70,15 +73,15 @@ void mark_for_uprobe_multi(bpf_program* program) {
   bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kAttachType));
 }
 
-Result<UniqueFd> attach_uprobe_multi(const bpf_program* program, const std::string& path,
+Result<UniqueFd> attach_uprobe_multi(int program, const std::string& name, const std::string& path,
                                      const std::vector<TlsSite>& sites, bool at_return) {
   std::vector<std::uint64_t> offsets, cookies;
   for (const TlsSite& site : sites) {
     offsets.push_back(site.offset);
     cookies.push_back(site.cookie());
   }
-  UniqueFd link(create(bpf_program__fd(program), path.c_str(), offsets, cookies, at_return ? kReturnFlag : 0));
-  if (!link) return Error{"attach " + std::string(bpf_program__name(program)), errno, ""};
+  UniqueFd link(create(program, path.c_str(), offsets, cookies, at_return ? kReturnFlag : 0));
+  if (!link) return Error{"attach " + name, errno, ""};
   return link;
 }
 

@@ -21,8 +21,11 @@ bool kernel_has_uprobe_multi();
 // Before load: the program will be attached by attach_uprobe_multi.
 void mark_for_uprobe_multi(bpf_program* program);
 
-// The descriptor keeps it attached. `path` may be of /proc/self/fd.
-Result<UniqueFd> attach_uprobe_multi(const bpf_program* program, const std::string& path,
+// A program that does nothing, to be attached by attach_uprobe_multi; −1 when the kernel has none such.
+UniqueFd empty_uprobe_multi_program();
+
+// The descriptor keeps it attached. `name`: the program's, for an error. `path` may be of /proc/self/fd.
+Result<UniqueFd> attach_uprobe_multi(int program, const std::string& name, const std::string& path,
                                      const std::vector<TlsSite>& sites, bool at_return);
 
 }  // namespace aa

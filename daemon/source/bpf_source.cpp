@@ -109,6 +109,10 @@ void BpfSource::end(const ProcessId& process) {
   redactor_.end(process, take_);
 }
 
+void BpfSource::end_all() {
+  redactor_.end_all(take_);
+}
+
 void BpfSource::on_time(std::uint64_t now_boot_ns) {
   redactor_.on_time(now_boot_ns, take_);
 }

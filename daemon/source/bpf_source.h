@@ -56,6 +56,9 @@ class BpfSource {
   void release(std::uint64_t stamp);
   // A process has ended and all its records were read: what is undecided of its streams is told.
   void end(const ProcessId& process);
+  // The same of everybody: the last thing before the end.
+  void end_all();
+  Undecided undecided() const { return redactor_.undecided(); }
   // The same of what has been undecided for too long.
   void on_time(std::uint64_t now_boot_ns);
   std::optional<std::uint64_t> next_deadline() const { return redactor_.next_deadline(); }

@@ -79,6 +79,9 @@ void Monitor::Impl::alert_loss(Step& step, const LedgerRow& row, std::uint64_t c
         (whole ? "the watched set is full (watched.limit is " + std::to_string(settings.watched_limit)
                : "a target has used up its share (watched.share is " + std::to_string(settings.target_share)) +
         " live processes); raise " + (whole ? "watched.limit" : "watched.share") + " or stop a target";
+  } else if (row.cause == "undecided") {
+    alert.kind = "events-lost";
+    alert.summary = std::to_string(count) + " bytes of conversations were not told yet when the daemon before died";
   } else {
     alert.kind = "events-lost";
     alert.summary = std::to_string(count) + " events of family " + row.family + " were lost: " + row.cause;

@@ -3,7 +3,8 @@
 
 A program writes and reads through memory, no socket: what is measured is the thread's own time. Each form of the calls has a
 table of its own, because other places are probed in each: `aa-ebpfd --list-probes` says which. `none` comes twice: how much the
-two differ is what this machine cannot tell apart.
+two differ is what this machine cannot tell apart. `bare trap` is a program that does nothing at the same places: what the kernel
+takes of it, whoever listens. sslsniff prints what SSL_write and SSL_read moved, of everybody.
 """
 
 import pathlib
@@ -14,14 +15,27 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import arms  # noqa: E402
+import snoop  # noqa: E402
 from harness import Daemon, PrivateBus, program, watch  # noqa: E402
 from tls_server import CERTIFICATE  # noqa: E402
+
+SNIFFERS = (["sslsniff-bpfcc", "-g", "-n"], ["sslsniff", "-g", "-n"])  # without GnuTLS and NSS
+CANNOT = 77  # bare_trap's word for a kernel that has not what the daemon attaches by
+
 
 class Bench:
     def __init__(self, form, count, folder):
         self.result = folder / "result"
-        self.command = [program("timed_tls"), str(CERTIFICATE), form, str(count), str(self.result)]
+        self.form = form
+        self.command = self.calls(count)
         self.lost = 0
+        self.sniffer = snoop.first_that_works(SNIFFERS, self.provoke) if form == "plain" else None
+
+    def calls(self, count):
+        return [program("timed_tls"), str(CERTIFICATE), self.form, str(count), str(self.result)]
+
+    def provoke(self):
+        subprocess.run(self.calls(1), check=True)
 
     def took(self):
         return float(self.result.read_text())
@@ -29,6 +43,22 @@ class Bench:
     def none(self):
         subprocess.run(self.command, check=True)
         return self.took()
+
+    def has_bare_trap(self):
+        return subprocess.run([program("bare_trap")], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).returncode != CANNOT
+
+    def bare_trap(self):
+        with subprocess.Popen([program("bare_trap")], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as trap:
+            if trap.stdout.readline() != b"attached\n":
+                raise SystemExit("bench: a program that does nothing cannot be attached")
+            return self.none()
+
+    def sslsniff(self):
+        tool = snoop.Snoop(self.sniffer, self.provoke)
+        try:
+            return self.none()
+        finally:
+            tool.stop()
 
     def unwatched(self):
         with PrivateBus() as bus, Daemon(bus) as daemon, watch(daemon, [program("hold")]) as other:
@@ -47,7 +77,10 @@ class Bench:
 
 def arms_of(bench):
     levels = ("off", "metadata", "redacted", "full")
-    return arms.Arms({"none": bench.none, "none again (A/A)": bench.none, "aa-ebpfd, unwatched": bench.unwatched,
+    return arms.Arms({"none": bench.none, "none again (A/A)": bench.none,
+                      **({"bare trap": bench.bare_trap} if bench.has_bare_trap() else {}),
+                      **({bench.sniffer[0]: bench.sslsniff} if bench.sniffer else {}),
+                      "aa-ebpfd, unwatched": bench.unwatched,
                       **{f"aa-ebpfd, {level}": bench.at(level) for level in levels},
                       "aa-ebpfd, full, no return probes": bench.at("full", **{"tls.return_probes": "off"}),
                       "aa-ebpfd, full, without files": bench.at("full", **{"families.file": "off"})})
@@ -63,6 +96,10 @@ def main():
         print(f"\n{functions}:\n")
         table.print("µs of its thread for one call of 1 KiB", lambda ns: f"{ns / 1000:.1f}")
         print(f"\n{bench.lost} records lost in all.")
+        if not bench.has_bare_trap():
+            print("This kernel has no uprobe_multi, by which the daemon attaches where it can: no bare trap.")
+        if form == "plain" and not bench.sniffer:
+            print(f"{snoop.why_none(SNIFFERS)} (package bpfcc-tools, with the kernel's headers). No such arm.")
     arms.print_load()
     return 0
 

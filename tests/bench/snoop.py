@@ -19,7 +19,7 @@ class Snoop:
     def __init__(self, command, provoke):
         self._out = tempfile.TemporaryFile()
         self._process = subprocess.Popen([*WITH_TRACEFS, *command], stdin=subprocess.DEVNULL, stdout=self._out,
-                                         stderr=subprocess.DEVNULL)
+                                         stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONUNBUFFERED": "1"})
         self.shows = self._await(provoke)
 
     def _await(self, provoke):
@@ -39,6 +39,12 @@ class Snoop:
         self._out.seek(0)
         with self._out:
             return self._out.read().splitlines()
+
+
+def why_none(commands):
+    """The reason, where first_that_works found none."""
+    there = [command[0] for command in commands if shutil.which(command[0])]
+    return f"{', '.join(there)}: shows nothing here" if there else f"{', '.join(c[0] for c in commands)}: not installed"
 
 
 def first_that_works(commands, provoke):

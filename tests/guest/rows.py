@@ -45,4 +45,5 @@ ROWS = (
     Row("5.10", "5.10", "bullseye", 12, suites=(*EXECS, *EVERYWHERE)),
     Row("5.10-lsm", "5.10", "bullseye", 12, suites=kernel_tests("hook_sets", "file", "file_rules"),
         append="lsm=lockdown,yama,integrity,apparmor,bpf"),
+    Row("6.12-preempt", "6.12", "trixie", 13, suites=kernel_tests("tls_records", "tls_hold"), append="preempt=full"),
 )

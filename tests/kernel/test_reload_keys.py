@@ -42,6 +42,8 @@ VALUES = {
     "tls.connections": ("32768", "true"),
     "tls.hooks": ('"uprobe"', '"kprobe"'),
     "tls.return_probes": ('"off"', '"on"'),
+    "tls.hold_new_library": ('"on"', '"auto"'),
+    "tls.hold_ms": ("10", "10001"),
     "paths.shipped": ('"off"', '"no"'),
     "paths.include": ('["/dev/shm/aa-key-rules"]', '["more.rules"]'),
     "detect.min_severity": ('"critical"', '"high"'),

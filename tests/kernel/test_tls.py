@@ -8,9 +8,9 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import PATIENCE, kind_of_change, program, wait_until, watch
-from kernel_case import QUICK, Account, pid_of
-from tls_case import LOST, TlsCase, data_of, streams_of
+from harness import PATIENCE, program, wait_until, watch
+from kernel_case import QUICK, pid_of
+from tls_case import LOST, DurableTlsCase, TlsCase, data_of, streams_of
 from tls_server import TlsServer
 
 PYTHON = "/usr/bin/python3"
@@ -229,16 +229,6 @@ link.close()
 
 class Discovery(TlsCase):
     """Libraries that nobody knew of when the daemon was started."""
-
-    def copy_of_libssl(self, name):
-        """A folder with a libssl of its own; both it and its libcrypto come before the system's."""
-        folder = self.folder / name
-        folder.mkdir()
-        for library in ("libssl.so.3", "libcrypto.so.3"):
-            path = subprocess.run(["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE, text=True, check=True).stdout
-            [source, *_] = [line.split("=> ")[1] for line in path.splitlines() if line.split(" (")[0].strip() == library]
-            shutil.copy(source, folder / library)
-        return folder
 
     def start_client(self, folder):
         """A client that has asked once, and asks again when its file is there."""
@@ -494,27 +484,8 @@ for worker in workers: worker.join()
 """
 
 
-class ManyConnections(TlsCase):
-    """With the durable sink: a reader in Python is too slow for this."""
-
-    @classmethod
-    def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory(prefix="aa-jsonl-")
-        cls.addClassCleanup(folder.cleanup)
-        cls.file = pathlib.Path(folder.name) / "events.jsonl"
-        cls.settings = {"jsonl.path": cls.file, "tls.ring_kib": 65536, "tls.call_kib": 8192}
-        super().setUpClass()
-
-    def written(self, target):
-        """The file's events of a target, complete up to its end."""
-        def last_lines():
-            with self.file.open("rb") as file:
-                file.seek(max(0, self.file.stat().st_size - (1 << 20)))
-                return [json.loads(line) for line in file.read().split(b"\n")[1:-1] if b'"exited"' in line]
-
-        wait_until(lambda: any(kind_of_change(event) == "exited" for event in last_lines()), "the file has the end", 120)
-        with self.file.open("rb") as file:
-            return Account([json.loads(line) for line in file if target.encode() in line])
+class ManyConnections(DurableTlsCase):
+    settings = {"tls.call_kib": 8192}
 
     def test_64(self):
         """tls: 64 connections of 8 threads at once, 1 GiB in all (32 MiB without --full): no byte is another connection's, and every missing one has a lost record"""
@@ -574,7 +545,7 @@ class ByReturns(Clients):
     test_python_asyncio = test_connections = test_fork = test_git = test_openssl = test_slow = test_urllib = test_node_fetch = None
 
 
-del TlsCase
+del TlsCase, DurableTlsCase
 
 if __name__ == "__main__":
     unittest.main()

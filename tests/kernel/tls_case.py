@@ -2,17 +2,27 @@
 
 import base64
 import collections
+import json
 import os
+import pathlib
+import shutil
 import subprocess
+import tempfile
 import time
 
 import dbus
 
-from harness import CALL_TIMEOUT
-from kernel_case import KernelCase
+from harness import CALL_TIMEOUT, kind_of_change, wait_until
+from kernel_case import Account, KernelCase
 from tls_server import TlsServer
 
 LOST = ("ring-full", "calls-full", "connections-full", "recursion")
+
+
+def library_called(name):
+    """Where the loader finds it first."""
+    known = subprocess.run(["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return next(line.split("=> ")[1] for line in known.splitlines() if line.split(" (")[0].strip() == name)
 
 
 def data_of(body):
@@ -49,6 +59,14 @@ class TlsCase(KernelCase):
         cls.addClassCleanup(cls.server.server_close)
         cls.addClassCleanup(cls.server.shutdown)
 
+    def copy_of_libssl(self, name):
+        """A folder with a libssl of its own; both it and its libcrypto come before the system's."""
+        folder = self.folder / name
+        folder.mkdir()
+        for library in ("libssl.so.3", "libcrypto.so.3"):
+            shutil.copy(library_called(library), folder / library)
+        return folder
+
     def needs(self, path):
         if not os.access(path, os.X_OK):
             self.skipTest(f"there is no {path}")
@@ -59,10 +77,10 @@ class TlsCase(KernelCase):
         said = self.daemon.manager.Explain(dbus.UInt32(pid), timeout=CALL_TIMEOUT)
         return {str(file): (str(state), str(reason)) for file, state, reason in said["tls"]}
 
-    def talk(self, *argv, level="full", stdin=None, deadline=30):
+    def talk(self, *argv, level="full", stdin=None, deadline=30, **popen):
         """Runs a client watched; its Account. Its own output must not be shown: it may be the stream."""
         account, _ = self.watched_path(argv[0], *argv[1:], options={"tls": level}, deadline=deadline,
-                                       stdin=subprocess.DEVNULL if stdin is None else stdin)
+                                       stdin=subprocess.DEVNULL if stdin is None else stdin, **popen)
         self.assertEqual(0, self.last.status, f"{argv[0]} failed")
         return account
 
@@ -95,3 +113,26 @@ class TlsCase(KernelCase):
                 return counters
             time.sleep(0.05)
         self.fail(f"attempts are not delivered + lost: {counters}")
+
+
+class DurableTlsCase(TlsCase):
+    """With the file of events: where a reader in Python is too slow."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="aa-jsonl-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.file = pathlib.Path(folder.name) / "events.jsonl"
+        cls.settings = {**cls.settings, "jsonl.path": cls.file, "tls.ring_kib": 65536}
+        super().setUpClass()
+
+    def written(self, target):
+        """Its events in `self.file`, which the daemon writes, complete up to its end."""
+        def last_lines():
+            with self.file.open("rb") as file:
+                file.seek(max(0, self.file.stat().st_size - (1 << 20)))
+                return [json.loads(line) for line in file.read().split(b"\n")[1:-1] if b'"exited"' in line]
+
+        wait_until(lambda: any(kind_of_change(event) == "exited" for event in last_lines()), "the file has the end", 120)
+        with self.file.open("rb") as file:
+            return Account([json.loads(line) for line in file if target.encode() in line])

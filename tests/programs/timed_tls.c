@@ -14,7 +14,7 @@ static double now_ns(void) {
 }
 
 int main(int argc, char** argv) {
-  static char data[SIZE];
+  static char data[SIZE] = "is-it-there"; /* what a tool that is measured beside us must show */
   void *client, *server;
   size_t moved;
   if (argc != 5) fail("usage");

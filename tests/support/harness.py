@@ -174,6 +174,8 @@ class Daemon:
         self._clean()
 
     def _clean(self):
+        if self._notify.fileno() < 0:
+            return
         for stream in self._streams:
             stream.close()
         self._notify.shutdown(socket.SHUT_RDWR)  # wakes its reader

@@ -7,6 +7,7 @@ by its target's root or control group.
 
 import contextlib
 import ctypes
+import mmap
 import os
 import pathlib
 import re
@@ -65,6 +66,12 @@ def maps_of(pid):
             with opened(int(found.group(1))) as (_, info):
                 (of_maps if info.type == ARRAY_OF_MAPS else ids)[info.name.decode()] = info.id
     return {**ids, **of_maps}
+
+
+def ring_bytes(number):
+    """All bytes that a ring buffer has ever given to records, their headers among them."""
+    with opened(number) as (fd, _), mmap.mmap(fd, mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ, offset=mmap.PAGESIZE) as page:
+        return struct.unpack_from("Q", page)[0]
 
 
 class KernelMaps:

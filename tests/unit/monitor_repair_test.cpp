@@ -53,6 +53,14 @@ TEST_CASE("counts: a loss event carries only what is new, and when") {
   CHECK(loss[0].last_boot_ns == 35);
 }
 
+TEST_CASE("counts: bytes that died with the daemon before are told as such") {
+  Monitored house;
+  const Step step = count(house, 20, {{"tls", "undecided", 7, 11, 12}});
+  CHECK(bodies_of<LossBody>(step)[0].count == 7);
+  CHECK(bodies_of<AlertBody>(step)[0].summary ==
+        "7 bytes of conversations were not told yet when the daemon before died");
+}
+
 TEST_CASE("counts: a loss that the kernel does not date happened between two readings") {
   Monitored house;
   house.watch(kAgent);

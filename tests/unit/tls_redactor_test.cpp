@@ -83,6 +83,19 @@ TEST_CASE("redact: at level full bytes pass as they are") {
   CHECK(desk.told() == kKey);
 }
 
+TEST_CASE("redact: what is not told yet can be asked for, and is told without secrets when nothing comes any more") {
+  Desk desk;
+  desk.say("a ghp_abc");
+  CHECK(desk.redactor.undecided().bytes == 3);
+  CHECK(desk.redactor.undecided().first_boot_ns == 1'000);
+  CHECK(desk.redactor.undecided().last_boot_ns == 1'000);
+  desk.redactor.end_all(desk.give());
+  CHECK(desk.told() == "a ghp_***");
+  desk.check_seamless();
+  CHECK(desk.redactor.undecided().bytes == 0);
+  CHECK(desk.redactor.undecided().first_boot_ns == 0);
+}
+
 TEST_CASE("redact: undecided bytes are told with the next, at the connection's end, or after a while") {
   Desk desk;
   desk.say("a ghp_abc");
