@@ -322,6 +322,7 @@ Status Daemon::wire_loop() {
   if (tls_->runs())
     if (Status added = loop_->add(tls_->changes_fd(), EPOLLIN, rewritten); !added) return added;
   if (hold_ && hold_->runs()) {
+    hold_->begin();
     if (Status added = loop_->add(hold_->fd(), EPOLLIN, [this](std::uint32_t) { take_held(); }); !added) return added;
     loop_->add_deadline([this] { return hold_->next_deadline(); }, [this] { look_into_held(); });
   }

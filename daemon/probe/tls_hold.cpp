@@ -39,7 +39,6 @@ std::unique_ptr<TlsHold> TlsHold::make(std::unique_ptr<HoldGuard> guard, const S
     hold->state_ = {"tls", "aa_hold", set.hook, ProbeState::attached, 0, ""};
     if (opened) {
       hold->set_ = &set;
-      hold->guard_->begin();
       hold->set_watching(false);
       return hold;
     }

@@ -33,6 +33,8 @@ class TlsHold {
   // Never fails as a whole: state() says why nobody is held.
   static std::unique_ptr<TlsHold> make(std::unique_ptr<HoldGuard> guard, const SharedMaps& shared);
 
+  // Processes are held from now on. Not before somebody looks for them: a start's own self-test maps files too.
+  void begin() { guard_->begin(); }
   // Readable when there is something to take; −1 when nobody is held.
   int fd() const { return runs() ? guard_->fd() : -1; }
   // False: there is nothing to take any more; the state has changed.
