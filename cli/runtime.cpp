@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "base/write_all.h"
 #include "config/records.h"
 #include "state/rules_text.h"
 #include "state/targets.h"
@@ -76,21 +77,12 @@ std::string file_text(const Runtime& runtime) {
   throw Failure(kRefused, "cannot write " + path + ": " + std::strerror(errno));
 }
 
-bool write_whole(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t length = ::write(fd, text.data(), text.size());
-    if (length < 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(length));
-  }
-  return true;
-}
-
 void write_new(const std::string& folder, const std::string& path, const std::string& text) {
   if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) cannot_write(folder);
   const std::string fresh = path + ".new";  // a name that no configuration has
   ::unlink(fresh.c_str());
   const UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
-  const bool made = fd && write_whole(fd.get(), text) &&
+  const bool made = fd && write_all(fd.get(), text) &&
                     ::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0;
   if (made) return;
   const int wrong = errno;

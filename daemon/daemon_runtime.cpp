@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/write_all.h"
 #include "config/read_file.h"
 #include "config/runtime_state.h"
 #include "daemon.h"
@@ -22,15 +23,6 @@ constexpr std::size_t kMostBytes = 64 << 20;
 std::string runtime_file(const char* name = "runtime.json") {
   const char* folder = std::getenv("RUNTIME_DIRECTORY");
   return folder == nullptr || *folder != '/' ? "" : std::string(folder) + "/" + name;
-}
-
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t length = ::write(fd, text.data(), text.size());
-    if (length < 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(length));
-  }
-  return true;
 }
 
 // What could not be taken over is not overwritten by what comes next.
