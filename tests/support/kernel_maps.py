@@ -90,8 +90,11 @@ class KernelMaps:
         self.names = self._in_force(held["aa_rule_names"], "QII48s")
 
     def _in_force(self, outer, key_format):
-        """{key: object} of the inner map that the generation selects."""
-        inner = struct.unpack("I", outer[struct.pack("I", self.generation & 1)])[0]
+        """{key: object} of the inner map that the generation selects; of a daemon that never had a rule there is none."""
+        inner = outer.get(struct.pack("I", self.generation & 1))
+        if inner is None:
+            return {}
+        inner, = struct.unpack("I", inner)
         return {struct.unpack(key_format, key): self._object(value) for key, value in rows(inner).items()}
 
     @staticmethod
