@@ -115,13 +115,16 @@ class KernelCase(unittest.TestCase):
     def unskipped(self, family, work):
         """What `work` returns. A kernel that preempts our programs skips some of their runs, and counts them: work that met
         with that is done again, four times at most."""
-        for _ in range(4):
+        for attempt in range(4):
             before = self.daemon.counters()[f"{family}.recursion"]
             try:
                 result, wrong = work(), None
             except AssertionError as error:
                 wrong = error
-            if self.daemon.counters()[f"{family}.recursion"] == before:
+            skipped = self.daemon.counters()[f"{family}.recursion"] - before
+            if wrong is not None:
+                wrong.add_note(f"at attempt {attempt + 1}; runs that the kernel skipped in it: {skipped}")
+            if skipped == 0:
                 break
         if wrong is not None:
             raise wrong

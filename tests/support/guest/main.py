@@ -99,8 +99,7 @@ def main():
     parser.add_argument("--summary", type=pathlib.Path, help="write what came of each row to this file, as JSON")
     parser.add_argument("--full", action="store_true", help="also what takes minutes")
     parser.add_argument("--shell", action="store_true", help="a console on KERNEL instead of suites")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() + 1,
-                        help="guests at a time (default: one more than there are cores: each waits a good part of its time)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at a time (default: one for each core)")
     parser.add_argument("--seconds", type=int, help="how long one guest may take (default: half an hour, with --full four)")
     options = parser.parse_args(arguments[:split])
     options.suites = arguments[split + 1:] or list(matrix.FULL_SUITES if options.full else ())  # none: the row's own
