@@ -20,14 +20,14 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 1024);
+  __uint(max_entries, AA_HELD_MAX);
   __type(key, __u32);
   __type(value, struct aa_held);
 } aa_held SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 64 * 1024);
+  __uint(max_entries, AA_HOLD_RING_BYTES);
 } aa_hold_ring SEC(".maps");
 
 /* LRU: what is forgotten is looked into once more. */

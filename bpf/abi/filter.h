@@ -148,6 +148,7 @@ struct aa_tls_settings {
 };
 
 /* held: key __u32 tgid. A process that stands still until what it mapped was looked into. */
+#define AA_HELD_MAX 1024
 struct aa_held {
   __u64 start_ns;
   __u64 since_ns;
@@ -161,6 +162,7 @@ struct aa_hold_file {
 };
 
 /* hold_ring: a watched process maps a file that nobody looked into. */
+#define AA_HOLD_RING_BYTES (64 * 1024)
 struct aa_hold_record {
   struct aa_hold_file file;
   __u64 since_ns;

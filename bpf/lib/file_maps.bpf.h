@@ -81,9 +81,9 @@ struct aa_uring_asked {
   __u8 name[2][AA_URING_NAME];
 };
 
+/* LRU: of some requests the end is never told, and they must not take the room of others. */
 struct {
-  __uint(type,
-         BPF_MAP_TYPE_LRU_HASH); /* of some requests the end is never told: they must not take the room of others */
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 4096);
   __type(key, __u64); /* the request's address */
   __type(value, struct aa_uring_asked);

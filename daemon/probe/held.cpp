@@ -73,11 +73,11 @@ bool stands_still(std::uint32_t pid) {
 }
 
 std::vector<std::uint32_t> held_processes(int held_fd) {
-  constexpr std::size_t kMost = 1024;  // as many as have room: a row that goes begins the walk again
   std::vector<std::uint32_t> processes;
   std::uint32_t pid = 0;
   const void* after = nullptr;
-  while (processes.size() < kMost && bpf_map_get_next_key(held_fd, after, &pid) == 0) {
+  // As many as have room: a row that goes begins the walk again.
+  while (processes.size() < AA_HELD_MAX && bpf_map_get_next_key(held_fd, after, &pid) == 0) {
     processes.push_back(pid);
     after = &pid;
   }

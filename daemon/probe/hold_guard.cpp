@@ -25,14 +25,12 @@
 namespace aa {
 namespace {
 
-constexpr std::uint32_t kHeld = 1024;
-constexpr std::uint32_t kRingBytes = 64 * 1024;
-
 Status make_maps(HoldMaps& maps) {
   maps.on.reset(
       bpf_map_create(BPF_MAP_TYPE_ARRAY, "aa_hold_on", sizeof(std::uint32_t), sizeof(std::uint32_t), 1, nullptr));
-  maps.held.reset(bpf_map_create(BPF_MAP_TYPE_HASH, "aa_held", sizeof(std::uint32_t), sizeof(aa_held), kHeld, nullptr));
-  maps.ring.reset(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "aa_hold_ring", 0, 0, kRingBytes, nullptr));
+  maps.held.reset(
+      bpf_map_create(BPF_MAP_TYPE_HASH, "aa_held", sizeof(std::uint32_t), sizeof(aa_held), AA_HELD_MAX, nullptr));
+  maps.ring.reset(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "aa_hold_ring", 0, 0, AA_HOLD_RING_BYTES, nullptr));
   if (!maps.on || !maps.held || !maps.ring)
     return Error{"make the maps for holding processes", errno, hint_for(errno), is_lasting(errno)};
   return Done{};

@@ -51,10 +51,11 @@ std::vector<std::string_view> run_by(const ExecBody& exec) {
   return out;
 }
 
-// A path as somebody in `cwd` means it.
-std::string absolute(std::string_view path, const std::string& cwd) {
-  if (path.empty() || path.front() == '/') return std::string(path);
-  return lexically_normal(cwd + "/" + std::string(path));
+// Whether a path, as somebody in `cwd` means it, is the agent's. Asked at each exec: a path that needs nothing is not
+// copied.
+bool is_at(std::string_view agent, std::string_view path, const std::string& cwd) {
+  if (path.empty() || path.front() == '/') return matches_glob(agent, path);
+  return matches_glob(agent, lexically_normal(cwd + "/" + std::string(path)));
 }
 
 std::string trimmed(std::string_view text) {
@@ -95,7 +96,7 @@ std::optional<std::string> agent_of(const std::vector<std::string>& agents, cons
   for (const std::string& agent : agents) {
     const bool is_path = agent.find('/') != std::string::npos;
     const auto is_it = [&](std::string_view word) {
-      return is_path ? matches_glob(agent, absolute(word, exec.cwd)) : names(word, agent);
+      return is_path ? is_at(agent, word, exec.cwd) : names(word, agent);
     };
     if (std::any_of(ran.begin(), ran.end(), is_it)) return std::string(last_of(agent));
   }

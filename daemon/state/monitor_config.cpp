@@ -115,8 +115,8 @@ bool Monitor::Impl::is_held(const TargetWish& wish) const {
 }
 
 // A pid names its process and all below it, when it is new or was taken in: one that was refused or let go of disturbs
-// nobody. A unit or a control group holds all others in it, as it does who starts
-// there later. Else the first that fits, its own even if the root runs something else by now.
+// nobody. A unit or a control group holds all others in it, as it does who starts there later. Else the first that
+// fits, its own even if the root runs something else by now.
 const TargetWish* Monitor::Impl::due_wish(const Target& target, const std::vector<TargetWish>& before) const {
   const auto same = [&](const TargetWish& wish) { return target.wish && wish == *target.wish; };
   const auto first = [&](const auto& fits) -> const TargetWish* {

@@ -138,8 +138,9 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
     if (resolved) query.path = at.from_namespace();
     const std::string& asked = file.resolution == Resolution::user ? at.from_namespace() : at.requested;
     // From a place that is not in the tree, or as a name below an unknown folder: it can deny, as any text can.
-    const std::string rooted = at.detached ? as_absolute(at.from_namespace()) : asked;
-    if (!rooted.empty() && rooted.front() == '/') query.requested = rooted;
+    const std::string rooted = at.detached ? as_absolute(at.from_namespace()) : "";
+    const std::string& text = at.detached ? rooted : asked;
+    if (!text.empty() && text.front() == '/') query.requested = text;
     if (owner != nullptr) {
       query.target_id = owner->ref.id;
       query.target_name = owner->ref.name;

@@ -215,8 +215,8 @@ struct Monitor::Impl {
   bool is_as_wished(const Target& target, const std::vector<TargetWish>& before) const;
   bool in_wished_group(const Process& process) const;
   bool is_held(const TargetWish& wish) const;
-  const TargetWish* due_wish(const Target& target, const std::vector<TargetWish>& before)
-      const;  // for which a fresh start would watch it; null: for none
+  // For which a fresh start would watch it; null: for none.
+  const TargetWish* due_wish(const Target& target, const std::vector<TargetWish>& before) const;
   void begin_wish(Step& step, const TargetWish& wish);
   void look_for(Step& step);
   bool is_wished(const TargetWish& wish) const;

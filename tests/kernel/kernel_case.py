@@ -172,6 +172,18 @@ class KernelCase(unittest.TestCase):
             self.assertEqual(list(range(images[0], images[0] + len(images))), images, "images do not count up")
 
 
+class OwnDaemonCase(unittest.TestCase):
+    """Each test starts daemons of its own, on a bus and with a folder of its own."""
+
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("loading programs into the kernel needs root")
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="aa-test-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.bus = PrivateBus()
+        self.addCleanup(self.bus.stop)
+
+
 def read_lines(path):
     """The events of a JSON Lines file; a torn last line is an error here."""
     with open(path, encoding="utf-8") as lines:

@@ -3,28 +3,21 @@
 import grp
 import json
 import os
-import pathlib
 import pwd
-import shutil
 import subprocess
-import tempfile
 import unittest
 
 import dbus
 
 from deadline import end_at_exit
-from harness import CALL_TIMEOUT, Daemon, PrivateBus, aactl_path, error_of, wait_until, watch
+from harness import CALL_TIMEOUT, Daemon, aactl_path, error_of, wait_until, watch
+from kernel_case import OwnDaemonCase
 from test_imports import AGENT, Agent
 
 
-class RuntimeCase(unittest.TestCase):
+class RuntimeCase(OwnDaemonCase):
     def setUp(self):
-        if os.geteuid() != 0:
-            self.skipTest("loading programs into the kernel needs root")
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="aa-test-"))
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.bus = PrivateBus()
-        self.addCleanup(self.bus.stop)
+        super().setUp()
         self.etc = self.folder / "etc"
         self.etc.mkdir()
         (self.etc / "config.toml").write_text("")

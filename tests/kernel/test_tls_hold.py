@@ -6,11 +6,10 @@ import select
 import shutil
 import signal
 import subprocess
-import tempfile
 import unittest
 
-from harness import PATIENCE, Daemon, PrivateBus, program, wait_until, watch
-from kernel_case import QUICK
+from harness import PATIENCE, Daemon, program, wait_until, watch
+from kernel_case import QUICK, OwnDaemonCase
 from tls_case import TlsCase, library_called
 
 PYTHON = "/usr/bin/python3"
@@ -78,16 +77,8 @@ class Held(TlsCase):
             self.assertEqual((b"mapped 16\n", 0), (said, client.returncode))
 
 
-class Kept(unittest.TestCase):
+class Kept(OwnDaemonCase):
     """Each test has a daemon of its own, which does not get to let anybody go."""
-
-    def setUp(self):
-        if os.geteuid() != 0:
-            self.skipTest("loading programs into the kernel needs root")
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="aa-test-"))
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.bus = PrivateBus()
-        self.addCleanup(self.bus.stop)
 
     def hold_one(self, hold_ms=FOREVER):
         """A program that stands still, and the daemon that does too."""
