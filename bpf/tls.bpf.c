@@ -6,6 +6,7 @@
  * took. Which function it is comes as the attachment's cookie, or, where the kernel has none (before 5.15), from a
  * program of its own.
  */
+#include "lib/own_stack.bpf.h"
 #include "lib/tls_peer.bpf.h"
 #include "lib/tls_send.bpf.h"
 
@@ -53,6 +54,7 @@ static __noinline int on_enter(struct pt_regs* regs, __u32 function, __u32 depth
   struct aa_tls_state* state;
   __u32 result;
   __u64 now;
+  AA_OWN_STACK(regs);
   if (!entry || function >= AA_TLS_FUNCTION_COUNT) return 0;
   result = aa_tls_rows[function & (AA_TLS_ROWS - 1)].result;
   key.tgid = object.tgid = bpf_get_current_pid_tgid() >> 32;
@@ -180,6 +182,7 @@ static __always_inline int on_return(struct pt_regs* regs, __u64 stack, int shar
   struct aa_tls_call_key key = {};
   struct aa_tls_call* call;
   __u64 bytes, now;
+  AA_OWN_STACK(regs);
   if (!entry) return 0;
   tls_thread_end();
   key.tgid = bpf_get_current_pid_tgid() >> 32;
@@ -209,6 +212,7 @@ static __always_inline void begin_object(struct aa_tls_object* key, struct aa_wa
 static __always_inline int on_new(struct pt_regs* regs) {
   struct aa_watched* entry = tls_caller();
   struct aa_tls_object key = {};
+  AA_OWN_STACK(regs);
   if (!entry || !AA_RESULT(regs)) return 0;
   key.object = AA_RESULT(regs);
   key.tgid = bpf_get_current_pid_tgid() >> 32;
@@ -230,6 +234,7 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what) {
   struct aa_tls_object key = {};
   struct aa_tls_state* state;
   __u64 now;
+  AA_OWN_STACK(regs);
   if (!entry) return 0;
   key.object = AA_ARG1(regs);
   key.tgid = bpf_get_current_pid_tgid() >> 32;
