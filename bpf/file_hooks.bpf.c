@@ -406,6 +406,26 @@ int BPF_PROG(aa_uring_done, void* ring, struct io_kiocb* req) {
                   BPF_CORE_READ(req, cqe.res));
 }
 
+/* What completes without a word to anybody, or many times, is counted when it is asked for. */
+static __always_inline int on_uring_asked(struct io_kiocb* req) {
+  __u32 opcode = BPF_CORE_READ(req, opcode);
+  int quiet = uring_moves(opcode) && BPF_CORE_READ(req, flags) & AA_URING_QUIET;
+  if (!quiet && opcode != AA_URING_READ_MULTISHOT) return 0;
+  if (watched_now(uring_owner(req))) ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, bpf_ktime_get_boot_ns());
+  return 0;
+}
+
+SEC("raw_tp/io_uring_submit_req")
+int BPF_PROG(aa_uring_asked, struct io_kiocb* req) {
+  return on_uring_asked(req);
+}
+
+/* Its name from 6.0 on, and of something else before. */
+SEC("raw_tp/io_uring_submit_sqe")
+int BPF_PROG(aa_uring_asked__sqe, struct io_kiocb* req) {
+  return bpf_core_field_exists(req->cqe) ? on_uring_asked(req) : 0;
+}
+
 /* 5.10 does not say whose a completion is. What was done at once ends in the one function, what was queued or failed in
  * the other; newer kernels give them other arguments. */
 static __always_inline int on_uring_moved(struct io_kiocb* req, long result) {

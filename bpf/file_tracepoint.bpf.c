@@ -49,6 +49,12 @@ __noinline int on_open(__u32 kind, __u64 address, __u32 row, long result) {
   return 0;
 }
 
+/* A call that did something to a file, whose descriptor another thread has closed since: nobody knows to which. */
+static __always_inline int file_is_gone(long result, __u64 now) {
+  if (result >= 0) ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, now);
+  return 0;
+}
+
 __noinline int on_object(__u64 address, __u32 row) {
   struct aa_file_scratch* s = file_scratch_of(AA_FILE_SCRATCH_EXIT);
   struct task_struct* task = (struct task_struct*)address;
@@ -56,7 +62,7 @@ __noinline int on_object(__u64 address, __u32 row) {
   struct file* file;
   if (!s) return 0;
   file = file_of(task, AA_ARG(s, call->fd));
-  if (!file) return 0;
+  if (!file) return file_is_gone(s->record.result, s->record.header.boot_ns);
   s->record.op = call->op;
   if (call->mode != AA_ARG_NONE) {
     s->record.mode = AA_ARG(s, call->mode) & 07777;
@@ -88,7 +94,7 @@ __noinline int on_map(__u64 address, __u32 row) {
   }
   if (flags & AA_MAP_ANONYMOUS || fd < 0) return 0;
   file = file_of(task, fd);
-  if (!file) return 0;
+  if (!file) return file_is_gone(s->record.result, s->record.header.boot_ns);
   s->record.op = AA_OP_MMAP;
   s->record.open_flags = protection;
   s->record.flags |= AA_FILE_FLAGS;
@@ -175,7 +181,10 @@ static __always_inline int file_actor(struct pt_regs* regs, struct aa_actor* act
 static __always_inline void move_one(struct aa_file_scratch* s, struct aa_actor* actor, __u32 op, __u64 fd, long result,
                                      __u64 now) {
   struct file* file = file_of(actor->task, fd);
-  if (!file) return;
+  if (!file) {
+    file_is_gone(result, now);
+    return;
+  }
   name_sum(&s->key, file, actor->tgid, actor->entry->start_ns);
   if (summed(&s->key, op, result, now)) return;
   begin_file(s, actor->task, actor->entry, AA_VIA_SYSCALL, now);

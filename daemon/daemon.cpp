@@ -418,7 +418,9 @@ Control::House Daemon::house() {
   house.awaiting_restart = [this] { return awaiting_restart(); };
   house.admitted = &admitted_;
   house.monitor = monitor_.get();
-  house.subscribe = [this](const StreamFilter& filter) { return subscribers_->add(filter); };
+  house.subscribe = [this](const StreamFilter& filter, std::function<bool()> allowed) {
+    return subscribers_->add(filter, std::move(allowed));
+  };
   house.counters = [this] { return counters(); };
   house.tls_stacks = [this](std::uint32_t pid) { return tls_discovery_->explain(pid); };
   house.version = AA_VERSION;

@@ -127,6 +127,8 @@ void Daemon::apply_live(const Config& config) {
   admitted_ = {};
   for (const std::string& user : config.access.users) admitted_.uids.insert(uid_of(user));
   for (const std::string& group : config.access.groups) admitted_.gids.insert(gid_of(group));
+  if (const std::size_t ended = subscribers_ ? subscribers_->end_forbidden() : 0; ended != 0)
+    spdlog::info("{} streams of events were ended: their readers may not call the daemon any more", ended);
   watch_files(config);
 }
 

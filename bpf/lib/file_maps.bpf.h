@@ -122,7 +122,16 @@ struct aa_file_operation {
   __u32 call;    /* row of aa_calls */
   __u32 seen;    /* AA_SEEN_* */
   __u32 fd;      /* 1 + the descriptor it got, 0 none */
+  __u32 joined;  /* how many of the scratch's `joined` are filled */
+  __u32 unused;
 };
+
+/* A file that gets a rule's name by the operation under way. */
+struct aa_joined {
+  struct aa_object_key key;
+  struct aa_object object;
+};
+#define AA_JOINED 2 /* an exchange has two ends */
 
 struct aa_file_scratch {
   struct aa_walk walk;
@@ -135,6 +144,7 @@ struct aa_file_scratch {
   struct aa_object_key object;
   struct aa_name_key name;
   struct aa_object learned;
+  struct aa_joined joined[AA_JOINED];
   struct aa_file_sum sum_record;
   struct aa_asked asked;
   __u64 again[AA_ASKED_WORDS]; /* the same string when the call ends */

@@ -172,6 +172,7 @@ __noinline int operation_end(long result) {
   if (!s) return 0;
   s->record.result = result;
   if (!s->operation.seen) see_names(number);
+  if (result == 0 && s->operation.joined) learn_joined(number);
   if (s->record.via != AA_VIA_IO_URING || result != AA_EAGAIN) /* io_uring comes back in a thread that may wait */
     emit_file(s, s->operation.text);
   give_row(number);

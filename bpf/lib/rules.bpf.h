@@ -46,9 +46,17 @@ static __always_inline int match_inode(struct aa_file_scratch* s, struct inode* 
   s->object.kind = kind;
   object = bpf_map_lookup_elem(objects, &s->object);
   if (!object) return 0;
-  if (kind == AA_OBJECT_FILE && object->inode_generation != BPF_CORE_READ(inode, i_generation)) return 0;
+  if (object->inode_generation != BPF_CORE_READ(inode, i_generation)) return 0;
   met(&s->record, object);
   return 1;
+}
+
+/* It may fail yet. */
+static __always_inline void join_later(struct aa_file_scratch* s) {
+  struct aa_joined* joined = &s->joined[s->operation.joined & (AA_JOINED - 1)];
+  __builtin_memcpy(&joined->key, &s->object, sizeof(joined->key));
+  __builtin_memcpy(&joined->object, &s->learned, sizeof(joined->object));
+  if (s->operation.joined < AA_JOINED) s->operation.joined += 1;
 }
 
 /* A file that stands where a rule names one is that rule's file from now on, whatever else it will be called. */
@@ -60,7 +68,22 @@ static __always_inline void learn_inode(struct aa_file_scratch* s, struct inode*
   s->object.ino = BPF_CORE_READ(inode, i_ino);
   s->object.dev = BPF_CORE_READ(inode, i_sb, s_dev);
   s->object.kind = AA_OBJECT_FILE;
-  bpf_map_update_elem(objects, &s->object, &s->learned, BPF_ANY);
+  if (s->more.joining)
+    join_later(s);
+  else
+    bpf_map_update_elem(objects, &s->object, &s->learned, BPF_ANY);
+}
+
+/* The operation has succeeded: what got a rule's name by it is that rule's file from now on. */
+__noinline int learn_joined(__u32 number) {
+  struct aa_file_scratch* s = file_scratch_of(number);
+  void* objects;
+  if (!s) return 0;
+  objects = objects_of(s->record.generation);
+  if (!objects) return 0;
+  if (s->operation.joined > 0) bpf_map_update_elem(objects, &s->joined[0].key, &s->joined[0].object, BPF_ANY);
+  if (s->operation.joined > 1) bpf_map_update_elem(objects, &s->joined[1].key, &s->joined[1].object, BPF_ANY);
+  return 0;
 }
 
 static __always_inline void match_name(struct aa_file_scratch* s, struct dentry* dentry, struct inode* inode,

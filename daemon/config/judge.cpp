@@ -57,36 +57,31 @@ std::string outside(const std::string& name) {
   return "stands outside any section; the nearest key is " + *best;
 }
 
-std::optional<std::vector<std::string>> texts_of(const Value& value) {
-  const auto* list = std::get_if<Value::List>(&value.held);
-  if (list == nullptr) return std::nullopt;
+// All of them are texts.
+std::vector<std::string> texts_of(const Value::List& list) {
   std::vector<std::string> out;
-  for (const Value& item : *list) {
-    const auto* text = std::get_if<std::string>(&item.held);
-    if (text == nullptr) return std::nullopt;
-    out.push_back(*text);
-  }
+  for (const Value& item : list) out.push_back(std::get<std::string>(item.held));
   return out;
-}
-
-std::string kind_with_items(const Value& value) {
-  if (const auto* list = std::get_if<Value::List>(&value.held))
-    for (const Value& item : *list)
-      if (!std::holds_alternative<std::string>(item.held)) return "a list with " + item.kind();
-  return value.kind();
 }
 
 bool fits(Field::Type type, const Value& value) {
   if (type == Field::Type::integer) return std::holds_alternative<std::int64_t>(value.held);
   if (type == Field::Type::text) return std::holds_alternative<std::string>(value.held);
-  return texts_of(value).has_value();
+  return std::holds_alternative<Value::List>(value.held);
 }
 
-std::string wrong_type(const Field& field, const Value& value) {
+std::string wrong_type(const Field& field, std::string_view got) {
   const char* wanted = field.type == Field::Type::integer ? "an integer"
                        : field.type == Field::Type::text  ? "a string"
                                                           : "a list of strings";
-  return std::string("wants ") + wanted + " (" + std::string(field.allowed) + "), not " + kind_with_items(value);
+  return std::string("wants ") + wanted + " (" + std::string(field.allowed) + "), not " + std::string(got);
+}
+
+// How many names or users the kernel looks for, at most.
+std::size_t looked_for_by(const TargetWish& wish) {
+  if (wish.by == TargetWish::By::user) return 1;
+  if (wish.by != TargetWish::By::exe) return 0;
+  return wish.leads_to.empty() ? 1 : 2;
 }
 
 }  // namespace
@@ -129,13 +124,29 @@ void Judge::take_key(const std::string& dotted, const Value& value) {
     refusal = store(key, *number, config_);
   } else if (const auto* text = std::get_if<std::string>(&value.held)) {
     refusal = store(key, *text, config_);
-  } else if (const auto texts = texts_of(value)) {
-    refusal = store(key, *texts, config_);
+  } else if (const auto* list = std::get_if<Value::List>(&value.held)) {
+    const auto* wants = std::get_if<ListKey>(&key.type);
+    if (wants != nullptr && !good_items(*list, key, wants->wrong, dotted)) return;
+    refusal = wants == nullptr ? wrong_type(key, value.kind()) : store(key, texts_of(*list), config_);
   } else {
-    refusal = aa::wrong_type(key, kind_with_items(value));
+    refusal = wrong_type(key, value.kind());
   }
   if (refusal) return blame(value, dotted, *refusal);
   note_origin(dotted, {file_, value.line, value.column});
+}
+
+// Each item that is wrong is told, at its own place.
+template <class Row>
+bool Judge::good_items(const Value::List& list, const Row& row, WrongItem wrong, const std::string& name) {
+  const std::size_t before = problems_.size();
+  for (const Value& item : list) {
+    const auto* text = std::get_if<std::string>(&item.held);
+    if (text == nullptr)
+      blame(item, name, wrong_type(row, "a list with " + item.kind()));
+    else if (auto sentence = wrong(*text))
+      blame(item, name, *sentence);
+  }
+  return problems_.size() == before;
 }
 
 // The later wins; who wants to know sees over what.
@@ -182,18 +193,25 @@ void Judge::take_fields(const Record& record, const Value::Table& table, const s
     const auto& fields = record.fields;
     const auto field =
         std::find_if(fields.begin(), fields.end(), [&](const Field& one) { return one.name == member.name; });
-    std::optional<std::string> wrong;
+    const std::string name = dotted + "." + member.name;
     if (field == fields.end()) {
       std::vector<std::string> known;
       for (const Field& one : fields) known.emplace_back(one.name);
-      wrong = "is not a field; the nearest is " + nearest(member.name, known);
-    } else {
-      wrong = fits(field->type, member.value) ? field->set(member.value, draft) : wrong_type(*field, member.value);
+      good = false;
+      blame(member.value, name, "is not a field; the nearest is " + nearest(member.name, known));
+    } else if (!take_field(*field, member.value, name, draft)) {
+      good = false;
     }
-    if (!wrong) continue;
-    good = false;
-    blame(member.value, dotted + "." + member.name, *wrong);
   }
+}
+
+bool Judge::take_field(const Field& field, const Value& value, const std::string& name, Draft& draft) {
+  const auto* list = std::get_if<Value::List>(&value.held);
+  if (field.type == Field::Type::list && list != nullptr && !good_items(*list, field, field.wrong, name)) return false;
+  const std::optional<std::string> wrong =
+      fits(field.type, value) ? field.set(value, draft) : wrong_type(field, value.kind());
+  if (wrong) blame(value, name, *wrong);
+  return !wrong;
 }
 
 void Judge::take_override(const std::string& assignment) {
@@ -241,10 +259,8 @@ void Judge::check_counts() {
            "says too much with the shipped rules and those of files: " + wrong});
   const auto agents = parse_agents(config_.discovery.agents);
   const auto* names = std::get_if<std::vector<std::string>>(&agents);
-  const auto wished = std::ranges::count_if(config_.targets, [](const TargetWish& wish) {
-    return wish.by == TargetWish::By::exe || wish.by == TargetWish::By::user;
-  });
-  const std::size_t looked_for = static_cast<std::size_t>(wished) + (names == nullptr ? 0 : names->size());
+  std::size_t looked_for = names == nullptr ? 0 : names->size();
+  for (const TargetWish& wish : config_.targets) looked_for += looked_for_by(wish);
   if (looked_for > kLookedForMax)
     blame({config_.origin["targets[" + std::to_string(config_.targets.size() - 1) + "]"], 0, 0, "targets",
            "has programs and users that make " + std::to_string(looked_for) + " with discovery.agents; at most " +

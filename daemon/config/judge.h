@@ -37,6 +37,10 @@ class Judge {
   void take_record(const Record& record, const Value& value);
   void take_fields(const Record& record, const Value::Table& table, const std::string& dotted, Draft& draft,
                    bool& good);
+  bool take_field(const Field& field, const Value& value, const std::string& name, Draft& draft);
+  using WrongItem = std::optional<std::string> (*)(const std::string& item);
+  template <class Row>  // a Key or a Field
+  bool good_items(const Value::List& list, const Row& row, WrongItem wrong, const std::string& name);
   void blame(const Value& value, std::string key, std::string sentence);
   void note_origin(const std::string& dotted, const Place& place);
   void contradictions();

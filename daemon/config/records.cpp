@@ -10,6 +10,7 @@
 
 #include "config/import.h"
 #include "config/keys.h"
+#include "config/patient_read.h"
 #include "state/discovery.h"
 #include "state/rules_text.h"
 #include "state/targets.h"
@@ -76,12 +77,19 @@ Wrong set_target(const Value& value, Draft& draft) {
   return std::nullopt;
 }
 
+Wrong wrong_op(const std::string& name) {
+  const auto ops = parse_ops({name});
+  const auto* wrong = std::get_if<std::string>(&ops);
+  return wrong == nullptr ? std::nullopt : Wrong(*wrong);
+}
+
 constexpr std::array kRuleFields = {
     Field{"pattern", Field::Type::text, "a path, a folder with / at its end, or a glob; from /, ~/ or **/",
           "Which paths are meant.", &set_pattern},
     Field{"verdict", Field::Type::text, "\"deny\", \"allow\", \"watch\"", "What they are worth; deny when left out.",
           &set_verdict},
-    Field{"ops", Field::Type::list, "a list of file operations", "Which operations; all when left out.", &set_ops},
+    Field{"ops", Field::Type::list, "a list of file operations", "Which operations; all when left out.", &set_ops,
+          &wrong_op},
     Field{"severity", Field::Type::text, "\"info\", \"warning\", \"critical\"", "Of the alert; warning when left out.",
           &set_severity},
     Field{"category", Field::Type::text, "at most 64 of a-z, 0-9 and -", "What kind of secret it is.", &set_category},
@@ -138,6 +146,13 @@ Wrong set_pid(const Value& value, Draft& draft) {
   return "is " + std::to_string(pid) + ", and no process has that id now; exe or unit find processes that come later";
 }
 
+// Where a path leads: /bin/bash is run as /usr/bin/bash as well. "" where that is the path itself, or nowhere.
+std::string end_of_links(const std::string& path) {
+  if (path.front() != '/') return {};
+  const Result<std::string> end = PatientRead().end_of_links(path);
+  return !end || *end == path ? std::string() : *end;
+}
+
 Wrong set_exe(const Value& value, Draft& draft) {
   select(draft, By::exe, text_of(value));
   const auto parsed = parse_agents(text_of(value));
@@ -145,6 +160,7 @@ Wrong set_exe(const Value& value, Draft& draft) {
   const auto& names = std::get<std::vector<std::string>>(parsed);
   if (names.size() != 1) return "must be one name or path; give each a [[targets]] of its own";
   draft.target.what = names.front();  // without the spaces around it
+  draft.target.leads_to = end_of_links(names.front());
   return std::nullopt;
 }
 
@@ -187,11 +203,14 @@ Wrong set_tls(const Value& value, Draft& draft) {
   return std::nullopt;
 }
 
+Wrong wrong_import(const std::string& text) {
+  const auto parsed = parse_import(text);
+  const auto* wrong = std::get_if<std::string>(&parsed);
+  return wrong == nullptr ? std::nullopt : Wrong("has " + shown(text) + ", which " + *wrong);
+}
+
 Wrong set_import(const Value& value, Draft& draft) {
   for (const Value& one : std::get<Value::List>(value.held)) {
-    const auto parsed = parse_import(text_of(one));
-    if (const auto* wrong = std::get_if<std::string>(&parsed))
-      return "has " + shown(text_of(one)) + ", which " + *wrong;
     std::vector<std::string>& known = draft.target.imports;
     if (std::find(known.begin(), known.end(), text_of(one)) != known.end())
       return "has " + shown(text_of(one)) + " twice";
@@ -215,7 +234,7 @@ constexpr std::array kTargetFields = {
     Field{"import", Field::Type::list,
           "a list of claude:FILE, codex:FILE, .gitignore, .aiderignore, .cursorignore; these may name another :FILE",
           "Promises of the agent itself: what these files deny it at its start becomes path rules for it alone.",
-          &set_import},
+          &set_import, &wrong_import},
 };
 
 Wrong store_target(Draft draft, Config& config) {

@@ -28,6 +28,7 @@ struct Field {
   std::string_view allowed;                                             // in words for people
   std::string_view text;                                                // one sentence for people
   std::optional<std::string> (*set)(const Value& value, Draft& draft);  // says what is wrong with a value of that type
+  std::optional<std::string> (*wrong)(const std::string& item) = nullptr;  // each item of a list, before it is set
 };
 
 struct Record {

@@ -150,8 +150,9 @@ class Exported final : public BusObject, private Adaptors {
   }
 
   void Subscribe(sdbus::Result<sdbus::UnixFd>&& result, Dict filter) override {
-    query("Subscribe", std::move(result),
-          [this, filter] { return sdbus::UnixFd(manager_.subscribe(filter).release(), sdbus::adopt_fd); });
+    enter("Subscribe", std::move(result), [this, filter](const Caller& caller, const Pending<sdbus::UnixFd>& pending) {
+      pending->values(sdbus::UnixFd(manager_.subscribe(caller, filter).release(), sdbus::adopt_fd));
+    });
   }
 
   void UpdatePathFilter(sdbus::Result<std::uint64_t>&& result, std::vector<PatternRow> patterns) override {

@@ -26,10 +26,11 @@ class Control {
   struct House {
     std::function<void(Command)> command;  // answered through Control::answer, perhaps before it returns
     std::function<void(Token)> reload;     // answered as a command is
-    std::function<std::vector<std::string>()> awaiting_restart;      // keys whose new value does
-    const Admitted* admitted = nullptr;                              // whom besides root
-    const Monitor* monitor = nullptr;                                // queries only
-    std::function<Result<UniqueFd>(const StreamFilter&)> subscribe;  // read end of a new subscriber's pipe
+    std::function<std::vector<std::string>()> awaiting_restart;  // keys whose new value does
+    const Admitted* admitted = nullptr;                          // whom besides root
+    const Monitor* monitor = nullptr;                            // queries only
+    // Read end of a new subscriber's pipe; `allowed` says whenever it is asked whether its caller may still read.
+    std::function<Result<UniqueFd>(const StreamFilter&, std::function<bool()> allowed)> subscribe;
     std::function<std::vector<std::pair<std::string, std::uint64_t>>()> counters;  // property Counters, sorted
     std::function<std::vector<TlsStack>(std::uint32_t pid)> tls_stacks;
     std::string version;

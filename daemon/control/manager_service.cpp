@@ -223,7 +223,7 @@ std::vector<TargetRow> ManagerService::list_targets() const {
   return out;
 }
 
-UniqueFd ManagerService::subscribe(const Dict& dict) const {
+UniqueFd ManagerService::subscribe(const Caller& caller, const Dict& dict) const {
   const Options options(dict, "filter key", {"target", "types", "min_severity"});
   StreamFilter filter;
   filter.types = read_types(options);
@@ -233,7 +233,10 @@ UniqueFd ManagerService::subscribe(const Dict& dict) const {
     if (const auto* refusal = std::get_if<Refusal>(&found)) throw Refused(*refusal);
     filter.target = std::get<const Target*>(found)->id;
   }
-  auto stream = house_.subscribe(filter);
+  const auto allowed = [caller, admitted = house_.admitted] {
+    return may_call(*find_access("Subscribe"), caller.uid, caller.gids, *admitted);
+  };
+  auto stream = house_.subscribe(filter, allowed);
   if (!stream) throw Refused(fault_of(stream.error()), stream.error().text());
   return std::move(*stream);
 }

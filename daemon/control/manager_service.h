@@ -34,7 +34,7 @@ class ManagerService {
   void set_path_rules(const std::vector<NewRuleRow>& rows, Then then);
 
   std::vector<TargetRow> list_targets() const;
-  UniqueFd subscribe(const Dict& filter) const;
+  UniqueFd subscribe(const Caller& caller, const Dict& filter) const;
 
   std::vector<RuleRow> path_rules() const;
   std::uint64_t path_generation() const { return house_.monitor->path_rules().generation(); }

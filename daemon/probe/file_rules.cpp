@@ -38,6 +38,36 @@ void add_id(aa_object& object, const PathRules::Object& rule) {
   }  // more rules than that on one file: the others are found by its path
 }
 
+// The objects of a set that another one has too: by the id in the one, the objects of the other.
+using Heirs = std::vector<std::vector<const PathRules::Object*>>;
+
+Heirs heirs_of(const PathRules& before, const PathRules& rules) {
+  using Kind = PathRules::Object::Kind;
+  std::map<std::pair<Kind, std::string_view>, std::vector<const PathRules::Object*>> known;
+  for (const PathRules::Object& object : rules.objects()) known[{object.kind, object.path}].push_back(&object);
+  Heirs heirs(before.objects().size() + 1);
+  for (const PathRules::Object& object : before.objects())
+    if (const auto found = known.find({object.kind, object.path}); found != known.end())
+      heirs[object.id] = found->second;
+  return heirs;
+}
+
+// Every entry of a map of objects, read a batch at a time.
+template <class Then>
+void each_object(int map, Then then) {
+  constexpr __u32 kBatch = 4096;
+  std::vector<aa_object_key> keys(kBatch);
+  std::vector<aa_object> objects(kBatch);
+  std::uint64_t place = 0;
+  for (void* after = nullptr;; after = &place) {
+    __u32 count = kBatch;
+    const int error = bpf_map_lookup_batch(map, after, &place, keys.data(), objects.data(), &count, nullptr);
+    if (error != 0 && error != -ENOENT) return;  // not seen to happen
+    for (__u32 at = 0; at < count; ++at) then(keys[at], objects[at]);
+    if (error != 0) return;
+  }
+}
+
 }  // namespace
 
 struct FileRules::Entries {
@@ -165,6 +195,35 @@ void FileRules::collect(const PathRules& rules, Entries& entries) {
   }
 }
 
+// What was learned while the set before was in force stays learned, under those of its rules that are still there: a
+// file that was moved away from its rule's name has nothing else to be known by.
+void FileRules::carry_over(const Slot& before, const PathRules& rules, Entries& entries) const {
+  if (before.rules == nullptr) return;
+  const Heirs heirs = heirs_of(*before.rules, rules);
+  std::uint32_t room = kRoomToLearn / 2;
+  each_object(before.objects.get(), [&](const aa_object_key& key, const aa_object& learned) {
+    aa_object carried{};
+    carried.inode_generation = learned.inode_generation;
+    const auto known = entries.objects.find(key);
+    if (known != entries.objects.end() && known->second.inode_generation != learned.inode_generation) return;
+    aa_object& entry = known != entries.objects.end() ? known->second : carried;
+    for (const __u32 id : learned.id)
+      if (id < heirs.size())
+        for (const Object* heir : heirs[id]) add_id(entry, *heir);
+    if (known != entries.objects.end() || carried.id[0] == 0 || room == 0) return;
+    --room;
+    entries.objects.emplace(key, carried);
+  });
+}
+
+// What programs learned by the set before until the very end.
+void FileRules::carry_late(const Slot& before, const Slot& slot, const Entries& early) const {
+  Entries late = early;
+  carry_over(before, *slot.rules, late);
+  for (const auto& [key, object] : late.objects)
+    if (!early.objects.contains(key)) bpf_map_update_elem(slot.objects.get(), &key, &object, BPF_NOEXIST);
+}
+
 // ---- into the maps
 // ---------------------------------------------------------------------------------------------------
 
@@ -187,6 +246,8 @@ Status FileRules::fill(const Entries& entries, Slot& slot) {
 Status FileRules::apply(const std::shared_ptr<const PathRules>& rules) {
   Entries entries;
   collect(*rules, entries);
+  const Slot& before = slots_[generation_ & 1];
+  carry_over(before, *rules, entries);
   Slot slot;
   slot.rules = rules;
   if (Status filled = fill(entries, slot); !filled) return filled;
@@ -194,10 +255,13 @@ Status FileRules::apply(const std::shared_ptr<const PathRules>& rules) {
   for (const auto& [outer, inner] :
        {std::pair(FileFamily::kRuleObjects, &slot.objects), std::pair(FileFamily::kRuleNames, &slot.names)})
     if (Status put = family_.put_inner(outer, which, *inner); !put) return put;
-  const std::lock_guard lock(mutex_);
-  slots_[which] = std::move(slot);
-  generation_ = rules->generation();
-  __atomic_store_n(&family_.settings().generation, generation_, __ATOMIC_SEQ_CST);
+  {
+    const std::lock_guard lock(mutex_);
+    slots_[which] = std::move(slot);
+    generation_ = rules->generation();
+    __atomic_store_n(&family_.settings().generation, generation_, __ATOMIC_SEQ_CST);
+  }
+  carry_late(before, slots_[which], entries);
   return Done{};
 }
 

@@ -64,6 +64,8 @@ class FileRules {
   void look_at(LearnPlan plan);
   void ask(const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known);
   void collect(const PathRules& rules, Entries& entries);
+  void carry_over(const Slot& before, const PathRules& rules, Entries& entries) const;
+  void carry_late(const Slot& before, const Slot& slot, const Entries& early) const;
   Status fill(const Entries& entries, Slot& slot);
 
   const FileFamily& family_;

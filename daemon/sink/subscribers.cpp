@@ -23,7 +23,7 @@ Subscribers::~Subscribers() {
   for (const auto& [fd, reader] : readers_) loop_.remove(fd);
 }
 
-Result<UniqueFd> Subscribers::add(StreamFilter filter) {
+Result<UniqueFd> Subscribers::add(StreamFilter filter, Allowed allowed) {
   if (readers_.size() >= kMax)
     return Error{"subscribe", EUSERS, "there are " + std::to_string(kMax) + " subscribers already: close one"};
   std::array<int, 2> ends{};
@@ -31,6 +31,7 @@ Result<UniqueFd> Subscribers::add(StreamFilter filter) {
   UniqueFd read_end(ends[0]);
   auto reader = std::make_unique<Reader>();
   reader->filter = std::move(filter);
+  reader->allowed = std::move(allowed);
   reader->pipe.reset(ends[1]);
   ::fcntl(ends[1], F_SETFL, O_NONBLOCK);  // ours alone: the reader's end blocks or not as it likes
   ::fcntl(ends[1], F_SETPIPE_SZ, kPipeBytes);
@@ -114,6 +115,14 @@ void Subscribers::flush() {
     reader->waits_for_room = waits;
   }
   for (const int fd : gone) forget(fd);
+}
+
+std::size_t Subscribers::end_forbidden() {
+  std::vector<int> forbidden;
+  for (const auto& [fd, reader] : readers_)
+    if (!reader->allowed()) forbidden.push_back(fd);
+  for (const int fd : forbidden) forget(fd);
+  return forbidden.size();
 }
 
 void Subscribers::ready(int fd, std::uint32_t events) {

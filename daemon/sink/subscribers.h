@@ -34,8 +34,14 @@ class Subscribers : public Sink {
   explicit Subscribers(EventLoop& loop) : loop_(loop) {}
   ~Subscribers() override;
 
+  using Allowed = std::function<bool()>;
+
   // The read end of a new subscriber's pipe. Error: no descriptor left, or kMax subscribers.
-  Result<UniqueFd> add(StreamFilter filter);
+  Result<UniqueFd> add(StreamFilter filter, Allowed allowed);
+
+  // Ends the streams of those who are not allowed to read any more, as each one's `allowed` says now; how many these
+  // were.
+  std::size_t end_forbidden();
 
   bool wants_lines() const override { return !readers_.empty(); }
   void take(const Event& event, const Line& line) override;
@@ -47,6 +53,7 @@ class Subscribers : public Sink {
  private:
   struct Reader {
     StreamFilter filter;
+    Allowed allowed;
     UniqueFd pipe;
     struct Waiting {
       Line line;

@@ -80,6 +80,8 @@ std::variant<std::vector<std::string>, std::string> parse_agents(std::string_vie
     if (last.empty() || last.size() > 255 ||
         last.find_first_of(std::string_view("*?[ \0", 5)) != std::string_view::npos)
       return "has " + quoted + ", whose last part is no plain name; patterns may stand in folders only";
+    if (entry.front() == '/' && lexically_normal(entry) != entry)
+      return "has " + quoted + ", which no program's path is like: write " + lexically_normal(entry).substr(0, 64);
     out.push_back(std::move(entry));
     if (out.size() > kAgentsMax)
       return "has " + std::to_string(1 + std::count(list.begin(), list.end(), ',')) + " names; at most " +

@@ -21,7 +21,8 @@ inline constexpr std::string_view kShippedAgents =
     "claude, codex, copilot, gemini, cursor-agent, windsurf, aider, goose, opencode, amp, crush, qwen, ollama";
 
 // "claude, /opt/*/bin/agent" → its entries; or what is wrong with it: an empty or odd entry, more than kAgentsMax, a
-// path whose last component is a pattern (the kernel could not look for it).
+// path whose last component is a pattern (the kernel could not look for it), one with empty, `.` or `..` parts (no path
+// of a program has them).
 std::variant<std::vector<std::string>, std::string> parse_agents(std::string_view list);
 
 // The name of the agent that was started: the program itself, the script an interpreter runs, `python -m NAME`,

@@ -91,11 +91,11 @@ void fields(A& archive, SetPathRules& value) {
 
 template <class A>
 void fields(A& archive, TargetWish& value) {
-  auto& [by, what, number, name, tls, imports] = value;
+  auto& [by, what, number, name, tls, imports, leads_to] = value;
   archive.choice(by, 5);
   archive(what, number, name);
   archive.choice(tls, 4);
-  archive(imports);
+  archive(imports, leads_to);
 }
 
 template <class A>

@@ -21,9 +21,14 @@ bool is_sought(const TargetWish& wish) {
   return wish.by == By::exe || wish.by == By::user;
 }
 
+std::vector<std::string> names_of(const TargetWish& wish) {
+  if (wish.leads_to.empty()) return {wish.what};
+  return {wish.what, wish.leads_to};
+}
+
 bool fits(const TargetWish& wish, const ProcessRef& process, const ExecBody& exec) {
   if (wish.by == By::user) return process.uid == wish.number;
-  return wish.by == By::exe && agent_of({wish.what}, process, exec).has_value();
+  return wish.by == By::exe && agent_of(names_of(wish), process, exec).has_value();
 }
 
 }  // namespace
@@ -179,7 +184,8 @@ void Monitor::Impl::begin_wish(Step& step, const TargetWish& wish) {
 void Monitor::Impl::look_for(Step& step) {
   LookForPlan plan{settings.policy.agents, {}};
   for (const TargetWish& wish : wishes) {
-    if (wish.by == By::exe) plan.names.push_back(wish.what);
+    if (wish.by == By::exe)
+      for (std::string& name : names_of(wish)) plan.names.push_back(std::move(name));
     if (wish.by == By::user) plan.users.push_back(wish.number);
   }
   if (plan.names == looked_for.names && plan.users == looked_for.users) return;
@@ -196,7 +202,7 @@ const TargetWish* Monitor::Impl::wish_of(const ProcessRef& process, const ExecBo
 
 std::string name_of_wish(const TargetWish& wish, const ProcessRef& process, const ExecBody& exec) {
   if (!wish.name.empty()) return wish.name;
-  return wish.by == By::user ? wish.what : agent_of({wish.what}, process, exec).value_or(wish.what);
+  return wish.by == By::user ? wish.what : agent_of(names_of(wish), process, exec).value_or(wish.what);
 }
 
 // Of a tree the outermost that fits is the root: a root that another is found above goes to that one.

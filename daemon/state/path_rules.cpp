@@ -172,17 +172,17 @@ std::string PathRules::add_pattern(std::uint32_t rule, const std::string& patter
     add_object(path, static_cast<std::uint32_t>(matchers_.size() - 1));
     return {};
   }
-  add_glob(rule, std::move(glob));
-  if (folder) add_glob(rule, std::get<Glob>(Glob::parse(pattern + "**")));
+  add_glob(rule, std::move(glob), pattern);
+  if (folder) add_glob(rule, std::get<Glob>(Glob::parse(pattern + "**")), pattern + "**");
   return {};
 }
 
-void PathRules::add_glob(std::uint32_t rule, Glob glob) {
+void PathRules::add_glob(std::uint32_t rule, Glob glob, const std::string& text) {
   const auto index = static_cast<std::uint32_t>(matchers_.size());
   const std::string name = glob.last_component();
   const std::string prefix = glob.literal();
   matchers_.push_back({rule, static_cast<std::uint32_t>(prefix.size()), 0, Matcher::Kind::glob, std::move(glob)});
-  add_object("", index);
+  add_object(text, index);
   if (!name.empty()) {
     globs_by_name_[name].push_back(index);
   } else {

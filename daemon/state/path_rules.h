@@ -86,7 +86,7 @@ class PathRules {
   struct Object {
     enum class Kind : std::uint8_t { file, directory, glob };
     std::uint32_t id = 0;  // 1, 2, …
-    std::string path;      // absolute, without a slash at the end; "" of a glob
+    std::string path;      // absolute, without a slash at the end; of a glob the glob
     Kind kind = Kind::file;
     bool denies = false;   // a deny rule names it
     bool watches = false;  // a watch rule does
@@ -118,7 +118,7 @@ class PathRules {
 
   std::string add_rule(std::uint32_t index, const std::vector<std::string>& homes);
   std::string add_pattern(std::uint32_t rule, const std::string& pattern);
-  void add_glob(std::uint32_t rule, Glob glob);
+  void add_glob(std::uint32_t rule, Glob glob, const std::string& text);
   void add_object(const std::string& path, std::uint32_t matcher);
   void match_text(std::string_view path, const PathQuery& query, Matched& matched) const;
   bool applies(const PathRule& rule, const PathQuery& query) const;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -53,8 +54,15 @@ struct TargetWish {
   std::string name;          // "": as if nobody had given one
   TlsLevel tls = TlsLevel::redacted;
   std::vector<std::string> imports;  // whose denies become its rules: "claude:~/.claude/settings.json"
+  std::string leads_to = {};         // of a path: where its links end, as the configuration is read; "": it has none
 
-  bool operator==(const TargetWish&) const = default;
+  // The same is said; where links lead may have changed.
+  bool operator==(const TargetWish& other) const {
+    const auto said = [](const TargetWish& wish) {
+      return std::tie(wish.by, wish.what, wish.number, wish.name, wish.tls, wish.imports);
+    };
+    return said(*this) == said(other);
+  }
 };
 
 std::string_view name_of(TargetWish::By by);  // "pid" "exe" "unit" "cgroup" "user"

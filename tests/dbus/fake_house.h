@@ -141,7 +141,7 @@ class FakeHouse {
     house.awaiting_restart = [] { return std::vector<std::string>{"watched.limit"}; };
     house.admitted = &admitted;
     house.monitor = &monitor_;
-    house.subscribe = [this](const StreamFilter& filter) -> Result<UniqueFd> {
+    house.subscribe = [this](const StreamFilter& filter, const std::function<bool()>&) -> Result<UniqueFd> {
       if (subscribe) return subscribe(filter);
       return Error{"no stream in this test", 0, ""};
     };

@@ -33,6 +33,17 @@ CALLS = {
 MAY_LACK = ("truncate64", "ftruncate64", "sendfile64", "fchmodat2")  # a 32-bit program's alone; of 6.6
 
 
+CLOSES_MEANWHILE = """
+import os, sys, threading, time
+reads, writes = (os.open(sys.argv[1], os.O_RDWR) for _ in range(2))
+def close():
+    time.sleep(0.3)
+    os.close(reads)
+    os.write(writes, b"12345")
+threading.Thread(target=close).start()
+assert os.read(reads, 99) == b"12345"
+"""
+
 class Files(FileCase):
     without = ("tls",)
 
@@ -208,6 +219,28 @@ class Files(FileCase):
         (body,) = of(account, op="open", path=f"{self.folder}/absent")
         unseen = self.daemon.counters()["file.unseen"] - before
         self.assertEqual(int(body["hook"] == "tracepoint"), unseen)
+
+    def test_unheard_read(self):
+        """file: a read by io_uring whose success nobody is told of is counted as unseen"""
+        self.need_uring()
+        path = self.folder / "file"
+        path.write_text("secret\n")
+        before = self.daemon.counters().get("file.unseen", 0)
+        _, said = self.watched("uring_unheard", path)
+        if said.strip() != "read":
+            self.skipTest(f"no such requests here: {said}")
+        self.assertEqual(1, self.daemon.counters().get("file.unseen", 0) - before)
+
+    def test_closed_meanwhile(self):
+        """file: a read whose descriptor another thread closes meanwhile is told, or counted as unseen"""
+        path = self.folder / "fifo"
+        os.mkfifo(path)
+        before = self.daemon.counters().get("file.unseen", 0)
+        account, _ = self.watched_path("/usr/bin/python3", "-c", CLOSES_MEANWHILE, path)
+        opened = of(account, op="open", path=str(path))
+        told = len(of(account, op="read", path=str(path)))
+        unseen = self.daemon.counters().get("file.unseen", 0) - before
+        self.assertEqual((0, 1) if opened[0]["hook"] == "tracepoint" else (1, 0), (told, unseen))
 
     def test_long_request(self):
         """file: a name of 3,000 bytes is told as it was passed, by every route"""

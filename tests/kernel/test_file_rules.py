@@ -286,6 +286,32 @@ class Rules(FileCase):
                 account, _ = self.watched("alias_ops", "plain", "-", folder / other, "open")
                 self.assertEqual(1, len(of(account, op="open", path=str(folder / other), verdict="deny")))
 
+    def test_failed_rename(self):
+        """rules: a rename onto a denied path that fails is told as denied, and its file is as free as before"""
+        path = self.folder / "secret"
+        (path / "kept").mkdir(parents=True)
+        self.deny(path)
+        other = self.secret("other")
+        account, _ = self.watched_path("/usr/bin/python3", "-c", "import os, sys\ntry: os.rename(*sys.argv[1:])\nexcept OSError: pass",
+                                       other, path)
+        (body,) = of(account, op="rename")
+        self.assertEqual(("deny", True), (body["verdict"], body["result"] < 0))
+        self.assertFalse(self.is_denied(other))
+
+    def test_learned_stays(self):
+        """rules: a file that was moved away from its denied path, or from a glob's, stays denied when other rules change, until its rule goes"""
+        secret, key = self.secret(), self.secret("x.key")
+        self.deny(secret, f"{self.folder}/*.key")
+        self.watched("alias_ops", "plain", "-", key, "open")
+        moved = [self.folder / "moved", self.folder / "turned"]
+        for file, name in zip((secret, key), moved):
+            os.rename(file, name)
+        for others in ((), ("/nowhere/else",), ()):
+            self.deny(secret, f"{self.folder}/*.key", *others)
+            self.assertEqual([True, True], [self.is_denied(name) for name in moved])
+        self.deny(secret)
+        self.assertEqual([True, False], [self.is_denied(name) for name in moved])
+
     def test_glob_learned(self):
         """rules: a file that a glob denied is known by its inode afterwards"""
         path = self.secret("x.key")

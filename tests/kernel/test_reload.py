@@ -200,6 +200,17 @@ class Reload(ReloadCase):
         root = self.sleeper("/bin/sleep", "1000")
         self.assertEqual([], self.rows(pid=root.pid))
 
+    def test_leads_elsewhere(self):
+        """reload: a target named by a path through links is found where they lead, too, running now and started later"""
+        program, folder = self.folder / "folder/other-name", self.folder / "link"
+        program.parent.mkdir()
+        shutil.copy("/bin/sleep", program)
+        folder.symlink_to(program.parent)
+        (self.folder / "agent").symlink_to(folder / program.name)
+        early = self.sleeper(program, "1000")
+        self.reload(f'[[targets]]\nexe = "{self.folder}/agent"\n')
+        for child in (early, self.sleeper(program, "1000"), self.sleeper(self.folder / "agent", "1000")):
+            wait_until(lambda child=child: self.rows(pid=child.pid, state="running"), f"{child.args} is watched")
 
     def test_started_as(self):
         """reload: who runs already is found by the name it was started by: a link's, a script's, one relative to its folder"""

@@ -15,7 +15,7 @@ import unittest
 import dbus
 
 from deadline import PATIENCE, end_at_exit
-from harness import NAME, PATH, daemon_path, wait_until
+from harness import NAME, PATH, aactl_path, daemon_path, wait_until
 from kernel_maps import KernelMaps, maps_of, opened
 from paths import ROOT
 from test_reload import Reload, ReloadCase, UnderLoad, Watching
@@ -305,6 +305,23 @@ class Live(ReloadCase):
             return done.returncode == 0
 
         self.seen(may_call, False, True, "access.users", "access.groups")
+
+    def test_taken_out(self):
+        """keys: access.users: who is taken out of it loses the stream of events that he has, root keeps his"""
+        self.reload('[access]\nusers = ["nobody"]\n')
+
+        def follow(**user):
+            reader = subprocess.Popen([aactl_path(), "--bus", self.bus.address, "events"], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", **user)
+            end_at_exit(reader)
+            return reader
+
+        nobodys, roots = follow(user="nobody", group="daemon", extra_groups=[]), follow()
+        wait_until(lambda: self.daemon.counters()["subscriber.open"] == 2, "both read")
+        self.reload("")
+        self.assertIn(b"ended the stream of events", nobodys.communicate(timeout=20 * PATIENCE)[1])
+        self.assertIsNone(roots.poll())
+        self.assertEqual(1, self.daemon.counters()["subscriber.open"])
 
     def test_log_level(self):
         """keys: log.level: at error the log does not tell of a reload"""

@@ -48,9 +48,8 @@ static void ring_set_up(const char* mode) {
   ring.cqes = (struct io_uring_cqe*)(cq + params.cq_off.cqes);
 }
 
-/* One request, waited for: its result, or a negative errno. */
-static int ring_request(unsigned char opcode, int fd, const void* address, unsigned length, unsigned long offset,
-                        unsigned flags) {
+static void ring_put(unsigned char opcode, int fd, const void* address, unsigned length, unsigned long offset,
+                     unsigned flags) {
   const unsigned tail = *ring.tail, at = tail & *ring.mask;
   struct io_uring_sqe* sqe = &ring.sqes[at];
   memset(sqe, 0, sizeof(*sqe));
@@ -63,6 +62,12 @@ static int ring_request(unsigned char opcode, int fd, const void* address, unsig
   sqe->open_flags = flags;
   ring.array[at] = at;
   __atomic_store_n(ring.tail, tail + 1, __ATOMIC_SEQ_CST);
+}
+
+/* One request, waited for: its result, or a negative errno. */
+static inline int ring_request(unsigned char opcode, int fd, const void* address, unsigned length, unsigned long offset,
+                               unsigned flags) {
+  ring_put(opcode, fd, address, length, offset, flags);
   const unsigned wake = __atomic_load_n(ring.flags, __ATOMIC_SEQ_CST) & IORING_SQ_NEED_WAKEUP;
   const unsigned how = IORING_ENTER_GETEVENTS | (wake ? IORING_ENTER_SQ_WAKEUP : 0u);
   while (__atomic_load_n(ring.cq_tail, __ATOMIC_ACQUIRE) == *ring.cq_head)

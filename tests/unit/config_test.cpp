@@ -1,17 +1,24 @@
 // Files good and bad, and the table of keys against what is shipped and documented.
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
+#include <thread>
 
 #include "abi/event.h"
 #include "config/keys.h"
 #include "config/load.h"
 #include "config/override.h"
+#include "config/read_file.h"
 #include "support/catch.h"
+#include "support/rounds.h"
 #include "support/scratch.h"
 
 using namespace aa;
@@ -197,6 +204,43 @@ TEST_CASE("config: a file that others can write to, or could have put there, is 
   REQUIRE(::chown(main.c_str(), 12'345, 0) == 0);
   CHECK(texts(load_config({main, Missing::is_a_problem, {}})).front().find("belongs to the user 12345") !=
         std::string::npos);
+}
+
+TEST_CASE("config: a link that others put into a file's place while it is being opened is never followed") {
+  Scratch scratch;
+  const std::string folder = scratch.file("open");
+  std::filesystem::create_directory(folder);
+  REQUIRE(::chmod(folder.c_str(), 0777) == 0);
+  const std::string file = scratch.write("open/config.toml", "good");
+  std::filesystem::create_symlink(scratch.write("secret.toml", "secret"), folder + "/link");
+  std::atomic<bool> done = false;
+  std::thread swaps([&] {
+    while (!done) ::renameat2(AT_FDCWD, file.c_str(), AT_FDCWD, (folder + "/link").c_str(), RENAME_EXCHANGE);
+  });
+  std::map<std::string, int> read;
+  const std::uint64_t rounds = test::rounds(20'000);
+  for (std::uint64_t round = 0; round < rounds; ++round) {
+    const auto text = read_file(file, 100);
+    ++read[text ? *text : "refused"];
+  }
+  done = true;
+  swaps.join();
+  CHECK(read["secret"] == 0);
+  CHECK(read["good"] > 0);
+  CHECK(read["refused"] > 0);
+}
+
+TEST_CASE("config: every item of a list that is wrong is told, each at its place") {
+  const auto problems =
+      texts(parse_config("[access]\nusers = [\"nobody\", \"no-such-user\", \"root\",\n  5, \"nor-this\"]\n"
+                         "[[paths.rules]]\npattern = \"/x\"\nops = [\"peek\", \"read\", \"poke\"]\n",
+                         "a.toml"));
+  REQUIRE(problems.size() == 5);
+  CHECK(problems[0].find("a.toml:2:20: access.users has \"no-such-user\"") == 0);
+  CHECK(problems[1].find("a.toml:3:3: access.users wants a list of strings") == 0);
+  CHECK(problems[2].find("a.toml:3:6: access.users has \"nor-this\"") == 0);
+  CHECK(problems[3].find("a.toml:6:8: paths.rules[0].ops the operation \"peek\"") == 0);
+  CHECK(problems[4].find("a.toml:6:24: paths.rules[0].ops the operation \"poke\"") == 0);
 }
 
 TEST_CASE("config: targets are who the file says, each once") {

@@ -26,7 +26,7 @@ struct House {
   }
 
   UniqueFd reader(StreamFilter filter = {}) {
-    UniqueFd end = std::move(*subscribers.add(std::move(filter)));
+    UniqueFd end = std::move(*subscribers.add(std::move(filter), [] { return true; }));
     ::fcntl(end.get(), F_SETFL, O_NONBLOCK);
     return end;
   }
@@ -153,9 +153,23 @@ TEST_CASE("subscribers: one that went away is forgotten, and its place is free a
   House house;
   std::vector<UniqueFd> ends;
   for (std::size_t n = 0; n < Subscribers::kMax; ++n) ends.push_back(house.reader());
-  CHECK_FALSE(house.subscribers.add({}));
+  CHECK_FALSE(house.subscribers.add({}, [] { return true; }));
   ends.clear();
   house.take(64);  // flushed: the closed ends show
   CHECK(house.subscribers.size() == 0);
-  CHECK(house.subscribers.add({}));
+  CHECK(house.subscribers.add({}, [] { return true; }));
+}
+
+TEST_CASE("subscribers: the stream of a reader that is not allowed any more ends, another's goes on") {
+  House house;
+  bool welcome = true;
+  const UniqueFd ends = std::move(*house.subscribers.add({}, [&welcome] { return welcome; }));
+  const UniqueFd stays = house.reader();
+  CHECK(house.subscribers.end_forbidden() == 0);
+  welcome = false;
+  CHECK(house.subscribers.end_forbidden() == 1);
+  house.take(64);
+  char byte = 0;
+  CHECK(::read(ends.get(), &byte, 1) == 0);  // its end, and nothing before it
+  CHECK(read_all(house, stays).size() == 1);
 }
