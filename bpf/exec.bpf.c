@@ -288,17 +288,20 @@ static __always_inline __u32 wait_status(struct task_struct* task) {
  * reaper's and nothing would lead to them. */
 #define AA_ORPHANS_MAX 128
 
+/* The child whose entry in its parent's list lies at `at`; the next one's entry. Global, as what a loop calls should be. */
+__noinline __u64 adopt_orphan(__u64 at, __u64 leader, __u32 slot) {
+  struct task_struct* child = (struct task_struct*)(at - bpf_core_field_offset(struct task_struct, sibling));
+  if (!group_dead(child) && adopt((__u64)child, leader, slot, 1)) tell_adopted((__u64)child);
+  return (__u64)BPF_CORE_READ(child, sibling.next);
+}
+
 static __noinline int adopt_orphans(struct task_struct* task, __u32 slot) {
-  char* head = (char*)task + bpf_core_field_offset(struct task_struct, children);
-  struct task_struct* leader = leader_of(task);
-  char* at = (char*)BPF_CORE_READ(task, children.next);
-  int i;
-  for (i = 0; i < AA_ORPHANS_MAX; i++) {
-    struct task_struct* child;
+  __u64 head = number_of(task) + bpf_core_field_offset(struct task_struct, children);
+  __u64 leader = (__u64)leader_of(task);
+  __u64 at = (__u64)BPF_CORE_READ(task, children.next);
+  for (int i = 0; i < AA_ORPHANS_MAX; i++) {
     if (!at || at == head) return 0;
-    child = (struct task_struct*)(at - bpf_core_field_offset(struct task_struct, sibling));
-    if (!group_dead(child) && adopt((__u64)child, (__u64)leader, slot, 1)) tell_adopted((__u64)child);
-    at = (char*)BPF_CORE_READ(child, sibling.next);
+    at = adopt_orphan(at, leader, slot);
   }
   if (at != head) ledger_count(AA_FAMILY_EXEC, AA_CAUSE_ADOPT_CUT, bpf_ktime_get_boot_ns());
   return 0;

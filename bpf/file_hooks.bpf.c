@@ -115,7 +115,7 @@ AA_ENTRY(aa_file_open, security_file_open, struct file* file) {
     see_opened(s, number, (struct file*)plain(file));
   } else if (s->more.judge) {
     struct dentry* dentry = (struct dentry*)plain(BPF_CORE_READ(file, f_path.dentry));
-    match_self(s, dentry, BPF_CORE_READ(dentry, d_inode));
+    match_self(number, s, dentry, BPF_CORE_READ(dentry, d_inode));
   }
   return 0;
 }

@@ -22,27 +22,53 @@ struct {
   __uint(value_size, sizeof(__u32));
 } aa_spares SEC(".maps");
 
-/* Hashes the last component of each string in text[0 .. len); true when one of the first `words` is listed. Not static:
- * the verifier then walks the loop once, for any arguments, and not for each call with what it knows there. */
+#define AA_NAMES_GO_ON 0
+#define AA_NAMES_LISTED 1
+#define AA_NAMES_END 2
+
+/* The next byte. Steps and rounds are functions that are not static: the verifier walks each once, for any arguments,
+ * and the loops that call them cost it a call a turn. */
+__noinline int name_step(__u32 len) {
+  struct aa_scratch* s = scratch_of(AA_SCRATCH_EXEC);
+  __u32 at;
+  __u8 c;
+  if (!s) return AA_NAMES_END;
+  at = s->names.at;
+  if (at >= len) return AA_NAMES_END;
+  s->names.at = at + 1;
+  c = s->text[at & (AA_DISCOVER_TEXT - 1)];
+  if (c && c != '/') {
+    s->names.hash = (s->names.hash ^ c) * AA_NAME_HASH_FACTOR;
+    return AA_NAMES_GO_ON;
+  }
+  if (!c) {
+    if (bpf_map_lookup_elem(&aa_names, &s->names.hash)) return AA_NAMES_LISTED;
+    if (s->names.words <= 1) return AA_NAMES_END;
+    s->names.words -= 1;
+  }
+  s->names.hash = AA_NAME_HASH_START;
+  return AA_NAMES_GO_ON;
+}
+
+#define AA_NAMES_ROUND 32
+__noinline int name_round(__u32 len) {
+  for (int i = 0; i < AA_NAMES_ROUND; i++) {
+    int how = name_step(len);
+    if (how != AA_NAMES_GO_ON) return how;
+  }
+  return AA_NAMES_GO_ON;
+}
+
+/* Hashes the last component of each string in text[0 .. len); true when one of the first `words` is listed. */
 __noinline int names_listed(__u32 len, __u32 words) {
   struct aa_scratch* s = scratch_of(AA_SCRATCH_EXEC);
-  __u64 hash = AA_NAME_HASH_START;
-  __u32 i;
   if (!s) return 0;
-  for (i = 0; i < AA_DISCOVER_TEXT; i++) {
-    __u8 c;
-    if (i >= len) return 0;
-    c = s->text[i & (AA_DISCOVER_TEXT - 1)];
-    if (c == '/') {
-      hash = AA_NAME_HASH_START;
-    } else if (c) {
-      hash = (hash ^ c) * AA_NAME_HASH_FACTOR;
-    } else {
-      if (bpf_map_lookup_elem(&aa_names, &hash)) return 1;
-      if (words <= 1) return 0;
-      words--;
-      hash = AA_NAME_HASH_START;
-    }
+  s->names.hash = AA_NAME_HASH_START;
+  s->names.at = 0;
+  s->names.words = words;
+  for (int i = 0; i < (int)(AA_DISCOVER_TEXT / AA_NAMES_ROUND); i++) {
+    int how = name_round(len);
+    if (how != AA_NAMES_GO_ON) return how == AA_NAMES_LISTED;
   }
   return 0;
 }

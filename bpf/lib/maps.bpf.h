@@ -73,9 +73,17 @@ struct aa_argv_walk {
   __u32 compat;
 };
 
+/* Progress through the strings that may name an agent. */
+struct aa_names_walk {
+  __u64 hash; /* of the present component */
+  __u32 at;
+  __u32 words; /* still to be looked at, this one too */
+};
+
 struct aa_scratch {
   struct aa_walk walk;
   struct aa_argv_walk argv;
+  struct aa_names_walk names;
   struct aa_exec record;
   __u8 text[AA_TEXT_MAX + AA_TEXT_SLACK];
 };

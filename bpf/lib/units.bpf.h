@@ -38,26 +38,33 @@ struct {
  * ----------------------------------------------------------------------------
  */
 
+/* A control group's own unit's slot, 0 none; and the group above it. Global, as what a loop calls should be. */
+__noinline __u32 unit_at(__u64 group) {
+  __u64 id = BPF_CORE_READ((struct cgroup*)group, kn, id);
+  __u32* slot = bpf_map_lookup_elem(&aa_units, &id);
+  return slot && slot_active(*slot) ? *slot : 0;
+}
+
+__noinline __u64 group_above(__u64 group) {
+  char* above = (char*)BPF_CORE_READ((struct cgroup*)group, self.parent);
+  return above ? (__u64)(above - bpf_core_field_offset(struct cgroup, self)) : 0;
+}
+
 /* The slot of the nearest unit above, itself included; 0 none. When `held` is a slot: of the nearest one, only if that
  * is nested in the unit of slot `held`. */
 __noinline __u32 unit_slot(__u64 group, __u32 held) {
   __u32 found = 0;
   int i;
   for (i = 0; i < AA_CGROUP_DEPTH; i++) {
-    struct cgroup* at = (struct cgroup*)group;
-    char* above;
-    __u64 id;
-    __u32* slot;
-    if (!at) return 0;
-    id = BPF_CORE_READ(at, kn, id);
-    slot = bpf_map_lookup_elem(&aa_units, &id);
-    if (slot && slot_active(*slot)) {
-      if (!held) return *slot;
-      if (*slot == held) return found;
-      if (!found) found = *slot;
+    __u32 slot;
+    if (!group) return 0;
+    slot = unit_at(group);
+    if (slot) {
+      if (!held) return slot;
+      if (slot == held) return found;
+      if (!found) found = slot;
     }
-    above = (char*)BPF_CORE_READ(at, self.parent);
-    group = above ? (__u64)(above - bpf_core_field_offset(struct cgroup, self)) : 0;
+    group = group_above(group);
   }
   return 0;
 }
