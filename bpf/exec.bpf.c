@@ -288,7 +288,8 @@ static __always_inline __u32 wait_status(struct task_struct* task) {
  * reaper's and nothing would lead to them. */
 #define AA_ORPHANS_MAX 128
 
-/* The child whose entry in its parent's list lies at `at`; the next one's entry. Global, as what a loop calls should be. */
+/* The child whose entry in its parent's list lies at `at`; the next one's entry. Global, as what a loop calls should
+ * be. */
 __noinline __u64 adopt_orphan(__u64 at, __u64 leader, __u32 slot) {
   struct task_struct* child = (struct task_struct*)(at - bpf_core_field_offset(struct task_struct, sibling));
   if (!group_dead(child) && adopt((__u64)child, leader, slot, 1)) tell_adopted((__u64)child);

@@ -114,8 +114,7 @@ AA_ENTRY(aa_file_open, security_file_open, struct file* file) {
   if (!s->operation.seen) {
     see_opened(s, number, (struct file*)plain(file));
   } else if (s->more.judge) {
-    struct dentry* dentry = (struct dentry*)plain(BPF_CORE_READ(file, f_path.dentry));
-    match_self(number, s, dentry, BPF_CORE_READ(dentry, d_inode));
+    match_self(number, plain(BPF_CORE_READ(file, f_path.dentry)));
   }
   return 0;
 }
