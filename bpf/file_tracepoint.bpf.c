@@ -344,7 +344,7 @@ static __always_inline int on_uring_submit(struct io_kiocb* req) {
 }
 
 /* A request with names has ended: told as the system call of that name would be. */
-__noinline int on_uring_names(__u64 address, __u64 request, long result) {
+static __always_inline int on_uring_names(__u64 address, __u64 request, long result) {
   struct aa_file_scratch* s = file_scratch_of(AA_FILE_SCRATCH_COMPLETE);
   struct aa_uring_asked* asked = bpf_map_lookup_elem(&aa_uring_now, &request);
   __u32 row;

@@ -101,7 +101,7 @@ __noinline int see_request(__u32 number, __u32 which) {
 }
 
 /* Puts the names themselves. */
-__noinline int see_names(__u32 number) {
+static __always_inline int see_names(__u32 number) { /* inline: calls may be eight deep */
   struct aa_file_scratch* s = file_scratch_of(number);
   const volatile struct aa_call* call;
   __u64 task = bpf_get_current_task();

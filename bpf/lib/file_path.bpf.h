@@ -35,7 +35,7 @@ __noinline int file_step(__u32 kind) {
     s->walk.end = AA_WALK_DETACHED;
     return 1;
   }
-  if (s->more.judge) match_inode(s, BPF_CORE_READ(parent, d_inode), AA_OBJECT_DIRECTORY);
+  if (s->more.judge) match_inode(kind, s, BPF_CORE_READ(parent, d_inode), AA_OBJECT_DIRECTORY);
   if (walk_prepend(&s->walk, dentry)) return 1;
   s->walk.dentry = (__u64)parent;
   return 0;
@@ -49,7 +49,7 @@ __noinline int beyond_step(__u32 kind) {
   dentry = (struct dentry*)s->more.beyond;
   parent = BPF_CORE_READ(dentry, d_parent);
   if (parent == dentry || !parent) return 1;
-  match_inode(s, BPF_CORE_READ(parent, d_inode), AA_OBJECT_DIRECTORY);
+  match_inode(kind, s, BPF_CORE_READ(parent, d_inode), AA_OBJECT_DIRECTORY);
   s->more.beyond = (__u64)parent;
   return 0;
 }

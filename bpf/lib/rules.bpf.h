@@ -5,25 +5,29 @@
 
 #include "lib/file_maps.bpf.h"
 
-static __always_inline void add_object_id(struct aa_file* record, __u32 id) {
-  __u32 at = record->objects;
-  if (!id) return;
+/* Global, so that the verifier does not go on in two ways after each of them. */
+__noinline int add_object_id(__u32 kind, __u32 id) {
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  __u32 at;
+  if (!s || !id) return 0;
+  at = s->record.objects;
   if (at >= AA_FILE_OBJECTS) {
-    record->flags |= AA_FILE_OBJECTS_CUT;
-    return;
+    s->record.flags |= AA_FILE_OBJECTS_CUT;
+    return 0;
   }
-  record->object[at & (AA_FILE_OBJECTS - 1)] = id;
-  record->objects = at + 1;
+  s->record.object[at & (AA_FILE_OBJECTS - 1)] = id;
+  s->record.objects = at + 1;
+  return 0;
 }
 
-static __always_inline void met(struct aa_file* record, struct aa_object* object) {
-  if (object->flags & AA_OBJECT_DENIES) record->flags |= AA_FILE_DENIED;
-  if (object->flags & AA_OBJECT_WATCHES) record->flags |= AA_FILE_WATCHED;
-  add_object_id(record, object->id[0]);
+static __always_inline void met(__u32 kind, struct aa_file_scratch* s, struct aa_object* object) {
+  if (object->flags & AA_OBJECT_DENIES) s->record.flags |= AA_FILE_DENIED;
+  if (object->flags & AA_OBJECT_WATCHES) s->record.flags |= AA_FILE_WATCHED;
+  add_object_id(kind, object->id[0]);
   if (!object->id[1]) return;
-  add_object_id(record, object->id[1]);
-  add_object_id(record, object->id[2]);
-  add_object_id(record, object->id[3]);
+  add_object_id(kind, object->id[1]);
+  add_object_id(kind, object->id[2]);
+  add_object_id(kind, object->id[3]);
 }
 
 static __always_inline void* objects_of(__u64 generation) {
@@ -36,18 +40,18 @@ static __always_inline void* names_of(__u64 generation) {
   return bpf_map_lookup_elem(&aa_rule_names, &slot);
 }
 
-/* True when the rules know the inode as `kind`. */
-static __always_inline int match_inode(struct aa_file_scratch* s, struct inode* inode, __u32 kind) {
+/* True when the rules know the inode as `what`. */
+static __always_inline int match_inode(__u32 kind, struct aa_file_scratch* s, struct inode* inode, __u32 what) {
   void* objects = objects_of(s->record.generation);
   struct aa_object* object;
   if (!objects) return 0;
   s->object.ino = BPF_CORE_READ(inode, i_ino);
   s->object.dev = BPF_CORE_READ(inode, i_sb, s_dev);
-  s->object.kind = kind;
+  s->object.kind = what;
   object = bpf_map_lookup_elem(objects, &s->object);
   if (!object) return 0;
   if (object->inode_generation != BPF_CORE_READ(inode, i_generation)) return 0;
-  met(&s->record, object);
+  met(kind, s, object);
   return 1;
 }
 
@@ -86,8 +90,8 @@ __noinline int learn_joined(__u32 number) {
   return 0;
 }
 
-static __always_inline void match_name(struct aa_file_scratch* s, struct dentry* dentry, struct inode* inode,
-                                       int known) {
+static __always_inline void match_name(__u32 kind, struct aa_file_scratch* s, struct dentry* dentry,
+                                       struct inode* inode, int known) {
   void* names = names_of(s->record.generation);
   struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
   struct inode* folder = BPF_CORE_READ(parent, d_inode);
@@ -105,7 +109,7 @@ static __always_inline void match_name(struct aa_file_scratch* s, struct dentry*
   object = bpf_map_lookup_elem(names, &s->name);
   if (!object) return;
   if (!known) {
-    met(&s->record, object);
+    met(kind, s, object);
     if (inode) learn_inode(s, inode, object);
   }
 }
@@ -119,13 +123,13 @@ __noinline int match_self(__u32 kind, __u64 address) {
   if (!s) return 0;
   inode = BPF_CORE_READ(dentry, d_inode);
   if (inode) {
-    known = match_inode(s, inode, AA_OBJECT_FILE);
-    match_inode(s, inode, AA_OBJECT_DIRECTORY);
+    known = match_inode(kind, s, inode, AA_OBJECT_FILE);
+    match_inode(kind, s, inode, AA_OBJECT_DIRECTORY);
   }
   if (s->more.joining)
-    match_name(s, dentry, (struct inode*)s->more.joining, 0);
+    match_name(kind, s, dentry, (struct inode*)s->more.joining, 0);
   else
-    match_name(s, dentry, inode, known);
+    match_name(kind, s, dentry, inode, known);
   return 0;
 }
 
