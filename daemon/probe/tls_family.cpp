@@ -95,7 +95,12 @@ bool is_uprobe(const bpf_program* program) {
 
 }  // namespace
 
-TlsFamily::~TlsFamily() = default;
+TlsFamily::~TlsFamily() {
+  std::vector<UniqueFd> links;
+  for (auto& [file, met] : met_)
+    for (auto& [link, libbpfs] : met.links) links.push_back(std::move(link));
+  close_at_once(std::move(links));
+}
 
 std::unique_ptr<TlsFamily> TlsFamily::make(const TlsFamilySettings& settings, const SharedMaps& shared) {
   std::unique_ptr<TlsFamily> family(new TlsFamily);

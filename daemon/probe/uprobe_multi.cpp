@@ -7,6 +7,10 @@
 
 #include <array>
 #include <cerrno>
+#include <exception>
+#include <thread>
+
+#include "base/quiet_thread.h"
 
 namespace aa {
 namespace {
@@ -83,6 +87,16 @@ Result<UniqueFd> attach_uprobe_multi(int program, const std::string& name, const
   UniqueFd link(create(program, path.c_str(), offsets, cookies, at_return ? kReturnFlag : 0));
   if (!link) return Error{"attach " + name, errno, ""};
   return link;
+}
+
+void close_at_once(std::vector<UniqueFd> links) {
+  std::vector<std::thread> threads;
+  try {
+    threads.reserve(links.size());
+    for (UniqueFd& link : links) threads.push_back(quiet_thread([&link] { link.reset(); }));
+  } catch (const std::exception&) {  // no room for a thread: the rest is closed one by one
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 }  // namespace aa

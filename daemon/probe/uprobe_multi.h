@@ -28,4 +28,7 @@ UniqueFd empty_uprobe_multi_program();
 Result<UniqueFd> attach_uprobe_multi(int program, const std::string& name, const std::string& path,
                                      const std::vector<TlsSite>& sites, bool at_return);
 
+// Each waits until the kernel knows that no program runs any more: at once they all wait for the same.
+void close_at_once(std::vector<UniqueFd> links);
+
 }  // namespace aa
