@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/notify.h"
 #include "base/resident.h"
+#include "probe/kernel_types.h"
 #include "sink/journal.h"
 
 namespace aa {
@@ -152,6 +153,7 @@ Status Daemon::open_families() {
   auto shared = SharedMaps::make({static_cast<std::uint32_t>(config_.lifecycle.ring_kib * 1024),
                                   static_cast<std::uint32_t>(config_.watched.limit)});
   if (!shared) return shared.error();
+  const auto types = kernel_btf();  // once for all of them
   auto files = std::async(std::launch::async, [&] { open_files(*shared); });
   auto tls = std::async(std::launch::async, [&] { open_tls(*shared); });
   Status exec = open_exec(*shared);

@@ -12,6 +12,7 @@
 #include "exec.skel.h"
 #include "probe/embedded.h"
 #include "probe/kernel_age.h"
+#include "probe/kernel_types.h"
 #include "probe/libbpf_log.h"
 #include "probe/preemption.h"
 #include "probe/program_info.h"
@@ -63,7 +64,11 @@ Status ExecFamily::open(const ExecFamilySettings& settings, const SharedMaps& sh
   programs_.clear();
   forget_libbpf_log();
   raw_ = raw;
-  skeleton_.reset(exec_bpf__open());
+  std::size_t size = 0;
+  const void* bytes = exec_bpf__elf_bytes(&size);
+  const KernelTypes types(bytes, size);
+  LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = types.path());
+  skeleton_.reset(exec_bpf__open_opts(&options));
   if (!skeleton_) return Error{"open the exec family", errno, hint_for(errno)};
   auto& maps = skeleton_->maps;
   if (Status same = shared.share_with(skeleton_->obj); !same) return same;

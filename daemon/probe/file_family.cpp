@@ -18,6 +18,7 @@
 #include "probe/embedded.h"
 #include "probe/kernel_age.h"
 #include "probe/kernel_functions.h"
+#include "probe/kernel_types.h"
 #include "probe/libbpf_log.h"
 #include "probe/map_keys.h"
 #include "probe/preemption.h"
@@ -130,7 +131,8 @@ Status FileFamily::open(const Set& set, const FileFamilySettings& settings, cons
   std::size_t size = 0;
   const bool older = set.older_bytes != nullptr && !kernel_has_callbacks();
   const void* bytes = older ? set.older_bytes(&size) : set.bytes(&size);
-  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "file_bpf");
+  const KernelTypes types(bytes, size);
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "file_bpf", .btf_custom_path = types.path());
   object_.reset(bpf_object__open_mem(bytes, size, &options));
   if (!object_) return Error{"open the file family", errno, ""};
   if (Status same = shared.share_with(object_.get()); !same) return same;

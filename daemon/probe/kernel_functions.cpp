@@ -5,6 +5,8 @@
 #include <charconv>
 #include <optional>
 
+#include "probe/kernel_types.h"
+
 namespace aa {
 namespace {
 
@@ -34,7 +36,7 @@ std::string variant_of(const bpf_program* program) {
   return at == std::string::npos ? "" : name.substr(at + 2);
 }
 
-KernelFunctions::KernelFunctions() : btf_(btf__load_vmlinux_btf(), &btf__free) {}
+KernelFunctions::KernelFunctions() : btf_(kernel_btf()) {}
 
 const btf_type* KernelFunctions::prototype_of(const bpf_program* program) const {
   if (!btf_) return nullptr;

@@ -27,7 +27,7 @@ bool hooks_function(const bpf_program* program);
 
 class KernelFunctions {
  public:
-  KernelFunctions();  // reads the kernel's whole BTF: about 15 ms
+  KernelFunctions();  // by the kernel's whole BTF
 
   // By job; null where the kernel has no such function. Programs that hook no function are not looked at.
   std::map<std::string, bpf_program*> choose(const bpf_object* object) const;
@@ -37,7 +37,7 @@ class KernelFunctions {
   std::string first_struct(const btf_type& prototype) const;
   int rank(const bpf_program* program) const;
 
-  std::unique_ptr<btf, void (*)(btf*)> btf_;
+  std::shared_ptr<const btf> btf_;
 };
 
 }  // namespace aa

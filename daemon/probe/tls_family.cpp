@@ -16,6 +16,7 @@
 #include "abi/tls.h"
 #include "probe/embedded.h"
 #include "probe/kernel_age.h"
+#include "probe/kernel_types.h"
 #include "probe/libbpf_log.h"
 #include "probe/map_keys.h"
 #include "probe/program_info.h"
@@ -77,7 +78,7 @@ std::string places_in(const TlsLibrary& library) {
 }
 
 void choose_socket_programs(bpf_object* object, bool wanted) {
-  const std::unique_ptr<btf, void (*)(btf*)> types(wanted ? btf__load_vmlinux_btf() : nullptr, &btf__free);
+  const std::shared_ptr<const btf> types = wanted ? kernel_btf() : nullptr;
   const auto has = [&](const char* name, std::uint32_t kind) {
     return types && btf__find_by_name_kind(types.get(), name, kind) > 0;
   };
@@ -136,7 +137,8 @@ Status TlsFamily::open(const TlsFamilySettings& settings, const SharedMaps& shar
 Status TlsFamily::load(const TlsFamilySettings& settings, const SharedMaps& shared, bool sockets) {
   std::size_t size = 0;
   const void* bytes = kernel_has_callbacks() ? tls_bpf::elf_bytes(&size) : tls_old_bpf::elf_bytes(&size);
-  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tls_bpf");
+  const KernelTypes types(bytes, size);
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tls_bpf", .btf_custom_path = types.path());
   object_.reset(bpf_object__open_mem(bytes, size, &options));
   if (!object_) return Error{"open the TLS family", errno, ""};
   if (Status same = shared.share_with(object_.get()); !same) return same;

@@ -12,6 +12,7 @@
 #include "hold.skel.h"
 #include "probe/embedded.h"
 #include "probe/held.h"
+#include "probe/kernel_types.h"
 #include "probe/libbpf_log.h"
 
 namespace aa {
@@ -53,7 +54,8 @@ std::unique_ptr<TlsHold> TlsHold::make(std::unique_ptr<HoldGuard> guard, const S
 Status TlsHold::open(const Set& set, const SharedMaps& shared) {
   std::size_t size = 0;
   const void* bytes = hold_bpf::elf_bytes(&size);
-  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "hold_bpf");
+  const KernelTypes types(bytes, size);
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "hold_bpf", .btf_custom_path = types.path());
   object_.reset(bpf_object__open_mem(bytes, size, &options));
   if (!object_) return Error{"open the programs that hold", errno, ""};
   if (Status same = shared.share_with(object_.get()); !same) return same;
