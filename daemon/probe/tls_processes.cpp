@@ -7,12 +7,19 @@
 #include <string>
 
 #include "base/quiet_thread.h"
+#include "probe/uprobe_multi.h"
 
 namespace aa {
+namespace {
+
+constexpr std::size_t kAtOnce = 64;  // each takes a thread
+
+}  // namespace
 
 TlsProcesses::TlsProcesses() : thread_(quiet_thread([this] { run(); })) {}
 
 TlsProcesses::~TlsProcesses() {
+  let_go_if([](const ProcessId&) { return true; });
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
@@ -72,9 +79,22 @@ void TlsProcesses::run() {
     news_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
     std::vector<Files> all = std::exchange(waiting_, {});
     lock.unlock();
-    all.clear();
+    close(all);
+    all.clear();  // libbpf's, one after the other
     lock.lock();
   }
+}
+
+void TlsProcesses::close(std::vector<Files>& all) {
+  std::vector<UniqueFd> links;
+  const auto close_these = [&] { close_at_once(std::exchange(links, {})); };
+  for (Files& files : all)
+    for (auto& [file, row] : files)
+      for (auto& [link, libbpfs] : row.links) {
+        if (link) links.push_back(std::move(link));
+        if (links.size() == kAtOnce) close_these();
+      }
+  close_these();
 }
 
 bool has_trap(std::uint32_t pid, const ExecutableMapping& mapping, int file, std::uint64_t offset) {

@@ -1,7 +1,7 @@
 // probe/tls_processes.h: what is attached in one process alone (tls.scope = "watched"), for as long as it lives.
 //
 // Comes in: the links of one process and one file at a time, and who is gone. Goes out: what a process has. The kernel
-// takes 10 ms and more to detach, for each link: a thread of its own waits for that, not the loop.
+// takes 10 ms to some seconds to detach: a thread of its own waits for that, not the loop.
 #pragma once
 
 #include <sys/types.h>
@@ -51,6 +51,7 @@ class TlsProcesses {
  private:
   using Files = std::map<FileNumbers, Row>;
   void detach(Files files);
+  static void close(std::vector<Files>& all);
   void run();
 
   std::map<ProcessId, Files> processes_;
