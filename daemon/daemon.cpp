@@ -49,14 +49,16 @@ std::vector<std::string> user_homes() {
 }
 
 // It is the file family that tells what is mapped.
-ProbeBody late_libraries_unseen() {
+ProbeBody late_libraries_unseen(bool by_process) {
   return {"tls",
           "discovery",
           "mmap",
           ProbeState::degraded,
           0,
-          "without the file family a library is found at the start of its program only; what is mapped later is not, "
-          "unless it was attached before"};
+          by_process ? "without the file family a library is found only in who has it mapped when watching begins, "
+                       "when a program of its starts, or when it forks; what is mapped later is not"
+                     : "without the file family a library is found at the start of its program only; what is mapped "
+                       "later is not, unless it was attached before"};
 }
 
 }  // namespace
@@ -196,6 +198,7 @@ void Daemon::open_tls(const SharedMaps& shared) {
   if (config_.tls.hooks == "uprobe_multi") settings.hooks = TlsHooks::uprobe_multi;
   if (config_.tls.hooks == "uprobe") settings.hooks = TlsHooks::uprobe;
   settings.return_probes = config_.tls.return_probes == "auto";
+  settings.by_process = config_.tls.scope == "watched";
   tls_ = TlsFamily::make(settings, shared);
   for (const std::string& path : usual_tls_libraries()) tls_->attach(path, path);
   if (hold_guard_ && tls_->runs()) hold_ = TlsHold::make(std::move(hold_guard_), shared);
@@ -246,7 +249,8 @@ std::vector<ProbeBody> Daemon::probes() const {
   for (ProbeBody& probe : files_->states()) probes.push_back(std::move(probe));
   for (ProbeBody& probe : tls_->states()) probes.push_back(std::move(probe));
   if (hold_) probes.push_back(hold_->state());
-  if (tls_->runs() && !files_->runs() && !(hold_ && hold_->runs())) probes.push_back(late_libraries_unseen());
+  if (tls_->runs() && !files_->runs() && !(hold_ && hold_->runs()))
+    probes.push_back(late_libraries_unseen(tls_->is_by_process()));
   return probes;
 }
 
@@ -477,6 +481,10 @@ std::vector<std::pair<std::string, std::uint64_t>> Daemon::counters() {
   counters.emplace_back("file.delivered", source_->counts().file_records);
   counters.emplace_back("file.allowed", monitor_->allowed());
   counters.emplace_back("tls.delivered", source_->counts().tls_records);
+  if (tls_->is_by_process()) {
+    counters.emplace_back("tls.attached", tls_->counts().attached);
+    counters.emplace_back("tls.attach-us", tls_->counts().took_ns / 1000);
+  }
   if (hold_) {
     counters.emplace_back("tls.held", hold_->counts().held);
     counters.emplace_back("tls.hold-missed", hold_->counts().missed);

@@ -92,6 +92,7 @@ class Daemon {
   void look_for_tls(const std::vector<LivingProcess>& processes);
   void take_held();
   void look_into_held();
+  void look_into_forked();
   void tell_late_attach(const LossBody& loss);
   void input(Input input);  // whatever goes into the Monitor: recorded if asked for, fed, and what came out carried on
   void carry_on(const Step& step);

@@ -58,11 +58,18 @@ void Daemon::take_held() {
 void Daemon::look_into_held() {
   for (const TlsHold::Held& one : hold_->ready()) {
     const bool attached = tls_discovery_->look_into(one.pid);
-    const bool held = hold_->let_go(one.pid);
+    const bool held =
+        hold_->let_go(one.pid, [this](const aa_hold_file& file) { return tls_discovery_->is_of_each_process(file); });
     if (!attached) continue;
     publish_probes();
     if (!held) tell_late_attach({"tls", "late-attach", 0, one.since_ns, boot_ns()});
   }
+}
+
+void Daemon::look_into_forked() {
+  const std::vector<LossBody> unheard = tls_discovery_->take_forked();
+  if (!unheard.empty()) publish_probes();
+  for (const LossBody& loss : unheard) tell_late_attach(loss);
 }
 
 // What a process has mapped already: before anybody is told that it is watched.
@@ -126,6 +133,7 @@ void Daemon::drain() {
     completed = true;
   }
   if (completed) update_status();
+  look_into_forked();
   if (source_->bytes_read() == before) return;
   quiet_until_ = boot_ns() + kQuietNs;
   if (next_counts_ == 0) next_counts_ = quiet_until_ + kCountsEveryNs;
@@ -189,6 +197,7 @@ void Daemon::carry_out(const Plan& plan) {
                  [this](const ReleasePlan& release) {
                    refresh_counts();  // the slot's last: its row is given away after this
                    complete_later(kernel_->release(release));
+                   tls_->let_go_of_unwatched();
                    publish_probes();
                  },
                  [this](const AdoptPlan& adopt) {

@@ -1,7 +1,8 @@
 /* The functions of TLS libraries that move data: one row each, for the kernel's programs and for user space.
  *
  * X(ID, short, name, direction, result): the first three arguments are always object, data, length. A function that
- * only jumps to another of these has no row: its bytes would be told twice. Rows are appended, never reused.
+ * only jumps to another of these has no row: its bytes would be told twice. Nor has gnutls_record_send_early_data,
+ * which keeps them for the handshake's own call of gnutls_record_send. Rows are appended, never reused.
  */
 #ifndef AA_ABI_TLS_H
 #define AA_ABI_TLS_H
@@ -17,18 +18,19 @@
 #define AA_TLS_RESULT_LONG 4  /* the result, a ssize_t, when above 0 */
 #define AA_TLS_RESULT_FILE 5  /* the same; the bytes come from a file, not from memory */
 
-#define AA_TLS_FUNCTIONS(X)                                      \
-  X(SSL_READ, read, "SSL_read", RECV, INT)                       \
-  X(SSL_WRITE, write, "SSL_write", SEND, INT)                    \
-  X(SSL_READ_EX, read_ex, "SSL_read_ex", RECV, OUT4)             \
-  X(SSL_WRITE_EX, write_ex, "SSL_write_ex", SEND, OUT4)          \
-  X(SSL_WRITE_EX2, write_ex2, "SSL_write_ex2", SEND, OUT5)       \
-  X(SSL_READ_EARLY, read0, "SSL_read_early_data", RECV, EARLY)   \
-  X(SSL_WRITE_EARLY, write0, "SSL_write_early_data", SEND, OUT4) \
-  X(SSL_SENDFILE, sendfile, "SSL_sendfile", SEND, FILE)          \
-  X(GNUTLS_SEND2, g_send2, "gnutls_record_send2", SEND, LONG)    \
-  X(GNUTLS_RECV, g_recv, "gnutls_record_recv", RECV, LONG)       \
-  X(GNUTLS_RECV_SEQ, g_recv2, "gnutls_record_recv_seq", RECV, LONG)
+#define AA_TLS_FUNCTIONS(X)                                         \
+  X(SSL_READ, read, "SSL_read", RECV, INT)                          \
+  X(SSL_WRITE, write, "SSL_write", SEND, INT)                       \
+  X(SSL_READ_EX, read_ex, "SSL_read_ex", RECV, OUT4)                \
+  X(SSL_WRITE_EX, write_ex, "SSL_write_ex", SEND, OUT4)             \
+  X(SSL_WRITE_EX2, write_ex2, "SSL_write_ex2", SEND, OUT5)          \
+  X(SSL_READ_EARLY, read0, "SSL_read_early_data", RECV, EARLY)      \
+  X(SSL_WRITE_EARLY, write0, "SSL_write_early_data", SEND, OUT4)    \
+  X(SSL_SENDFILE, sendfile, "SSL_sendfile", SEND, FILE)             \
+  X(GNUTLS_SEND2, g_send2, "gnutls_record_send2", SEND, LONG)       \
+  X(GNUTLS_RECV, g_recv, "gnutls_record_recv", RECV, LONG)          \
+  X(GNUTLS_RECV_SEQ, g_recv2, "gnutls_record_recv_seq", RECV, LONG) \
+  X(GNUTLS_RECV_EARLY, g_recv0, "gnutls_record_recv_early_data", RECV, LONG)
 
 enum aa_tls_function {
 #define AA_TLS_ID(id, short, name, direction, result) AA_TLS_##id,

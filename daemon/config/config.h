@@ -59,6 +59,7 @@ struct Config {
     std::string return_probes = "auto";
     std::string hold_new_library = "off";
     std::uint64_t hold_ms = 500;
+    std::string scope = "inode";
     bool operator==(const Tls&) const = default;
   } tls;
 

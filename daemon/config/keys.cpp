@@ -22,6 +22,7 @@ constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warnin
 constexpr std::array<std::string_view, 4> kFileHookSets = {"auto", "fentry", "kprobe", "tracepoint"};
 constexpr std::array<std::string_view, 3> kTlsHookSets = {"auto", "uprobe_multi", "uprobe"};
 constexpr std::array<std::string_view, 2> kReturnProbes = {"auto", "off"};
+constexpr std::array<std::string_view, 2> kTlsScopes = {"inode", "watched"};
 constexpr std::array<std::string_view, 2> kReads = {"sum", "each"};
 constexpr std::array<std::string_view, 2> kFsync = {"never", "batch"};
 constexpr std::array<std::string_view, 4> kJournalSeverities = {"info", "warning", "critical", "off"};
@@ -122,6 +123,10 @@ constexpr std::array kKeys = {
         Applies::restart,
         "Whether the kernel's return probes are used; auto: where programs under a system call filter survive them; "
         "off: functions' own returns are probed instead."},
+    Key{"tls", "scope", TextKey{[](Config& c) -> std::string& { return c.tls.scope; }, kTlsScopes}, Applies::restart,
+        "Who runs into programs on a TLS library; inode: whoever has it mapped, watched or not, and from its first "
+        "call "
+        "on; watched: watched processes alone, each attached to by itself as soon as it is seen to have mapped it."},
     Key{"tls", "hold_new_library", TextKey{[](Config& c) -> std::string& { return c.tls.hold_new_library; }, kOnOff},
         Applies::restart,
         "Whether a watched process that maps a library nobody has looked into is stopped until it is listened to."},

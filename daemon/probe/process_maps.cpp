@@ -30,11 +30,13 @@ std::optional<ExecutableMapping> mapping_in(std::string_view line) {
   ExecutableMapping mapping;
   mapping.range = take_word(line);
   const std::string_view permissions = take_word(line);
-  (void)take_word(line);
+  const std::string_view offset = take_word(line);
   const std::string_view device = take_word(line);
   const std::size_t colon = device.find(':');
   std::uint32_t major = 0, minor = 0;
   if (permissions.size() != 4 || permissions[2] != 'x' || colon == std::string_view::npos) return std::nullopt;
+  const std::string_view begin = std::string_view(mapping.range).substr(0, mapping.range.find('-'));
+  if (!parse(begin, 16, mapping.begin) || !parse(offset, 16, mapping.offset)) return std::nullopt;
   if (!parse(device.substr(0, colon), 16, major) || !parse(device.substr(colon + 1), 16, minor)) return std::nullopt;
   if (!parse(take_word(line), 10, mapping.ino) || mapping.ino == 0) return std::nullopt;
   mapping.dev = major << kMinorBits | minor;

@@ -1,6 +1,9 @@
 #include "probe/tls_discovery.h"
 
+#include <linux/kcmp.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -12,6 +15,11 @@ namespace {
 
 constexpr std::size_t kMostMet = 65'536;  // then files are looked into again
 constexpr std::uint32_t kProtExec = 4;
+
+// A child of vfork, until it goes on with another program. False as well when nobody can tell.
+bool share_memory(std::uint32_t one, std::uint32_t other) {
+  return ::syscall(SYS_kcmp, one, other, KCMP_VM, 0, 0) == 0;
+}
 
 }  // namespace
 
@@ -26,47 +34,88 @@ bool TlsDiscovery::is_new(const Key& key, const std::string& path) {
   const auto change = last_change(path, key.second);
   if (!change || key.second == 0) return false;
   if (met_.size() >= kMostMet) met_.clear();
-  const auto [place, is_first] = met_.try_emplace(key, *change);
-  return std::exchange(place->second, *change) != *change || is_first;
+  const auto [place, is_first] = met_.try_emplace(key, Met{*change});
+  return std::exchange(place->second.change, *change) != *change || is_first;
+}
+
+// True: something was attached, or is by process to be.
+bool TlsDiscovery::meet(const Key& key, const std::string& path, const std::string& name) {
+  if (!is_new(key, path)) return false;
+  const bool attached = tls_.attach(path, name);
+  met_.at(key).library = attached || tls_.knows(path);
+  return attached;
 }
 
 bool TlsDiscovery::is_known(const FileBody& file) const {
   const auto found = met_.find({file.dev, file.ino});
-  if (found == met_.end()) return false;
+  if (found == met_.end() || (tls_.is_by_process() && found->second.library)) return false;
   const auto change = last_change(file.at.path, file.ino);
-  return !change || found->second == *change;  // none: its name says nothing here
+  return !change || found->second.change == *change;  // none: its name says nothing here
+}
+
+bool TlsDiscovery::is_of_each_process(const aa_hold_file& file) const {
+  const auto found = met_.find({file.dev, file.ino});
+  return tls_.is_by_process() && found != met_.end() && found->second.library;
 }
 
 std::optional<LossBody> TlsDiscovery::saw(const Event& event) {
   if (!tls_.runs() || !event.process) return std::nullopt;
-  const std::uint32_t pid = event.process->id.pid;
-  bool attached = false;
-  if (const auto* exec = std::get_if<ExecBody>(&event.body)) {
-    const std::string link = "/proc/" + std::to_string(pid) + "/exe";
-    if (exec->result < 0 || is_held(pid) || !is_new({exec->exe_dev, exec->exe_ino}, link)) return std::nullopt;
-    attached = tls_.attach(link, event.process->exe);
-  } else if (const auto* file = std::get_if<FileBody>(&event.body)) {
-    const bool executable = file->op == FileOp::mmap && file->flags && (*file->flags & kProtExec) != 0;
-    if (!executable || file->result < 0 || is_known(*file) || is_held(pid)) return std::nullopt;
-    attached = look_into(pid);
-  }
+  const bool attached = tls_.is_by_process() ? saw_process(event) : saw_file(event);
   if (!attached) return std::nullopt;
   return LossBody{"tls", "late-attach", 0, event.boot_ns, boot_ns()};
+}
+
+bool TlsDiscovery::saw_file(const Event& event) {
+  const std::uint32_t pid = event.process->id.pid;
+  if (const auto* file = std::get_if<FileBody>(&event.body)) return saw_mapping(*file, pid);
+  const auto* exec = std::get_if<ExecBody>(&event.body);
+  if (exec == nullptr || exec->result < 0 || is_held(pid)) return false;
+  return meet({exec->exe_dev, exec->exe_ino}, "/proc/" + std::to_string(pid) + "/exe", event.process->exe);
+}
+
+bool TlsDiscovery::saw_mapping(const FileBody& file, std::uint32_t pid) {
+  const bool executable = file.op == FileOp::mmap && file.flags && (*file.flags & kProtExec) != 0;
+  return executable && file.result >= 0 && !is_known(file) && !is_held(pid) && look_into(pid);
+}
+
+bool TlsDiscovery::saw_process(const Event& event) {
+  const ProcessId& process = event.process->id;
+  if (const auto* file = std::get_if<FileBody>(&event.body)) return saw_mapping(*file, process.pid);
+  if (const auto* fork = std::get_if<ForkBody>(&event.body)) {
+    forked_.push_back({fork->child.pid, process.pid, event.boot_ns});
+    return false;
+  }
+  const auto* exec = std::get_if<ExecBody>(&event.body);
+  const bool ended = std::holds_alternative<ExitBody>(event.body);
+  if (ended) tls_.let_go(process);
+  if (ended || (exec != nullptr && exec->result >= 0))
+    std::erase_if(forked_, [&](const Forked& one) { return one.child == process.pid; });
+  const bool came = std::holds_alternative<AdoptedBody>(event.body) || (exec != nullptr && exec->result >= 0);
+  return came && !is_held(process.pid) && look_into(process.pid);
+}
+
+std::vector<LossBody> TlsDiscovery::take_forked() {
+  std::vector<LossBody> unheard;
+  for (const Forked& one : std::exchange(forked_, {}))
+    if (!share_memory(one.child, one.parent) && !is_held(one.child) && look_into(one.child))
+      unheard.push_back({"tls", "late-attach", 0, one.boot_ns, boot_ns()});
+  return unheard;
 }
 
 bool TlsDiscovery::look_into(std::uint32_t pid) {
   bool attached = false;
   if (!tls_.runs()) return false;
-  for (const ExecutableMapping& mapping : executable_mappings_of(pid))
-    if (is_new({mapping.dev, mapping.ino}, mapping.link(pid)))
-      attached = tls_.attach(mapping.link(pid), mapping.name) || attached;
+  for (const ExecutableMapping& mapping : executable_mappings_of(pid)) {
+    attached = meet({mapping.dev, mapping.ino}, mapping.link(pid), mapping.name) || attached;
+    if (tls_.is_by_process()) attached = tls_.attach_in(pid, mapping) || attached;
+  }
   return attached;
 }
 
 std::vector<TlsStack> TlsDiscovery::explain(std::uint32_t pid) const {
   std::vector<TlsStack> stacks;
   for (const ExecutableMapping& mapping : executable_mappings_of(pid)) {
-    if (const ProbeBody* state = tls_.state_of(mapping.link(pid))) {
+    if (const auto state = tls_.state_in(pid, mapping)) {
       stacks.push_back({mapping.name, std::string(name_of(state->state)), state->reason});
       continue;
     }

@@ -2,7 +2,8 @@
 //
 // Comes in: enrolled processes, and events that show a file being executed or mapped to be. Goes out: attachments of
 // the TLS family, and what a first use may have cost. Each file is looked into once, by the kernel's own pair of device
-// and inode.
+// and inode; by process, each process that has a library mapped is attached to, and so is each fork that does not go on
+// with another program at once.
 #pragma once
 
 #include <cstdint>
@@ -25,13 +26,18 @@ class TlsDiscovery {
   // `hold`: null when nobody is held.
   TlsDiscovery(TlsFamily& tls, const TlsHold* hold) : tls_(tls), hold_(hold) {}
 
-  // A file never met before carries a library: from its first use until now nobody listened, which is what is returned.
-  // Not of a process that is held: that one is looked into when it stands still.
+  // A file never met before carries a library, or by process one is mapped: from its first use until now nobody
+  // listened, which is what is returned. Not of a process that is held: that one is looked into when it stands still.
   // Cost: a system call for a file known already; else some short reads, and 5 to 20 ms to attach.
   std::optional<LossBody> saw(const Event& event);
+  // The same of processes that forked and have not executed anything since; asked for when no event is waiting.
+  std::vector<LossBody> take_forked();
 
   // Everything a process has mapped. True: something was attached.
   bool look_into(std::uint32_t pid);
+
+  // Whoever maps this file is attached to anew.
+  bool is_of_each_process(const aa_hold_file& file) const;
 
   // What a living process has of TLS: libraries that are attached to, and stacks that nobody listens to, recognised by
   // their names and by what is in the program's file. Cost: reads the program's file once, up to 256 MiB.
@@ -40,15 +46,28 @@ class TlsDiscovery {
  private:
   using Key = std::pair<std::uint32_t, std::uint64_t>;
   using Change = std::pair<std::int64_t, std::int64_t>;  // when the file was changed last: seconds, ns
+  struct Met {
+    Change change;
+    bool library = false;
+  };
+  struct Forked {
+    std::uint32_t child = 0, parent = 0;
+    std::uint64_t boot_ns = 0;
+  };
   // nullopt: another file is there, or none.
   static std::optional<Change> last_change(const std::string& path, std::uint64_t ino);
+  bool meet(const Key& key, const std::string& path, const std::string& name);
   bool is_new(const Key& key, const std::string& path);
+  bool saw_file(const Event& event);
+  bool saw_process(const Event& event);
+  bool saw_mapping(const FileBody& file, std::uint32_t pid);
   bool is_known(const FileBody& file) const;
   bool is_held(std::uint32_t pid) const { return hold_ != nullptr && hold_->holds(pid); }
 
   TlsFamily& tls_;
   const TlsHold* hold_;
-  std::map<Key, Change> met_;
+  std::map<Key, Met> met_;
+  std::vector<Forked> forked_;  // by process; not looked into yet
 };
 
 }  // namespace aa

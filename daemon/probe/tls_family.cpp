@@ -4,6 +4,7 @@
 #include <bpf/btf.h>
 #include <fcntl.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,6 +91,14 @@ void choose_socket_programs(bpf_object* object, bool wanted) {
     bpf_program__set_autoload(bpf_object__find_program_by_name(object, name), hooked);
 }
 
+// An attachment is a descriptor or two: a service manager's usual 1,024 are soon used up by processes.
+void allow_many_descriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 bool is_uprobe(const bpf_program* program) {
   return std::string_view(bpf_program__section_name(program)).starts_with("u");
 }
@@ -120,6 +129,10 @@ Status TlsFamily::open(const TlsFamilySettings& settings, const SharedMaps& shar
   multi_ = settings.hooks != TlsHooks::uprobe && kernel_has_callbacks() && kernel_has_uprobe_multi();
   if (settings.hooks == TlsHooks::uprobe_multi && !multi_)
     return Error{"this kernel has no uprobe_multi, which tls.hooks asks for", 0, ""};
+  multi_ = multi_ && (!settings.by_process || uprobe_multi_sees_threads());
+  if (settings.hooks == TlsHooks::uprobe_multi && !multi_)
+    return Error{"this kernel's uprobe_multi sees one thread of a process only, and tls.scope asks for processes", 0,
+                 ""};
   // Without the sockets' programs, which this machine may not take, peers are known by descriptors alone.
   if (!load(settings, shared, true))
     if (Status loaded = load(settings, shared, false); !loaded) return loaded;
@@ -131,7 +144,15 @@ Status TlsFamily::open(const TlsFamilySettings& settings, const SharedMaps& shar
   changes_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!changes_) return Error{"watch libraries for changes", errno, "fs.inotify.max_user_instances may be too small"};
   return_probes_ = settings.return_probes;
-  return try_out();
+  if (Status tried = try_out(); !tried) return tried;
+  if (!settings.by_process) return Done{};
+  allow_many_descriptors();
+  if (!multi_)
+    states_.push_back({"tls", "tls.scope", "uprobe", ProbeState::degraded, 0,
+                       "attached one by one, for want of an uprobe_multi that sees all threads of a process: the "
+                       "kernel needs seconds to let go of each process that ends"});
+  processes_ = std::make_unique<TlsProcesses>();
+  return Done{};
 }
 
 Status TlsFamily::load(const TlsFamilySettings& settings, const SharedMaps& shared, bool sockets) {
@@ -182,7 +203,7 @@ Status TlsFamily::attach_trial(const char* end, std::uint64_t end_offset) {
   if (end_offset == 0) return Error{"find the function to try the TLS family on", 0, ""};
   const std::pair<const char*, std::uint64_t> steps[] = {{end, end_offset}, {kEnter, trial_offset()}};
   for (const auto& [program, offset] : steps)
-    if (Status attached = attach_sites(program, "/proc/self/exe", {{offset, AA_TLS_SSL_WRITE, 0}}, trial_links_);
+    if (Status attached = attach_sites(program, "/proc/self/exe", {{offset, AA_TLS_SSL_WRITE, 0}}, 0, trial_links_);
         !attached)
       return attached;
   return Done{};
@@ -196,11 +217,11 @@ bpf_program* TlsFamily::program_for(const char* name, const TlsSite& site) const
 }
 
 Status TlsFamily::attach_sites(const char* name, const std::string& path, const std::vector<TlsSite>& sites,
-                               Links& links) {
+                               std::uint32_t pid, TlsLinks& links) {
   if (sites.empty()) return Done{};
   if (multi_) {
     const int program = bpf_program__fd(program_for(name, sites.front()));
-    auto link = attach_uprobe_multi(program, name, path, sites, runs_at_return(name));
+    auto link = attach_uprobe_multi(program, name, path, sites, runs_at_return(name), pid);
     if (!link) return link.error();
     links.emplace_back(std::move(*link), nullptr);
     return Done{};
@@ -208,7 +229,8 @@ Status TlsFamily::attach_sites(const char* name, const std::string& path, const 
   for (const TlsSite& site : sites) {
     LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = runs_at_return(name));
     if (kernel_has_callbacks()) options.bpf_cookie = site.cookie();
-    LinkPtr link(bpf_program__attach_uprobe_opts(program_for(name, site), -1, path.c_str(), site.offset, &options));
+    const pid_t who = pid == 0 ? -1 : static_cast<pid_t>(pid);
+    LinkPtr link(bpf_program__attach_uprobe_opts(program_for(name, site), who, path.c_str(), site.offset, &options));
     if (!link) return Error{std::string("attach ") + name, errno, ""};
     links.emplace_back(UniqueFd(), std::move(link));
   }
@@ -216,13 +238,13 @@ Status TlsFamily::attach_sites(const char* name, const std::string& path, const 
 }
 
 // Ends before beginnings, makers first: what is seen at all is seen whole.
-Status TlsFamily::attach_all(const TlsLibrary& library, Links& links) {
+Status TlsFamily::attach_all(const TlsLibrary& library, std::uint32_t pid, TlsLinks& links) {
   const std::string path = link_to(library.file);
   const std::pair<const char*, const std::vector<TlsSite>&> steps[] = {
       {kNew, library.maker_returns}, {kNewEnd, library.maker_ends}, {kLife, library.life},
       {kReturn, library.returns},    {kEnd, library.ends},          {kEnter, library.begins}};
   for (const auto& [program, sites] : steps)
-    if (Status attached = attach_sites(program, path, sites, links); !attached) return attached;
+    if (Status attached = attach_sites(program, path, sites, pid, links); !attached) return attached;
   return Done{};
 }
 
@@ -231,13 +253,13 @@ TlsPlaces TlsFamily::places() const {
 }
 
 bool TlsFamily::attach(const std::string& path, const std::string& name) {
-  if (!runs() || state_of(path) != nullptr) return false;
-  const auto library = read_tls_library(path, places());
+  if (!runs() || knows(path)) return false;
+  auto library = read_tls_library(path, places());
   const bool carries = library && *library;
   if (!carries && !is_tls_library_name(file_name(name))) return false;
   Met* met = meet(path, name);
   if (met == nullptr) return false;
-  listen(*met, library);
+  listen(met_at(link_to(met->file)).first, *met, std::move(library));
   return true;
 }
 
@@ -259,7 +281,7 @@ TlsFamily::Met* TlsFamily::meet(const std::string& path, const std::string& name
   return &met;
 }
 
-void TlsFamily::listen(Met& met, const Result<std::optional<TlsLibrary>>& library) {
+void TlsFamily::listen(const FileNumbers& file, Met& met, Result<std::optional<TlsLibrary>> library) {
   ProbeBody& state = states_[met.state];
   state.state = ProbeState::failed;
   state.error_number = 0;
@@ -267,23 +289,36 @@ void TlsFamily::listen(Met& met, const Result<std::optional<TlsLibrary>>& librar
     state.reason = library ? "it exports none of a TLS library's functions" : library.error().doing;
     return;
   }
-  const TlsLibrary& found = **library;
-  if (const Status attached = attach_all(found, met.links); !attached) {
+  if (processes_) {
+    met.library = std::move(**library);
+    tell_places(state, *met.library);
+    if (state.state == ProbeState::attached) state.state = ProbeState::standby;
+    state.reason = "attached to in each watched process by itself, aactl explain PID says of which: " + state.reason;
+    for (const ProcessId& process : std::exchange(met.interrupted, {}))
+      if (!is_gone(process.pid, process.start_ns)) attach_in(process, file, *met.library);
+    return;
+  }
+  if (const Status attached = attach_all(**library, 0, met.links); !attached) {
     state.error_number = attached.error().errno_value;
     state.reason = attached.error().doing;
     return;
   }
-  state.state = found.unseen.empty() && found.missing.empty() ? ProbeState::attached : ProbeState::degraded;
-  state.reason = places_in(found);
-  if (!found.unseen.empty()) state.reason = "not seen: " + listed(found.unseen) + "; " + state.reason;
-  if (!found.missing.empty()) state.reason = "it does not export " + listed(found.missing) + "; " + state.reason;
+  tell_places(state, **library);
 }
 
-const ProbeBody* TlsFamily::state_of(const std::string& path) const {
+void TlsFamily::tell_places(ProbeBody& state, const TlsLibrary& library) {
+  state.state = library.unseen.empty() && library.missing.empty() ? ProbeState::attached : ProbeState::degraded;
+  state.reason = places_in(library);
+  if (!library.unseen.empty()) state.reason = "not seen: " + listed(library.unseen) + "; " + state.reason;
+  if (!library.missing.empty()) state.reason = "it does not export " + listed(library.missing) + "; " + state.reason;
+}
+
+std::pair<FileNumbers, const TlsFamily::Met*> TlsFamily::met_at(const std::string& path) const {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return nullptr;
-  const auto found = met_.find({status.st_dev, status.st_ino});
-  return found == met_.end() ? nullptr : &states_[found->second.state];
+  if (::stat(path.c_str(), &status) != 0) return {};
+  const FileNumbers file{status.st_dev, status.st_ino};
+  const auto found = met_.find(file);
+  return {file, found == met_.end() ? nullptr : &found->second};
 }
 
 // ---- files that are rewritten in place ----
@@ -300,24 +335,27 @@ bool TlsFamily::take_changes() {
       const auto same = [watch](const auto& one) { return one.second.watch == watch; };
       const auto found = std::find_if(met_.begin(), met_.end(), same);
       if (found == met_.end()) continue;
-      take_change(found->second, event.mask);
+      take_change(found->first, found->second, event.mask);
       changed = true;
     }
   }
   return changed;
 }
 
-void TlsFamily::take_change(Met& met, std::uint32_t mask) {
+void TlsFamily::take_change(const FileNumbers& file, Met& met, std::uint32_t mask) {
   ProbeBody& state = states_[met.state];
   if ((mask & IN_MODIFY) != 0) {
     met.written = true;
     met.links.clear();
+    met.library.reset();
+    if (processes_)
+      for (const ProcessId& process : processes_->let_go(file)) met.interrupted.push_back(process);
     state.state = ProbeState::degraded;
     state.reason = "it is being rewritten in place: not listened to until its writer has closed it";
   }
   if ((mask & IN_CLOSE_WRITE) == 0 || !met.written) return;
   met.written = false;
-  listen(met, read_tls_library(link_to(met.file), places()));
+  listen(file, met, read_tls_library(link_to(met.file), places()));
 }
 
 void TlsFamily::set_watching(bool on) {
@@ -339,14 +377,21 @@ void TlsFamily::set_reader_idle() {
 }
 
 void TlsFamily::mark_not_firing(const std::string& reason) {
+  not_firing_ = reason;
   for (ProbeBody& state : states_) {
-    if (state.state != ProbeState::attached) continue;
+    if (state.state != ProbeState::attached && state.state != ProbeState::standby) continue;
     state.state = ProbeState::degraded;
     state.reason = reason;
   }
 }
 
 // ---- what was left behind ----
+
+std::optional<ProcessId> TlsFamily::watched(std::uint32_t pid) const {
+  aa_watched entry{};
+  if (!runs() || bpf_map_lookup_elem(map_fd("aa_watched"), &pid, &entry) != 0) return std::nullopt;
+  return ProcessId{pid, entry.start_ns};
+}
 
 bool TlsFamily::is_gone(std::uint32_t tgid, std::uint64_t start_ns) const {
   aa_watched entry{};
@@ -357,6 +402,7 @@ void TlsFamily::sweep(std::uint64_t now_boot_ns) {
   if (!runs()) return;
   sweep_calls();
   sweep_connections(now_boot_ns);
+  let_go_of_unwatched();
 }
 
 void TlsFamily::sweep_calls() {

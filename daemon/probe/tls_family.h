@@ -2,7 +2,8 @@
 //
 // Comes in: sizes before load, and libraries to attach to, each once by device and inode. Goes out: a ring for the
 // source, and one ProbeBody a library. Attached stays attached while the file is there, whoever maps it: what runs in
-// processes that nobody watches pays for a trap. A family that does not load is a state with a reason; everything else
+// processes that nobody watches pays for a trap. Or by process: then libraries are only looked into beforehand, and
+// attached to in each watched process by itself. A family that does not load is a state with a reason; everything else
 // runs on.
 #pragma once
 
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,8 +23,10 @@
 #include "event/event.h"
 #include "probe/libbpf_handles.h"
 #include "probe/mapped_map.h"
+#include "probe/process_maps.h"
 #include "probe/shared_maps.h"
 #include "probe/tls_library.h"
+#include "probe/tls_processes.h"
 
 namespace aa {
 
@@ -36,10 +40,16 @@ struct TlsFamilySettings {
   std::uint32_t connections = 16'384;   // living at once
   TlsHooks hooks = TlsHooks::automatic;
   bool return_probes = true;  // the kernel's may be used, where they harm nobody
+  bool by_process = false;    // tls.scope: nobody but watched processes runs into a program
 };
 
 class TlsFamily {
  public:
+  struct Counts {
+    std::uint64_t attached = 0;  // by process: how often a library was attached to in one
+    std::uint64_t took_ns = 0;   // all of them together
+  };
+
   // Never fails as a whole: without programs, states() says why and ring_fd() is −1. When it runs, it is attached to
   // the function of tls_trial.h, for the self-test.
   static std::unique_ptr<TlsFamily> make(const TlsFamilySettings& settings, const SharedMaps& shared);
@@ -50,14 +60,24 @@ class TlsFamily {
 
   // Attaches to everything of the file that has programs. True: there is a state more, which says which places were
   // chosen, or why a file with a TLS library's name cannot be attached to. False, and nothing happens, when it is no
-  // TLS library or was met before. `name` is for people. Cost: 5 to 20 ms.
+  // TLS library or was met before. `name` is for people. Cost: 5 to 20 ms. By process nobody is attached to yet.
   bool attach(const std::string& path, const std::string& name);
+  bool is_by_process() const { return processes_ != nullptr; }
+  // By process: attaches to a library met before, in a watched process that has it mapped. The kernel goes on with that
+  // when the process executes another program, unless a thread that was not its first did so: then it is attached to
+  // again. True: something was attached. Cost: 5 to 20 ms, a few system calls when nothing is to be done.
+  bool attach_in(std::uint32_t pid, const ExecutableMapping& mapping);
+  void let_go(const ProcessId& process);  // it has ended
+  void let_go_of_unwatched();
+  Counts counts() const { return counts_; }
   // A file that is rewritten in place is let go of at once, for its functions may lie elsewhere now, and looked into
   // again when its writer has closed it. Readable when there is something to take; −1 without programs.
   int changes_fd() const { return changes_.get(); }
   bool take_changes();  // true: a state has changed
-  // How the file is attached to; null when it is not.
-  const ProbeBody* state_of(const std::string& path) const;
+  // The file was met.
+  bool knows(const std::string& path) const { return met_at(path).second != nullptr; }
+  // How the file is attached to, by process in that one; nullopt when it is not known.
+  std::optional<ProbeBody> state_in(std::uint32_t pid, const ExecutableMapping& mapping) const;
 
   // The sockets around calls are looked at only while something is watched.
   void set_watching(bool on);
@@ -72,14 +92,15 @@ class TlsFamily {
   std::uint64_t recursion_misses() const;
 
  private:
-  using Links = std::vector<std::pair<UniqueFd, LinkPtr>>;
   // A file that was met.
   struct Met {
     std::size_t state = 0;  // its place in states_
     UniqueFd file;
     int watch = -1;  // inotify's number
     bool written = false;
-    Links links;
+    TlsLinks links;
+    std::optional<TlsLibrary> library;   // by process: what is to be attached to in each
+    std::vector<ProcessId> interrupted;  // who had it when it was written to
   };
   TlsFamily() = default;
   Status open(const TlsFamilySettings& settings, const SharedMaps& shared);
@@ -88,13 +109,19 @@ class TlsFamily {
   Status attach_trial(const char* end, std::uint64_t end_offset);
   TlsPlaces places() const;
   Met* meet(const std::string& path, const std::string& name);
-  void listen(Met& met, const Result<std::optional<TlsLibrary>>& library);
-  Status attach_all(const TlsLibrary& library, Links& links);
-  Status attach_sites(const char* program, const std::string& path, const std::vector<TlsSite>& sites, Links& links);
+  std::pair<FileNumbers, const Met*> met_at(const std::string& path) const;
+  void listen(const FileNumbers& file, Met& met, Result<std::optional<TlsLibrary>> library);
+  static void tell_places(ProbeBody& state, const TlsLibrary& library);
+  bool attach_in(const ProcessId& process, const FileNumbers& file, const TlsLibrary& library);
+  // `pid` 0: in all processes.
+  Status attach_all(const TlsLibrary& library, std::uint32_t pid, TlsLinks& links);
+  Status attach_sites(const char* program, const std::string& path, const std::vector<TlsSite>& sites,
+                      std::uint32_t pid, TlsLinks& links);
   bpf_program* program_for(const char* name, const TlsSite& site) const;
-  void take_change(Met& met, std::uint32_t mask);
+  void take_change(const FileNumbers& file, Met& met, std::uint32_t mask);
   void sweep_calls();
   void sweep_connections(std::uint64_t now_boot_ns);
+  std::optional<ProcessId> watched(std::uint32_t pid) const;
   bool is_gone(std::uint32_t tgid, std::uint64_t start_ns) const;
   int map_fd(const char* name) const;
 
@@ -102,11 +129,14 @@ class TlsFamily {
   MappedMap settings_map_;
   bool multi_ = false;
   bool return_probes_ = true;
-  Links trial_links_;
+  TlsLinks trial_links_;
   std::vector<LinkPtr> socket_links_;
   UniqueFd changes_;
-  std::map<std::pair<dev_t, ino_t>, Met> met_;
+  std::map<FileNumbers, Met> met_;
+  std::unique_ptr<TlsProcesses> processes_;  // null: not by process
   std::vector<ProbeBody> states_;
+  std::string not_firing_;
+  Counts counts_;
 };
 
 }  // namespace aa

@@ -132,17 +132,19 @@ bool TlsHold::holds(std::uint32_t pid) const {
   return runs() && bpf_map_lookup_elem(guard_->maps().held.get(), &pid, &held) == 0;
 }
 
-void TlsHold::know(const std::vector<aa_hold_file>& files) {
+void TlsHold::know(const aa_hold_file& file) {
   const int known = bpf_map__fd(bpf_object__find_map_by_name(object_.get(), "aa_hold_known"));
   const std::uint32_t one = 1;
-  for (const aa_hold_file& file : files) (void)bpf_map_update_elem(known, &file, &one, BPF_ANY);
+  (void)bpf_map_update_elem(known, &file, &one, BPF_ANY);
 }
 
-bool TlsHold::let_go(std::uint32_t pid) {
+bool TlsHold::let_go(std::uint32_t pid, const std::function<bool(const aa_hold_file&)>& is_of_each_process) {
   const auto node = waiting_.extract(pid);
   if (node.empty()) return false;
   bool held = holds(pid) && stands_still(pid);
-  if (held) know(node.mapped().files);  // else they may not have been mapped yet when they were looked for
+  if (held)  // else they may not have been mapped yet when they were looked for
+    for (const aa_hold_file& file : node.mapped().files)
+      if (!is_of_each_process(file)) know(file);
   held = guard_->let_go(pid) && held;
   ++counts_.held;
   if (!held) ++counts_.missed;

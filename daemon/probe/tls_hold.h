@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -45,8 +46,9 @@ class TlsHold {
   std::optional<std::uint64_t> next_deadline() const;
   // The process stands still, or will at once, and was not looked into.
   bool holds(std::uint32_t pid) const;
-  // What the process mapped was looked into. False: it had been let go of before.
-  bool let_go(std::uint32_t pid);
+  // What the process mapped was looked into, and holds nobody any more; but for files that are looked for in each
+  // process. False: it had been let go of before.
+  bool let_go(std::uint32_t pid, const std::function<bool(const aa_hold_file&)>& is_of_each_process);
 
   // Programs on system calls rest while nothing is watched.
   void set_watching(bool on);
@@ -63,7 +65,7 @@ class TlsHold {
   TlsHold() = default;
   Status open(const Set& set, const SharedMaps& shared);
   Status attach();
-  void know(const std::vector<aa_hold_file>& files);
+  void know(const aa_hold_file& file);
 
   std::unique_ptr<HoldGuard> guard_;
   std::unique_ptr<bpf_object, void (*)(bpf_object*)> object_{nullptr, &bpf_object__close};

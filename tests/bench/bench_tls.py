@@ -7,6 +7,7 @@ two differ is what this machine cannot tell apart. `bare trap` is a program that
 takes of it, whoever listens. sslsniff prints what SSL_write and SSL_read moved, of everybody.
 """
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -16,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import arms  # noqa: E402
 import snoop  # noqa: E402
-from harness import Daemon, PrivateBus, program, watch  # noqa: E402
+from harness import Daemon, PrivateBus, program, wait_until, watch  # noqa: E402
 from tls_server import CERTIFICATE  # noqa: E402
 
 SNIFFERS = (["sslsniff-bpfcc", "-g", "-n"], ["sslsniff", "-g", "-n"])  # without GnuTLS and NSS
@@ -65,6 +66,14 @@ class Bench:
             other.go()
             return self.none()
 
+    def unwatched_in_scope(self):
+        """Another process that has libssl is attached to, by itself."""
+        with PrivateBus() as bus, Daemon(bus, settings={"tls.scope": "watched"}) as daemon:
+            with watch(daemon, [program("hold")], stdin=subprocess.PIPE, env={**os.environ, "LD_PRELOAD": "libssl.so.3"}) as other:
+                other.go()
+                wait_until(lambda: daemon.counters()["tls.attached"], "somebody is attached to")
+                return self.none()
+
     def at(self, level, **settings):
         def run():
             with PrivateBus() as bus, Daemon(bus, settings={"tls.ring_kib": 65536, **settings}) as daemon:
@@ -81,8 +90,10 @@ def arms_of(bench):
                       **({"bare trap": bench.bare_trap} if bench.has_bare_trap() else {}),
                       **({bench.sniffer[0]: bench.sslsniff} if bench.sniffer else {}),
                       "aa-ebpfd, unwatched": bench.unwatched,
+                      "aa-ebpfd, unwatched, scope watched": bench.unwatched_in_scope,
                       **{f"aa-ebpfd, {level}": bench.at(level) for level in levels},
                       "aa-ebpfd, full, no return probes": bench.at("full", **{"tls.return_probes": "off"}),
+                      "aa-ebpfd, full, scope watched": bench.at("full", **{"tls.scope": "watched", "tls.hold_new_library": "on"}),
                       "aa-ebpfd, full, without files": bench.at("full", **{"families.file": "off"})})
 
 

@@ -10,10 +10,11 @@ import unittest
 
 from harness import PATIENCE, program, wait_until, watch
 from kernel_case import QUICK, pid_of
-from tls_case import LOST, DurableTlsCase, TlsCase, data_of, streams_of
-from tls_server import TlsServer
+from tls_case import LOST, DurableTlsCase, TlsCase, data_of, library_called, streams_of
+from tls_server import CERTIFICATE, TlsServer
 
 PYTHON = "/usr/bin/python3"
+EARLY = pathlib.Path(__file__).resolve().parents[1] / "programs/gnutls_early.py"
 SMALL = 100 if QUICK else 1000  # calls of a few bytes
 BIG = 1 << 20
 SWEPT_WITHIN = 11  # seconds: calls and connections of processes that are gone
@@ -176,6 +177,20 @@ for data in (None, b"u" * (1 << 20)):
         self.assert_exact(account, 1)
         self.assertEqual({"gnutls"}, {event["tls"]["library"] for event in account.of_type("tls")})
         self.assert_peers(account, "descriptor")
+
+    def test_gnutls_early(self):
+        """tls: GnuTLS's early data is told of both ends, as the first bytes of its connection"""
+        try:
+            library_called("libgnutls.so.30")
+        except StopIteration:
+            self.skipTest("there is no libgnutls")
+        account, said = self.watched_path(PYTHON, EARLY, CERTIFICATE, options={"tls": "full"}, deadline=30)
+        self.assertEqual((0, "early 500\n"), (self.last.status, said))
+        self.assertIn("gnutls_record_recv_early_data", {event["tls"]["function"] for event in account.of_type("tls")})
+        asked = (b"hello", b"world")
+        early = (b"early" * 100 + b"hello", b"world")
+        streams = [(stream["send"], stream["recv"]) for stream in streams_of(account).values()]
+        self.assertEqual(sorted([asked, asked[::-1], early, early[::-1]]), sorted(streams))
 
     def test_git(self):
         """tls: git over https is exact, whichever library its http helper has"""

@@ -27,6 +27,8 @@ TEST_CASE("maps: each executable file comes once, with spaces and marks of its n
       "7ffe0000-7ffe1000 r-xp 00000000 00:00 0       [vdso]\n");
   REQUIRE(found.size() == 2);
   CHECK(found[0].range == "55d0b000-55d0c000");
+  CHECK(found[0].begin == 0x55d0b000);
+  CHECK(found[0].offset == 0x1000);
   CHECK(found[0].name == "/usr/bin/a b");
   CHECK(found[0].dev == (0xfeu << 20 | 1));
   CHECK(found[0].ino == 42);
@@ -40,6 +42,7 @@ TEST_CASE("maps: lines that are not as they should be are left out") {
   CHECK(executable_mappings("\n\n").empty());
   CHECK(executable_mappings("nonsense").empty());
   CHECK(executable_mappings("1-2 r-xp 0 zz:01 5 /a\n1-2 r-xp 0 01 5 /a\n1-2 r-xp 0 1:2 x /a\n").empty());
+  CHECK(executable_mappings("x-2 r-xp 0 1:2 5 /a\n1-2 r-xp x 1:2 5 /a\n").empty());
   CHECK(executable_mappings_of(4'194'305).empty());
 }
 

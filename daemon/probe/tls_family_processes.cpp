@@ -1,0 +1,71 @@
+// tls_family_processes.cpp: the TLS family attached to watched processes, each by itself.
+#include "base/clock.h"
+#include "probe/tls_family.h"
+
+namespace aa {
+
+bool TlsFamily::attach_in(std::uint32_t pid, const ExecutableMapping& mapping) {
+  const auto process = watched(pid);
+  if (!processes_ || !process) return false;
+  const auto [file, met] = met_at(mapping.link(pid));
+  if (met == nullptr || !met->library) return false;
+  const TlsLibrary& library = *met->library;
+  if (const TlsProcesses::Row* row = processes_->find(*process, file)) {
+    if (row->trouble || library.begins.empty()) return false;
+    if (has_trap(pid, mapping, library.file.get(), library.begins.front().offset)) return false;
+    processes_->let_go(*process, file);  // of a thread that is no more
+  }
+  return attach_in(*process, file, library);
+}
+
+bool TlsFamily::attach_in(const ProcessId& process, const FileNumbers& file, const TlsLibrary& library) {
+  const std::uint64_t began = boot_ns();
+  TlsProcesses::Row row;
+  if (const Status attached = attach_all(library, process.pid, row.links); !attached) {
+    row.links.clear();
+    row.trouble = attached.error();
+  }
+  counts_.attached += row.trouble ? 0 : 1;
+  counts_.took_ns += boot_ns() - began;
+  const bool attached = !row.trouble;
+  processes_->put(process, file, std::move(row));
+  if (!is_gone(process.pid, process.start_ns)) return attached;
+  processes_->let_go(process);  // its end was told before
+  return false;
+}
+
+void TlsFamily::let_go(const ProcessId& process) {
+  if (processes_) processes_->let_go(process);
+}
+
+void TlsFamily::let_go_of_unwatched() {
+  if (processes_) processes_->let_go_if([this](const ProcessId& one) { return is_gone(one.pid, one.start_ns); });
+}
+
+std::optional<ProbeBody> TlsFamily::state_in(std::uint32_t pid, const ExecutableMapping& mapping) const {
+  const auto [file, met] = met_at(mapping.link(pid));
+  if (met == nullptr) return std::nullopt;
+  ProbeBody state = states_[met->state];
+  if (!processes_ || !met->library) return state;
+  const auto process = watched(pid);
+  const TlsProcesses::Row* row = process ? processes_->find(*process, file) : nullptr;
+  tell_places(state, *met->library);
+  if (row == nullptr) {
+    state.state = ProbeState::standby;
+    state.reason = "not attached to in this process (tls.scope is \"watched\")";
+  } else if (row->trouble) {
+    state.state = ProbeState::failed;
+    state.error_number = row->trouble->errno_value;
+    state.reason = row->trouble->text();
+  } else if (!not_firing_.empty()) {
+    state.state = ProbeState::degraded;
+    state.reason = not_firing_;
+  } else if (!met->library->begins.empty() &&
+             !has_trap(pid, mapping, met->library->file.get(), met->library->begins.front().offset)) {
+    state.state = ProbeState::degraded;
+    state.reason = "attached to, but this process does not come by: it executed another program";
+  }
+  return state;
+}
+
+}  // namespace aa

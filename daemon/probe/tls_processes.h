@@ -1,0 +1,69 @@
+// probe/tls_processes.h: what is attached in one process alone (tls.scope = "watched"), for as long as it lives.
+//
+// Comes in: the links of one process and one file at a time, and who is gone. Goes out: what a process has. The kernel
+// takes 10 ms to some seconds to detach: a thread of its own waits for that, not the loop.
+#pragma once
+
+#include <sys/types.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "event/event.h"
+#include "probe/libbpf_handles.h"
+#include "probe/process_maps.h"
+
+namespace aa {
+
+// Of a system call of our own, or libbpf's.
+using TlsLinks = std::vector<std::pair<UniqueFd, LinkPtr>>;
+using FileNumbers = std::pair<dev_t, ino_t>;
+
+class TlsProcesses {
+ public:
+  struct Row {
+    TlsLinks links;
+    std::optional<Error> trouble;  // none could be attached
+  };
+
+  TlsProcesses();
+  ~TlsProcesses();  // returns when everything is detached
+
+  // Null: nobody has tried.
+  const Row* find(const ProcessId& process, const FileNumbers& file) const;
+  void put(const ProcessId& process, const FileNumbers& file, Row row);  // in place of none
+  // Detached when this returns, in all processes, which are returned.
+  std::vector<ProcessId> let_go(const FileNumbers& file);
+  // Detached soon.
+  void let_go(const ProcessId& process, const FileNumbers& file);
+  void let_go(const ProcessId& process);
+  void let_go_if(const std::function<bool(const ProcessId&)>& gone);
+
+ private:
+  using Files = std::map<FileNumbers, Row>;
+  void detach(Files files);
+  static void close(std::vector<Files>& all);
+  void run();
+
+  std::map<ProcessId, Files> processes_;
+  std::mutex mutex_;
+  std::condition_variable news_;
+  std::vector<Files> waiting_;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+// The process has something else at this place of a file than the file has: the kernel's trap. True as well when nobody
+// can tell.
+bool has_trap(std::uint32_t pid, const ExecutableMapping& mapping, int file, std::uint64_t offset);
+
+}  // namespace aa
