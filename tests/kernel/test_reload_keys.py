@@ -44,6 +44,7 @@ VALUES = {
     "tls.return_probes": ('"off"', '"on"'),
     "tls.hold_new_library": ('"on"', '"auto"'),
     "tls.hold_ms": ("10", "10001"),
+    "tls.scope": ('"watched"', '"all"'),
     "paths.shipped": ('"off"', '"no"'),
     "paths.include": ('["/dev/shm/aa-key-rules"]', '["more.rules"]'),
     "detect.min_severity": ('"critical"', '"high"'),
