@@ -63,7 +63,8 @@ bool may_call(const AccessRow& row, std::uint32_t uid, const std::vector<std::ui
 }
 
 bool is_for_unwatched(const AccessRow& row) {
-  return row.action == kStop || row.action == kSetRules || row.action == kReload || row.action == kReadEvents;
+  return row.action == kWatch || row.action == kStop || row.action == kSetRules || row.action == kReload ||
+         row.action == kReadEvents;
 }
 
 std::string_view name_of(Allowed allowed) {

@@ -112,7 +112,7 @@ std::shared_ptr<const btf> kernel_btf() {
   if (auto known = kept.lock()) return known;
   btf* loaded = btf__load_vmlinux_btf();
   if (loaded == nullptr) return nullptr;
-  const std::shared_ptr<const btf> fresh(loaded, [](const btf* types) { btf__free(const_cast<btf*>(types)); });
+  std::shared_ptr<const btf> fresh(loaded, [](const btf* types) { btf__free(const_cast<btf*>(types)); });
   kept = fresh;
   return fresh;
 }

@@ -71,13 +71,9 @@ void Monitor::Impl::apply_configuration(Step& step, Configure command, Table tab
   flip_due_ns = std::min(flip_due_ns, from_now(settings.policy.sums_every));
   expired_ns = 0;
   const std::vector<TargetWish> before = std::exchange(wishes, std::move(command.targets));
-  const bool changed = before != wishes;
-  if (changed) let_go_unwished(step, before);
+  if (before != wishes) let_go_unwished(step, before);
   look_for(step);
-  if (changed)
-    begin_wishes(step, before);
-  else
-    seek(step);  // who was let go of since, or had no room
+  begin_wishes(step);
   answer(step, command.token, "");
 }
 
@@ -93,10 +89,16 @@ void Monitor::Impl::let_go_unwished(Step& step, const std::vector<TargetWish>& b
   for (const std::string& id : ids) stop(step, {0, id});
 }
 
-void Monitor::Impl::begin_wishes(Step& step, const std::vector<TargetWish>& before) {
+// Those that are new, that were let go of since, had no room or were not there.
+void Monitor::Impl::begin_wishes(Step& step) {
   for (const TargetWish& wish : wishes)
-    if (!is_sought(wish) && !holds(before, wish)) begin_wish(step, wish);
+    if (!is_sought(wish) && !is_held(wish) && !is_beginning(wish)) begin_wish(step, wish);
   seek(step);
+}
+
+bool Monitor::Impl::is_beginning(const TargetWish& wish) const {
+  return std::ranges::any_of(enrolling,
+                             [&](const auto& entry) { return entry.second.wish && *entry.second.wish == wish; });
 }
 
 void Monitor::Impl::seek(Step& step) {

@@ -210,11 +210,12 @@ struct Monitor::Impl {
   void settle_configure(Step& step, const RulesInForce& done);
   void apply_configuration(Step& step, Configure command, Table table);
   void let_go_unwished(Step& step, const std::vector<TargetWish>& before);
-  void begin_wishes(Step& step, const std::vector<TargetWish>& before);
+  void begin_wishes(Step& step);
   void seek(Step& step);
   bool is_as_wished(const Target& target, const std::vector<TargetWish>& before) const;
   bool in_wished_group(const Process& process) const;
   bool is_held(const TargetWish& wish) const;
+  bool is_beginning(const TargetWish& wish) const;
   // For which a fresh start would watch it; null: for none.
   const TargetWish* due_wish(const Target& target, const std::vector<TargetWish>& before) const;
   void begin_wish(Step& step, const TargetWish& wish);

@@ -178,15 +178,17 @@ class Reload(ReloadCase):
         """reload: who fits a target and was let go, or was another's until now, is taken in by a reload that changes nothing"""
         agent = self.folder / "test-agent"
         shutil.copy("/bin/sleep", agent)
-        ours, theirs = self.sleeper(str(agent), "1000"), self.sleeper(str(agent), "1000")
+        ours, theirs, named = self.sleeper(str(agent), "1000"), self.sleeper(str(agent), "1000"), self.sleeper("/bin/sleep", "1000")
         other = self.daemon.start(theirs.pid, name="other")
-        wish = f'[[targets]]\nexe = "{agent}"\nname = "agents"\n'
+        wish = f'[[targets]]\nexe = "{agent}"\nname = "agents"\n[[targets]]\npid = {named.pid}\n'
         self.reload(wish)
-        wait_until(lambda: self.rows(pid=ours.pid, source="config", state="running"), "it is watched")
-        for target in (other, next(row for row in self.daemon.targets() if self.daemon.targets()[row]["pid"] == ours.pid)):
+        for child in (ours, named):
+            wait_until(lambda: self.rows(pid=child.pid, source="config", state="running"), "it is watched")
+        held = [row for row, target in self.daemon.targets().items() if target["pid"] in (ours.pid, named.pid)]
+        for target in (other, *held):
             self.daemon.manager.StopMonitoring(target, timeout=CALL_TIMEOUT)
         self.reload(wish)
-        for child in (ours, theirs):
+        for child in (ours, theirs, named):
             wait_until(lambda: self.rows(pid=child.pid, source="config", state="running"), "it is watched")
 
     def test_user(self):
