@@ -108,7 +108,8 @@ bool is_uprobe(const bpf_program* program) {
 TlsFamily::~TlsFamily() {
   std::vector<UniqueFd> links;
   for (auto& [file, met] : met_)
-    for (auto& [link, libbpfs] : met.links) links.push_back(std::move(link));
+    for (auto& [link, libbpfs] : met.links)
+      if (link) links.push_back(std::move(link));
   close_at_once(std::move(links));
 }
 
