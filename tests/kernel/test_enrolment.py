@@ -63,10 +63,12 @@ class Enrolment(KernelCase):
         """enrolment: of a tree that forks as fast as it can, everyone is adopted or born inside, none missed"""
         for seed in range(1, 3 if QUICK else 9):
             with self.subTest(seed=seed):
-                self.enrol_under_fire(seed)
+                enough = any(self.enrol_under_fire(seed, attempt) for attempt in range(4))
+                self.assertTrue(enough, "enrolled too late to prove anything, each time")
 
-    def enrol_under_fire(self, seed):
-        log = self.folder / f"tree-{seed}"
+    def enrol_under_fire(self, seed, attempt):
+        """False: most of the tree had ended when it was answered."""
+        log = self.folder / f"tree-{seed}-{attempt}"
         count = GROWING
         stream = self.daemon.subscribe(types=list(self.types))
         root = self.started("forking_tree", count, 150, log, seed)
@@ -83,7 +85,8 @@ class Enrolment(KernelCase):
         for process, (end,) in account.exits.items():
             ends.setdefault(pid_of(process), []).append(end)
         alive = tree.alive_after(answered)
-        self.assertGreater(len(alive), 100, "enrolled too late to prove anything")
+        if len(alive) <= 100:
+            return False
         for pid, parent, ended in alive:
             mine = [e for e in ends.get(pid, []) if e["process"]["ppid"] == parent and e["boot_ns"] > ended]
             self.assertTrue(mine, f"{pid}, forked by {parent}, lived on after the enrolment and was missed")
@@ -94,6 +97,7 @@ class Enrolment(KernelCase):
         everyone = {(pid, parent) for pid, parent in tree.starts} | {(root.pid, os.getpid())}
         shown = {(e["process"]["pid"], e["process"]["ppid"]) for e in account.of_type("exit")}
         self.assertLessEqual(shown, everyone, "events of somebody who is not of the tree, or with another parent")
+        return True
 
     def test_stop_while_forking(self):
         """enrolment: stopped in the middle of its forks, a tree is let go whole: no event of it comes after `removed`"""
