@@ -25,15 +25,15 @@ def setUpModule():
         raise unittest.SkipTest("needs root to load BPF programs and to own the bus name")
     if not daemon_path().exists():
         raise unittest.SkipTest(f"{daemon_path()} is not built")
-    WithDaemon.bus = PrivateBus()
-    unittest.addModuleCleanup(WithDaemon.bus.stop)
-    WithDaemon.daemon = Daemon(WithDaemon.bus)
-    unittest.addModuleCleanup(WithDaemon.daemon.stop)
 
 
 class WithDaemon(unittest.TestCase):
-    """One for all of them: a start and an end take seconds in a guest."""
-    bus = daemon = None
+    @classmethod
+    def setUpClass(cls):
+        cls.bus = PrivateBus()
+        cls.addClassCleanup(cls.bus.stop)
+        cls.daemon = Daemon(cls.bus)
+        cls.addClassCleanup(cls.daemon.stop)
 
     def sleeper(self):
         """A process that lives until the test ends."""
