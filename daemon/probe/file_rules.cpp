@@ -38,20 +38,6 @@ void add_id(aa_object& object, const PathRules::Object& rule) {
   }  // more rules than that on one file: the others are found by its path
 }
 
-// The objects of a set that another one has too: by the id in the one, the objects of the other.
-using Heirs = std::vector<std::vector<const PathRules::Object*>>;
-
-Heirs heirs_of(const PathRules& before, const PathRules& rules) {
-  using Kind = PathRules::Object::Kind;
-  std::map<std::pair<Kind, std::string_view>, std::vector<const PathRules::Object*>> known;
-  for (const PathRules::Object& object : rules.objects()) known[{object.kind, object.path}].push_back(&object);
-  Heirs heirs(before.objects().size() + 1);
-  for (const PathRules::Object& object : before.objects())
-    if (const auto found = known.find({object.kind, object.path}); found != known.end())
-      heirs[object.id] = found->second;
-  return heirs;
-}
-
 // Every entry of a map of objects, read a batch at a time.
 template <class Then>
 void each_object(int map, Then then) {
@@ -195,11 +181,21 @@ void FileRules::collect(const PathRules& rules, Entries& entries) {
   }
 }
 
+FileRules::Heirs FileRules::heirs_of(const Slot& before, const PathRules& rules) {
+  if (before.rules == nullptr) return {};
+  std::map<std::pair<Object::Kind, std::string_view>, std::vector<const Object*>> known;
+  for (const Object& object : rules.objects()) known[{object.kind, object.path}].push_back(&object);
+  Heirs heirs(before.rules->objects().size() + 1);
+  for (const Object& object : before.rules->objects())
+    if (const auto found = known.find({object.kind, object.path}); found != known.end())
+      heirs[object.id] = found->second;
+  return heirs;
+}
+
 // What was learned while the set before was in force stays learned, under those of its rules that are still there: a
 // file that was moved away from its rule's name has nothing else to be known by.
-void FileRules::carry_over(const Slot& before, const PathRules& rules, Entries& entries) const {
-  if (before.rules == nullptr) return;
-  const Heirs heirs = heirs_of(*before.rules, rules);
+void FileRules::carry_over(const Slot& before, const Heirs& heirs, Entries& entries) const {
+  if (heirs.empty()) return;
   std::uint32_t room = kRoomToLearn / 2;
   each_object(before.objects.get(), [&](const aa_object_key& key, const aa_object& learned) {
     aa_object carried{};
@@ -217,9 +213,9 @@ void FileRules::carry_over(const Slot& before, const PathRules& rules, Entries& 
 }
 
 // What programs learned by the set before until the very end.
-void FileRules::carry_late(const Slot& before, const Slot& slot, const Entries& early) const {
+void FileRules::carry_late(const Slot& before, const Heirs& heirs, const Slot& slot, const Entries& early) const {
   Entries late = early;
-  carry_over(before, *slot.rules, late);
+  carry_over(before, heirs, late);
   for (const auto& [key, object] : late.objects)
     if (!early.objects.contains(key)) bpf_map_update_elem(slot.objects.get(), &key, &object, BPF_NOEXIST);
 }
@@ -247,7 +243,8 @@ Status FileRules::apply(const std::shared_ptr<const PathRules>& rules) {
   Entries entries;
   collect(*rules, entries);
   const Slot& before = slots_[generation_ & 1];
-  carry_over(before, *rules, entries);
+  const Heirs heirs = heirs_of(before, *rules);
+  carry_over(before, heirs, entries);
   Slot slot;
   slot.rules = rules;
   if (Status filled = fill(entries, slot); !filled) return filled;
@@ -261,7 +258,7 @@ Status FileRules::apply(const std::shared_ptr<const PathRules>& rules) {
     generation_ = rules->generation();
     __atomic_store_n(&family_.settings().generation, generation_, __ATOMIC_SEQ_CST);
   }
-  carry_late(before, slots_[which], entries);
+  carry_late(before, heirs, slots_[which], entries);
   return Done{};
 }
 

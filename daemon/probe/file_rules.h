@@ -64,8 +64,11 @@ class FileRules {
   void look_at(LearnPlan plan);
   void ask(const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known);
   void collect(const PathRules& rules, Entries& entries);
-  void carry_over(const Slot& before, const PathRules& rules, Entries& entries) const;
-  void carry_late(const Slot& before, const Slot& slot, const Entries& early) const;
+  // The objects of a set that the next one has too: by the id in the one, the objects of the other.
+  using Heirs = std::vector<std::vector<const Object*>>;
+  static Heirs heirs_of(const Slot& before, const PathRules& rules);
+  void carry_over(const Slot& before, const Heirs& heirs, Entries& entries) const;
+  void carry_late(const Slot& before, const Heirs& heirs, const Slot& slot, const Entries& early) const;
   Status fill(const Entries& entries, Slot& slot);
 
   const FileFamily& family_;
