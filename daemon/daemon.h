@@ -135,6 +135,7 @@ class Daemon {
 
   static constexpr Token kConfigureToken = ~Token{0};  // no call on the bus has these
   static constexpr Token kRestoreToken = ~Token{0} - 1;
+  static constexpr Token kReloadToken = ~Token{0} - 2;
 
   struct Pending {
     BpfSource::Positions mark;  // due once the rings are read up to here

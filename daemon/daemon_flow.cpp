@@ -96,7 +96,7 @@ void Daemon::carry_on(const Step& step) {
   }
   // Then: whoever is told that it is done finds it so, and what comes next follows.
   for (const Answer& answer : step.answers) {
-    if (answer.token == kConfigureToken)
+    if (answer.token == kConfigureToken || answer.token == kReloadToken)
       take_configured(answer);
     else if (answer.token == kRestoreToken)
       take_restored(answer);

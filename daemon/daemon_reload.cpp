@@ -90,16 +90,14 @@ void Daemon::take_loaded() {
   if (!loaded) return;
   if (const auto* problems = std::get_if<std::vector<Problem>>(&*loaded)) return end_reload(refusal_of(*problems));
   next_ = std::get<Config>(*std::move(loaded));
-  input(command_of(next_, kConfigureToken));
+  input(command_of(next_, kReloadToken));
 }
 
+// Of the start, or of a reload.
 void Daemon::take_configured(const Answer& answer) {
   const auto* refusal = std::get_if<Refusal>(&answer.outcome);
-  if (reloads_.empty()) {
-    if (refusal != nullptr) start_refusal_ = *refusal;
-  } else {
-    end_reload(refusal == nullptr ? std::nullopt : std::optional(*refusal));
-  }
+  if (answer.token == kReloadToken) return end_reload(refusal == nullptr ? std::nullopt : std::optional(*refusal));
+  if (refusal != nullptr) start_refusal_ = *refusal;
 }
 
 void Daemon::end_reload(const std::optional<Refusal>& refusal) {

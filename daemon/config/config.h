@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -130,6 +131,11 @@ struct Config {
 
   std::vector<std::string> files;       // that were read, rule files left out; none: all is at its default
   std::vector<std::string> rule_files;  // that were read
+  struct RulePlace {
+    std::shared_ptr<const std::string> file;
+    std::uint32_t line = 0;
+  };
+  std::vector<RulePlace> included;  // where the last of paths.rules stand, those of rule files
   // Where a value came from, by dotted key ("watched.limit" → "/etc/aa-ebpfd/config.toml:7"); absent: the default. Of
   // what comes in any number, by its place ("targets[0]").
   std::map<std::string, std::string> origin;

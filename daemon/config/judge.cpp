@@ -1,6 +1,7 @@
 #include "config/judge.h"
 
 #include <algorithm>
+#include <set>
 
 #include "config/keys.h"
 #include "config/nearest.h"
@@ -88,7 +89,7 @@ std::size_t looked_for_by(const TargetWish& wish) {
 
 void Judge::take_text(std::string_view text, const std::string& file) {
   file_ = file;
-  rules_of_file_ = {};
+  rules_of_file_ = RuleClashes("line");
   config_.files.push_back(file);
   Read read = file.ends_with(".json") ? read_json(text, file) : read_toml(text, file);
   for (Problem& problem : read.problems) blame(std::move(problem));
@@ -126,8 +127,8 @@ void Judge::take_key(const std::string& dotted, const Value& value) {
     refusal = store(key, *text, config_);
   } else if (const auto* list = std::get_if<Value::List>(&value.held)) {
     const auto* wants = std::get_if<ListKey>(&key.type);
-    if (wants != nullptr && !good_items(*list, key, wants->wrong, dotted)) return;
-    refusal = wants == nullptr ? wrong_type(key, value.kind()) : store(key, texts_of(*list), config_);
+    refusal = wants == nullptr ? wrong_type(key, value.kind())
+                               : store(key, texts_of(good_items(*list, key, wants->wrong, dotted)), config_);
   } else {
     refusal = wrong_type(key, value.kind());
   }
@@ -135,18 +136,23 @@ void Judge::take_key(const std::string& dotted, const Value& value) {
   note_origin(dotted, {file_, value.line, value.column});
 }
 
-// Each item that is wrong is told, at its own place.
+// Each item that is wrong is told, at its own place; the others are judged further.
 template <class Row>
-bool Judge::good_items(const Value::List& list, const Row& row, WrongItem wrong, const std::string& name) {
-  const std::size_t before = problems_.size();
+Value::List Judge::good_items(const Value::List& list, const Row& row, WrongItem wrong, const std::string& name) {
+  Value::List good;
+  std::set<std::string> known;
   for (const Value& item : list) {
     const auto* text = std::get_if<std::string>(&item.held);
     if (text == nullptr)
       blame(item, name, wrong_type(row, "a list with " + item.kind()));
     else if (auto sentence = wrong(*text))
       blame(item, name, *sentence);
+    else if (!known.insert(*text).second)
+      blame(item, name, "has " + toml_text(*text) + " twice");
+    else
+      good.push_back(item);
   }
-  return problems_.size() == before;
+  return good;
 }
 
 // The later wins; who wants to know sees over what.
@@ -177,8 +183,9 @@ void Judge::take_record(const Record& record, const Value& value) {
   if (record.dotted == "paths.rules")
     if (auto clash = rules_of_file_.add(draft.rule, value.line)) return blame(value, dotted, *clash);
   std::size_t& stored = stored_[std::string(record.dotted)];
-  config_.origin[std::string(record.dotted) + "[" + std::to_string(stored) + "]"] =
-      file_ + ":" + std::to_string(value.line);
+  const std::string known = std::string(record.dotted) + "[" + std::to_string(stored) + "]";
+  places_[known] = {file_, value.line, value.column};
+  config_.origin[known] = places_[known].text();
   const std::size_t rows = config_.detect.own.size();
   if (auto wrong = record.store(std::move(draft), config_))
     blame(value, dotted, *wrong);
@@ -206,12 +213,19 @@ void Judge::take_fields(const Record& record, const Value::Table& table, const s
 }
 
 bool Judge::take_field(const Field& field, const Value& value, const std::string& name, Draft& draft) {
+  const std::size_t before = problems_.size();
   const auto* list = std::get_if<Value::List>(&value.held);
-  if (field.type == Field::Type::list && list != nullptr && !good_items(*list, field, field.wrong, name)) return false;
-  const std::optional<std::string> wrong =
-      fits(field.type, value) ? field.set(value, draft) : wrong_type(field, value.kind());
+  std::optional<std::string> wrong;
+  if (!fits(field.type, value)) {
+    wrong = wrong_type(field, value.kind());
+  } else if (list != nullptr) {
+    Value::List good = good_items(*list, field, field.wrong, name);
+    if (list->empty() || !good.empty()) wrong = field.set({std::move(good), value.line, value.column}, draft);
+  } else {
+    wrong = field.set(value, draft);
+  }
   if (wrong) blame(value, name, *wrong);
-  return !wrong;
+  return problems_.size() == before;
 }
 
 void Judge::take_override(const std::string& assignment) {
@@ -248,31 +262,43 @@ void Judge::check_detect_table() {
   }
 }
 
-std::string Judge::main_file() const {
-  return config_.files.empty() ? "" : config_.files.front();
+// Where something was said; else the main file as a whole.
+Problem Judge::problem_at(const std::string& dotted) const {
+  const auto place = places_.find(dotted);
+  if (place != places_.end()) return {place->second.file, place->second.line, place->second.column, "", ""};
+  return {config_.files.empty() ? "" : config_.files.front(), 0, 0, "", ""};
+}
+
+std::string Judge::last(const std::string& record, std::size_t count) {
+  return record + "[" + std::to_string(count - 1) + "]";
 }
 
 // What is more than can be in force, told before it is tried.
 void Judge::check_counts() {
-  if (std::string wrong = check_room(config_.paths.rules); !wrong.empty())
-    blame({places_.contains("paths.include") ? places_["paths.include"].text() : main_file(), 0, 0, "paths",
-           "says too much with the shipped rules and those of files: " + wrong});
+  if (std::string wrong = check_room(config_.paths.rules); !wrong.empty()) {
+    const bool includes = places_.contains("paths.include");
+    Problem problem = problem_at(includes ? "paths.include" : last("paths.rules", config_.paths.own.size()));
+    problem.key = "paths";
+    problem.sentence = "says too much with the shipped rules and those of files: " + wrong;
+    blame(std::move(problem));
+  }
   const auto agents = parse_agents(config_.discovery.agents);
   const auto* names = std::get_if<std::vector<std::string>>(&agents);
   std::size_t looked_for = names == nullptr ? 0 : names->size();
   for (const TargetWish& wish : config_.targets) looked_for += looked_for_by(wish);
-  if (looked_for > kLookedForMax)
-    blame({config_.origin["targets[" + std::to_string(config_.targets.size() - 1) + "]"], 0, 0, "targets",
-           "has programs and users that make " + std::to_string(looked_for) + " with discovery.agents; at most " +
-               std::to_string(kLookedForMax) + " are looked for"});
+  if (looked_for <= kLookedForMax) return;
+  Problem problem = problem_at(last("targets", config_.targets.size()));
+  problem.key = "targets";
+  problem.sentence = "has programs and users that make " + std::to_string(looked_for) +
+                     " with discovery.agents; at most " + std::to_string(kLookedForMax) + " are looked for";
+  blame(std::move(problem));
 }
 
 Loaded Judge::verdict() {
   const bool limit_in_doubt = !problems_.empty() && !places_.contains("watched.limit");
   if (!limit_in_doubt) contradictions();
   check_detect_table();
-  const Place& included = places_["paths.include"];
-  load_path_rules(config_, {included.file, included.line, included.column, "", ""}, problems_);
+  load_path_rules(config_, problem_at("paths.include"), problems_);
   check_counts();
   if (problems_.empty()) return std::move(config_);
   return std::move(problems_);

@@ -13,6 +13,7 @@
 #include "config/records.h"
 #include "config/rule_files.h"
 #include "config/value.h"
+#include "state/rule_clashes.h"
 
 namespace aa {
 
@@ -40,17 +41,18 @@ class Judge {
   bool take_field(const Field& field, const Value& value, const std::string& name, Draft& draft);
   using WrongItem = std::optional<std::string> (*)(const std::string& item);
   template <class Row>  // a Key or a Field
-  bool good_items(const Value::List& list, const Row& row, WrongItem wrong, const std::string& name);
+  Value::List good_items(const Value::List& list, const Row& row, WrongItem wrong, const std::string& name);
   void blame(const Value& value, std::string key, std::string sentence);
   void note_origin(const std::string& dotted, const Place& place);
   void contradictions();
   void check_detect_table();
   void check_counts();
-  std::string main_file() const;
+  Problem problem_at(const std::string& dotted) const;
+  static std::string last(const std::string& record, std::size_t count);
 
   Config config_;
   std::string file_;  // the one being taken
-  OneFilesRules rules_of_file_;
+  RuleClashes rules_of_file_{"line"};
   std::vector<Problem> rows_;                  // where each of config_.detect.own stands
   std::map<std::string, std::size_t> count_;   // records of each kind, good or bad, of all files
   std::map<std::string, std::size_t> stored_;  // of these the good ones, as Config counts them

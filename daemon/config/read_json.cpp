@@ -51,7 +51,11 @@ class Handler : public Json::json_sax_t {
     if (number > kMost) return put(Misfit{"a number too large"});
     return put(static_cast<std::int64_t>(number));
   }
-  bool number_float(number_float_t, const string_t&) override { return put(Misfit{"a number with a fraction"}); }
+  // Also what is too large for the types above; the longest of these ends in parse_error.
+  bool number_float(number_float_t, const string_t& text) override {
+    const bool whole = text.find_first_of(".eE") == std::string::npos;
+    return put(Misfit{whole ? "a number too large" : "a number with a fraction"});
+  }
   bool string(string_t& text) override { return put(std::move(text)); }
   bool binary(binary_t&) override { return false; }  // not in text
 

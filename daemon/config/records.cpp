@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <limits>
 
+#include "base/file_text.h"
 #include "config/import.h"
 #include "config/keys.h"
 #include "config/patient_read.h"
@@ -136,13 +137,29 @@ void select(Draft& draft, By by, std::string what) {
   draft.target.what = std::move(what);
 }
 
+// What /proc says of whoever has an id that no process can be watched by; nothing where it says nothing.
+Wrong wrong_process(const std::string& pid) {
+  const std::string status = "\n" + file_text("/proc/" + pid + "/status");
+  const auto field = [&](std::string_view name) {
+    const std::size_t at = status.find("\n" + std::string(name) + ":\t");
+    const std::size_t begin = at == std::string::npos ? at : at + name.size() + 3;
+    return begin == std::string::npos ? "" : status.substr(begin, status.find('\n', begin) - begin);
+  };
+  const std::string process = field("Tgid"), state = field("State");
+  if (process.empty()) return std::nullopt;
+  if (process != pid) return "is " + pid + ", a thread of the process " + process + "; give the process";
+  if (state.starts_with('Z') || state.starts_with('X')) return "is " + pid + ", and that process has ended";
+  if (field("VmSize").empty()) return "is " + pid + ", a thread of the kernel's own, which does nothing of its own";
+  return std::nullopt;
+}
+
 Wrong set_pid(const Value& value, Draft& draft) {
   const std::int64_t pid = std::get<std::int64_t>(value.held);
   select(draft, By::pid, std::to_string(pid));
   if (pid < 1 || pid > std::numeric_limits<std::int32_t>::max())
     return "must be the id of a process; " + std::to_string(pid) + " is not";
   draft.target.number = static_cast<std::uint32_t>(pid);
-  if (::kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH) return std::nullopt;
+  if (::kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH) return wrong_process(draft.target.what);
   return "is " + std::to_string(pid) + ", and no process has that id now; exe or unit find processes that come later";
 }
 
@@ -212,8 +229,6 @@ Wrong wrong_import(const std::string& text) {
 Wrong set_import(const Value& value, Draft& draft) {
   for (const Value& one : std::get<Value::List>(value.held)) {
     std::vector<std::string>& known = draft.target.imports;
-    if (std::find(known.begin(), known.end(), text_of(one)) != known.end())
-      return "has " + shown(text_of(one)) + " twice";
     if (known.size() == kMostImports) return "has more than the " + std::to_string(kMostImports) + " there may be";
     known.push_back(text_of(one));
   }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "config/patient_read.h"
+#include "state/rule_clashes.h"
 #include "state/rules_text.h"
 #include "state/sensitive_paths.h"
 
@@ -16,7 +17,8 @@ constexpr std::size_t kMostFiles = 256;
 
 class RuleFiles {
  public:
-  RuleFiles(std::vector<PathRule>& rules, std::vector<Problem>& problems) : rules_(rules), problems_(problems) {}
+  RuleFiles(Config& config, std::vector<Problem>& problems)
+      : rules_(config.paths.rules), places_(config.included), problems_(problems) {}
 
   // `by`: what names it, blamed when it cannot be read.
   void take(const std::string& file, const Problem& by) {
@@ -41,11 +43,13 @@ class RuleFiles {
   void take_text(const std::string& file, const std::string& text) {
     RulesText said = read_rules(text, RuleLayer::file);
     for (RulesProblem& one : said.problems) add_problem(file, one.line, one.column, std::move(one.what));
-    OneFilesRules known;
+    RuleClashes known("line");
+    const auto name = std::make_shared<const std::string>(file);
     for (RulesText::Line& one : said.rules) {
       if (auto wrong = known.add(one.rule, static_cast<std::uint32_t>(one.line)))
         add_problem(file, one.line, one.column, "the rule for " + one.rule.pattern + " " + *wrong);
       rules_.push_back(std::move(one.rule));
+      places_.push_back({name, static_cast<std::uint32_t>(one.line)});
     }
     for (const RulesText::Include& include : said.includes)
       take(include.path,
@@ -69,6 +73,7 @@ class RuleFiles {
   }
 
   std::vector<PathRule>& rules_;
+  std::vector<Config::RulePlace>& places_;
   std::vector<Problem>& problems_;
   PatientRead reader_;
   std::vector<std::string> open_;
@@ -77,23 +82,13 @@ class RuleFiles {
 
 }  // namespace
 
-std::optional<std::string> OneFilesRules::add(const PathRule& rule, std::uint32_t line) {
-  const std::string key = rule.pattern + '\0' + std::to_string(rule.ops) + '\0' + rule.target;
-  const auto [known, added] = known_.try_emplace(key, Earlier{rule.verdict, line});
-  if (added) return std::nullopt;
-  const Earlier& earlier = known->second;
-  const std::string where = "line " + std::to_string(earlier.line);
-  if (earlier.verdict == rule.verdict) return "is that of " + where + " again; keep one";
-  return "says " + std::string(name_of(rule.verdict)) + ", and " + where + " says " +
-         std::string(name_of(earlier.verdict)) + " of the same; keep one";
-}
-
 void load_path_rules(Config& config, const Problem& included, std::vector<Problem>& problems) {
   std::vector<PathRule>& rules = config.paths.rules;
   rules.clear();
+  config.included.clear();
   if (config.paths.shipped == "on") rules = sensitive_paths();
   rules.insert(rules.end(), config.paths.own.begin(), config.paths.own.end());
-  RuleFiles files(rules, problems);
+  RuleFiles files(config, problems);
   for (const std::string& file : config.paths.include)
     files.take(file, {included.file, included.line, included.column, "paths.include", "names " + file + ", which "});
   config.rule_files = files.taken();

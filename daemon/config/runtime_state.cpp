@@ -87,7 +87,7 @@ std::string runtime_state(const Monitor& monitor, std::string_view boot_id) {
                 {"rules", Json::array()},
                 {"promises", Json::array()}};
   for (const Target* target : monitor.targets()) {
-    if (!target->running || target->source != TargetSource::dbus) continue;
+    if (!target->running || !target->on_bus) continue;
     Json common = {
         {"name", target->name}, {"tls", std::string(name_of(target->tls))}, {"owner_uid", target->owner_uid}};
     if (target->unit.empty()) {

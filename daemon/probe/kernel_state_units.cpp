@@ -16,6 +16,11 @@
 namespace aa {
 
 std::optional<Refusal> KernelState::check_unit(const EnrolUnitPlan& plan) const {
+  if (!cgroups_.holds_units(plan.cgroup) && plan.unit == plan.cgroup)
+    return Refusal{Fault::not_supported,
+                   "there is no control group " + plan.cgroup +
+                       " of version 2 here, and systemd's, which come and go, "
+                       "are of version 1: name one that is there, or watch processes by their pid"};
   if (!cgroups_.holds_units(plan.cgroup))
     return Refusal{Fault::not_supported,
                    "systemd does not keep its units in version 2 control groups here, and by those alone they are "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "state/detect_table.h"
 #include "state/path_rules.h"
@@ -14,6 +15,8 @@ constexpr std::array<std::string_view, 28> kRunners = {
     "node", "nodejs", "bun",  "deno", "python", "pypy", "sh",  "bash", "dash", "zsh", "env", "perl", "ruby", "php",
     "npx",  "bunx",   "pnpx", "uvx",  "pipx",   "sudo", "npm", "pnpm", "yarn", "uv",  "tsx", "exec", "nice", "nohup"};
 constexpr std::array<std::string_view, 8> kVerbs = {"run", "exec", "dlx", "x", "tool", "start", "serve", "--"};
+
+constexpr std::size_t kLongestName = 255;  // NAME_MAX
 
 std::string_view last_of(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
@@ -64,31 +67,44 @@ std::string trimmed(std::string_view text) {
   return std::string(text);
 }
 
+std::optional<std::string> wrong_agent(const std::string& entry) {
+  const std::string quoted = "\"" + entry.substr(0, 64) + "\"";
+  if (entry.empty()) return "has an empty name; write names with one comma between them";
+  if (entry.find('/') != std::string::npos && entry.front() != '/')
+    return "has " + quoted + ", which is neither a name nor an absolute path";
+  const std::string_view last = last_of(entry);
+  if (last.empty() || last.size() > kLongestName ||
+      last.find_first_of(std::string_view("*?[ \0", 5)) != std::string_view::npos)
+    return "has " + quoted + ", whose last part is no plain name; patterns may stand in folders only";
+  if (entry.front() == '/' && lexically_normal(entry) != entry)
+    return "has " + quoted + ", which no program's path is like: write " + lexically_normal(entry).substr(0, 64);
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::variant<std::vector<std::string>, std::string> parse_agents(std::string_view list) {
   std::vector<std::string> out;
   if (trimmed(list).empty()) return out;
-  for (std::size_t begin = 0;;) {
-    const std::size_t end = list.find(',', begin);
+  const auto commas = static_cast<std::size_t>(std::count(list.begin(), list.end(), ','));
+  if (commas >= kAgentsMax)
+    return "has " + std::to_string(1 + commas) + " names; at most " + std::to_string(kAgentsMax) + " are looked for";
+  std::set<std::string> wrong;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
     std::string entry = trimmed(list.substr(begin, end - begin));
-    const std::string quoted = "\"" + entry.substr(0, 64) + "\"";
-    if (entry.empty()) return "has an empty name; write names with one comma between them";
-    if (entry.find('/') != std::string::npos && entry.front() != '/')
-      return "has " + quoted + ", which is neither a name nor an absolute path";
-    const std::string_view last = last_of(entry);
-    if (last.empty() || last.size() > 255 ||
-        last.find_first_of(std::string_view("*?[ \0", 5)) != std::string_view::npos)
-      return "has " + quoted + ", whose last part is no plain name; patterns may stand in folders only";
-    if (entry.front() == '/' && lexically_normal(entry) != entry)
-      return "has " + quoted + ", which no program's path is like: write " + lexically_normal(entry).substr(0, 64);
-    out.push_back(std::move(entry));
-    if (out.size() > kAgentsMax)
-      return "has " + std::to_string(1 + std::count(list.begin(), list.end(), ',')) + " names; at most " +
-             std::to_string(kAgentsMax) + " are looked for";
-    if (end == std::string_view::npos) return out;
+    if (auto sentence = wrong_agent(entry))
+      wrong.insert(*sentence);
+    else if (std::find(out.begin(), out.end(), entry) != out.end())
+      wrong.insert("has \"" + entry + "\" twice");
+    else
+      out.push_back(std::move(entry));
     begin = end + 1;
   }
+  if (wrong.empty()) return out;
+  std::string all;
+  for (const std::string& one : wrong) all += (all.empty() ? "" : "; ") + one;
+  return all;
 }
 
 std::optional<std::string> agent_of(const std::vector<std::string>& agents, const ProcessRef& process,

@@ -163,19 +163,49 @@ std::string Glob::add_set(Set set, std::string_view text) {
   return {};
 }
 
-std::vector<std::optional<std::string>> Glob::components() const {
-  std::vector<std::optional<std::string>> out(1, "");
+std::vector<Glob::Component> Glob::components() const {
+  std::vector<Component> out(1);
   for (const Token& token : tokens_) {
     const bool slash = token.kind == Kind::character && token.character == '/';
-    if (token.kind == Kind::deep_components) out.back().reset();
-    if (slash || token.kind == Kind::deep_components)
-      out.emplace_back("");
-    else if (token.kind != Kind::character)
-      out.back().reset();
-    else if (out.back())
-      *out.back() += token.character;
+    const bool one = token.kind == Kind::character || token.kind == Kind::any || token.kind == Kind::set;
+    if (token.kind != Kind::character) out.back().text.reset();
+    if (slash || token.kind == Kind::deep_components) {
+      out.emplace_back();
+    } else if (one) {
+      ++out.back().least;
+      if (out.back().text) *out.back().text += token.character;
+    }
   }
   return out;
+}
+
+std::string Glob::spelling() const {
+  std::string out;
+  for (const Token& token : tokens_) {
+    if (token.kind == Kind::any) out += '?';
+    if (token.kind == Kind::star) out += '*';
+    if (token.kind == Kind::deep) out += "**";
+    if (token.kind == Kind::deep_components) out += "**/";
+    if (token.kind == Kind::set) out += spelling(sets_[token.set]);
+    if (token.kind != Kind::character) continue;
+    if (std::string_view("*?[\\").find(token.character) != std::string_view::npos) out += '\\';
+    out += token.character;
+  }
+  return out;
+}
+
+std::string Glob::spelling(const Set& set) {
+  std::vector<Range> ranges = set.ranges;
+  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.first < b.first; });
+  std::string out = set.negated ? "[!" : "[";
+  for (std::size_t at = 0; at < ranges.size();) {
+    const char32_t first = ranges[at].first;
+    char32_t last = ranges[at].last;
+    for (++at; at < ranges.size() && ranges[at].first <= last + 1; ++at) last = std::max(last, ranges[at].last);
+    out += std::to_string(static_cast<std::uint32_t>(first)) + "-" + std::to_string(static_cast<std::uint32_t>(last)) +
+           ",";
+  }
+  return out + "]";
 }
 
 void Glob::note_literals() {

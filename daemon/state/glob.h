@@ -30,8 +30,14 @@ class Glob {
   bool is_literal() const;
   // The text before the first wildcard, escapes undone.
   const std::string& literal() const { return literal_; }
-  // Text by text between slashes, absent where there is a wildcard: of "/a/*" "", "a" and nothing.
-  std::vector<std::optional<std::string>> components() const;
+  // What stands between slashes: of "/a/b?*" "" and "a", each as it is, and something of at least 2 bytes.
+  struct Component {
+    std::optional<std::string> text = "";  // absent where there is a wildcard
+    std::size_t least = 0;                 // bytes of the shortest name it matches
+  };
+  std::vector<Component> components() const;
+  // One text for all spellings of the same: of `[b][ca]` and `\b[ac]`.
+  std::string spelling() const;
   // The last component when it has no wildcard ("" otherwise): a path that does not end in it cannot match.
   const std::string& last_component() const { return last_component_; }
 
@@ -51,6 +57,7 @@ class Glob {
     std::vector<Range> ranges;
   };
 
+  static std::string spelling(const Set& set);
   std::string parse_set(std::string_view pattern, std::size_t& at);
   std::string add_set(Set set, std::string_view text);
   void note_literals();

@@ -55,7 +55,9 @@ Step Monitor::complete(Completion completion) {
   Step step;
   if (auto* enrolled = std::get_if<Enrolled>(&completion)) {
     impl_->saw_time(enrolled->boot_ns);
+    const std::uint32_t slot = enrolled->slot;
     impl_->enrolled(step, std::move(*enrolled));
+    impl_->settle_taking_in(step, slot);
   } else if (const auto* released = std::get_if<Released>(&completion)) {
     impl_->saw_time(released->boot_ns);
     impl_->on_released(step, *released);

@@ -70,11 +70,24 @@ void Monitor::Impl::apply_configuration(Step& step, Configure command, Table tab
   reconcile_due_ns = std::min(reconcile_due_ns, from_now(settings.policy.reconcile_every));
   flip_due_ns = std::min(flip_due_ns, from_now(settings.policy.sums_every));
   expired_ns = 0;
+  asked_on_bus.clear();
   const std::vector<TargetWish> before = std::exchange(wishes, std::move(command.targets));
   if (before != wishes) let_go_unwished(step, before);
   look_for(step);
+  if (taking_in) answer(step, taking_in->token, "");  // what it waited for is waited for again
+  taking_in = TakingIn{command.token, 0, {}};
   begin_wishes(step);
-  answer(step, command.token, "");
+  taking_in->look = looks.size();
+  settle_taking_in(step, {});
+}
+
+// Whom systemd is asked for is not waited for: it may be away for long.
+void Monitor::Impl::settle_taking_in(Step& step, std::optional<std::uint32_t> slot) {
+  if (!taking_in) return;
+  if (slot) taking_in->slots.erase(*slot);
+  if (taking_in->look > 0 || !taking_in->slots.empty()) return;
+  answer(step, taking_in->token, "");
+  taking_in.reset();
 }
 
 bool Monitor::Impl::is_wished(const TargetWish& wish) const {
@@ -84,8 +97,16 @@ bool Monitor::Impl::is_wished(const TargetWish& wish) const {
 // Whoever is another wish's now, or nobody's, is let go first: what follows finds everyone as a fresh start would.
 void Monitor::Impl::let_go_unwished(Step& step, const std::vector<TargetWish>& before) {
   std::vector<std::string> ids;
-  for (const auto& [key, target] : targets)
-    if (target.running && !is_as_wished(target, before)) ids.push_back(target.id);
+  for (auto& [key, target] : targets) {
+    if (!target.running || is_as_wished(target, before)) continue;
+    if (target.on_bus && target.source == TargetSource::config && due_wish(target, before) == nullptr) {
+      target.source = TargetSource::dbus;  // the bus's word still stands
+      target.wish.reset();
+      continue;
+    }
+    if (target.on_bus) asked_on_bus.insert(target.id);
+    ids.push_back(target.id);
+  }
   for (const std::string& id : ids) stop(step, {0, id});
 }
 
@@ -93,7 +114,7 @@ void Monitor::Impl::let_go_unwished(Step& step, const std::vector<TargetWish>& b
 void Monitor::Impl::begin_wishes(Step& step) {
   for (const TargetWish& wish : wishes)
     if (!is_sought(wish) && !is_held(wish) && !is_beginning(wish)) begin_wish(step, wish);
-  seek(step);
+  seek(step, std::nullopt);
 }
 
 bool Monitor::Impl::is_beginning(const TargetWish& wish) const {
@@ -101,8 +122,11 @@ bool Monitor::Impl::is_beginning(const TargetWish& wish) const {
                              [&](const auto& entry) { return entry.second.wish && *entry.second.wish == wish; });
 }
 
-void Monitor::Impl::seek(Step& step) {
-  if (std::any_of(wishes.begin(), wishes.end(), is_sought)) step.plans.emplace_back(LookAroundPlan{});
+// Of these processes alone, or of all that live.
+void Monitor::Impl::seek(Step& step, std::optional<std::set<ProcessId>> among) {
+  if (std::none_of(wishes.begin(), wishes.end(), is_sought)) return;
+  looks.push_back(std::move(among));
+  step.plans.emplace_back(LookAroundPlan{});
 }
 
 // False: a fresh start would not watch it, or watch it otherwise. What the bus asked for is not the configuration's,
@@ -176,10 +200,9 @@ void Monitor::Impl::begin_wish(Step& step, const TargetWish& wish) {
     command.source = TargetSource::config;
     slot = start_unit(step, std::move(command));
   }
-  if (slot)
-    enrolling.at(*slot).wish = std::make_shared<const TargetWish>(wish);
-  else
-    not_watched(step, wish, {Fault::limit_reached, "all target slots are in use"});
+  if (!slot) return not_watched(step, wish, {Fault::limit_reached, "all target slots are in use"});
+  enrolling.at(*slot).wish = std::make_shared<const TargetWish>(wish);
+  if (taking_in) taking_in->slots.insert(*slot);
 }
 
 // The kernel is told what is new, and rows are made ready first.
@@ -209,6 +232,10 @@ std::string name_of_wish(const TargetWish& wish, const ProcessRef& process, cons
 
 // Of a tree the outermost that fits is the root: a root that another is found above goes to that one.
 void Monitor::Impl::looked_around(Step& step, const LookedAround& done) {
+  if (looks.empty()) return;
+  const std::optional<std::set<ProcessId>> among = std::move(looks.front());
+  looks.pop_front();
+  const bool is_awaited = taking_in && taking_in->look > 0 && --taking_in->look == 0;
   std::map<ProcessId, const LivingProcess*> known;
   for (const LivingProcess& process : done.processes) known.emplace(process.id, &process);
   std::set<ProcessId> roots;
@@ -229,6 +256,7 @@ void Monitor::Impl::looked_around(Step& step, const LookedAround& done) {
         below_root(process->id))
       stop(step, {0, target->id});
     if (process->watched || below_root(process->id)) continue;
+    if (among && !among->contains(process->id)) continue;
     if (auto found = wished(*process)) {
       roots.insert(process->id);
       starts.push_back(std::move(*found));
@@ -236,9 +264,14 @@ void Monitor::Impl::looked_around(Step& step, const LookedAround& done) {
   }
   for (auto& [command, wish] : starts) {
     const auto slot = start(step, std::move(command));
-    if (!slot) return not_watched(step, *wish, {Fault::limit_reached, "all target slots are in use"});
+    if (!slot) {
+      not_watched(step, *wish, {Fault::limit_reached, "all target slots are in use"});
+      break;
+    }
     enrolling.at(*slot).wish = std::make_shared<const TargetWish>(*wish);
+    if (is_awaited) taking_in->slots.insert(*slot);
   }
+  if (is_awaited) settle_taking_in(step, {});
 }
 
 // What is to be done about a process that runs already, and the wish it is for.

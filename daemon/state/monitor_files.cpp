@@ -9,6 +9,7 @@
 
 #include "state/detect_table.h"
 #include "state/monitor_impl.h"
+#include "state/rule_clashes.h"
 
 namespace aa {
 namespace {
@@ -85,6 +86,9 @@ void Monitor::Impl::set_rules(Step& step, SetPathRules command) {
                   Refusal{Fault::not_supported,
                           "no program that sees file operations runs on this kernel, so nothing was stored; "
                           "aactl status says why"});
+  if (command.layer == RuleLayer::runtime)
+    if (auto clash = find_clash(command.rules))
+      return answer(step, command.token, Refusal{Fault::invalid_argument, *std::move(clash)});
   const auto put = put_rules(step, command.token, command.layer, std::move(command.rules));
   if (const auto* refusal = std::get_if<Refusal>(&put)) answer(step, command.token, *refusal);
 }
@@ -123,10 +127,25 @@ void Monitor::Impl::rules_done(Step& step, const RulesInForce& done) {
   answer(step, done.token, std::to_string(done.generation));
 }
 
+// Whoever is watched again below a target still keeps that target's rules.
+std::vector<PathQuery::Whose> Monitor::Impl::targets_of(const SlotTable::Owner* owner) const {
+  std::vector<PathQuery::Whose> out;
+  if (owner == nullptr) return out;
+  out.push_back({owner->ref.id, owner->ref.name});
+  const auto outer_of = [this](std::uint32_t key) {
+    const auto known = targets.find(key);
+    return known == targets.end() ? targets.end() : targets.find(known->second.outer);
+  };
+  for (auto at = outer_of(owner->key); at != targets.end(); at = outer_of(at->first))
+    out.push_back({at->second.id, at->second.name});
+  return out;
+}
+
 Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) const {
   auto& file = std::get<FileBody>(event.body);
   const auto set = rule_sets.find(file.generation);
   if (set == rule_sets.end()) return {};
+  const std::vector<PathQuery::Whose> whose = targets_of(owner);
   Judgement worst;
   bool unfinished = false;
   const auto judge_one = [&](const FilePath& at, std::span<const std::uint32_t> objects) {
@@ -141,10 +160,7 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
     const std::string rooted = at.detached ? as_absolute(at.from_namespace()) : "";
     const std::string& text = at.detached ? rooted : asked;
     if (!text.empty() && text.front() == '/') query.requested = text;
-    if (owner != nullptr) {
-      query.target_id = owner->ref.id;
-      query.target_name = owner->ref.name;
-    }
+    query.targets = whose;
     const Judgement one = set->second->judge(query);
     unfinished = unfinished || one.unfinished;
     const auto is_worst = [&](Verdict verdict) { return one.verdict == verdict && worst.verdict != verdict; };

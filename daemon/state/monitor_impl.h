@@ -93,7 +93,16 @@ struct Monitor::Impl {
   };
   std::vector<TargetWish> wishes;
   std::optional<Configuring> configuring;
-  LookForPlan looked_for;  // what the kernel was told to look for
+  LookForPlan looked_for;              // what the kernel was told to look for
+  std::set<std::string> asked_on_bus;  // targets that are let go of to begin again otherwise, as the bus wants them too
+  // Whose answer is still to come, of those that were asked who runs: all of them, or only these.
+  std::deque<std::optional<std::set<ProcessId>>> looks;
+  struct TakingIn {  // the configuration is in force when everyone is watched who is there
+    Token token = 0;
+    std::size_t look = 0;           // as many answers of looks until its own; 0: it has come
+    std::set<std::uint32_t> slots;  // that are being enrolled
+  };
+  std::optional<TakingIn> taking_in;
 
   // What running targets promised, by key; and whether a set that has it is on its way, or the next is due.
   std::map<std::uint32_t, std::vector<PathRule>> promises;
@@ -159,6 +168,7 @@ struct Monitor::Impl {
   std::variant<std::uint64_t, Refusal> put_rules(Step& step, Token token, RuleLayer layer, std::vector<PathRule> rules);
   void rules_done(Step& step, const RulesInForce& done);
   void on_file(Step& step, Event event, const SlotTable::Owner* owner);
+  std::vector<PathQuery::Whose> targets_of(const SlotTable::Owner* owner) const;
   Judgement judge(Event& event, const SlotTable::Owner* owner) const;
   void alert_path(Step& step, const Event& event, const PathRule& rule, const SlotTable::Owner* owner);
   void forget_path_alerts(const ProcessId& id);
@@ -211,7 +221,8 @@ struct Monitor::Impl {
   void apply_configuration(Step& step, Configure command, Table table);
   void let_go_unwished(Step& step, const std::vector<TargetWish>& before);
   void begin_wishes(Step& step);
-  void seek(Step& step);
+  void seek(Step& step, std::optional<std::set<ProcessId>> among);
+  void settle_taking_in(Step& step, std::optional<std::uint32_t> slot);
   bool is_as_wished(const Target& target, const std::vector<TargetWish>& before) const;
   bool in_wished_group(const Process& process) const;
   bool is_held(const TargetWish& wish) const;
@@ -253,6 +264,7 @@ struct Monitor::Impl {
   void take_nested(const Target& outer);
   std::string name_for(const Enrolled& done, const Enrolment& enrolment) const;
   void released(Step& step, const Released& done);
+  std::set<ProcessId> living_of(std::uint32_t key) const;
   void hand_over(const Target& from, std::uint32_t heir);
   Target* running(std::uint32_t key);
   Target* running_in_slot(std::uint32_t slot);

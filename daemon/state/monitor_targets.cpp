@@ -129,7 +129,7 @@ void Monitor::Impl::enrolled(Step& step, Enrolled done) {
   }
   if (enrolment.wish && !is_wished(*enrolment.wish)) {  // the configuration has changed meanwhile
     stop(step, {0, target.id});
-    seek(step);
+    seek(step, std::nullopt);
   } else if (enrolment.wish && !enrolment.unit.empty()) {
     let_go_unwished(step, wishes);  // who was found before it and is in it
   }
@@ -168,6 +168,7 @@ Target& Monitor::Impl::add_target(const Enrolled& done, const Enrolment& enrolme
   target.cgroup = enrolment.cgroup;
   target.wish = enrolment.wish;
   target.source = command.source;
+  target.on_bus = command.source == TargetSource::dbus || asked_on_bus.erase(id) > 0;
   target.tls = command.tls;
   target.owner_uid = command.owner_uid;
   target.slot = done.slot;
@@ -184,6 +185,7 @@ void Monitor::Impl::not_enrolled(Step& step, const Enrolled& done, Enrolment enr
     answer(step, enrolment.command.token, *done.refusal);
     if (enrolment.wish && is_wished(*enrolment.wish)) not_watched(step, *enrolment.wish, *done.refusal);
   } else if (Target* target = running_in_slot(*done.already)) {
+    target->on_bus = target->on_bus || enrolment.command.source == TargetSource::dbus;
     if (enrolment.wish) {  // the configuration takes over what the bus asked for
       target->wish = enrolment.wish;
       target->source = TargetSource::config;
@@ -283,6 +285,7 @@ void Monitor::Impl::released(Step& step, const Released& done) {
   if (!node.empty() && node.mapped().stopped) {
     if (Target* target = running_in_slot(done.slot)) {
       report_adopted(step, target->key, done.boot_ns);
+      if (target->source == TargetSource::dbus && heir == 0) seek(step, living_of(target->key));
       hand_over(*target, heir);
       watches.erase(target->key);
       drop_promises(step, target->key);
@@ -294,6 +297,14 @@ void Monitor::Impl::released(Step& step, const Released& done) {
     if (heir == 0) readopt_units(step);
   }
   settle_idle(done.boot_ns);
+}
+
+// Of these the configuration may mean some, whom the bus had first.
+std::set<ProcessId> Monitor::Impl::living_of(std::uint32_t key) const {
+  std::set<ProcessId> out;
+  for (const Process* process : lineage.all())
+    if (process->alive() && process->watched && process->target == key) out.insert(process->id);
+  return out;
 }
 
 // Its processes, and the targets nested in it, go to the heir, or to nobody. Whoever is let go stays in lineage as it

@@ -29,13 +29,13 @@ bool is_category(std::string_view text) {
 std::string check_components(const Glob& glob) {
   const auto components = glob.components();
   for (std::size_t at = 1; at < components.size(); ++at) {
-    if (!components[at]) continue;
-    const std::string& name = *components[at];
-    if (name.empty() && at + 1 < components.size()) return "it has two slashes in a row";
-    if (name == "." || name == "..") return "it holds the component " + name + ", which no resolved path has";
-    if (name.size() > kLongestName)
-      return "it holds a component of " + std::to_string(name.size()) + " bytes, and no file's name has more than " +
+    const auto& [text, least] = components[at];
+    if (least > kLongestName)
+      return "it holds a component of " + std::to_string(least) + " bytes, and no file's name has more than " +
              std::to_string(kLongestName);
+    if (!text) continue;
+    if (text->empty() && at + 1 < components.size()) return "it has two slashes in a row";
+    if (*text == "." || *text == "..") return "it holds the component " + *text + ", which no resolved path has";
   }
   return {};
 }
@@ -92,14 +92,18 @@ std::string check_room(const std::vector<PathRule>& rules) {
   std::size_t patterns = 0;
   for (const PathRule& rule : rules) {
     if (rule.layer == RuleLayer::imported) continue;
-    const auto alternatives = expand_alternatives(rule.pattern, kMostAlternatives);
-    const auto* known = std::get_if<std::vector<std::string>>(&alternatives);
-    patterns += known == nullptr ? 1 : known->size();
+    patterns += alternatives_of(rule).size();
     if (patterns > kMostPathRules) break;
   }
   if (patterns <= kMostPathRules) return {};
   return std::to_string(rules.size()) + " path rules are more than the " + std::to_string(kMostPathRules) +
          " that can be in force" + (rules.size() > kMostPathRules ? "" : ", for each alternative in { } counts as one");
+}
+
+std::vector<std::string> alternatives_of(const PathRule& rule) {
+  auto alternatives = expand_alternatives(rule.pattern, kMostAlternatives);
+  if (auto* known = std::get_if<std::vector<std::string>>(&alternatives)) return std::move(*known);
+  return {rule.pattern};
 }
 
 std::string lexically_normal(std::string_view path) {
@@ -141,8 +145,7 @@ std::variant<std::shared_ptr<const PathRules>, Refusal> PathRules::compile(std::
 }
 
 std::string PathRules::add_rule(std::uint32_t index, const std::vector<std::string>& homes) {
-  const auto alternatives = expand_alternatives(rules_[index].pattern, kMostAlternatives);
-  for (const std::string& one : std::get<std::vector<std::string>>(alternatives)) {
+  for (const std::string& one : alternatives_of(rules_[index])) {
     if (one.front() == '~') {
       for (const std::string& home : homes) {
         std::string escaped;  // a home is a path, not a pattern
@@ -265,7 +268,9 @@ void PathRules::match_text(std::string_view path, const PathQuery& query, Matche
 bool PathRules::applies(const PathRule& rule, const PathQuery& query) const {
   if (query.any_op) return true;
   if ((rule.ops & (op_bit(query.op) | query.also)) == 0) return false;
-  return rule.target.empty() || rule.target == query.target_id || rule.target == query.target_name;
+  return rule.target.empty() || std::ranges::any_of(query.targets, [&](const PathQuery::Whose& one) {
+           return rule.target == one.id || rule.target == one.name;
+         });
 }
 
 bool PathRules::beats(const Matcher& allow, const Matcher& deny) const {

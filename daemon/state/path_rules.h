@@ -61,16 +61,22 @@ inline constexpr std::size_t kMostPathRules = 100'000;  // of the configuration 
 // use up the administrator's room.
 std::string check_room(const std::vector<PathRule>& rules);
 
+// Its patterns, with { } spelt out; of a rule that check_rule would not take the pattern as it is.
+std::vector<std::string> alternatives_of(const PathRule& rule);
+
 // What one access is judged by.
 struct PathQuery {
   FileOp op = FileOp::open;
   std::string_view path;                   // from the mount namespace's root; "" when unknown or not whole
   std::string_view requested;              // absolute as asked for, not resolved; "" when it is the same or unknown
   std::span<const std::uint32_t> objects;  // of objects() that the kernel met on the way to the file
-  std::string_view target_id;
-  std::string_view target_name;
-  OpSet also = 0;       // what the operation does besides: an open that cuts the file off
-  bool any_op = false;  // rules of every op decide, and of every target ("would this path be denied at all")
+  struct Whose {
+    std::string_view id;
+    std::string_view name;
+  };
+  std::span<const Whose> targets;  // that it is of: its own, and those that this is nested in
+  OpSet also = 0;                  // what the operation does besides: an open that cuts the file off
+  bool any_op = false;             // rules of every op decide, and of every target ("would this path be denied at all")
 };
 
 struct Judgement {

@@ -30,6 +30,7 @@ struct Target {
   std::uint32_t owner_uid = 0;
   std::uint32_t slot = 0;   // full slot value; meaningful while running
   std::uint32_t outer = 0;  // key of the target it is nested in, 0 none
+  bool on_bus = false;      // the bus asked for it, whoever else did
   bool running = true;      // false: exited (every process gone)
   std::uint64_t started_boot_ns = 0;
   std::uint64_t ended_boot_ns = 0;

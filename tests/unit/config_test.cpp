@@ -1,6 +1,8 @@
 // Files good and bad, and the table of keys against what is shipped and documented.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -8,11 +10,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <map>
 #include <sstream>
 #include <thread>
 
 #include "abi/event.h"
+#include "base/file_text.h"
 #include "config/keys.h"
 #include "config/load.h"
 #include "config/override.h"
@@ -445,6 +449,42 @@ TEST_CASE("config: what is printed loads as the same values and says where each 
   CHECK(printed.find("ring_kib = 8192  # default\n") != std::string::npos);
 }
 
+TEST_CASE("config: rules of files are printed where they stand, and the print loads as the same") {
+  Scratch scratch;
+  const std::string more = scratch.write("more.rules", "allow /srv/x/y\n");
+  const std::string file = scratch.write("some.rules", "\ndeny ops=write target=a /srv/x/\ninclude " + more + "\n");
+  const Config config = good("[paths]\ninclude = [\"" + file + "\"]\n[[paths.rules]]\npattern = \"/own\"\n");
+  const std::string printed = print_config(config);
+  CHECK(printed.find("\n# " + file + ":2: deny ops=write target=a /srv/x/\n# " + more + ":1: allow /srv/x/y\n") !=
+        std::string::npos);
+  CHECK(same_values(good(printed), config));
+}
+
+TEST_CASE("config: a pid is that of a process that lives, not of a thread, of one that ended or of the kernel's") {
+  std::promise<void> done;
+  std::promise<pid_t> began;
+  std::thread other([&, wait = done.get_future()] {
+    began.set_value(static_cast<pid_t>(::syscall(SYS_gettid)));
+    wait.wait();
+  });
+  const std::string thread = std::to_string(began.get_future().get()), self = std::to_string(::getpid());
+  CHECK(only_problem("[[targets]]\npid = " + thread + "\n") ==
+        "a.toml:2:7: targets[0].pid is " + thread + ", a thread of the process " + self + "; give the process");
+  done.set_value();
+  other.join();
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  siginfo_t ended{};
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT) == 0);
+  const std::string zombie = std::to_string(child);
+  CHECK(only_problem("[[targets]]\npid = " + zombie + "\n") ==
+        "a.toml:2:7: targets[0].pid is " + zombie + ", and that process has ended");
+  ::waitpid(child, nullptr, 0);
+  if (std::ifstream("/proc/2/comm").good() && file_text("/proc/2/comm") == "kthreadd\n")
+    CHECK(only_problem("[[targets]]\npid = 2\n").find("a thread of the kernel's own") != std::string::npos);
+  CHECK(good("[[targets]]\npid = " + self + "\n").targets.size() == 1);
+}
+
 TEST_CASE("config: a value on the command line goes over the file's, or is refused and changes nothing") {
   Config config;
   CHECK_FALSE(override_config("watched.limit=40000", config));
@@ -527,14 +567,14 @@ TEST_CASE("config: a program's name does not begin or end in spaces") {
 TEST_CASE("config: more than can be looked for, or in force, is refused when it is read") {
   std::string targets, rules;
   for (int i = 0; i < 1'020; ++i) targets += "[[targets]]\nexe = \"x" + std::to_string(i) + "\"\n";
-  CHECK(
-      only_problem(targets) ==
-      "a.toml:2039: targets has programs and users that make 1033 with discovery.agents; at most 1024 are looked for");
+  CHECK(only_problem(targets) ==
+        "a.toml:2039:1: targets has programs and users that make 1033 with discovery.agents; at most 1024 are looked "
+        "for");
   Scratch scratch;
   for (int i = 0; i < 100'000; ++i) rules += "/srv/" + std::to_string(i) + "\n";
   const std::string file = scratch.write("many.rules", rules);
   const std::string many = only_problem("[paths]\nshipped = \"on\"\ninclude = [\"" + file + "\"]\n");
-  CHECK(many.starts_with("a.toml:3: paths says too much"));
+  CHECK(many.starts_with("a.toml:3:11: paths says too much"));
   CHECK(many.find("can be in force") != std::string::npos);
 }
 

@@ -261,7 +261,8 @@ TEST_CASE("promises: an allow of the running layer does not take one back; glob 
   PathQuery query;
   query.path = "/a/b";
   CHECK(set->judge(query).verdict == Verdict::allow);
-  query.target_id = "t";
+  const PathQuery::Whose t{"t", ""};
+  query.targets = {&t, 1};
   CHECK(set->judge(query).verdict == Verdict::deny);
   query.path = "/a/c";
   CHECK(set->judge(query).rule->layer == RuleLayer::imported);

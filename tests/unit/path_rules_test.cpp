@@ -1,7 +1,9 @@
 // Path rules: what a pattern means, which rule wins, what is refused, and the list everybody begins with.
+#include <array>
 #include <map>
 
 #include "state/plan.h"
+#include "state/rule_clashes.h"
 #include "state/rules_text.h"
 #include "state/sensitive_paths.h"
 #include "support/catch.h"
@@ -181,13 +183,18 @@ TEST_CASE("rules: operations and targets narrow a rule") {
   PathQuery query;
   query.path = "/etc/passwd";
   query.op = FileOp::write;
-  query.target_name = "claude";
+  const PathQuery::Whose claude{"id", "claude"}, make{"id", "make"};
+  query.targets = {&claude, 1};
   CHECK(set->judge(query).verdict == Verdict::deny);
   query.op = FileOp::open;
   CHECK(set->judge(query).verdict == Verdict::none);
   query.op = FileOp::unlink;
-  query.target_name = "make";
+  query.targets = {&make, 1};
   CHECK(set->judge(query).verdict == Verdict::none);
+  const std::array nested{make, claude};
+  query.targets = nested;
+  CHECK(set->judge(query).verdict == Verdict::deny);
+  query.targets = {&make, 1};
   query.any_op = true;
   CHECK(set->judge(query).verdict == Verdict::deny);
 }
@@ -250,6 +257,19 @@ TEST_CASE("rules: a bad pattern is named with what is wrong with it") {
     CHECK(refusal("# comment\n\n" + line).find(what) != std::string::npos);
     CHECK(refusal("# comment\n\n" + line).rfind("3: ", 0) == 0);
   }
+}
+
+TEST_CASE("rules: those of one set that say the same are found however they are spelt") {
+  const auto clash = [](const std::string& text) {
+    return find_clash(std::get<std::vector<PathRule>>(parse_rules(text, RuleLayer::runtime))).value_or("");
+  };
+  CHECK(clash("/a\nallow /a/b\ndeny ops=read /a\ndeny target=x /a\n/a/\n/{b,c}\n/{c,d}") == "");
+  CHECK(clash("/a\n/b\nallow /a") == "rule 3, for /a, says allow, and rule 1 says deny of the same; keep one");
+  CHECK(clash("/a/[!yx]?\nwatch /a/[^xy]?").find("says watch, and rule 1") != std::string::npos);
+  CHECK(clash("/a/[ac-eb]\n/a/[a-e]") == "rule 2, for /a/[a-e], is that of rule 1 again; keep one");
+  CHECK(clash("/{a,b}\nallow /[b]").find("says allow, and rule 1") != std::string::npos);
+  CHECK(clash("/\\*\nallow /*") == "");
+  CHECK(clash("**/x\nallow /**/x") != "");
 }
 
 TEST_CASE("rules: lines come back as they were written") {
