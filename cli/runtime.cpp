@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/write_all.h"
 #include "config/records.h"
+#include "state/rule_clashes.h"
 #include "state/rules_text.h"
 #include "state/targets.h"
 #include "verbs.h"
@@ -59,7 +60,7 @@ std::string folder_of_drop_ins(Client& client) {
 
 std::string file_text(const Runtime& runtime) {
   std::string text = "# Saved by aactl runtime save.\n";
-  for (const PathRule& rule : runtime.rules) text += "\n[[paths.rules]]\n" + toml_text(rule);
+  for (const PathRule& rule : without_clashes(runtime.rules)) text += "\n[[paths.rules]]\n" + toml_text(rule);
   for (const json& target : runtime.targets) {
     const std::string unit = text_of(target, "unit");
     if (unit.empty()) continue;

@@ -89,7 +89,7 @@ std::size_t looked_for_by(const TargetWish& wish) {
 
 void Judge::take_text(std::string_view text, const std::string& file) {
   file_ = file;
-  rules_of_file_ = RuleClashes("line");
+  rules_of_file_ = {};
   config_.files.push_back(file);
   Read read = file.ends_with(".json") ? read_json(text, file) : read_toml(text, file);
   for (Problem& problem : read.problems) blame(std::move(problem));

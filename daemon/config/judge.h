@@ -52,7 +52,7 @@ class Judge {
 
   Config config_;
   std::string file_;  // the one being taken
-  RuleClashes rules_of_file_{"line"};
+  RuleClashes rules_of_file_;
   std::vector<Problem> rows_;                  // where each of config_.detect.own stands
   std::map<std::string, std::size_t> count_;   // records of each kind, good or bad, of all files
   std::map<std::string, std::size_t> stored_;  // of these the good ones, as Config counts them

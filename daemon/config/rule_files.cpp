@@ -43,7 +43,7 @@ class RuleFiles {
   void take_text(const std::string& file, const std::string& text) {
     RulesText said = read_rules(text, RuleLayer::file);
     for (RulesProblem& one : said.problems) add_problem(file, one.line, one.column, std::move(one.what));
-    RuleClashes known("line");
+    RuleClashes known;
     const auto name = std::make_shared<const std::string>(file);
     for (RulesText::Line& one : said.rules) {
       if (auto wrong = known.add(one.rule, static_cast<std::uint32_t>(one.line)))

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <system_error>
 
@@ -40,26 +41,68 @@ Result<std::unique_ptr<FileWatch>> FileWatch::make() {
 }
 
 void FileWatch::watch(const std::string& main_file, const std::vector<std::string>& rule_files) {
-  wanted_.clear();
-  const std::string drop_ins = drop_in_folder(main_file);
-  wanted_[folder_of(main_file)].files = {name_of(main_file), name_of(drop_ins)};
-  wanted_[drop_ins].drop_ins = true;
-  for (const std::string& file : rule_files) wanted_[folder_of(file)].files.insert(name_of(file));
-  std::error_code unknown;
-  const std::string real = std::filesystem::canonical(main_file, unknown);  // it may be a link
-  if (!unknown) wanted_[folder_of(real)].files.insert(name_of(real));
+  main_file_ = main_file;
+  rule_files_ = rule_files;
   arm();
 }
 
 void FileWatch::watch_nothing() {
-  wanted_.clear();
+  main_file_.clear();
+  rule_files_.clear();
   arm();
   due_ns_.reset();
 }
 
+// Links may lead elsewhere by now.
+void FileWatch::want() {
+  wanted_.clear();
+  if (main_file_.empty()) return;
+  want_way_to(main_file_);
+  for (const std::string& file : rule_files_) want_way_to(file);
+  const std::string drop_ins = want_way_to(drop_in_folder(main_file_));
+  wanted_[drop_ins].drop_ins = true;
+  std::error_code unreadable;
+  for (const auto& entry : std::filesystem::directory_iterator(drop_ins, unreadable))
+    if (is_config_name(name_of(entry.path())) && entry.is_symlink(unreadable)) want_way_to(entry.path());
+}
+
+// Each name on the way, links followed, in the folder it lies in. Where the way ends, or the first that is not there.
+std::string FileWatch::want_way_to(const std::string& path) {
+  constexpr int kMostLinks = 40;  // as the kernel
+  std::filesystem::path at = "/";
+  std::deque<std::filesystem::path> ahead;
+  const auto lead_to = [&](const std::filesystem::path& where) {
+    if (where.is_absolute()) at = "/";
+    const std::filesystem::path parts = where.relative_path();
+    ahead.insert(ahead.begin(), parts.begin(), parts.end());
+  };
+  lead_to(std::filesystem::absolute(path));
+  for (int links = 0; !ahead.empty() && links <= kMostLinks;) {
+    const std::filesystem::path name = ahead.front();
+    ahead.pop_front();
+    if (name.empty() || name == ".") continue;
+    if (name == "..") {
+      at = at.parent_path();
+      continue;
+    }
+    wanted_[at].files.insert(name);
+    std::error_code none;
+    const auto kind = std::filesystem::symlink_status(at / name, none).type();
+    if (kind == std::filesystem::file_type::symlink) {
+      lead_to(std::filesystem::read_symlink(at / name, none));
+      ++links;
+    } else {
+      at /= name;
+      if (kind == std::filesystem::file_type::not_found) break;
+    }
+  }
+  return at;
+}
+
 // A folder that took the place of another is another one to the kernel, with the same path.
 void FileWatch::arm() {
-  std::map<int, std::vector<std::string>> armed;  // a folder may be spelt in several ways
+  want();
+  std::map<int, std::vector<std::string>> armed;  // a folder may have several paths
   for (const auto& [folder, names] : wanted_) {
     const int descriptor = ::inotify_add_watch(inotify_.get(), folder.c_str(), kFiles | kFolders | IN_ONLYDIR);
     if (descriptor >= 0) armed[descriptor].push_back(folder);

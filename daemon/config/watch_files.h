@@ -1,8 +1,9 @@
 // config/watch_files.h: has one of the configuration's files changed?
 //
 // Comes in: which files the configuration in force was read from. Goes out: that it is time to read it again. Folders
-// are watched, not files: most programs put a new file in the place of the old one. A file that is just being written
-// does not count before it is closed; of a burst of changes the last one counts.
+// are watched, not files: most programs put a new file in the place of the old one, or lead a link elsewhere, and each
+// folder and link on the way may be another one. A file that is just being written does not count before it is closed;
+// of a burst of changes the last one counts.
 #pragma once
 
 #include <cstdint>
@@ -39,10 +40,14 @@ class FileWatch {
     bool drop_ins = false;  // every file of a configuration
   };
   explicit FileWatch(UniqueFd inotify) : inotify_(std::move(inotify)) {}
+  void want();
+  std::string want_way_to(const std::string& path);
   void arm();
   bool counts(int descriptor, std::uint32_t mask, const std::string& name) const;
 
   UniqueFd inotify_;
+  std::string main_file_;  // "" nothing is watched
+  std::vector<std::string> rule_files_;
   std::map<std::string, Names> wanted_;            // by folder
   std::map<int, std::vector<std::string>> armed_;  // inotify's descriptor → folder, as it is spelt
   std::optional<std::uint64_t> due_ns_;

@@ -9,7 +9,6 @@
 
 #include "state/detect_table.h"
 #include "state/monitor_impl.h"
-#include "state/rule_clashes.h"
 
 namespace aa {
 namespace {
@@ -86,9 +85,6 @@ void Monitor::Impl::set_rules(Step& step, SetPathRules command) {
                   Refusal{Fault::not_supported,
                           "no program that sees file operations runs on this kernel, so nothing was stored; "
                           "aactl status says why"});
-  if (command.layer == RuleLayer::runtime)
-    if (auto clash = find_clash(command.rules))
-      return answer(step, command.token, Refusal{Fault::invalid_argument, *std::move(clash)});
   const auto put = put_rules(step, command.token, command.layer, std::move(command.rules));
   if (const auto* refusal = std::get_if<Refusal>(&put)) answer(step, command.token, *refusal);
 }

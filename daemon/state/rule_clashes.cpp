@@ -1,5 +1,8 @@
 #include "state/rule_clashes.h"
 
+#include <set>
+#include <tuple>
+
 #include "state/glob.h"
 
 namespace aa {
@@ -11,34 +14,44 @@ std::string spelling_of(const std::string& pattern) {
   return parsed == nullptr ? pattern : parsed->spelling();
 }
 
-}  // namespace
-
-std::optional<std::string> RuleClashes::add(const PathRule& rule, std::uint32_t number) {
-  const std::string of_whom = '\0' + std::to_string(rule.ops) + '\0' + rule.target;
-  const Earlier now{rule.verdict, number, ++rules_};
-  const Earlier* first = nullptr;
-  std::size_t fresh = 0;
-  for (const std::string& one : alternatives_of(rule)) {
-    const auto [known, added] = known_.try_emplace(spelling_of(one) + of_whom, now);
-    const Earlier& earlier = known->second;
-    if (added) ++fresh;
-    if (earlier.order == now.order) continue;
-    if (earlier.verdict != rule.verdict)
-      return "says " + std::string(name_of(rule.verdict)) + ", and " + std::string(counted_by_) + " " +
-             std::to_string(earlier.number) + " says " + std::string(name_of(earlier.verdict)) +
-             " of the same; keep one";
-    if (first == nullptr) first = &earlier;
-  }
-  if (first == nullptr || fresh > 0) return std::nullopt;
-  return "is that of " + std::string(counted_by_) + " " + std::to_string(first->number) + " again; keep one";
+// What a rule is about: the same of two rules that nothing but their verdict can tell apart.
+std::string subject_of(const PathRule& rule) {
+  std::set<std::string> spellings;
+  for (const std::string& one : alternatives_of(rule)) spellings.insert(spelling_of(one));
+  std::string out = std::to_string(rule.ops) + '\0' + rule.target;
+  for (const std::string& one : spellings) out += '\0' + one;
+  return out;
 }
 
-std::optional<std::string> find_clash(const std::vector<PathRule>& rules) {
-  RuleClashes clashes("rule");
-  for (std::uint32_t at = 0; at < rules.size(); ++at)
-    if (const auto clash = clashes.add(rules[at], at + 1))
-      return "rule " + std::to_string(at + 1) + ", for " + rules[at].pattern + ", " + *clash;
-  return std::nullopt;
+auto weight_of(const PathRule& rule) {
+  const bool denies = rule.verdict == Verdict::deny;
+  return std::tuple(denies, rule.verdict == Verdict::watch,
+                    denies ? rule.severity.value_or(Severity::warning) : Severity::info);
+}
+
+}  // namespace
+
+std::optional<std::string> RuleClashes::add(const PathRule& rule, std::uint32_t line) {
+  const auto [known, added] = known_.try_emplace(subject_of(rule), Earlier{rule.verdict, line});
+  if (added) return std::nullopt;
+  const Earlier& earlier = known->second;
+  const std::string where = "line " + std::to_string(earlier.line);
+  if (earlier.verdict == rule.verdict) return "is that of " + where + " again; keep one";
+  return "says " + std::string(name_of(rule.verdict)) + ", and " + where + " says " +
+         std::string(name_of(earlier.verdict)) + " of the same; keep one";
+}
+
+std::vector<PathRule> without_clashes(const std::vector<PathRule>& rules) {
+  std::vector<PathRule> out;
+  std::unordered_map<std::string, std::size_t> places;
+  for (const PathRule& rule : rules) {
+    const auto [known, added] = places.try_emplace(subject_of(rule), out.size());
+    if (added)
+      out.push_back(rule);
+    else if (weight_of(rule) > weight_of(out[known->second]))
+      out[known->second] = rule;
+  }
+  return out;
 }
 
 }  // namespace aa

@@ -1,14 +1,13 @@
 // state/rule_clashes.h: rules of one set that say the same twice, or one against another.
 //
-// Comes in: the rules of a file, or of one call, one after the other. Goes out: a sentence for each that an earlier one
-// has said already, however it is spelt (`/a/[b]`, `/a/{b,c}` and `/a/b` name one file). Pure. Cost: linear in the
-// rules' alternatives.
+// Comes in: the rules of a file, or of the running layer. Goes out: a sentence for each that an earlier one has said
+// already, however it is spelt (`/a/[b]` and `/a/b` name one file), or the set without those that decide nothing. Pure.
+// Cost: linear in the rules' alternatives.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -18,25 +17,19 @@ namespace aa {
 
 class RuleClashes {
  public:
-  // What a rule is counted by: "line 3", "rule 3".
-  explicit RuleClashes(std::string_view counted_by) : counted_by_(counted_by) {}
-
-  // "says deny, and line 3 says allow of the same; keep one", when an earlier rule with the same operations and target
-  // has the pattern, or with another verdict one of its alternatives. The rule is one that check_rule takes.
-  std::optional<std::string> add(const PathRule& rule, std::uint32_t number);
+  // "says deny, and line 3 says allow of the same; keep one", when an earlier rule has the pattern, operations and
+  // target; `line` is this rule's.
+  std::optional<std::string> add(const PathRule& rule, std::uint32_t line);
 
  private:
   struct Earlier {
     Verdict verdict;
-    std::uint32_t number;  // several may stand on one line
-    std::size_t order;
+    std::uint32_t line;
   };
-  std::string_view counted_by_;
-  std::size_t rules_ = 0;
-  std::unordered_map<std::string, Earlier> known_;  // by pattern without alternatives, operations and target
+  std::unordered_map<std::string, Earlier> known_;
 };
 
-// Of a set whose rules have no lines: nothing, or what to do about the first that clashes.
-std::optional<std::string> find_clash(const std::vector<PathRule>& rules);
+// Of rules for the same the one that decides: a deny, the most severe of them, else watch before allow.
+std::vector<PathRule> without_clashes(const std::vector<PathRule>& rules);
 
 }  // namespace aa

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import pwd
 import subprocess
 import unittest
@@ -94,6 +95,18 @@ class Imports(ReloadCase):
         self.assertEqual({told[0]["target"]["id"]}, {target for _, target in self.rules()})
         agent.end()
         wait_until(lambda: not self.rules(), "its rules go with it")
+
+    def test_in_a_nested_target(self):
+        """imports: whom root watches by itself below an agent keeps the agent's promises all the same"""
+        self.agent.write_text(AGENT.replace("while", "(while").replace("done\n", "done); true\n"))
+        self.promise("Read(./key)")
+        agent = self.start(2)
+        (child,) = wait_until(lambda: pathlib.Path(f"/proc/{agent.pid}/task/{agent.pid}/children").read_text().split(),
+                              "it has a child, which reads for it")
+        nested = self.daemon.start(int(child), name="nested")
+        agent.read("key")
+        told = self.alerts("sensitive-path")
+        self.assertEqual([(int(child), nested)], [(event["process"]["pid"], event["target"]["id"]) for event in told])
 
     def test_a_promise_taken_back(self):
         """imports: a deny that the agent removes, or a reload that comes meanwhile, changes nothing until it ends"""

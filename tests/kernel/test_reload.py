@@ -163,6 +163,17 @@ class Reload(ReloadCase):
             child = subprocess.run([agents[1]], stdin=subprocess.DEVNULL, check=True)
             stream.wait_for(lambda e: e["exec"]["filename"] == str(agents[1]), 5, f"it is watched: {child}")
 
+    def test_answered_when_watched(self):
+        """reload: once it is answered everyone is watched whom it means and who runs"""
+        children = [self.sleeper("/bin/sleep", "1000") for _ in range(5)]
+        wait_until(lambda: all(os.readlink(f"/proc/{c.pid}/exe") == os.path.realpath("/bin/sleep") for c in children), "they run")
+        one, *others = children
+        for _ in range(20):
+            self.reload(f'[[targets]]\npid = {one.pid}\n[[targets]]\nexe = "/bin/sleep"\n')
+            self.assertEqual([1] * 5, [len(self.rows(pid=c.pid, state="running")) for c in (one, *others)])
+            self.reload("")
+            wait_until(lambda: not self.rows(state="running"), "they are let go")
+
     def test_tls_level(self):
         """reload: a target's TLS level is the kernel's too, for who runs already and who starts later"""
         agent = self.folder / "test-agent"

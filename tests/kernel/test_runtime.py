@@ -108,6 +108,40 @@ class Runtime(RuntimeCase):
             process.read(key)
             stream.wait_for(lambda event: event["alert"]["rule"] == rule, 20, "an alert")
 
+    def test_with_the_configuration(self):
+        """runtime: what the bus asked for too outlives the configuration's word for it, also over restarts of the daemon"""
+        bus_first, file_first = self.sleeper(), self.sleeper()
+        named = "".join(f"[[targets]]\npid = {child.pid}\n" for child in (bus_first, file_first))
+
+        def layers(daemon):
+            return {row["pid"]: str(row["layer"]) for row in daemon.targets().values() if row["state"] == "running"}
+
+        with self.daemon() as daemon:
+            daemon.start(bus_first.pid)
+            (self.etc / "config.toml").write_text(named)
+            daemon.manager.Reload(timeout=CALL_TIMEOUT)
+            daemon.start(file_first.pid)
+            self.assertEqual({bus_first.pid: "file", file_first.pid: "file"}, layers(daemon))
+        with self.daemon() as daemon:
+            wait_until(lambda: layers(daemon) == {bus_first.pid: "file", file_first.pid: "file"}, "they are watched again")
+            (self.etc / "config.toml").write_text("")
+            daemon.manager.Reload(timeout=CALL_TIMEOUT)
+            self.assertEqual({bus_first.pid: "runtime", file_first.pid: "runtime"}, layers(daemon))
+            for child in (bus_first, file_first):
+                daemon.manager.StopMonitoring(str(child.pid), timeout=CALL_TIMEOUT)
+            self.assertEqual({}, layers(daemon))
+
+    def test_dropped_and_meant(self):
+        """runtime: whom drop lets go of, and the configuration means, is watched for it at once"""
+        with self.daemon() as daemon:
+            child = self.sleeper()
+            daemon.start(child.pid, name="one")
+            (self.etc / "config.toml").write_text('[[targets]]\nexe = "/bin/sleep"\nname = "two"\n')
+            daemon.manager.Reload(timeout=CALL_TIMEOUT)
+            self.assertEqual("dropped 1 target(s) and 0 rule(s)\n", self.aactl("runtime", "drop").stdout)
+            wait_until(lambda: [str(row["name"]) for row in daemon.targets().values() if row["pid"] == child.pid] == ["two"],
+                       "it is the configuration's")
+
     @staticmethod
     def imported_rules(daemon):
         _, rules = daemon.manager.GetPathFilter(timeout=CALL_TIMEOUT)
@@ -147,6 +181,16 @@ class Runtime(RuntimeCase):
             self.assertEqual("dropped 1 target(s) and 0 rule(s)\n", self.aactl("runtime", "drop").stdout)
             self.assertEqual({}, daemon.targets())
 
+    def test_save_what_clashes(self):
+        """runtime: of rules for the same, which no file may hold, save writes the one that decides"""
+        with self.daemon() as daemon:
+            pairs = [("/srv/x", "allow"), ("/srv/x", "deny"), ("/srv/y", "allow"), ("/srv/[y]", "watch")]
+            daemon.manager.UpdatePathFilter(dbus.Array(pairs, signature="(ss)"), timeout=CALL_TIMEOUT)
+            done = self.aactl("runtime", "save", "mine")
+            self.assertEqual(0, done.returncode, done.stdout)
+            _, rules = daemon.manager.GetPathFilter(timeout=CALL_TIMEOUT)
+            self.assertEqual([("/srv/x", "deny"), ("/srv/[y]", "watch")],
+                             [(str(r[0]), str(r[1])) for r in rules if str(r[0]).startswith("/srv/")])
 
     def test_not_taken(self):
         """runtime: rules that a daemon cannot take over are put aside and that is said; aactl runtime works without them"""

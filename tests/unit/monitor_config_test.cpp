@@ -48,6 +48,15 @@ struct World {
 
   void configure(Configure command) { take(monitor.apply(std::move(command))); }
 
+  void watch(std::uint32_t pid) {
+    StartMonitoring command;
+    command.token = 6;
+    command.pid = pid;
+    take(monitor.apply(std::move(command)));
+  }
+
+  void stop(std::uint32_t pid) { take(monitor.apply(StopMonitoring{7, std::to_string(pid)})); }
+
   void take(const Step& step) {
     answers.insert(answers.end(), step.answers.begin(), step.answers.end());
     for (const Plan& plan : step.plans) carry_out(plan);
@@ -236,6 +245,81 @@ TEST_CASE("configuration: a pid that was let go of disturbs nobody below it") {
     CHECK(world.releases == releases);
     CHECK(world.slots == slots);
   }
+}
+
+TEST_CASE("configuration: what the bus asked for too is watched on when the configuration lets it go") {
+  World bus_first, file_first;
+  Configure command, none;
+  command.targets = {wish(By::pid, "101", 101)};
+  bus_first.watch(101);
+  bus_first.configure(command);
+  file_first.configure(command);
+  file_first.watch(101);
+  for (World* world : {&bus_first, &file_first}) {
+    REQUIRE(world->monitor.targets().size() == 1);
+    CHECK(world->monitor.targets()[0]->source == TargetSource::config);
+    const auto slots = world->slots;
+    world->configure(none);
+    CHECK(world->slots == slots);
+    REQUIRE(world->monitor.targets().size() == 1);
+    CHECK(world->monitor.targets()[0]->source == TargetSource::dbus);
+    CHECK(world->releases == 0);
+  }
+}
+
+TEST_CASE("configuration: what the bus asked for too goes from wish to wish, until the bus drops it") {
+  World world;
+  Configure command;
+  command.targets = {wish(By::pid, "101", 101)};
+  world.configure(command);
+  world.watch(101);
+  command.targets = {wish(By::exe, "agent101", 0, "by-name")};
+  world.configure(command);
+  REQUIRE(world.monitor.targets().size() == 1);
+  CHECK(world.monitor.targets()[0]->name == "by-name");
+  world.configure({});
+  REQUIRE(world.monitor.targets().size() == 1);
+  CHECK(world.monitor.targets()[0]->source == TargetSource::dbus);
+  world.stop(101);
+  CHECK(world.slots.empty());
+  world.configure(command);
+  world.configure({});
+  CHECK(world.slots.empty());
+}
+
+TEST_CASE("configuration: whom the bus lets go of, and the configuration means, is watched at once, and nobody else") {
+  World world;
+  world.watch(101);
+  Configure command;
+  command.targets = {wish(By::exe, "agent103", 0, "below"), wish(By::exe, "agent102")};
+  world.configure(command);
+  CHECK(world.slots.size() == 2);
+  world.stop(102);
+  CHECK(world.slots.size() == 1);
+  world.stop(101);
+  REQUIRE(world.slots.size() == 1);
+  CHECK(world.slots.begin()->second == "pid 103");
+  CHECK(world.monitor.targets()[0]->name == "below");
+}
+
+TEST_CASE("configuration: it is said to be in force when everyone is watched whom it means and who is there") {
+  Monitored house;
+  Configure command;
+  command.token = 1;
+  command.targets = {wish(By::pid, "100", 100), wish(By::exe, "agent101")};
+  const Step taken = house.monitor.apply(command);
+  CHECK(taken.answers.empty());
+  REQUIRE(plans_of<EnrolPlan>(taken).size() == 1);
+  const ProcessRef named = a_process(100, 100'000, "a"), found = a_process(101, 101'000, "b");
+  const Step looked =
+      house.monitor.complete(LookedAround{1, {with_text(living(found), "/bin/agent101", {"agent101"})}});
+  REQUIRE(plans_of<EnrolPlan>(looked).size() == 1);
+  CHECK(looked.answers.empty());
+  const std::uint32_t by_pid = plans_of<EnrolPlan>(taken)[0].slot, by_exe = plans_of<EnrolPlan>(looked)[0].slot;
+  CHECK(house.enrolled(by_exe, found, {living(found, by_exe, true)}).answers.empty());
+  const Step last = house.enrolled(by_pid, named, {living(named, by_pid, true)});
+  REQUIRE(last.answers.size() == 1);
+  CHECK(last.answers[0].token == 1);
 }
 
 TEST_CASE("configuration: rules that are refused, or that the kernel does not take, leave everything as it was") {

@@ -126,20 +126,6 @@ TEST_CASE("files: what lies in no tree is denied by the path it has, as any text
   CHECK(only_file(house(event)).verdict == Verdict::none);
 }
 
-TEST_CASE("files: rules of one call that say the same, or one against another, are refused whole") {
-  House house;
-  SetPathRules command;
-  command.token = 9;
-  PathRule rule;
-  rule.pattern = "/srv/x";
-  command.rules = {rule, rule};
-  command.rules[1].verdict = Verdict::allow;
-  const Step step = house.monitor.apply(command);
-  CHECK(plans_of<RulesPlan>(step).empty());
-  CHECK(std::get<Refusal>(step.answers.at(0).outcome).sentence ==
-        "rule 2, for /srv/x, says allow, and rule 1 says deny of the same; keep one");
-}
-
 TEST_CASE("files: an open that cuts the file off changes it") {
   House house;
   SetPathRules command;

@@ -185,6 +185,38 @@ TEST_CASE("nested: the plan names the members known, the processes move, the out
   CHECK(key_of(house, kAgent) == outer.key);
 }
 
+TEST_CASE("nested: the outer target's path rules hold for the inner one too, not the other way round") {
+  Nested house;
+  house.monitor.on_probe(a_file_probe(ProbeState::attached));
+  PathRule rule;
+  rule.pattern = "/srv/x";
+  rule.target = "outer";
+  SetPathRules command;
+  command.token = 9;
+  command.rules = {rule};
+  command.rules.push_back(rule);
+  command.rules[1].pattern = "/srv/y";
+  command.rules[1].target = "inner";
+  const std::uint64_t generation = plans_of<RulesPlan>(house.monitor.apply(command))[0].rules->generation();
+  house.monitor.complete(RulesInForce{9, house.now, generation, std::nullopt});
+  const auto verdict = [&](const ProcessRef& who, std::uint32_t slot, const char* path) {
+    Event event;
+    event.boot_ns = house.now;
+    event.slot = slot;
+    event.process = who;
+    FileBody body;
+    body.at.path = path;
+    body.generation = generation;
+    body.resolution = Resolution::kernel;
+    event.body = body;
+    return bodies_of<FileBody>(house(event)).at(0).verdict;
+  };
+  CHECK(verdict(kTool, house.inner, "/srv/x") == Verdict::deny);
+  CHECK(verdict(kAgent, house.outer, "/srv/x") == Verdict::deny);
+  CHECK(verdict(kTool, house.inner, "/srv/y") == Verdict::deny);
+  CHECK(verdict(kAgent, house.outer, "/srv/y") == Verdict::none);
+}
+
 TEST_CASE("nested: a record of before the move goes out as the outer's and moves nobody back") {
   Nested house;
   const Step step = house(an_exec().of(kTool.with_image(1)).in_slot(house.outer));

@@ -261,15 +261,31 @@ TEST_CASE("rules: a bad pattern is named with what is wrong with it") {
 
 TEST_CASE("rules: those of one set that say the same are found however they are spelt") {
   const auto clash = [](const std::string& text) {
-    return find_clash(std::get<std::vector<PathRule>>(parse_rules(text, RuleLayer::runtime))).value_or("");
+    RuleClashes clashes;
+    std::string out;
+    for (const RulesText::Line& one : read_rules(text, RuleLayer::file).rules)
+      out += clashes.add(one.rule, static_cast<std::uint32_t>(one.line)).value_or("");
+    return out;
   };
-  CHECK(clash("/a\nallow /a/b\ndeny ops=read /a\ndeny target=x /a\n/a/\n/{b,c}\n/{c,d}") == "");
-  CHECK(clash("/a\n/b\nallow /a") == "rule 3, for /a, says allow, and rule 1 says deny of the same; keep one");
-  CHECK(clash("/a/[!yx]?\nwatch /a/[^xy]?").find("says watch, and rule 1") != std::string::npos);
-  CHECK(clash("/a/[ac-eb]\n/a/[a-e]") == "rule 2, for /a/[a-e], is that of rule 1 again; keep one");
-  CHECK(clash("/{a,b}\nallow /[b]").find("says allow, and rule 1") != std::string::npos);
+  CHECK(clash("/a\nallow /a/b\ndeny ops=read /a\ndeny target=x /a\n/a/\n/{b,c}\nwatch /{c,d}\nwatch /c") == "");
+  CHECK(clash("/a\n/b\nallow /a") == "says allow, and line 1 says deny of the same; keep one");
+  CHECK(clash("/a/[!yx]?\nwatch /a/[^xy]?").find("says watch, and line 1") != std::string::npos);
+  CHECK(clash("/a/[ac-eb]\n/a/[a-e]") == "is that of line 1 again; keep one");
+  CHECK(clash("/{a,b}\nallow /{[b],a}").find("says allow, and line 1") != std::string::npos);
   CHECK(clash("/\\*\nallow /*") == "");
   CHECK(clash("**/x\nallow /**/x") != "");
+}
+
+TEST_CASE("rules: of those for the same one decides, and it alone is kept") {
+  const auto kept = [](const std::string& text) {
+    std::string out;
+    for (const PathRule& rule : without_clashes(std::get<std::vector<PathRule>>(parse_rules(text, RuleLayer::runtime))))
+      out += rule_line(rule) + "\n";
+    return out;
+  };
+  CHECK(kept("allow /a\n/b\nwatch /a\n/b\n") == "watch /a\ndeny /b\n");
+  CHECK(kept("allow severity=critical /a\nwatch /a\ndeny severity=info /a\ndeny severity=critical /[a]\n/a\n") ==
+        "deny severity=critical /[a]\n");
 }
 
 TEST_CASE("rules: lines come back as they were written") {

@@ -136,3 +136,46 @@ TEST_CASE("watch: a folder may be spelt in several ways, and the main file may b
   std::filesystem::remove(scratch.file("config.toml"));
   CHECK(house.changed());
 }
+
+TEST_CASE("watch: a file that is reached through links counts, and each link on the way") {
+  Watched house;
+  const Scratch& scratch = house.scratch;
+  for (const char* folder : {"one", "two", "conf.d"}) std::filesystem::create_directory(scratch.file(folder));
+  for (const char* file : {"one/a.rules", "two/a.rules", "one/b.toml"}) scratch.write(file, "");
+  std::filesystem::create_directory_symlink("one", scratch.file("now"));
+  std::filesystem::create_symlink("../one/b.toml", scratch.file("conf.d/b.toml"));
+  house.watch->watch(scratch.file("config.toml"), {scratch.file("now/a.rules")});
+  (void)house.changed();
+  scratch.write("one/a.rules", "/x");
+  CHECK(house.changed());
+  scratch.write("one/b.toml", "# b");
+  CHECK(house.changed());
+  scratch.write("two/a.rules", "/x");
+  CHECK_FALSE(house.changed());
+  std::filesystem::create_directory_symlink("two", scratch.file("next"));
+  std::filesystem::rename(scratch.file("next"), scratch.file("now"));
+  CHECK(house.changed());
+  scratch.write("two/a.rules", "/y");
+  CHECK(house.changed());
+  scratch.write("one/a.rules", "/y");
+  CHECK_FALSE(house.changed());
+}
+
+TEST_CASE("watch: a folder on the way that is another one now counts, and so does what lies in it") {
+  Watched house;
+  const Scratch& scratch = house.scratch;
+  std::filesystem::create_directories(scratch.file("etc/rules"));
+  scratch.write("etc/config.toml", "");
+  scratch.write("etc/rules/a.rules", "");
+  house.watch->watch(scratch.file("etc/config.toml"), {scratch.file("etc/rules/a.rules")});
+  std::filesystem::rename(scratch.file("etc"), scratch.file("old"));
+  CHECK(house.changed());
+  std::filesystem::create_directories(scratch.file("etc/rules"));
+  CHECK(house.changed());
+  scratch.write("etc/config.toml", "");
+  CHECK(house.changed());
+  scratch.write("etc/rules/a.rules", "/x");
+  CHECK(house.changed());
+  scratch.write("old/rules/a.rules", "/x");
+  CHECK_FALSE(house.changed());
+}
