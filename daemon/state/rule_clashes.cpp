@@ -16,9 +16,10 @@ std::string spelling_of(const std::string& pattern) {
 
 // What a rule is about: the same of two rules that nothing but their verdict can tell apart.
 std::string subject_of(const PathRule& rule) {
+  std::string out = std::to_string(rule.ops) + '\0' + rule.target;
+  if (rule.pattern.find_first_of("*?[\\{") == std::string::npos) return out + '\0' + rule.pattern;  // most are plain
   std::set<std::string> spellings;
   for (const std::string& one : alternatives_of(rule)) spellings.insert(spelling_of(one));
-  std::string out = std::to_string(rule.ops) + '\0' + rule.target;
   for (const std::string& one : spellings) out += '\0' + one;
   return out;
 }
