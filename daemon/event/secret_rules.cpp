@@ -156,6 +156,16 @@ const std::array kPlainRules = {
 
 constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const ByteClass kCoded = class_of("+/-_=", true, true, true);
+const ByteClass kValue = [] {  // of a field: all but control characters
+  ByteClass bytes;
+  for (unsigned byte = ' '; byte < 256; ++byte) bytes.set(byte);
+  return bytes;
+}();
+constexpr std::uint16_t kLeastCodedField = 3;  // "=ab"
+
+char raised(char character) {
+  return character >= 'a' && character <= 'z' ? static_cast<char>(character - 'a' + 'A') : character;
+}
 
 // The letters that `begin` alone decides when `before` bytes of a group of three come before it. What is decided of the
 // next letter is bits of `begin`, so many.
@@ -175,19 +185,52 @@ std::pair<std::string, std::uint8_t> coded_beginning(std::string_view begin, std
   return {letters, static_cast<std::uint8_t>(end_bit - at)};
 }
 
+// A field's name as programs write it: base64 shows no case that could be passed over.
+std::vector<std::string> spellings_of(std::string_view name) {
+  std::string upper(name), title(name);
+  for (std::size_t at = 0; at < name.size(); ++at) {
+    upper[at] = raised(name[at]);
+    if (at == 0 || name[at - 1] == '-' || name[at - 1] == '_') title[at] = upper[at];
+  }
+  std::vector<std::string> out = {std::string(name), title, upper};
+  for (const std::string_view camel :
+       {"apiKey", "ApiKey", "accessToken", "refreshToken", "clientSecret", "secretAccessKey", "SecretAccessKey",
+        "AccountKey", "sessionToken", "SessionToken"})
+    if (std::ranges::equal(camel, name, {}, lower, lower)) out.emplace_back(camel);
+  return out;
+}
+
+// One that ends in another field's name is found by that one.
+bool ends_in_field(const SecretRule& rule) {
+  return std::ranges::any_of(kPlainRules, [&](const SecretRule& other) {
+    return other.shape == SecretShape::field && other.begin.size() < rule.begin.size() &&
+           rule.begin.ends_with(other.begin);
+  });
+}
+
+std::vector<std::string> beginnings_of(const SecretRule& plain) {
+  if (plain.shape == SecretShape::token || plain.shape == SecretShape::pem) return {std::string(plain.begin)};
+  if (plain.shape == SecretShape::field && !ends_in_field(plain)) return spellings_of(plain.begin);
+  return {};
+}
+
 std::vector<SecretRule> all_rules() {
-  static std::deque<std::string> beginnings;  // rules look at them
+  static std::deque<std::string> coded_beginnings;  // rules look at them
   std::vector<SecretRule> rules(kPlainRules.begin(), kPlainRules.end());
   for (const SecretRule& plain : kPlainRules) {
-    if (plain.shape != SecretShape::token && plain.shape != SecretShape::pem) continue;
-    for (std::size_t before = 0; before < 3; ++before) {
-      const auto [letters, bits] = coded_beginning(plain.begin, before);
-      SecretRule coded{plain.kind, beginnings.emplace_back(letters), SecretShape::coded, &kCoded, plain.least};
-      coded.whole_word = false;
-      coded.needs = plain.needs;
-      coded.plain = plain.bytes;
-      coded.bits = bits;
-      rules.push_back(coded);
+    for (const std::string& begin : beginnings_of(plain)) {
+      for (std::size_t before = 0; before < 3; ++before) {
+        const auto [letters, bits] = coded_beginning(begin, before);
+        SecretRule coded{plain.kind, coded_beginnings.emplace_back(letters), SecretShape::coded, &kCoded, plain.least};
+        coded.whole_word = false;
+        coded.needs = plain.needs;
+        coded.plain = plain.bytes;
+        coded.bits = bits;
+        coded.names = plain.shape == SecretShape::field;
+        if (coded.names) coded.plain = &kValue;
+        if (coded.names) coded.least = kLeastCodedField;
+        rules.push_back(coded);
+      }
     }
   }
   return rules;

@@ -37,6 +37,7 @@ struct SecretRule {
   // coded: what the bytes that are coded are made of; bits of the beginning that the next letter holds
   const ByteClass* plain = nullptr;
   std::uint8_t bits = 0;
+  bool names = false;  // coded: a field's name: perhaps a quote, ':' or '=' come before what is secret
 };
 
 // What a letter of base64 stands for, of either alphabet; nullopt: it is none.

@@ -8,6 +8,7 @@ namespace aa {
 namespace {
 
 constexpr std::size_t kLookBack = 64;
+constexpr std::string_view kBeforeSeparator = "\"' \\";
 constexpr std::size_t kWholeLine = 60;            // base64 goes on in the next line when this one is as long
 constexpr std::string_view kMessage = "HTTP/1.";  // begins an answer, and ends a request's first line
 constexpr std::size_t kLongName = 20;             // a user name as long as this is a token
@@ -205,7 +206,7 @@ void SecretScanner::found_coded() {
       std::string_view(buffer_).substr(at_ - std::min(at_, kWholeLine), std::min(at_, kWholeLine));
   const std::size_t line_end = before.rfind('\n');
   in_line_ = line_end == std::string_view::npos ? before.size() : before.size() - line_end - 1;
-  has_needed_ = rule_->needs == 0;
+  has_needed_ = rule_->needs == 0 && !rule_->names;
   bits_ = 0;
   bit_count_ = -static_cast<int>(rule_->bits);
   decoded_ = 0;
@@ -272,6 +273,10 @@ bool SecretScanner::decodes(unsigned char byte) {
   bit_count_ -= 8;
   const auto plain = static_cast<unsigned char>(bits_ >> bit_count_);
   ++decoded_;
+  if (rule_->names && !has_needed_) {
+    has_needed_ = plain == ':' || plain == '=';
+    return has_needed_ || kBeforeSeparator.find(static_cast<char>(plain)) != std::string_view::npos;
+  }
   has_needed_ = has_needed_ || plain == static_cast<unsigned char>(rule_->needs);
   return rule_->plain->test(plain);
 }

@@ -9,7 +9,7 @@ from tls_case import TlsCase, streams_of
 from tls_server import CERTIFICATE
 
 PYTHON = "/usr/bin/python3"
-ROUNDS = 200 if QUICK else 5000
+ROUNDS = 200 if QUICK else 1000
 SIZE, WARM = 1000, 20  # as sealed_tls.c has them
 
 # Every answer is compared with what the server always answers.

@@ -98,7 +98,7 @@ std::string alphabet_of(const ByteClass& bytes) {
   return alphabet;
 }
 
-// The keys of all services, every second one in base64, and the fields of headers and of JSON.
+// The keys of all services, every second one in base64, and the fields of headers and of JSON, in base64 too.
 std::vector<Planted> planted() {
   std::mt19937 random(5);
   std::vector<Planted> all;
@@ -114,6 +114,9 @@ std::vector<Planted> planted() {
       const std::string secret = letters(random, 16, "abcdefghijklmnopqrstuvwxyz0123456789+/");
       all.push_back({"{\"a\":1,\"" + std::string(rule.begin) + "\": \"" + secret + "\"}", secret});
       all.push_back({"say " + std::string(rule.begin) + "=" + secret + " end", secret});
+      const std::string before = std::string(all.size() % 3, '{') + "\"" + std::string(rule.begin) + "\":\"";
+      const std::string coded = base64(before + secret + "\"}");
+      all.push_back({"{\"k\":\"" + coded + "\"}", coded.substr((before.size() + 2) / 3 * 4)});
     }
   }
   return all;

@@ -139,6 +139,34 @@ TEST_CASE("secrets: in base64 each key is replaced, wherever it lies in its grou
   }
 }
 
+TEST_CASE("secrets: in base64 each field's value is replaced, wherever it lies in its group of three") {
+  std::size_t fields = 0;
+  for (const SecretRule& rule : secret_rules()) {
+    if (rule.shape != SecretShape::field) continue;
+    std::string title(rule.begin);
+    for (std::size_t at = 0; at < title.size(); ++at)
+      if (at == 0 || title[at - 1] == '-' || title[at - 1] == '_')
+        title[at] = static_cast<char>(std::toupper(title[at]));
+    for (const std::string& plain :
+         {std::string(rule.begin) + "\":\"hunter2", std::string(rule.begin) + "\" : \"hunter2", title + ": hunter2",
+          std::string(rule.begin) + "=hunter2&x=y"}) {
+      for (std::size_t before = 0; before < 6; ++before) {
+        const std::string coded = base64(std::string(before, '{') + plain + "\"}");
+        const std::string shown = shown_of({"data: \"" + coded.substr(0, 9), coded.substr(9) + "\" and on"});
+        INFO(plain + " as " + shown);
+        const std::size_t first = shown.find('*');
+        REQUIRE(first != std::string::npos);
+        CHECK(first <= 7 + (before + rule.begin.size()) * 4 / 3 + 1);
+        CHECK(shown.substr(first) == std::string(7 + coded.size() - first, '*') + "\" and on");
+        ++fields;
+      }
+    }
+  }
+  CHECK(fields > 500);
+  const std::string harmless = base64("the password is not told, the cookie jar is empty; see authorization guide");
+  CHECK(shown_of({harmless + "\n"}) == harmless + "\n");
+}
+
 TEST_CASE("secrets: a private key in base64 is replaced over all its lines") {
   const std::string coded = base64("-----BEGIN PRIVATE KEY-----\n" + letters(300) + "\n-----END PRIVATE KEY-----\n");
   std::string lines = "tls.key: |\n";
