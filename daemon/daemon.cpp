@@ -102,7 +102,14 @@ Result<std::unique_ptr<Daemon>> Daemon::make(const Options& options, const Confi
   return daemon;
 }
 
-Daemon::~Daemon() = default;
+// Families let go side by side: before the kernel lets go of a program it waits for everybody who might be running it,
+// for each kind of program in another way.
+Daemon::~Daemon() {
+  if (!files_ || !tls_) return;
+  const auto files =
+      std::async([this] { files_->detach(); });  // without room for a thread: files_ does it at its own end
+  tls_->detach();
+}
 
 // Before there are threads.
 Status Daemon::start_guard() {

@@ -28,7 +28,7 @@ std::variant<Place, std::string> place_of(const std::string& key, const ImportBa
   return "it is no folder of which the place is known";
 }
 
-void take(const Entry& entry, const std::string& key, std::string_view below, const ImportBase& base) {
+void take_access(const Entry& entry, const std::string& key, std::string_view below, const ImportBase& base) {
   const auto place = place_of(key, base);
   if (const auto* wrong = std::get_if<std::string>(&place)) return entry.skip(*wrong);
   const auto& [folder, rest] = std::get<Place>(place);
@@ -39,7 +39,7 @@ void take_scoped(Promises& out, const Member& scope, const ImportBase& base) {
   for (const Member& one : std::get<Value::Table>(scope.value.held)) {
     if (!denies(one.value)) continue;
     const std::string name = scope.name + " " + one.name;
-    take(Entry(out, one.value.line, name), scope.name, one.name == "." ? "" : one.name, base);
+    take_access(Entry(out, one.value.line, name), scope.name, one.name == "." ? "" : one.name, base);
   }
 }
 
@@ -67,7 +67,7 @@ Promises translate_codex(std::string_view text, const std::string& path, const I
       if (std::holds_alternative<Value::Table>(one.value.held))
         take_scoped(out, one, base);
       else if (denies(one.value))
-        take(Entry(out, one.value.line, one.name), one.name, "", base);
+        take_access(Entry(out, one.value.line, one.name), one.name, "", base);
     }
   }
   return out;

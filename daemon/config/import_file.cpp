@@ -16,7 +16,7 @@
 namespace aa {
 namespace {
 
-constexpr std::size_t kMostBytes = 256 * 1024;
+constexpr std::size_t kMostImported = 256 * 1024;
 
 // This thread's rights on files, while it lives: the C library would change those of all threads.
 class ActingAs {
@@ -66,7 +66,7 @@ Result<std::string> read_as_we_are(int root, const std::string& path, bool is_ro
   const std::string again = "/proc/self/fd/" + std::to_string(found.get());
   const UniqueFd fd(::open(again.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) return Error{"cannot be opened", errno, ""};
-  return read_all(fd.get(), kMostBytes, "is larger than 256 KiB");
+  return read_all(fd.get(), kMostImported, "is larger than 256 KiB");
 }
 
 }  // namespace

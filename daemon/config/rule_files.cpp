@@ -12,7 +12,7 @@
 namespace aa {
 namespace {
 
-constexpr std::size_t kMostBytes = 16 << 20;
+constexpr std::size_t kMostRuleBytes = 16 << 20;
 constexpr std::size_t kMostFiles = 256;
 
 class RuleFiles {
@@ -26,7 +26,7 @@ class RuleFiles {
     if (!taken_.insert(file).second) return;  // its rules are there already
     if (taken_.size() > kMostFiles)
       return blame(by, "is one file more than the " + std::to_string(kMostFiles) + " there may be");
-    const Result<std::string> text = reader_.read(file, kMostBytes);
+    const Result<std::string> text = reader_.read(file, kMostRuleBytes);
     if (!text) {
       const Error& error = text.error();
       return blame(by,

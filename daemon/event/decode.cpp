@@ -9,15 +9,12 @@
 #include <type_traits>
 
 #include "abi/event.h"
+#include "event/bad_record.h"
 #include "event/decode_file.h"
 #include "event/decode_tls.h"
 
 namespace aa {
 namespace {
-
-Error bad(std::string what) {
-  return Error{"read a kernel record: " + std::move(what), 0, {}};
-}
 
 std::string expected(std::string_view what, std::uint64_t got, std::uint64_t wanted) {
   return std::string(what) + " " + std::to_string(got) + " instead of " + std::to_string(wanted);
@@ -69,14 +66,15 @@ std::uint16_t kind_of(std::span<const std::byte> record) {
 }
 
 Result<Event> decode_fork(const aa_header& header, std::span<const std::byte> record) {
-  if (record.size() != sizeof(aa_fork)) return bad(expected("fork record's size is", record.size(), sizeof(aa_fork)));
+  if (record.size() != sizeof(aa_fork))
+    return bad_record(expected("fork record's size is", record.size(), sizeof(aa_fork)));
   const auto fork = copy_of<aa_fork>(record);
   Event event = event_of(header);
   if (header.kind == AA_KIND_ADOPTED) {
     event.body = AdoptedBody{};
     return event;
   }
-  if (fork.child_tgid == 0) return bad("a fork without a child");
+  if (fork.child_tgid == 0) return bad_record("a fork without a child");
   const ProcessId child{fork.child_tgid, fork.child_start_ns};
   if (header.kind == AA_KIND_FORK) {
     event.body = ForkBody{child, fork.child_ns_tgid};
@@ -87,7 +85,8 @@ Result<Event> decode_fork(const aa_header& header, std::span<const std::byte> re
 }
 
 Result<Event> decode_exit(const aa_header& header, std::span<const std::byte> record) {
-  if (record.size() != sizeof(aa_exit)) return bad(expected("exit record's size is", record.size(), sizeof(aa_exit)));
+  if (record.size() != sizeof(aa_exit))
+    return bad_record(expected("exit record's size is", record.size(), sizeof(aa_exit)));
   Event event = event_of(header);
   ExitBody body;
   body.status = copy_of<aa_exit>(record).status;
@@ -99,24 +98,25 @@ Result<Event> decode_exit(const aa_header& header, std::span<const std::byte> re
 // Every length within its limit, and all of them together exactly what follows the struct. The sum cannot overflow:
 // it is only taken once each is known to be small.
 Status check_lengths(const aa_exec& exec, std::size_t text_size) {
-  if (exec.argv_len > AA_ARGV_LIMIT) return bad(too_long("argv", exec.argv_len, AA_ARGV_LIMIT));
-  if (exec.filename_len > AA_PATH_MAX) return bad(too_long("filename", exec.filename_len, AA_PATH_MAX));
-  if (exec.interp_len > AA_INTERP_MAX) return bad(too_long("interpreter", exec.interp_len, AA_INTERP_MAX));
-  if (exec.exe_len > AA_PATH_MAX) return bad(too_long("exe", exec.exe_len, AA_PATH_MAX));
-  if (exec.cwd_len > AA_PATH_MAX) return bad(too_long("cwd", exec.cwd_len, AA_PATH_MAX));
+  if (exec.argv_len > AA_ARGV_LIMIT) return bad_record(too_long("argv", exec.argv_len, AA_ARGV_LIMIT));
+  if (exec.filename_len > AA_PATH_MAX) return bad_record(too_long("filename", exec.filename_len, AA_PATH_MAX));
+  if (exec.interp_len > AA_INTERP_MAX) return bad_record(too_long("interpreter", exec.interp_len, AA_INTERP_MAX));
+  if (exec.exe_len > AA_PATH_MAX) return bad_record(too_long("exe", exec.exe_len, AA_PATH_MAX));
+  if (exec.cwd_len > AA_PATH_MAX) return bad_record(too_long("cwd", exec.cwd_len, AA_PATH_MAX));
   const std::size_t sum =
       std::size_t{exec.argv_len} + exec.filename_len + exec.interp_len + exec.exe_len + exec.cwd_len;
-  if (sum != text_size) return bad(expected("the strings together are", sum, text_size));
+  if (sum != text_size) return bad_record(expected("the strings together are", sum, text_size));
   return Done{};
 }
 
 Status check_outcome(const aa_exec& exec) {
   const bool failed = exec.header.kind == AA_KIND_EXEC_FAILED;
   if (failed ? exec.result >= 0 : exec.result != 0) {
-    return bad("an exec of kind " + std::to_string(exec.header.kind) + " with result " + std::to_string(exec.result));
+    return bad_record("an exec of kind " + std::to_string(exec.header.kind) + " with result " +
+                      std::to_string(exec.result));
   }
   if ((exec.flags & AA_EXEC_ARGV_FAULT) != 0 && exec.argv_len != 0) {
-    return bad("argv marked unreadable, yet " + std::to_string(exec.argv_len) + " bytes of it");
+    return bad_record("argv marked unreadable, yet " + std::to_string(exec.argv_len) + " bytes of it");
   }
   return Done{};
 }
@@ -134,7 +134,8 @@ std::vector<std::string> split_argv(std::string_view bytes) {
 }
 
 Result<Event> decode_exec(const aa_header& header, std::span<const std::byte> record) {
-  if (record.size() < sizeof(aa_exec)) return bad(expected("exec record's size is", record.size(), sizeof(aa_exec)));
+  if (record.size() < sizeof(aa_exec))
+    return bad_record(expected("exec record's size is", record.size(), sizeof(aa_exec)));
   const auto exec = copy_of<aa_exec>(record);
   std::string_view text(reinterpret_cast<const char*>(record.data()) + sizeof(aa_exec),
                         record.size() - sizeof(aa_exec));
@@ -177,11 +178,12 @@ Result<Event> decode_exec(const aa_header& header, std::span<const std::byte> re
 
 Result<Event> decode(std::span<const std::byte> record) {
   if (record.size() >= kKindEnd && is_tls_kind(kind_of(record))) return decode_tls(record);
-  if (record.size() < sizeof(aa_header)) return bad(expected("its size is", record.size(), sizeof(aa_header)));
+  if (record.size() < sizeof(aa_header)) return bad_record(expected("its size is", record.size(), sizeof(aa_header)));
   const auto header = copy_of<aa_header>(record);
-  if (header.version != AA_RECORD_VERSION) return bad(expected("its version is", header.version, AA_RECORD_VERSION));
-  if (header.size != record.size()) return bad(expected("it claims a size of", header.size, record.size()));
-  if (header.tgid == 0) return bad("it names no process");
+  if (header.version != AA_RECORD_VERSION)
+    return bad_record(expected("its version is", header.version, AA_RECORD_VERSION));
+  if (header.size != record.size()) return bad_record(expected("it claims a size of", header.size, record.size()));
+  if (header.tgid == 0) return bad_record("it names no process");
   switch (header.kind) {
     case AA_KIND_FORK:
     case AA_KIND_REFUSED:
@@ -197,7 +199,7 @@ Result<Event> decode(std::span<const std::byte> record) {
     case AA_KIND_FILE_SUM:
       return decode_file_sum(event_of(header), record);
     default:
-      return bad("unknown kind " + std::to_string(header.kind));
+      return bad_record("unknown kind " + std::to_string(header.kind));
   }
 }
 

@@ -5,13 +5,10 @@
 #include <string_view>
 
 #include "abi/event.h"
+#include "event/bad_record.h"
 
 namespace aa {
 namespace {
-
-Error bad(std::string what) {
-  return Error{"read a kernel record: " + std::move(what), 0, {}};
-}
 
 std::string join(std::string_view folder, std::string_view name) {
   if (name.empty()) return folder.empty() ? "/" : std::string(folder);
@@ -64,13 +61,13 @@ Resolution resolution_of(const aa_file& raw) {
 }
 
 Status check(const aa_file& raw) {
-  if (raw.op >= AA_OPS) return bad("unknown file operation " + std::to_string(raw.op));
-  if (raw.hook > AA_HOOK_LSM) return bad("unknown hook " + std::to_string(raw.hook));
-  if (raw.via > AA_VIA_IO_URING) return bad("unknown way of calling " + std::to_string(raw.via));
-  if (raw.objects > AA_FILE_OBJECTS) return bad("claims " + std::to_string(raw.objects) + " rule objects");
+  if (raw.op >= AA_OPS) return bad_record("unknown file operation " + std::to_string(raw.op));
+  if (raw.hook > AA_HOOK_LSM) return bad_record("unknown hook " + std::to_string(raw.hook));
+  if (raw.via > AA_VIA_IO_URING) return bad_record("unknown way of calling " + std::to_string(raw.via));
+  if (raw.objects > AA_FILE_OBJECTS) return bad_record("claims " + std::to_string(raw.objects) + " rule objects");
   for (const auto* path : {&raw.at, &raw.to}) {
     if (path->path_len > AA_PATH_MAX || path->requested_len > AA_PATH_MAX)
-      return bad("a path longer than " + std::to_string(AA_PATH_MAX));
+      return bad_record("a path longer than " + std::to_string(AA_PATH_MAX));
   }
   return Done{};
 }
@@ -79,7 +76,7 @@ Status check(const aa_file& raw) {
 
 Result<Event> decode_file(Event event, std::span<const std::byte> record) {
   if (record.size() < sizeof(aa_file))
-    return bad("a file record of " + std::to_string(record.size()) + " bytes is too short");
+    return bad_record("a file record of " + std::to_string(record.size()) + " bytes is too short");
   aa_file raw;
   std::memcpy(&raw, record.data(), sizeof(raw));
   if (Status status = check(raw); !status) return status.error();
@@ -88,7 +85,7 @@ Result<Event> decode_file(Event event, std::span<const std::byte> record) {
   body.op = static_cast<FileOp>(raw.op);
   FilePath second;
   const bool fits = take_path(raw.at, raw.ino, text, body.at) && take_path(raw.to, 0, text, second);
-  if (!fits || !text.empty()) return bad("a file record's paths are not as long as it says");
+  if (!fits || !text.empty()) return bad_record("a file record's paths are not as long as it says");
   if ((raw.to.flags & AA_PATH_GIVEN) != 0) body.to = std::move(second);
   if ((raw.flags & AA_FILE_FLAGS) != 0) body.flags = raw.open_flags;
   if ((raw.flags & AA_FILE_MODE) != 0) body.mode = raw.mode;
@@ -109,8 +106,8 @@ Result<Event> decode_file(Event event, std::span<const std::byte> record) {
 
 Result<Event> decode_file_sum(Event event, std::span<const std::byte> record) {
   if (record.size() != sizeof(aa_file_sum))
-    return bad("a sum of " + std::to_string(record.size()) + " bytes instead of " +
-               std::to_string(sizeof(aa_file_sum)));
+    return bad_record("a sum of " + std::to_string(record.size()) + " bytes instead of " +
+                      std::to_string(sizeof(aa_file_sum)));
   aa_file_sum raw;
   std::memcpy(&raw, record.data(), sizeof(raw));
   FileSum sum;

@@ -7,14 +7,11 @@
 #include <string>
 
 #include "abi/event.h"
+#include "event/bad_record.h"
 #include "event/tls_functions.h"
 
 namespace aa {
 namespace {
-
-Error bad(std::string what) {
-  return Error{"read a kernel record: " + std::move(what), 0, {}};
-}
 
 Event event_of(const aa_tls& raw) {
   ProcessRef process;
@@ -38,10 +35,10 @@ Withheld withheld_of(const aa_tls& raw, std::size_t captured) {
 
 Result<Event> decode_data(const aa_tls& raw, std::string_view bytes) {
   const TlsFunction* function = tls_function(raw.function);
-  if (function == nullptr) return bad("unknown TLS function " + std::to_string(raw.function));
+  if (function == nullptr) return bad_record("unknown TLS function " + std::to_string(raw.function));
   if (bytes.size() > raw.length)
-    return bad("a TLS record of " + std::to_string(raw.length) + " bytes of its stream brings " +
-               std::to_string(bytes.size()));
+    return bad_record("a TLS record of " + std::to_string(raw.length) + " bytes of its stream brings " +
+                      std::to_string(bytes.size()));
   TlsBody body;
   body.function = raw.function;
   body.direction = function->direction;
@@ -70,13 +67,13 @@ std::string peer_text(const aa_tls_peer& peer) {
 Result<Event> decode_connection(const aa_tls& raw, std::span<const std::byte> record) {
   aa_tls_connection connection;
   if (record.size() != sizeof(connection))
-    return bad("a TLS connection of " + std::to_string(record.size()) + " bytes instead of " +
-               std::to_string(sizeof(connection)));
+    return bad_record("a TLS connection of " + std::to_string(record.size()) + " bytes instead of " +
+                      std::to_string(sizeof(connection)));
   std::memcpy(&connection, record.data(), sizeof(connection));
   Event event = event_of(raw);
   const std::string peer = peer_text(connection.peer);
   if (connection.peer.source >= kPeerSourceCount)
-    return bad("unknown source of a peer " + std::to_string(connection.peer.source));
+    return bad_record("unknown source of a peer " + std::to_string(connection.peer.source));
   const auto source = peer.empty() ? PeerSource::none : static_cast<PeerSource>(connection.peer.source);
   event.body = TlsConnectionBody{raw.connection, connection.inherited_from, peer, source};
   return event;
@@ -91,12 +88,12 @@ bool is_tls_kind(std::uint16_t kind) {
 Result<Event> decode_tls(std::span<const std::byte> record) {
   aa_tls raw;
   if (record.size() < sizeof(raw))
-    return bad("a TLS record of " + std::to_string(record.size()) + " bytes is too short");
+    return bad_record("a TLS record of " + std::to_string(record.size()) + " bytes is too short");
   std::memcpy(&raw, record.data(), sizeof(raw));
-  if (raw.version != AA_RECORD_VERSION) return bad("its version is " + std::to_string(raw.version));
-  if (raw.tgid == 0) return bad("it names no process");
+  if (raw.version != AA_RECORD_VERSION) return bad_record("its version is " + std::to_string(raw.version));
+  if (raw.tgid == 0) return bad_record("it names no process");
   if (raw.size < sizeof(raw) || raw.size > record.size())
-    return bad("a TLS record of " + std::to_string(record.size()) + " bytes claims " + std::to_string(raw.size));
+    return bad_record("a TLS record of " + std::to_string(record.size()) + " bytes claims " + std::to_string(raw.size));
   record = record.first(raw.size);
   if (raw.kind == AA_KIND_TLS_CONNECTION) return decode_connection(raw, record);
   if (raw.kind == AA_KIND_TLS_CLOSED) {

@@ -8,7 +8,7 @@
 namespace aa {
 namespace {
 
-constexpr std::size_t kMostLine = 512;
+constexpr std::size_t kMostHeadLine = 512;
 constexpr std::size_t kVersion = 9;  // " HTTP/1.1" ends a request's first line
 constexpr std::size_t kMostMethod = 24;
 
@@ -78,7 +78,7 @@ std::size_t Http1Head::take(std::string_view bytes) {
       continue;
     }
     ++size_;
-    if (line_.size() < kMostLine)
+    if (line_.size() < kMostHeadLine)
       line_.push_back(byte);
     else if (!has_first_)
       tail_ = tail_.substr(tail_.size() > kVersion ? 1 : 0) + byte;

@@ -8,7 +8,7 @@ namespace aa {
 namespace {
 
 constexpr unsigned char kFin = 0x80, kPacked = 0x40, kReserved = 0x30, kOpcode = 0x0F, kMasked = 0x80;
-constexpr unsigned char kContinuation = 0, kBinaryMessage = 2, kControl = 8, kPong = 10;
+constexpr unsigned char kNextFragment = 0, kBinaryMessage = 2, kControl = 8, kPong = 10;
 constexpr std::uint64_t kMostControl = 125;
 // What a sender leaves away at each message's end.
 constexpr std::string_view kMessageEnd("\x00\x00\xFF\xFF", 4);
@@ -72,7 +72,7 @@ bool WebSocketReader::read_head() {
   in_frame_ = true;
   is_control_ = opcode >= kControl;
   is_last_ = (head_[0] & kFin) != 0;
-  begins_ = !is_control_ && opcode != kContinuation;
+  begins_ = !is_control_ && opcode != kNextFragment;
   if ((head_[0] & kReserved) != 0 || left_ > INT64_MAX) return false;
   if (is_control_) return opcode <= kPong && is_last_ && left_ <= kMostControl && (head_[0] & kPacked) == 0;
   return opcode <= kBinaryMessage && (begins_ || (head_[0] & kPacked) == 0);

@@ -71,6 +71,10 @@ Status possible(FileHooks hooks) {
 }  // namespace
 
 FileFamily::~FileFamily() {
+  detach();
+}
+
+void FileFamily::detach() {
   for (Program& program : programs_) program.link.reset();
 }
 

@@ -20,13 +20,6 @@ namespace {
 constexpr std::uint32_t kRoomToLearn = 16'384;
 constexpr std::size_t kMostUnseen = 1024;  // beyond that a file is known again when its path is used
 
-struct LessBytes {
-  template <class Key>
-  bool operator()(const Key& a, const Key& b) const {
-    return std::memcmp(&a, &b, sizeof(Key)) < 0;
-  }
-};
-
 void add_id(aa_object& object, const PathRules::Object& rule) {
   if (rule.denies) object.flags |= AA_OBJECT_DENIES;
   if (rule.watches) object.flags |= AA_OBJECT_WATCHES;
@@ -57,6 +50,12 @@ void each_object(int map, Then then) {
 }  // namespace
 
 struct FileRules::Entries {
+  struct LessBytes {
+    template <class Key>
+    bool operator()(const Key& a, const Key& b) const {
+      return std::memcmp(&a, &b, sizeof(Key)) < 0;
+    }
+  };
   std::map<aa_object_key, aa_object, LessBytes> objects;
   std::map<aa_name_key, aa_object, LessBytes> names;
 };

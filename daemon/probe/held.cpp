@@ -20,7 +20,7 @@
 namespace aa {
 namespace {
 
-constexpr std::uint64_t bit(int signal) {
+constexpr std::uint64_t signal_bit(int signal) {
   return std::uint64_t{1} << (signal - 1);
 }
 
@@ -52,10 +52,10 @@ void send(const UniqueFd& process, int signal) {
 // A stop of somebody else's that came after ours waits behind it, and the signal that ends ours would take it away.
 void end_stop(const UniqueFd& process, std::uint32_t pid) {
   const std::uint64_t waiting = waiting_signals(pid);
-  if ((waiting & bit(SIGSTOP)) != 0 && stands_still(pid)) return;
+  if ((waiting & signal_bit(SIGSTOP)) != 0 && stands_still(pid)) return;
   send(process, SIGCONT);
   for (const int signal : {SIGTSTP, SIGTTIN, SIGTTOU})
-    if ((waiting & bit(signal)) != 0) send(process, signal);
+    if ((waiting & signal_bit(signal)) != 0) send(process, signal);
 }
 
 }  // namespace

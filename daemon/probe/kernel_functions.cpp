@@ -36,15 +36,18 @@ std::string variant_of(const bpf_program* program) {
   return at == std::string::npos ? "" : name.substr(at + 2);
 }
 
-KernelFunctions::KernelFunctions() : btf_(kernel_btf()) {}
+KernelFunctions::KernelFunctions() : btf_(kernel_btf()) {
+  for (__u32 id = 1; btf_ && id < btf__type_cnt(btf_.get()); ++id) {
+    const btf_type* type = btf__type_by_id(btf_.get(), id);
+    if (btf_is_func(type)) ids_.emplace(btf__name_by_offset(btf_.get(), type->name_off), id);
+  }
+}
 
 const btf_type* KernelFunctions::prototype_of(const bpf_program* program) const {
-  if (!btf_) return nullptr;
-  const std::string section = bpf_program__section_name(program);
-  const std::string function = section.substr(section.find('/') + 1);
-  const __s32 id = btf__find_by_name_kind(btf_.get(), function.c_str(), BTF_KIND_FUNC);
-  if (id < 0) return nullptr;
-  return btf__type_by_id(btf_.get(), btf__type_by_id(btf_.get(), static_cast<__u32>(id))->type);
+  const std::string_view section = bpf_program__section_name(program);
+  const auto found = ids_.find(section.substr(section.find('/') + 1));
+  if (found == ids_.end()) return nullptr;
+  return btf__type_by_id(btf_.get(), btf__type_by_id(btf_.get(), found->second)->type);
 }
 
 // The struct that the first pointer among the arguments leads to; "" when that is none, or no argument is a pointer.

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 struct bpf_object;
 struct bpf_program;
@@ -38,6 +39,7 @@ class KernelFunctions {
   int rank(const bpf_program* program) const;
 
   std::shared_ptr<const btf> btf_;
+  std::unordered_map<std::string_view, __u32> ids_;  // of functions, by name: libbpf looks through all types for each
 };
 
 }  // namespace aa

@@ -13,7 +13,7 @@ namespace aa {
 namespace {
 
 constexpr std::size_t kKeep = 16 * 1024;
-constexpr std::string_view kEnd = "-- END PROG LOAD LOG --";
+constexpr std::string_view kLogEnd = "-- END PROG LOAD LOG --";
 
 std::string& kept() {
   thread_local std::string log;  // families are loaded side by side
@@ -72,7 +72,7 @@ void keep_libbpf_log() {
 }
 
 bool is_verifiers(std::string_view log) {
-  return log.find(kEnd) != std::string_view::npos;
+  return log.find(kLogEnd) != std::string_view::npos;
 }
 
 std::string program_refused(std::string_view log) {
@@ -86,7 +86,7 @@ std::string program_refused(std::string_view log) {
 std::string reason_in(std::string_view log) {
   const std::vector<std::string_view> lines = lines_of(log);
   for (std::size_t end = lines.size(); end-- > 0;) {
-    if (lines[end].find(kEnd) == std::string_view::npos) continue;
+    if (lines[end].find(kLogEnd) == std::string_view::npos) continue;
     std::size_t reason = end;
     while (reason > 0 && is_statistics(lines[reason - 1])) --reason;
     if (reason == 0) break;

@@ -16,7 +16,7 @@
 namespace aa {
 namespace {
 
-constexpr const char* kNames[] = {"aa_lifecycle", "aa_ledger", "aa_watched", "aa_targets", ".data.watch"};
+constexpr const char* kSharedNames[] = {"aa_lifecycle", "aa_ledger", "aa_watched", "aa_targets", ".data.watch"};
 
 UniqueFd make_like(const bpf_map* map) {
   LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = bpf_map__map_flags(map));
@@ -37,7 +37,7 @@ Result<SharedMaps> SharedMaps::make(const SharedMapSizes& sizes) {
   bpf_map__set_max_entries(definitions->maps.aa_watched, sizes.watched_limit);
   allocate_beforehand(definitions->obj);
   SharedMaps shared;
-  for (const char* name : kNames) {
+  for (const char* name : kSharedNames) {
     UniqueFd fd = make_like(bpf_object__find_map_by_name(definitions->obj, name));
     if (!fd) return Error{std::string("make the map ") + name, errno, hint_for(errno), is_lasting(errno)};
     shared.fds_.emplace(name, std::move(fd));

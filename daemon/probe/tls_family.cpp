@@ -106,11 +106,18 @@ bool is_uprobe(const bpf_program* program) {
 }  // namespace
 
 TlsFamily::~TlsFamily() {
+  detach();
+}
+
+void TlsFamily::detach() {
   std::vector<UniqueFd> links;
   for (auto& [file, met] : met_)
     for (auto& [link, libbpfs] : met.links)
       if (link) links.push_back(std::move(link));
   close_at_once(std::move(links));
+  for (auto& [file, met] : met_) met.links.clear();
+  trial_links_.clear();
+  socket_links_.clear();
 }
 
 std::unique_ptr<TlsFamily> TlsFamily::make(const TlsFamilySettings& settings, const SharedMaps& shared) {

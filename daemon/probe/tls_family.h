@@ -54,6 +54,7 @@ class TlsFamily {
   // the function of tls_trial.h, for the self-test.
   static std::unique_ptr<TlsFamily> make(const TlsFamilySettings& settings, const SharedMaps& shared);
   ~TlsFamily();
+  void detach();  // from all files, for good
 
   bool runs() const { return object_ != nullptr; }
   int ring_fd() const;

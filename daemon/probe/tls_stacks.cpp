@@ -18,7 +18,7 @@ struct Sign {
   std::string_view stack;
 };
 
-constexpr std::array kNames = {
+constexpr std::array kFileNames = {
     Sign{"libnss3.so", "it is NSS, whose own functions are not exported"},
     Sign{"libssl3.so", "it is NSS, whose own functions are not exported"},
     Sign{"libjvm.so", "it is Java, which has TLS of its own"},
@@ -55,7 +55,7 @@ std::string_view find_in_contents(int fd) {
 
 std::string uncovered_stack(const std::string& name, const std::string& link) {
   const std::string_view file = std::string_view(name).substr(name.rfind('/') + 1);
-  for (const Sign& sign : kNames)
+  for (const Sign& sign : kFileNames)
     if (file.starts_with(sign.text)) return std::string(sign.stack);
   if (file.find(".so") != std::string_view::npos) return "";  // a library with TLS inside: what has been met is above
   const UniqueFd fd(::open(link.c_str(), O_RDONLY | O_CLOEXEC));

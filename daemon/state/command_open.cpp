@@ -19,7 +19,7 @@ Families CommandOpener::families_of(const std::string& name, const Words& words)
   return families;
 }
 
-void CommandOpener::name_command(Command& command) {
+void CommandOpener::name_command(OpenedCommand& command) {
   const Word& program = command.words.front();
   command.names.push_back(program_name(program.text, table_));
   // The first command's file says more than its argv[0], which anybody may choose; but not of a many-in-one program.
@@ -46,7 +46,7 @@ void CommandOpener::name_command(Command& command) {
 CommandOpener::Indices CommandOpener::simple(Words words, bool feeds) {
   if (words.empty() || is_spent()) return {};
   ++depth_;
-  Command command;
+  OpenedCommand command;
   command.words = std::move(words);
   command.own = command.words.size();
   command.text = join(command.words, 0);
@@ -76,7 +76,7 @@ CommandOpener::Indices CommandOpener::simple(Words words, bool feeds) {
 }
 
 // Files that a command names as its output, or copies.
-void CommandOpener::note_written(const Command& command, Families reads) {
+void CommandOpener::note_written(const OpenedCommand& command, Families reads) {
   static const Options kOutput = {"-o", "-O", "--output", "--output-document", "-out"};
   const Words& words = command.words;
   for (std::size_t i = 1; i < words.size(); ++i) {

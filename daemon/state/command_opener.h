@@ -35,7 +35,7 @@ class CommandOpener {
   // What the stages before hand to these commands.
   void feed(const Indices& commands, Families upstream, const std::string& literal);
   void give(const shell::Stage& stage, Families families);
-  void note_copies(const Command& command, Families upstream);
+  void note_copies(const OpenedCommand& command, Families upstream);
   void redirects(const shell::Stage& stage, const Indices& commands, Families upstream);
   void add_bare_redirect(const shell::Redirect& redirect);
   void run_environment();
@@ -48,14 +48,14 @@ class CommandOpener {
   // The rest is not opened: what argv leads to is more than anybody writes.
   bool is_spent() const { return view_.commands.size() > kCommandsMax || depth_ > kOpenDepthMax || work_ > kWorkMax; }
   Families families_of(const std::string& name, const Words& words) const;
-  void name_command(Command& command);
-  void note_written(const Command& command, Families reads);
+  void name_command(OpenedCommand& command);
+  void note_written(const OpenedCommand& command, Families reads);
 
-  const Wrapper* wrapper_of(const Command& command) const;
+  const Wrapper* wrapper_of(const OpenedCommand& command) const;
   Indices unwrap(const Wrapper& wrapper, const Words& words, std::size_t at, bool feeds);
   Indices split(const shell::Word& line, const Words& words, std::size_t i, bool feeds);
 
-  const Runner* runner_of(const Command& command) const;
+  const Runner* runner_of(const OpenedCommand& command) const;
   Indices run(const Runner& runner, const Words& words, std::size_t at, bool feeds);
   void run_texts(const Words& words);
   void run_text_options(const Runner& runner, const Words& words);

@@ -100,7 +100,7 @@ bool runs_input(const Code& code) {
 
 }  // namespace
 
-const Runner* CommandOpener::runner_of(const Command& command) const {
+const Runner* CommandOpener::runner_of(const OpenedCommand& command) const {
   for (const Runner& runner : table_.runners) {
     if ((runner.family & command.families) != 0) return &runner;
   }
@@ -109,7 +109,7 @@ const Runner* CommandOpener::runner_of(const Command& command) const {
 
 CommandOpener::Indices CommandOpener::run(const Runner& runner, const Words& words, std::size_t at, bool feeds) {
   const Code code = code_of(runner, words);
-  Command& command = view_.commands[at];
+  OpenedCommand& command = view_.commands[at];
   const bool from_stdin = code.has_operand && code.operand.made_by.empty() && is_stdin_path(code.operand.text);
   const bool none = code.inline_code.empty() && !code.has_operand && code.module_words.empty() &&
                     (runner.shell || code.files.empty());

@@ -22,7 +22,7 @@ CommandView CommandOpener::open(const std::vector<std::string>& argv, std::strin
   view_.output = upstream;
   for (const std::size_t index : opened) view_.output |= output_of(index);
   run_environment();
-  for (const Command& command : view_.commands) view_.text.append(command.text).push_back(' ');
+  for (const OpenedCommand& command : view_.commands) view_.text.append(command.text).push_back(' ');
   return std::move(view_);
 }
 
@@ -93,7 +93,7 @@ void CommandOpener::feed(const Indices& commands, Families upstream, const std::
 }
 
 // tee and dd put what they read into files.
-void CommandOpener::note_copies(const Command& command, Families upstream) {
+void CommandOpener::note_copies(const OpenedCommand& command, Families upstream) {
   const std::string& name = command.names.empty() ? std::string() : command.names.front();
   if (name != "tee" && name != "dd") return;
   for (const Word& word : command.words)
@@ -111,7 +111,7 @@ void CommandOpener::redirects(const Stage& stage, const Indices& commands, Famil
     if (redirect.fd > 2 && held != 0) written_["&" + std::to_string(redirect.fd)] |= held;
     if (!document) view_.redirects.push_back(redirect.op + redirect.target.text);
     for (const std::size_t index : commands) {
-      Command& command = view_.commands[index];
+      OpenedCommand& command = view_.commands[index];
       if (!document) command.text.append(" ").append(redirect.op).append(redirect.target.text);
       if (redirect.op.front() != '<') continue;
       const std::string source = (redirect.op == "<&" ? "&" : "") + redirect.target.text;
@@ -125,7 +125,7 @@ void CommandOpener::redirects(const Stage& stage, const Indices& commands, Famil
 }
 
 void CommandOpener::add_bare_redirect(const Redirect& redirect) {
-  Command command;
+  OpenedCommand command;
   command.text = redirect.op + redirect.target.text;
   view_.commands.push_back(std::move(command));
   reads_.push_back(0);

@@ -13,7 +13,7 @@
 
 namespace aa {
 
-struct Command {
+struct OpenedCommand {
   std::vector<shell::Word> words;  // [0] the program
   std::size_t own = 0;             // words of its own: what stands before its operand, or the program it runs
   std::vector<std::string> names;  // program names it goes by
@@ -30,7 +30,7 @@ struct Flow {
 };
 
 struct CommandView {
-  std::vector<Command> commands;
+  std::vector<OpenedCommand> commands;
   std::vector<Flow> flows;
   std::string text;                    // every command's text, joined by blanks
   std::vector<std::string> redirects;  // ">/etc/x", and those in code of other languages too

@@ -6,7 +6,7 @@ namespace aa {
 using shell::Script;
 using shell::Word;
 
-const Wrapper* CommandOpener::wrapper_of(const Command& command) const {
+const Wrapper* CommandOpener::wrapper_of(const OpenedCommand& command) const {
   for (const std::string& name : command.names) {
     const auto found = table_.wrappers.find(name);
     if (found != table_.wrappers.end()) return &found->second;

@@ -46,7 +46,7 @@ class Judge {
   bool matches(const Rule& rule) const {
     switch (rule.scope) {
       case RuleScope::command:
-        return std::any_of(view_.commands.begin(), view_.commands.end(), [&](const Command& command) {
+        return std::any_of(view_.commands.begin(), view_.commands.end(), [&](const OpenedCommand& command) {
           return (command.families & rule.first) != 0 && holds(rule, command.text, &command);
         });
       case RuleScope::flow:
@@ -67,12 +67,12 @@ class Judge {
  private:
   std::string name_of_exe() const { return sighting_.known_as.empty() ? sighting_.exe : sighting_.known_as; }
 
-  bool holds(const Rule& rule, const std::string& text, const Command* command) const {
+  bool holds(const Rule& rule, const std::string& text, const OpenedCommand* command) const {
     return std::all_of(rule.conditions.begin(), rule.conditions.end(),
                        [&](const Condition& condition) { return holds(condition, text, command); });
   }
 
-  bool holds(const Condition& condition, const std::string& text, const Command* command) const {
+  bool holds(const Condition& condition, const std::string& text, const OpenedCommand* command) const {
     const std::vector<std::string>& values = condition.values;
     switch (condition.test) {
       case Test::any:
@@ -117,7 +117,7 @@ class Judge {
     return false;
   }
 
-  bool is_at(const Command* command, const std::vector<std::string>& globs) const {
+  bool is_at(const OpenedCommand* command, const std::vector<std::string>& globs) const {
     if (command != nullptr) return !command->words.empty() && matches_any(command->words.front().text, globs);
     return matches_any(sighting_.exe, globs) || matches_any(whole(sighting_.filename), globs);
   }

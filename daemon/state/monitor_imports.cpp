@@ -12,7 +12,7 @@ constexpr std::size_t kMostOfTarget = 1'000;
 constexpr std::size_t kMostOfAll = 10'000;
 constexpr std::size_t kMostNotes = 100;
 
-std::string shown(std::string_view text) {
+std::string shown_entry(std::string_view text) {
   constexpr std::size_t kShown = 200;
   return "\"" + std::string(text.substr(0, kShown)) + (text.size() > kShown ? "…\"" : "\"");
 }
@@ -156,7 +156,8 @@ void Monitor::Impl::tell_note(Step& step, const Target& target, const ImportNote
   alert.rule = note.import;
   const std::string where = note.line == 0 ? "" : ", line " + std::to_string(note.line);
   alert.summary = "of what " + target.name + " promised (" + note.import + where + ")" +
-                  (note.entry.empty() ? ": " : ", the entry " + shown(note.entry) + " is no rule: ") + note.sentence;
+                  (note.entry.empty() ? ": " : ", the entry " + shown_entry(note.entry) + " is no rule: ") +
+                  note.sentence;
   Event event;
   event.boot_ns = now_ns;
   event.slot = target.slot;

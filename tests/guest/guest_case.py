@@ -3,6 +3,7 @@
 These tests change the machine they run on: they refuse to run anywhere but in a guest.
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -68,6 +69,14 @@ def own_words():
     return run("journalctl", "-o", "cat", "--no-pager", f"_SYSTEMD_INVOCATION_ID={show('InvocationID')}")
 
 
+@functools.cache
+def install():
+    """Once for all classes: nothing of it changes, and here it takes seconds."""
+    run("meson", "install", "-C", BUILD, "--no-rebuild", "--quiet")
+    run("systemd-sysusers")
+    run("systemctl", "daemon-reload")
+
+
 class GuestCase(unittest.TestCase):
     """Installed and stopped before each test; as it was before afterwards."""
 
@@ -75,9 +84,7 @@ class GuestCase(unittest.TestCase):
     def setUpClass(cls):
         if not os.environ.get("AA_GUEST"):
             raise unittest.SkipTest("changes the machine it runs on: only in a guest (./dev guest)")
-        run("meson", "install", "-C", BUILD, "--no-rebuild", "--quiet")
-        run("systemd-sysusers")
-        run("systemctl", "daemon-reload")
+        install()
 
     def setUp(self):
         self.addCleanup(self.stop)

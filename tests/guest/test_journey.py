@@ -94,7 +94,7 @@ def call_property(counter):
     return re.search(rf'"{re.escape(counter)}" (\d+)', text).group(1)
 
 
-class Journey(GuestCase):
+class JourneyCase(GuestCase):
     def agent(self):
         agent = Agent()
         self.addCleanup(agent.end)
@@ -105,6 +105,10 @@ class Journey(GuestCase):
         self.assertRegex(answer, rf'^s "{UUID}"$')
         return answer.split('"')[1]
 
+
+class Journey(JourneyCase):
+    """Each test begins with a daemon of its own."""
+
     def test_installed(self):
         """journey: meson install puts every file where Debian looks for it, and systemd finds no fault in the unit"""
         modes = {path: stat.S_IMODE(pathlib.Path(path).stat().st_mode) for path in INSTALLED if pathlib.Path(path).exists()}
@@ -114,32 +118,6 @@ class Journey(GuestCase):
         self.assertEqual("", run("systemd-analyze", "verify", UNIT))
         self.assertEqual("the configuration is valid",
                          run("aa-ebpfd", "--check-config", "--config", "/etc/aa-ebpfd/config.toml"))
-
-    def test_enable(self):
-        """journey: enable --now starts it, status shows it running and what it watches, the name on the bus is its own"""
-        pid = self.start()
-        self.assertEqual("enabled", run("systemctl", "is-enabled", UNIT))
-        self.assertEqual("active", run("systemctl", "is-active", UNIT))
-        self.assertEqual(pid, bus_owner())
-        status, text = status_of("systemctl", "status", "--no-pager", UNIT)
-        self.assertEqual(0, status)
-        self.assertIn("Active: active (running)", text)
-        self.assertRegex(text, r"Loaded: loaded \((?:/usr)?/lib/systemd/system/aa-ebpfd\.service; enabled;")
-        self.assertRegex(text, r'Status: "watching 0 process\(es\) of 0 target\(s\), \d+ event\(s\) delivered"')
-        self.assertIn(f"Main PID: {pid} (aa-ebpfd)", text)
-        self.assertEqual("success", show("Result"))
-        states = json.loads(run("busctl", "--json=short", "get-property", NAME, PATH, MANAGER, "ProbeStates"))["data"]
-        attached = {(family, program) for family, program, state, *_ in states if state in ("attached", "standby")}
-        self.assertEqual({"exec", "file", "tls"}, {family for family, _ in attached})
-        self.assertIn(("tls", "libssl.so.3"), attached)  # of that family the libraries are told, not the programs
-        in_kernel = {program.partition("__")[0] for program in our_programs()}  # behind it: for which kernels it is
-        of_tls = {program for program in in_kernel if program.startswith(("aa_tls_", "aa_in_", "aa_life_"))}
-        self.assertIn("aa_tls_return", of_tls)
-        told = {program for family, program in attached if family != "tls"}
-        self.assertEqual(RUN_BY_THE_DAEMON, in_kernel - of_tls - told)
-        self.assertLessEqual(told, in_kernel)
-        self.assertRegex(own_words(), r"(?m)^info: ready: ")
-        self.assertNotRegex(own_words(), r"(?m)^(?:warning|error|critical|aa-ebpfd): ")
 
     def test_watch(self):
         """journey: StartMonitoring on a live process, what it runs is an event, and its lineage is answered"""
@@ -166,23 +144,6 @@ class Journey(GuestCase):
         self.assertEqual([child, agent.pid], pids[:2])
         self.assertEqual(1, pids[-1], "ancestry reaches process 1")
         self.assertEqual("", call(MANAGER, "StopMonitoring", "s", target))
-        self.assertEqual("a(ssussta{sv}) 0", call(MANAGER, "ListTargets"))
-
-    def test_restart(self):
-        """journey: a restart is a new daemon that owns the name, leaves no second set of programs, and goes on watching"""
-        pid = self.start()
-        before = sorted(our_programs())
-        target = self.watch(self.agent().pid)
-        run("systemctl", "restart", UNIT)
-        follower = int(show("MainPID"))
-        self.assertNotEqual(pid, follower)
-        self.assertEqual(follower, bus_owner())
-        wait_until(lambda: sorted(our_programs()) == before, "only the new daemon's programs are left")
-        self.assertIn(target, call(MANAGER, "ListTargets"))
-        self.watch(self.agent().pid)
-        self.make_light()
-        run("systemctl", "stop", UNIT)
-        run("systemctl", "start", UNIT)
         self.assertEqual("a(ssussta{sv}) 0", call(MANAGER, "ListTargets"))
 
     def test_killed(self):
@@ -241,6 +202,62 @@ class Journey(GuestCase):
         wait_until(lambda: our_programs() == [], "no program of ours is left")
         status, text = status_of("aactl", "status")
         self.assertEqual(3, status, text)
+
+
+class WholeJourney(JourneyCase):
+    """One daemon with all families, which take seconds here to start and to end: first as it is, then restarted."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.addClassCleanup(cls.stop)
+        cls.start()
+
+    def setUp(self):
+        """It stays."""
+
+    def test_enable(self):
+        """journey: enable --now starts it, status shows it running and what it watches, the name on the bus is its own"""
+        pid = int(show("MainPID"))
+        self.assertEqual("enabled", run("systemctl", "is-enabled", UNIT))
+        self.assertEqual("active", run("systemctl", "is-active", UNIT))
+        self.assertEqual(pid, bus_owner())
+        status, text = status_of("systemctl", "status", "--no-pager", UNIT)
+        self.assertEqual(0, status)
+        self.assertIn("Active: active (running)", text)
+        self.assertRegex(text, r"Loaded: loaded \((?:/usr)?/lib/systemd/system/aa-ebpfd\.service; enabled;")
+        self.assertRegex(text, r'Status: "watching 0 process\(es\) of 0 target\(s\), \d+ event\(s\) delivered"')
+        self.assertIn(f"Main PID: {pid} (aa-ebpfd)", text)
+        self.assertEqual("success", show("Result"))
+        states = json.loads(run("busctl", "--json=short", "get-property", NAME, PATH, MANAGER, "ProbeStates"))["data"]
+        attached = {(family, program) for family, program, state, *_ in states if state in ("attached", "standby")}
+        self.assertEqual({"exec", "file", "tls"}, {family for family, _ in attached})
+        self.assertIn(("tls", "libssl.so.3"), attached)  # of that family the libraries are told, not the programs
+        in_kernel = {program.partition("__")[0] for program in our_programs()}  # behind it: for which kernels it is
+        of_tls = {program for program in in_kernel if program.startswith(("aa_tls_", "aa_in_", "aa_life_"))}
+        self.assertIn("aa_tls_return", of_tls)
+        told = {program for family, program in attached if family != "tls"}
+        self.assertEqual(RUN_BY_THE_DAEMON, in_kernel - of_tls - told)
+        self.assertLessEqual(told, in_kernel)
+        self.assertRegex(own_words(), r"(?m)^info: ready: ")
+        self.assertNotRegex(own_words(), r"(?m)^(?:warning|error|critical|aa-ebpfd): ")
+
+    def test_restart(self):
+        """journey: a restart is a new daemon that owns the name, leaves no second set of programs, and goes on watching"""
+        pid = int(show("MainPID"))
+        before = sorted(our_programs())
+        target = self.watch(self.agent().pid)
+        run("systemctl", "restart", UNIT)
+        follower = int(show("MainPID"))
+        self.assertNotEqual(pid, follower)
+        self.assertEqual(follower, bus_owner())
+        wait_until(lambda: sorted(our_programs()) == before, "only the new daemon's programs are left")
+        self.assertIn(target, call(MANAGER, "ListTargets"))
+        self.watch(self.agent().pid)
+        self.make_light()
+        run("systemctl", "stop", UNIT)
+        run("systemctl", "start", UNIT)
+        self.assertEqual("a(ssussta{sv}) 0", call(MANAGER, "ListTargets"))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,12 @@
 
 namespace aa::test {
 
+// A family: each the child of the one before.
+inline const Who kInit = a_process(1, 1, "init");
+inline const Who kAgent = a_process(100, 1'000, "agent").child_of(kInit);
+inline const Who kShell = a_process(200, 2'000, "shell").child_of(kAgent);
+inline const Who kTool = a_process(300, 3'000, "tool").child_of(kShell);
+
 inline LivingProcess living(const ProcessRef& who, std::uint32_t slot = 0, bool adopted = false) {
   LivingProcess out;
   out.id = who.id;

@@ -166,7 +166,7 @@ Marked man() {
   return marked(kMan, ".\\\" keys\n", ".\\\" end of keys");
 }
 
-Config good(const std::string& text) {
+Config config_of(const std::string& text) {
   Loaded loaded = parse_config(text, "a.toml");
   if (const auto* problems = std::get_if<std::vector<Problem>>(&loaded)) FAIL(problems->front().text());
   return std::get<Config>(std::move(loaded));
@@ -177,14 +177,14 @@ Config good(const std::string& text) {
 TEST_CASE("config: the shipped file shows every key, commented, at its default, with its text") {
   const std::string text = contents(kShipped);
   CHECK(text == shipped());
-  CHECK(good(text).origin.empty());
+  CHECK(config_of(text).origin.empty());
   std::string uncommented;
   std::stringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     const bool key = line.size() > 1 && line[0] == '#' && line[1] != ' ';
     uncommented += (key ? line.substr(1) : line) + "\n";
   }
-  const Config config = good(uncommented);
+  const Config config = config_of(uncommented);
   for (const Key& key : all_keys()) {
     CAPTURE(key.dotted());
     CHECK(value_of(key, config) == value_of(key, Config{}));

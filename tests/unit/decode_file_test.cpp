@@ -44,7 +44,7 @@ struct RawFile {
   }
 };
 
-FileBody decoded(const RawFile& raw) {
+FileBody decoded_file(const RawFile& raw) {
   auto event = decode(raw.record());
   if (!event) FAIL(event.error().text());
   return std::get<FileBody>(event->body);
@@ -71,7 +71,7 @@ TEST_CASE("decode: a file record carries its numbers, its objects and its path")
   raw.file.objects = 2;
   raw.file.object[0] = 5;
   raw.file.object[1] = 6;
-  const FileBody body = decoded(raw);
+  const FileBody body = decoded_file(raw);
   CHECK(body.op == FileOp::read);
   CHECK(body.at.path == "/etc/shadow");
   CHECK(body.at.ns_path.empty());
@@ -93,16 +93,16 @@ TEST_CASE("decode: a chroot's path is what lies below its root, with the namespa
   RawFile raw;
   raw.at("/srv/jail/etc/x", "../x");
   raw.file.at.root = 9;
-  FileBody body = decoded(raw);
+  FileBody body = decoded_file(raw);
   CHECK(body.at.path == "/etc/x");
   CHECK(body.at.ns_path == "/srv/jail/etc/x");
   CHECK(body.at.requested == "../x");
   raw.file.at.root = AA_ROOT_UNMET;
-  body = decoded(raw);
+  body = decoded_file(raw);
   CHECK(body.at.path == "/srv/jail/etc/x");
   CHECK(body.at.outside_root);
   raw = RawFile().at("");
-  CHECK(decoded(raw).at.path == "/");
+  CHECK(decoded_file(raw).at.path == "/");
 }
 
 TEST_CASE("decode: a name that was not resolved is joined with its folder, and says so") {
@@ -112,7 +112,7 @@ TEST_CASE("decode: a name that was not resolved is joined with its folder, and s
   raw.file.at.flags |= AA_PATH_BASE;
   raw.file.to.flags |= AA_PATH_BASE | AA_PATH_CHANGED;
   raw.file.op = AA_OP_RENAME;
-  const FileBody body = decoded(raw);
+  const FileBody body = decoded_file(raw);
   CHECK(body.resolution == Resolution::user);
   CHECK(body.at.path == "/home/u/a/b");
   CHECK(body.at.requested == "a/b");
@@ -126,18 +126,18 @@ TEST_CASE("decode: what lies in no tree and what is too long is unresolved") {
   RawFile raw;
   raw.at("memfd:x");
   raw.file.at.flags |= AA_PATH_DETACHED;
-  CHECK(decoded(raw).at.path == "memfd:x");
-  CHECK(decoded(raw).resolution == Resolution::unresolved);
-  CHECK_FALSE(decoded(raw).at.whole());
+  CHECK(decoded_file(raw).at.path == "memfd:x");
+  CHECK(decoded_file(raw).resolution == Resolution::unresolved);
+  CHECK_FALSE(decoded_file(raw).at.whole());
   RawFile pipe;
   pipe.at("");
   pipe.file.ino = 77;
   pipe.file.at.flags |= AA_PATH_DETACHED;
-  CHECK(decoded(pipe).at.path == "anon:[77]");
+  CHECK(decoded_file(pipe).at.path == "anon:[77]");
   RawFile tail;
   tail.at("/tail");
   tail.file.at.flags |= AA_PATH_TOO_LONG;
-  CHECK(decoded(tail).resolution == Resolution::unresolved);
+  CHECK(decoded_file(tail).resolution == Resolution::unresolved);
 }
 
 TEST_CASE("decode: a file record that contradicts itself is refused") {

@@ -42,7 +42,7 @@ struct RawTls {
   }
 };
 
-TlsBody decoded(const Bytes& record) {
+TlsBody decoded_tls(const Bytes& record) {
   auto event = decode(record);
   if (!event) FAIL(event.error().text());
   return std::get<TlsBody>(event->body);
@@ -74,7 +74,7 @@ TEST_CASE("decode: a TLS record carries its bytes, its connection and its place 
 TEST_CASE("decode: what lies behind a TLS record in its room is left alone") {
   Bytes record = RawTls().holding("hello").record();
   put_text(record, "somebody else's plaintext");
-  CHECK(decoded(record).data == "hello");
+  CHECK(decoded_tls(record).data == "hello");
 }
 
 TEST_CASE("decode: a TLS record that brings less than it stands for says why") {
@@ -82,7 +82,7 @@ TEST_CASE("decode: a TLS record that brings less than it stands for says why") {
     RawTls raw;
     raw.holding(data).tls.length = 100;
     raw.tls.flags = static_cast<__u8>(flags);
-    return decoded(raw.record()).withheld;
+    return decoded_tls(raw.record()).withheld;
   };
   CHECK(why(0, "") == Withheld::level);
   CHECK(why(AA_TLS_FLAG_CUT, "abc") == Withheld::limit);

@@ -24,11 +24,11 @@ std::string agent(std::string filename, std::vector<std::string> argv, std::stri
   return agent_of(agents, process, exec).value_or("");
 }
 
-const Who kAgent = a_process(500, 5'000, "claude").with_image(1);
+const Who kFound = a_process(500, 5'000, "claude").with_image(1);
 
 ExecBuilder a_discovered(std::uint32_t slot, std::string filename = "/usr/local/bin/claude") {
   return an_exec()
-      .of(kAgent)
+      .of(kFound)
       .in_slot(slot)
       .at(6'000)
       .filename(filename)
@@ -103,7 +103,7 @@ TEST_CASE("monitor: a discovered agent is a target before its first exec is told
   CHECK(types_of(step) == std::vector<std::string>{"target:added", "exec"});
   CHECK(step.events[1].target->name == "claude");
   CHECK(house.only_target().source == TargetSource::discovered);
-  CHECK(house.only_target().root == kAgent.id);
+  CHECK(house.only_target().root == kFound.id);
   CHECK(plans_of<StandbyPlan>(step).size() == 1);
   CHECK(plans_of<SparePlan>(step).size() == 1);
 }
@@ -114,7 +114,7 @@ TEST_CASE("monitor: what was discovered by mistake is let go, and nothing of it 
   Step step = house(a_discovered(slot, "/usr/bin/vim"));
   CHECK(step.events.empty());
   REQUIRE(plans_of<ReleasePlan>(step).size() == 1);
-  CHECK(house(a_fork().of(kAgent).child(a_process(501, 7'000)).in_slot(slot)).events.empty());
+  CHECK(house(a_fork().of(kFound).child(a_process(501, 7'000)).in_slot(slot)).events.empty());
   CHECK(house.released(slot).events.empty());
   CHECK(house.monitor.targets().empty());
 }
@@ -131,8 +131,8 @@ TEST_CASE("monitor: a record of what was let go that comes after its release is 
     slots.push_back(slot);
   }
   for (const std::uint32_t slot : slots) {
-    CHECK(house(a_fork().of(kAgent).child(a_process(501, 7'000)).in_slot(slot)).events.empty());
-    Event opened = a_fork().of(kAgent).in_slot(slot).event();
+    CHECK(house(a_fork().of(kFound).child(a_process(501, 7'000)).in_slot(slot)).events.empty());
+    Event opened = a_fork().of(kFound).in_slot(slot).event();
     opened.body = FileBody{};
     CHECK(house(std::move(opened)).events.empty());
   }
@@ -142,7 +142,7 @@ TEST_CASE("monitor: a record of what was let go that comes after its release is 
 TEST_CASE("monitor: beyond the limit of a user a discovered agent is let go and counted") {
   Discovering house(1);
   house(a_discovered(house.spares[0].slot));
-  Who other = kAgent;
+  Who other = kFound;
   other.id = {600, 7'000};
   const Step step = house(a_discovered(house.spares[1].slot).of(other));
   const auto losses = bodies_of<LossBody>(step);
@@ -188,7 +188,7 @@ TEST_CASE("monitor: what a program read that was let go is nobody's business") {
   const std::uint32_t slot = house.spares[0].slot;
   house(a_discovered(slot, "/usr/bin/vim"));
   FileSum sum;
-  sum.key = {kAgent.id, 77, 2, 1, 0};
+  sum.key = {kFound.id, 77, 2, 1, 0};
   sum.slot = slot;
   sum.reads = 3;
   CHECK(house.monitor.complete(SumsFlipped{9'000, {sum}}).events.empty());

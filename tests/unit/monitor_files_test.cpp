@@ -6,15 +6,15 @@ using namespace aa::test;
 
 namespace {
 
-const Who kShell = a_process(100, 5'000, "sh");
-const Who kCat = a_process(200, 9'000, "cat").child_of(kShell);
+const Who kReader = a_process(100, 5'000, "sh");
+const Who kCat = a_process(200, 9'000, "cat").child_of(kReader);
 
-// A Monitor that sees files and watches kShell.
-struct House : Monitored {
-  House() {
+// A Monitor that sees files and watches kReader.
+struct FileHouse : Monitored {
+  FileHouse() {
     monitor.on_probe(a_file_probe(ProbeState::attached));
-    slot = watch(kShell);
-    monitor.on_event(a_fork().of(kShell).child(kCat).in_slot(slot));
+    slot = watch(kReader);
+    monitor.on_event(a_fork().of(kReader).child(kCat).in_slot(slot));
   }
 
   Step set(const std::string& pattern, Verdict verdict = Verdict::deny, Token token = 9, std::string category = "") {
@@ -80,7 +80,7 @@ FileBody only_file(const Step& step) {
 }  // namespace
 
 TEST_CASE("files: a denied file is marked and raises one alert with its ancestry, however often it is used") {
-  House house;
+  FileHouse house;
   const std::uint64_t generation = house.rule("/etc/shadow");
   Step step = house(house.file("/etc/shadow", generation));
   CHECK(types_of(step) == std::vector<std::string>{"file", "alert"});
@@ -95,14 +95,14 @@ TEST_CASE("files: a denied file is marked and raises one alert with its ancestry
   CHECK(alert.summary.find("/etc/shadow") != std::string::npos);
   REQUIRE(alert.ancestry.size() >= 2);
   CHECK(alert.ancestry[0].id == kCat.id);
-  CHECK(alert.ancestry[1].id == kShell.id);
+  CHECK(alert.ancestry[1].id == kReader.id);
   CHECK(types_of(house(house.file("/etc/shadow", generation, FileOp::read))) == std::vector<std::string>{"file"});
 }
 
 TEST_CASE(
     "files: what will be run later and another process's memory are ways out of the tree, other secrets are not") {
   const auto class_of = [](const std::string& path, const std::string& category) {
-    House house;
+    FileHouse house;
     const std::uint64_t generation = house.rule(path, Verdict::deny, category);
     return bodies_of<AlertBody>(house(house.file(path, generation))).at(0).detect_class;
   };
@@ -113,7 +113,7 @@ TEST_CASE(
 }
 
 TEST_CASE("files: what lies in no tree is denied by the path it has, as any text can, and never allowed by it") {
-  House house;
+  FileHouse house;
   const std::uint64_t generation = house.rule("**/.env");
   for (const char* path : {"/srv/.env", "n/.env"}) {
     Event event = house.file(path, generation);
@@ -127,7 +127,7 @@ TEST_CASE("files: what lies in no tree is denied by the path it has, as any text
 }
 
 TEST_CASE("files: an open that cuts the file off changes it") {
-  House house;
+  FileHouse house;
   SetPathRules command;
   command.token = 9;
   PathRule rule;
@@ -143,7 +143,7 @@ TEST_CASE("files: an open that cuts the file off changes it") {
 }
 
 TEST_CASE("files: a record is judged by the generation it names, not by the newest") {
-  House house;
+  FileHouse house;
   const std::uint64_t first = house.rule("/a");
   const std::uint64_t second = house.rule("/b");
   CHECK(only_file(house(house.file("/a", first))).verdict == Verdict::deny);
@@ -154,7 +154,7 @@ TEST_CASE("files: a record is judged by the generation it names, not by the newe
 }
 
 TEST_CASE("files: a set that is refused changes nothing, one the kernel did not take neither") {
-  House house;
+  FileHouse house;
   house.rule("/a");
   CHECK(fault_of(house.set("/a/[b")) == Fault::invalid_pattern);
   CHECK(house.monitor.path_rules().rules()[0].pattern == "/a");
@@ -166,7 +166,7 @@ TEST_CASE("files: a set that is refused changes nothing, one the kernel did not 
 }
 
 TEST_CASE("files: setting the running layer leaves the configured one") {
-  House house;
+  FileHouse house;
   SetPathRules configured;
   configured.layer = RuleLayer::file;
   configured.rules.resize(1);
@@ -180,14 +180,14 @@ TEST_CASE("files: setting the running layer leaves the configured one") {
 }
 
 TEST_CASE("files: what is allowed is counted and not told") {
-  House house;
+  FileHouse house;
   const std::uint64_t generation = house.rule("/srv/", Verdict::allow);
   CHECK(house(house.file("/srv/x", generation)).events.empty());
   CHECK(house.monitor.allowed() == 1);
 }
 
 TEST_CASE("files: a file found by a glob is learned by its inode") {
-  House house;
+  FileHouse house;
   const std::uint64_t generation = house.rule("**/.env");
   const Step step = house(house.file("/a/.env", generation));
   const auto plans = plans_of<LearnPlan>(step);
@@ -199,7 +199,7 @@ TEST_CASE("files: a file found by a glob is learned by its inode") {
 }
 
 TEST_CASE("files: what is renamed onto a denied path is learned, by that path where only names were seen") {
-  House house;
+  FileHouse house;
   Event event = house.file("/tmp/x", house.rule("/etc/shadow"), FileOp::rename);
   auto& body = std::get<FileBody>(event.body);
   body.to.emplace().path = "/etc/shadow";
@@ -215,7 +215,7 @@ TEST_CASE("files: what is renamed onto a denied path is learned, by that path wh
 }
 
 TEST_CASE("files: both ends of a rename are judged, and one allowed end does not hide the other") {
-  House house;
+  FileHouse house;
   const std::uint64_t denied = house.rule("/etc/shadow");
   Event event = house.file("/tmp/x", denied, FileOp::rename);
   auto& body = std::get<FileBody>(event.body);
@@ -229,7 +229,7 @@ TEST_CASE("files: both ends of a rename are judged, and one allowed end does not
 }
 
 TEST_CASE("files: a sum is told with the path of its first call, and its bytes") {
-  House house;
+  FileHouse house;
   house(house.first_read("/data"));
   Event sum;
   sum.slot = house.slot;
@@ -243,7 +243,7 @@ TEST_CASE("files: a sum is told with the path of its first call, and its bytes")
 }
 
 TEST_CASE("files: a sum whose first call was lost is told without a path") {
-  House house;
+  FileHouse house;
   const FileBody body = only_file(house.monitor.complete(SumsFlipped{house.now, {house.sum(1, 5)}}));
   CHECK(body.resolution == Resolution::unresolved);
   CHECK(body.at.path.empty());
@@ -251,7 +251,7 @@ TEST_CASE("files: a sum whose first call was lost is told without a path") {
 }
 
 TEST_CASE("files: an exit waits until everything its process did was read, and its sums were fetched") {
-  House house;
+  FileHouse house;
   house(house.first_read("/data"));
   Step step = house(an_exit().of(kCat).in_slot(house.slot));
   CHECK(step.events.empty());
@@ -267,21 +267,21 @@ TEST_CASE("files: an exit waits until everything its process did was read, and i
 }
 
 TEST_CASE("files: an exit without sums is told once its records are read") {
-  House house;
+  FileHouse house;
   house(an_exit().of(kCat).in_slot(house.slot));
   CHECK(types_of(house.monitor.complete(Settled{kCat.id})) == std::vector<std::string>{"exit"});
 }
 
 TEST_CASE("files: a process whose exit waits is not taken for lost by a reconcile") {
-  House house;
+  FileHouse house;
   house(an_exit().of(kCat).in_slot(house.slot));
-  const Step step = house.monitor.complete(Reconciled{house.now + 1, {living(kShell, house.slot)}});
+  const Step step = house.monitor.complete(Reconciled{house.now + 1, {living(kReader, house.slot)}});
   CHECK(bodies_of<LossBody>(step).empty());
   CHECK(types_of(house.monitor.complete(Settled{kCat.id})) == std::vector<std::string>{"exit"});
 }
 
 TEST_CASE("files: sums are fetched every interval while a file is summed, and forgotten once fetched") {
-  House house;
+  FileHouse house;
   house(house.first_read("/data"));
   const auto due = house.monitor.next_deadline();
   REQUIRE(due);
@@ -292,7 +292,7 @@ TEST_CASE("files: sums are fetched every interval while a file is summed, and fo
 }
 
 TEST_CASE("files: a stopped target is removed after its sums were told") {
-  House house;
+  FileHouse house;
   house(house.first_read("/data"));
   house.stop(house.only_target().id);
   Step step = house.released(house.slot);
@@ -303,7 +303,7 @@ TEST_CASE("files: a stopped target is removed after its sums were told") {
 }
 
 TEST_CASE("files: a target released while a flip is under way waits for the next one") {
-  House house;
+  FileHouse house;
   house(house.first_read("/data"));
   house.monitor.on_time(*house.monitor.next_deadline());
   house.stop(house.only_target().id);
@@ -316,9 +316,9 @@ TEST_CASE("files: a target released while a flip is under way waits for the next
 
 TEST_CASE("files: without a program that sees files, rules are refused and exits do not wait") {
   Monitored house;
-  const std::uint32_t slot = house.watch(kShell);
+  const std::uint32_t slot = house.watch(kReader);
   SetPathRules command;
   command.token = 3;
   CHECK(fault_of(house.monitor.apply(command)) == Fault::not_supported);
-  CHECK(bodies_of<ExitBody>(house(an_exit().of(kShell).in_slot(slot))).size() == 1);
+  CHECK(bodies_of<ExitBody>(house(an_exit().of(kReader).in_slot(slot))).size() == 1);
 }

@@ -6,7 +6,7 @@ using namespace aa::test;
 
 namespace {
 
-const Who kAgent = a_process(100, 5'000, "agent");
+const Who kPromiser = a_process(100, 5'000, "agent");
 const Who kOther = a_process(200, 6'000, "other");
 
 PathRule pattern(std::string text) {
@@ -15,9 +15,9 @@ PathRule pattern(std::string text) {
   return rule;
 }
 
-// A Monitor whose configuration wants kAgent watched, and its promises kept.
-struct House : Monitored {
-  explicit House(bool sees_files = true) {
+// A Monitor whose configuration wants kPromiser watched, and its promises kept.
+struct PromisingHouse : Monitored {
+  explicit PromisingHouse(bool sees_files = true) {
     if (sees_files) monitor.on_probe(a_file_probe(ProbeState::attached));
     configure(wish());
   }
@@ -36,10 +36,10 @@ struct House : Monitored {
 
   // Enrolled; the plan that asks for its promises.
   ImportPlan begin() {
-    LivingProcess root = with_text(living(kAgent, slot), "/bin/agent", {"agent"});
+    LivingProcess root = with_text(living(kPromiser, slot), "/bin/agent", {"agent"});
     root.uid = 1000;
     root.cwd = "/home/u/p";
-    const Step step = enrolled(slot, kAgent, {root});
+    const Step step = enrolled(slot, kPromiser, {root});
     REQUIRE(plans_of<ImportPlan>(step).size() == 1);
     return plans_of<ImportPlan>(step)[0];
   }
@@ -86,9 +86,9 @@ std::vector<AlertBody> alerts(const Step& step) {
 }  // namespace
 
 TEST_CASE("promises: they are asked for when a target starts, from where it stands, and only where the wish says so") {
-  House house;
+  PromisingHouse house;
   const ImportPlan plan = house.begin();
-  CHECK(plan.root == kAgent.id);
+  CHECK(plan.root == kPromiser.id);
   CHECK(plan.uid == 1000);
   CHECK(plan.cwd == "/home/u/p");
   CHECK(plan.imports == std::vector<std::string>{"claude:~/x", ".gitignore"});
@@ -98,7 +98,7 @@ TEST_CASE("promises: they are asked for when a target starts, from where it stan
 }
 
 TEST_CASE("promises: they become denials for their target alone, whatever they claim to be") {
-  House house;
+  PromisingHouse house;
   const ImportPlan plan = house.begin();
   PathRule cunning = pattern("/secret");
   cunning.verdict = Verdict::allow;
@@ -110,7 +110,7 @@ TEST_CASE("promises: they become denials for their target alone, whatever they c
   CHECK(rule.verdict == Verdict::deny);
   CHECK(rule.layer == RuleLayer::imported);
   CHECK(rule.target == house.monitor.target(plan.key)->id);
-  const auto told = alerts(house.file(kAgent, "/secret"));
+  const auto told = alerts(house.file(kPromiser, "/secret"));
   REQUIRE(told.size() == 1);
   CHECK(told[0].summary == "agent (pid 100) opened /secret, denied by the rule /secret (promise)");
   const std::uint32_t slot = house.begin_other();
@@ -118,17 +118,17 @@ TEST_CASE("promises: they become denials for their target alone, whatever they c
 }
 
 TEST_CASE("promises: when the root has ended another of its processes is asked, and when there is none that is said") {
-  House house;
+  PromisingHouse house;
   LivingProcess child = living(a_process(101, 5'500, "child"), house.slot);
-  child.parent = kAgent.id;
-  LivingProcess root = with_text(living(kAgent, house.slot), "/bin/agent", {"agent"});
+  child.parent = kPromiser.id;
+  LivingProcess root = with_text(living(kPromiser, house.slot), "/bin/agent", {"agent"});
   root.cwd = "/home/u/p";
-  (void)house.enrolled(house.slot, kAgent, {root, child});
+  (void)house.enrolled(house.slot, kPromiser, {root, child});
   const std::uint32_t key = house.monitor.targets().at(0)->key;
-  (void)house(an_exit().of(kAgent).in_slot(house.slot));
+  (void)house(an_exit().of(kPromiser).in_slot(house.slot));
   Imported gone;
   gone.key = key;
-  gone.gone = kAgent.id;
+  gone.gone = kPromiser.id;
   const Step again = house.monitor.complete(gone);
   REQUIRE(plans_of<ImportPlan>(again).size() == 1);
   CHECK(plans_of<ImportPlan>(again)[0].root.pid == 101);
@@ -139,37 +139,37 @@ TEST_CASE("promises: when the root has ended another of its processes is asked, 
 }
 
 TEST_CASE("promises: they stay over a reload, whatever it says of rules, and go with their target") {
-  House house;
+  PromisingHouse house;
   const ImportPlan plan = house.begin();
   (void)house.put(house.monitor.complete(Imported{plan.key, {pattern("/secret")}, {}}));
   Configure again;
   again.rules = {pattern("/file")};
-  again.targets = {House::wish()};
+  again.targets = {PromisingHouse::wish()};
   const Step reloaded = house.monitor.apply(again);
   CHECK(plans_of<ImportPlan>(reloaded).empty());
   (void)house.put(reloaded);
   CHECK(house.in_force().size() == 2);
-  const Step gone = house(an_exit().of(kAgent).in_slot(house.slot));
+  const Step gone = house(an_exit().of(kPromiser).in_slot(house.slot));
   CHECK(plans_of<SettlePlan>(gone).size() == 1);
-  (void)house.put(house.monitor.complete(Settled{kAgent.id}));
+  (void)house.put(house.monitor.complete(Settled{kPromiser.id}));
   REQUIRE(house.in_force().size() == 1);
   CHECK(house.in_force()[0].pattern == "/file");
 }
 
 TEST_CASE("promises: those that the daemon before knew hold on, before what the files say now") {
-  House house;
-  KeepPromises keep{0, kAgent.id, {pattern("/home/u/p/old"), pattern("/home/u/p/both")}};
+  PromisingHouse house;
+  KeepPromises keep{0, kPromiser.id, {pattern("/home/u/p/old"), pattern("/home/u/p/both")}};
   (void)house.monitor.apply(keep);
-  CHECK(house.monitor.promises().at(kAgent.id).size() == 2);
+  CHECK(house.monitor.promises().at(kPromiser.id).size() == 2);
   const ImportPlan plan = house.begin();
   (void)house.put(
       house.monitor.complete(Imported{plan.key, {pattern("/home/u/p/both"), pattern("/home/u/p/new")}, {}}));
   CHECK(house.in_force().size() == 3);
-  CHECK(house.monitor.promises().at(kAgent.id).front().pattern == "/home/u/p/old");
+  CHECK(house.monitor.promises().at(kPromiser.id).front().pattern == "/home/u/p/old");
 }
 
 TEST_CASE("promises: a target that is released takes its promises along; answers that come later mean nothing") {
-  House house;
+  PromisingHouse house;
   const ImportPlan plan = house.begin();
   (void)house.put(house.monitor.complete(Imported{plan.key, {pattern("/secret")}, {}}));
   Configure nobody;
@@ -181,7 +181,7 @@ TEST_CASE("promises: a target that is released takes its promises along; answers
 }
 
 TEST_CASE("promises: a broken file and each entry that is no rule is an alert of the target's, at most 100") {
-  House house;
+  PromisingHouse house;
   const ImportPlan plan = house.begin();
   Imported done{plan.key,
                 {},
@@ -204,7 +204,7 @@ TEST_CASE("promises: a broken file and each entry that is no rule is an alert of
 }
 
 TEST_CASE("promises: a pattern that cannot be used costs none of the others") {
-  House house;
+  PromisingHouse house;
   const ImportPlan plan = house.begin();
   const Step step = house.monitor.complete(Imported{plan.key, {pattern("/a\\/"), pattern("/b"), pattern("c")}, {}});
   CHECK(alerts(step).size() == 2);
@@ -214,7 +214,7 @@ TEST_CASE("promises: a pattern that cannot be used costs none of the others") {
 }
 
 TEST_CASE("promises: those of one target, and those of all, are limited; the administrator's rules are not") {
-  House house;
+  PromisingHouse house;
   const ImportPlan plan = house.begin();
   const Step step = house.monitor.complete(Imported{plan.key, std::vector<PathRule>(1'500, pattern("/a")), {}});
   REQUIRE(alerts(step).size() == 1);
@@ -228,11 +228,11 @@ TEST_CASE("promises: those of one target, and those of all, are limited; the adm
 }
 
 TEST_CASE("promises: while one set is on its way the next waits, and many become one") {
-  House house;
+  PromisingHouse house;
   const ImportPlan plan = house.begin();
   const Step first = house.monitor.complete(Imported{plan.key, {pattern("/a")}, {}});
-  const Step gone = house(an_exit().of(kAgent).in_slot(house.slot));
-  CHECK(plans_of<RulesPlan>(house.monitor.complete(Settled{kAgent.id})).empty());
+  const Step gone = house(an_exit().of(kPromiser).in_slot(house.slot));
+  CHECK(plans_of<RulesPlan>(house.monitor.complete(Settled{kPromiser.id})).empty());
   const Step next = house.put(first);
   CHECK(house.in_force().size() == 1);
   (void)house.put(next);
@@ -240,7 +240,7 @@ TEST_CASE("promises: while one set is on its way the next waits, and many become
 }
 
 TEST_CASE("promises: a set that the kernel refuses is told, and leaves what was before") {
-  House house;
+  PromisingHouse house;
   const ImportPlan plan = house.begin();
   const Step step = house.monitor.complete(Imported{plan.key, {pattern("/a")}, {}});
   const std::uint64_t generation = plans_of<RulesPlan>(step)[0].rules->generation();
@@ -269,7 +269,7 @@ TEST_CASE("promises: an allow of the running layer does not take one back; glob 
 }
 
 TEST_CASE("promises: what an agent promised and how deep it digs cost no more than a moment, and that is told once") {
-  House house;
+  PromisingHouse house;
   const ImportPlan plan = house.begin();
   Imported done{plan.key, {}, {}};
   std::string deep = "/home/u/p";
@@ -285,16 +285,16 @@ TEST_CASE("promises: what an agent promised and how deep it digs cost no more th
     const auto alerts = bodies_of<AlertBody>(step);
     return std::ranges::count_if(alerts, [](const AlertBody& one) { return one.kind == "import-broken"; });
   };
-  CHECK(unfinished(house.file(kAgent, "/home/u/p/a/b/c")) == 0);
-  CHECK(unfinished(house.file(kAgent, deep + "/x")) == 1);
-  CHECK(unfinished(house.file(kAgent, deep + "/y")) == 0);
-  const Step denied = house.file(kAgent, "/home/u/p/a/f");
+  CHECK(unfinished(house.file(kPromiser, "/home/u/p/a/b/c")) == 0);
+  CHECK(unfinished(house.file(kPromiser, deep + "/x")) == 1);
+  CHECK(unfinished(house.file(kPromiser, deep + "/y")) == 0);
+  const Step denied = house.file(kPromiser, "/home/u/p/a/f");
   CHECK(bodies_of<FileBody>(denied).at(0).verdict == Verdict::deny);
 }
 
 TEST_CASE("promises: where nobody sees files that is said, and they are not read") {
-  House house(false);
-  const Step step = house.enrolled(house.slot, kAgent, {living(kAgent, house.slot)});
+  PromisingHouse house(false);
+  const Step step = house.enrolled(house.slot, kPromiser, {living(kPromiser, house.slot)});
   CHECK(plans_of<ImportPlan>(step).empty());
   const auto told = alerts(step);
   REQUIRE(told.size() == 1);

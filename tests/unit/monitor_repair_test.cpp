@@ -9,11 +9,6 @@ namespace {
 using Types = std::vector<std::string>;
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
-const Who kInit = a_process(1, 1, "init");
-const Who kAgent = a_process(100, 1'000, "agent").child_of(kInit);
-const Who kShell = a_process(200, 2'000, "shell").child_of(kAgent);
-const Who kTool = a_process(300, 3'000, "tool").child_of(kShell);
-
 LedgerRow row(std::string cause, std::uint64_t count, std::uint64_t first = 1, std::uint64_t last = 2) {
   return {"exec", std::move(cause), count, first, last};
 }

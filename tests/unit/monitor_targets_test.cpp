@@ -9,11 +9,6 @@ namespace {
 
 using Types = std::vector<std::string>;
 
-const Who kInit = a_process(1, 1, "init");
-const Who kAgent = a_process(100, 1'000, "agent").child_of(kInit);
-const Who kShell = a_process(200, 2'000, "shell").child_of(kAgent);
-const Who kTool = a_process(300, 3'000, "tool").child_of(kShell);
-
 const Target& target_named(const Monitored& house, std::string_view name) {
   const auto found = house.monitor.resolve_target(name);
   REQUIRE(std::holds_alternative<const Target*>(found));

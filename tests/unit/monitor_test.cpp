@@ -6,14 +6,6 @@
 using namespace aa;
 using namespace aa::test;
 
-namespace {
-
-const Who kAgent = a_process(100, 1'000, "agent");
-const Who kShell = a_process(200, 2'000, "shell").child_of(kAgent);
-const Who kTool = a_process(300, 3'000, "tool").child_of(kShell);
-
-}  // namespace
-
 TEST_CASE("monitor: an event leaves with number, wall time and target") {
   Monitored house;
   const std::uint32_t slot = house.watch(kAgent, "claude");

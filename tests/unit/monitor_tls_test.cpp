@@ -6,15 +6,15 @@ using namespace aa::test;
 
 namespace {
 
-const Who kAgent = a_process(100, 5'000, "agent");
-const Who kCurl = a_process(200, 9'000, "curl").child_of(kAgent).with_image(1);
+const Who kSpeaker = a_process(100, 5'000, "agent");
+const Who kCurl = a_process(200, 9'000, "curl").child_of(kSpeaker).with_image(1);
 
-// A Monitor that sees TLS and watches kAgent.
-struct House : Monitored {
-  House() {
+// A Monitor that sees TLS and watches kSpeaker.
+struct TlsHouse : Monitored {
+  TlsHouse() {
     monitor.on_probe({"tls", "libssl.so.3", "uprobe:/lib/libssl.so.3", ProbeState::attached, 0, ""});
-    slot = watch(kAgent);
-    monitor.on_event(a_fork().of(kAgent).child(kCurl).in_slot(slot));
+    slot = watch(kSpeaker);
+    monitor.on_event(a_fork().of(kSpeaker).child(kCurl).in_slot(slot));
     monitor.on_event(an_exec().of(kCurl).exe("/usr/bin/curl").argv({"curl"}).in_slot(slot));
   }
 
@@ -45,14 +45,14 @@ struct House : Monitored {
 }  // namespace
 
 TEST_CASE("tls: an event says whose bytes they are, though its record names an id only") {
-  House house;
+  TlsHouse house;
   const Step step = house(house.bytes(1));
   REQUIRE(types_of(step) == std::vector<std::string>{"tls"});
   const Event& event = step.events[0];
   CHECK(event.target.has_value());
   CHECK(event.process->comm == "curl");
   CHECK(event.process->exe == "/usr/bin/curl");
-  CHECK(event.process->parent == kAgent.id);
+  CHECK(event.process->parent == kSpeaker.id);
   CHECK(event.process->uid == 1000);
   CHECK(event.process->tid == 201);
   CHECK(std::get<TlsBody>(event.body).data == "hello");
@@ -60,7 +60,7 @@ TEST_CASE("tls: an event says whose bytes they are, though its record names an i
 }
 
 TEST_CASE("tls: a connection that a fork copied names the one before, until it is closed") {
-  House house;
+  TlsHouse house;
   CHECK(house(house.record(TlsConnectionBody{2, 1, "127.0.0.1:443", PeerSource::call})).events.empty());
   const auto inherited = [&](std::uint32_t connection) {
     return bodies_of<TlsBody>(house(house.bytes(connection)))[0].inherited_from;
@@ -73,7 +73,7 @@ TEST_CASE("tls: a connection that a fork copied names the one before, until it i
 }
 
 TEST_CASE("tls: a process's exit is told after everything it said") {
-  House house;
+  TlsHouse house;
   const Step exit = house(an_exit().of(kCurl).at(4'000'000).in_slot(house.slot));
   CHECK(exit.events.empty());
   REQUIRE(plans_of<SettlePlan>(exit).size() == 1);
@@ -82,7 +82,7 @@ TEST_CASE("tls: a process's exit is told after everything it said") {
 }
 
 TEST_CASE("tls: bytes of a target that was released while they were under way are told as its own") {
-  House house;
+  TlsHouse house;
   StopMonitoring stop;
   stop.target = "100";
   house.monitor.apply(stop);

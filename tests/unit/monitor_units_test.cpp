@@ -7,9 +7,7 @@ using namespace aa::test;
 
 namespace {
 
-const Who kInit = a_process(1, 1, "init");
-const Who kAgent = a_process(100, 1'000, "agent").child_of(kInit);
-const Who kTool = a_process(300, 3'000, "tool").child_of(kAgent);
+const Who kHelper = a_process(300, 3'000, "tool").child_of(kAgent);
 
 Command unit(std::string name, std::string as = "") {
   StartMonitoringUnit command;
@@ -21,7 +19,7 @@ Command unit(std::string name, std::string as = "") {
   return command;
 }
 
-struct House : Monitored {
+struct UnitHouse : Monitored {
   std::uint32_t begin_unit(std::string name, std::string as = "") {
     const Step step = monitor.apply(unit(std::move(name), std::move(as)));
     REQUIRE(plans_of<EnrolUnitPlan>(step).size() == 1);
@@ -41,7 +39,7 @@ struct House : Monitored {
 }  // namespace
 
 TEST_CASE("units: the plan names the unit, its control group, a fresh slot and the share, and wakes what sleeps") {
-  House house;
+  UnitHouse house;
   const Step step = house.monitor.apply(unit("agent.service"));
   REQUIRE(step.plans.size() == 2);
   CHECK(std::get<StandbyPlan>(step.plans[0]).watching);
@@ -54,15 +52,15 @@ TEST_CASE("units: the plan names the unit, its control group, a fresh slot and t
 }
 
 TEST_CASE("units: a bad name is refused at once") {
-  House house;
+  UnitHouse house;
   CHECK(fault_of(house.monitor.apply(unit("agent.service", "123"))) == Fault::invalid_argument);
 }
 
 TEST_CASE("units: a target without a root, called as the unit; everybody in it was adopted") {
-  House house;
+  UnitHouse house;
   const std::uint32_t slot = house.begin_unit("agent.service");
   const Step step =
-      house.enrolled(slot, ProcessRef{}, {living(kAgent, slot, true), living(kTool, slot, true), living(kInit)});
+      house.enrolled(slot, ProcessRef{}, {living(kAgent, slot, true), living(kHelper, slot, true), living(kInit)});
   const Target& target = house.only_target();
   CHECK(text_of(step) == target.id);
   CHECK(target.name == "agent.service");
@@ -75,7 +73,7 @@ TEST_CASE("units: a target without a root, called as the unit; everybody in it w
 }
 
 TEST_CASE("units: the id is the unit's, the same however often it is asked for") {
-  House house;
+  UnitHouse house;
   const std::uint32_t slot = house.watch_unit("agent.service");
   const std::string id = house.only_target().id;
   CHECK(id != target_id(Monitored::settings().boot_id, ProcessId{}));
@@ -92,19 +90,19 @@ TEST_CASE("units: the id is the unit's, the same however often it is asked for")
 }
 
 TEST_CASE("units: a name too long for a target's is replaced, not cut") {
-  House house;
+  UnitHouse house;
   house.watch_unit(std::string(200, 'a') + ".service");
   CHECK(house.only_target().name == "unit-1");
 }
 
 TEST_CASE("units: the last process's end does not end it; stopping does") {
-  House house;
+  UnitHouse house;
   const std::uint32_t slot = house.watch_unit("agent.service", {living(kAgent)});
   const Step step = house(an_exit().of(kAgent).in_slot(slot).at(4'000'000));
   CHECK(types_of(step) == std::vector<std::string>{"exit"});
   CHECK(house.only_target().live == 0);
   CHECK(house.only_target().running);
-  house(Event(an_adoption().of(kTool).in_slot(slot)));
+  house(Event(an_adoption().of(kHelper).in_slot(slot)));
   CHECK(house.only_target().live == 1);
   CHECK(plans_of<ReleasePlan>(house.stop("agent.service")).size() == 1);
   CHECK(types_of(house.released(slot)).back() == "target:removed");
@@ -112,13 +110,13 @@ TEST_CASE("units: the last process's end does not end it; stopping does") {
 }
 
 TEST_CASE("units: no pid means one, not even 0") {
-  House house;
+  UnitHouse house;
   house.watch_unit("agent.service");
   CHECK(fault_of(house.stop("0")) == Fault::no_such_target);
 }
 
 TEST_CASE("units: a refused one leaves nothing, and its slot is free again") {
-  House house;
+  UnitHouse house;
   Enrolled done;
   done.token = 7;
   done.slot = house.begin_unit("agent.service");
@@ -128,7 +126,7 @@ TEST_CASE("units: a refused one leaves nothing, and its slot is free again") {
 }
 
 TEST_CASE("units: whom a stopped target lets go is looked for by the units that run") {
-  House house;
+  UnitHouse house;
   const std::uint32_t slot = house.watch(kAgent);
   const std::uint32_t in_unit = house.watch_unit("agent.service");
   house.stop("100");
@@ -141,7 +139,7 @@ TEST_CASE("units: whom a stopped target lets go is looked for by the units that 
 }
 
 TEST_CASE("units: a process that an inner unit takes from an outer one is the inner one's") {
-  House house;
+  UnitHouse house;
   const std::uint32_t outer = house.watch_unit("a.slice", {living(kAgent)});
   const std::uint32_t inner = house.watch_unit("b.service");
   CHECK(house.monitor.lineage().get(kAgent.id)->target == 1);

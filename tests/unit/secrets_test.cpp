@@ -17,7 +17,7 @@ std::string letters(std::size_t count, std::string_view alphabet = "abcdefghijkl
 }
 
 // A text and the part of it that must not be seen.
-struct Planted {
+struct Secret {
   std::string kind;
   std::string before;
   std::string secret;
@@ -36,8 +36,8 @@ std::string filler_for(const SecretRule& rule) {
   return out;
 }
 
-std::vector<Planted> planted() {
-  std::vector<Planted> all;
+std::vector<Secret> secrets() {
+  std::vector<Secret> all;
   for (const SecretRule& rule : secret_rules()) {
     if (rule.shape != SecretShape::token) continue;
     const std::string kind(rule.kind), begin(rule.begin), secret = filler_for(rule);
@@ -100,7 +100,7 @@ TEST_CASE("secrets: there are at least forty kinds of keys") {
 }
 
 TEST_CASE("secrets: each is replaced whole, what is around it stays, wherever the stream is cut in two") {
-  for (const Planted& one : planted()) {
+  for (const Secret& one : secrets()) {
     if (one.secret == "Bearer") continue;
     INFO(one.kind + ": " + one.text());
     for (std::size_t cut = 0; cut <= one.text().size(); ++cut) {
@@ -114,7 +114,7 @@ TEST_CASE("secrets: each is replaced whole, what is around it stays, wherever th
 }
 
 TEST_CASE("secrets: each is replaced when it comes byte by byte") {
-  for (const Planted& one : planted()) {
+  for (const Secret& one : secrets()) {
     if (one.secret == "Bearer") continue;
     std::vector<std::string> pieces;
     for (const char byte : one.text()) pieces.emplace_back(1, byte);

@@ -7,16 +7,16 @@ using namespace aa::test;
 
 namespace {
 
-const std::string kKey = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
-const std::string kShownKey = "ghp_************************************";
-const std::string kText = "{\"key\":\"" + kKey + "\",\"note\":\"hello\"}";
-const std::string kShownText = "{\"key\":\"" + kShownKey + "\",\"note\":\"hello\"}";
-constexpr std::string_view kMask("\x12\x9A\x00\xFE", 4);
-const std::string kBinaryBytes = std::string("\x89PNG\0\0", 6) + kKey;
+const std::string kToken = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+const std::string kShownToken = "ghp_************************************";
+const std::string kTold = "{\"key\":\"" + kToken + "\",\"note\":\"hello\"}";
+const std::string kShownTold = "{\"key\":\"" + kShownToken + "\",\"note\":\"hello\"}";
+constexpr std::string_view kFrameMask("\x12\x9A\x00\xFE", 4);
+const std::string kBinaryBytes = std::string("\x89PNG\0\0", 6) + kToken;
 
 std::string redacted(std::string text) {
-  for (std::size_t at = text.find(kKey); at != std::string::npos; at = text.find(kKey, at + 1))
-    text.replace(at, kKey.size(), kShownKey);
+  for (std::size_t at = text.find(kToken); at != std::string::npos; at = text.find(kToken, at + 1))
+    text.replace(at, kToken.size(), kShownToken);
   return text;
 }
 
@@ -35,7 +35,7 @@ std::string letters() {
 
 TEST_CASE("http1: heads and plain bodies are shown as they are, byte for byte") {
   const std::string bytes =
-      answer("A: b\r\n", kText) + "POST / HTTP/1.1\r\ncontent-length: 3\r\n\r\nabc" + answer("", "");
+      answer("A: b\r\n", kTold) + "POST / HTTP/1.1\r\ncontent-length: 3\r\n\r\nabc" + answer("", "");
   check_cuts(bytes, redacted(bytes));
   for (const Piece& piece : read_all(bytes).pieces) {
     CHECK(piece.undone == 0);
@@ -45,36 +45,36 @@ TEST_CASE("http1: heads and plain bodies are shown as they are, byte for byte") 
 
 TEST_CASE("http1: a body in chunks is shown without them, and a secret that they cut is found") {
   const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-  check_cuts(head + chunked(kText, 11) + answer("", "x"), head + kShownText + answer("", "x"));
-  CHECK(read_all(head + chunked(kText, 11)).text(kChunked) == kShownText);
+  check_cuts(head + chunked(kTold, 11) + answer("", "x"), head + kShownTold + answer("", "x"));
+  CHECK(read_all(head + chunked(kTold, 11)).text(kChunked) == kShownTold);
 }
 
 TEST_CASE("http1: bodies in gzip, deflate, br and zstd are shown as the text they hold, in chunks too") {
-  const std::string zlib = Packer(15).pack(kText), bare = Packer(-15).pack(kText);
+  const std::string zlib = Packer(15).pack(kTold), bare = Packer(-15).pack(kTold);
   const auto with = [](const std::string& coding, const std::string& body) {
     return answer("Content-Encoding: " + coding + "\r\n", body);
   };
-  for (const auto& [coding, body] : {std::pair{"gzip", gzip(kText)},
-                                     {"X-Gzip", gzip("{") + gzip(kText.substr(1))},
+  for (const auto& [coding, body] : {std::pair{"gzip", gzip(kTold)},
+                                     {"X-Gzip", gzip("{") + gzip(kTold.substr(1))},
                                      {"deflate", zlib},
                                      {"deflate", bare},
-                                     {"br", brotli(kText)},
-                                     {"zstd", zstd(kText)},
-                                     {"zstd", zstd("{") + zstd(kText.substr(1))}}) {
+                                     {"br", brotli(kTold)},
+                                     {"zstd", zstd(kTold)},
+                                     {"zstd", zstd("{") + zstd(kTold.substr(1))}}) {
     const std::string bytes = with(coding, body), end = answer("", "end");
-    check_cuts(bytes + end, bytes.substr(0, bytes.size() - body.size()) + kShownText + end);
+    check_cuts(bytes + end, bytes.substr(0, bytes.size() - body.size()) + kShownTold + end);
   }
   const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n";
-  check_cuts(head + chunked(gzip(kText), 9), head + kShownText);
-  CHECK(read_all(head + chunked(gzip(kText), 9)).text(kChunked | kGzip) == kShownText);
+  check_cuts(head + chunked(gzip(kTold), 9), head + kShownTold);
+  CHECK(read_all(head + chunked(gzip(kTold), 9)).text(kChunked | kGzip) == kShownTold);
 }
 
 TEST_CASE("http1: redactions of decoded text say where in that text") {
-  const Read read = read_all(answer("Content-Encoding: gzip\r\n", gzip(kText + kText)));
+  const Read read = read_all(answer("Content-Encoding: gzip\r\n", gzip(kTold + kTold)));
   const Piece& body = read.pieces.at(1);
   REQUIRE(body.redactions.size() == 2);
   CHECK(body.redactions[0] == Redaction{"github", 12, 36});
-  CHECK(body.redactions[1] == Redaction{"github", kText.size() + 12, 36});
+  CHECK(body.redactions[1] == Redaction{"github", kTold.size() + 12, 36});
 }
 
 TEST_CASE(
@@ -122,7 +122,7 @@ TEST_CASE("http1: more decoders than there may be at a time are withheld") {
   budget->decoders = 0;
   StreamReader reader(0, true, budget);
   Pieces pieces;
-  reader.take(answer("Content-Encoding: gzip\r\n", gzip(kText)), pieces);
+  reader.take(answer("Content-Encoding: gzip\r\n", gzip(kTold)), pieces);
   Read read;
   read.add(pieces.take());
   CHECK(read.has(Withheld::bound));
@@ -132,7 +132,7 @@ TEST_CASE("http1: more decoders than there may be at a time are withheld") {
 TEST_CASE("http1: an answer without a body does not swallow the next one") {
   const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\nContent-Encoding: gzip\r\n\r\n";  // to a HEAD
   const std::string empty = "HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n";
-  const std::string bytes = head + empty + "HTTP/1.1 204 No Content\r\n\r\n" + answer("", kText);
+  const std::string bytes = head + empty + "HTTP/1.1 204 No Content\r\n\r\n" + answer("", kTold);
   CHECK(read_all(bytes).text() == redacted(bytes));
 }
 
@@ -150,13 +150,13 @@ TEST_CASE("http1: much text out of few bytes is told in pieces of 64 KiB at most
 
 TEST_CASE("http1: a body up to the connection's end is decoded up to there") {
   const std::string head = "HTTP/1.0 200 OK\r\ncontent-encoding: gzip\r\n\r\n";
-  check_cuts(head + gzip(kText), head + kShownText);
+  check_cuts(head + gzip(kTold), head + kShownTold);
 }
 
 TEST_CASE("http1: chunks that are none are withheld up to a call that begins with a message") {
   const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-  const Read read = read_calls({head + "zz\r\n" + kText, kText, answer("", kText)});
-  CHECK(read.text() == head + redacted(answer("", kText)));
+  const Read read = read_calls({head + "zz\r\n" + kTold, kTold, answer("", kTold)});
+  CHECK(read.text() == head + redacted(answer("", kTold)));
   CHECK(read.has(Withheld::broken));
 }
 
@@ -176,18 +176,18 @@ TEST_CASE("http1: after missing bytes a plain body goes on, a coded one does not
   const std::string plain = "POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\n";
   CHECK(missing(plain, "0123456789", 10, "ab\nd567890") == "0123456789**\nd567890" + answer("", "end"));
   CHECK(missing(plain, "0123456789", 500, "ab\ncd") == "0123456789**\ncd" + answer("", "end"));
-  const std::string packed = gzip(kText);
+  const std::string packed = gzip(kTold);
   const std::string coded =
       "POST / HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: " + std::to_string(packed.size()) + "\r\n\r\n";
   CHECK(missing(coded, packed.substr(0, 20), 5, packed.substr(25)).ends_with(answer("", "end")));
   CHECK(missing(coded, packed.substr(0, 20), 5, packed.substr(25)).find("hello") == std::string::npos);
   const std::string chunks = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
   CHECK(missing(chunks, "a\r\n012", 3, "678\n\r\n0\r\n\r\n") == "012***\n" + answer("", "end"));
-  CHECK(missing(chunks, "a\r\n012", 30, kText) == "012" + answer("", "end"));
+  CHECK(missing(chunks, "a\r\n012", 30, kTold) == "012" + answer("", "end"));
 }
 
 TEST_CASE("http1: text that is no HTTP is looked through as it is") {
-  const std::string bytes = "220 mail\r\nAUTH " + kKey + "\r\n";
+  const std::string bytes = "220 mail\r\nAUTH " + kToken + "\r\n";
   check_cuts(bytes, redacted(bytes));
 }
 
@@ -203,27 +203,27 @@ TEST_CASE("http1: a first line longer than what is kept is one") {
 
 TEST_CASE("websocket: messages are unmasked and shown, in frames of every size, whole and in fragments") {
   const std::string request(kWebSocketRequest), long_text(70'000, 'x');
-  const std::string frames = frame(0x81, kText, kMask) + frame(0x89, "ping", kMask) +
-                             frame(0x01, kText.substr(0, 20), kMask) + frame(0x8A, "", kMask) +
-                             frame(0x80, kText.substr(20), kMask) + frame(0x81, std::string(300, 'y'), kMask) +
-                             frame(0x88, "\x03\xE8", kMask);
-  const std::string shown = request + kShownText + kShownText + std::string(300, 'y');
+  const std::string frames = frame(0x81, kTold, kFrameMask) + frame(0x89, "ping", kFrameMask) +
+                             frame(0x01, kTold.substr(0, 20), kFrameMask) + frame(0x8A, "", kFrameMask) +
+                             frame(0x80, kTold.substr(20), kFrameMask) +
+                             frame(0x81, std::string(300, 'y'), kFrameMask) + frame(0x88, "\x03\xE8", kFrameMask);
+  const std::string shown = request + kShownTold + kShownTold + std::string(300, 'y');
   check_cuts(request + frames, shown);
-  const Read read = read_all(request + frames + frame(0x81, long_text, kMask));
+  const Read read = read_all(request + frames + frame(0x81, long_text, kFrameMask));
   CHECK(read.text(kWebSocket) == (shown + long_text).substr(request.size()));
 }
 
 TEST_CASE("websocket: what the server says is shown too, and begins behind its answer") {
   const std::string head(kWebSocketAnswer);
-  check_cuts(head + frame(0x81, kText) + frame(0x82, kText), head + kShownText + kShownText);
+  check_cuts(head + frame(0x81, kTold) + frame(0x82, kTold), head + kShownTold + kShownTold);
 }
 
 TEST_CASE("websocket: compressed messages are shown, each with what those before it left behind") {
   Packer packer(-15);
   std::string bytes(kWebSocketRequest), shown = bytes;
   for (int message = 0; message < 3; ++message) {
-    bytes += packed_frame(packer, kText, kMask);
-    shown += kShownText;
+    bytes += packed_frame(packer, kTold, kFrameMask);
+    shown += kShownTold;
   }
   check_cuts(bytes, shown);
   CHECK(read_all(bytes).text(kWebSocket | kDeflate) == shown.substr(kWebSocketRequest.size()));
@@ -251,7 +251,7 @@ TEST_CASE("websocket: frames that are none, and bytes missing between frames, wi
   for (const std::string& bad :
        {frame(0xB1, "a"), frame(0x83, "a"), frame(0x09, "a"), frame(0x89, std::string(126, 'a')),
         std::string("\x81\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF")}) {
-    const std::string bytes = std::string(kWebSocketAnswer) + frame(0x81, "good") + bad + frame(0x81, kText);
+    const std::string bytes = std::string(kWebSocketAnswer) + frame(0x81, "good") + bad + frame(0x81, kTold);
     const Read read = read_all(bytes);
     CHECK(read.text() == std::string(kWebSocketAnswer) + "good");
     CHECK(read.has(Withheld::broken));
@@ -261,7 +261,7 @@ TEST_CASE("websocket: frames that are none, and bytes missing between frames, wi
   Pieces pieces;
   reader.take(std::string(kWebSocketAnswer), pieces);
   reader.miss(8, pieces);
-  reader.take(frame(0x81, kText), pieces);
+  reader.take(frame(0x81, kTold), pieces);
   Read read;
   read.add(pieces.take());
   CHECK(read.text() == kWebSocketAnswer);
@@ -280,9 +280,10 @@ TEST_CASE("websocket: bytes missing within a message leave the rest readable, if
     return read.text().substr(kWebSocketRequest.size());
   };
   const std::string head(kWebSocketRequest);
-  CHECK(without(head + frame(0x81, "0123456789\nabc", kMask) + frame(0x81, "next", kMask), 9, 3) == "012****\nabcnext");
+  CHECK(without(head + frame(0x81, "0123456789\nabc", kFrameMask) + frame(0x81, "next", kFrameMask), 9, 3) ==
+        "012****\nabcnext");
   Packer packer(-15);
-  std::string packed = head + packed_frame(packer, kText, kMask);
-  packed += packed_frame(packer, kText, kMask) + frame(0x81, "next", kMask);
+  std::string packed = head + packed_frame(packer, kTold, kFrameMask);
+  packed += packed_frame(packer, kTold, kFrameMask) + frame(0x81, "next", kFrameMask);
   CHECK(without(packed, 9, 3) == "{\"next");
 }

@@ -9,8 +9,8 @@ using namespace aa::test;
 
 namespace {
 
-const Who kCurl = a_process(200, 9'000, "curl");
-constexpr std::string_view kKey = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+const Who kTalker = a_process(200, 9'000, "curl");
+constexpr std::string_view kPat = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
 
 struct Desk {
   Redactor redactor;
@@ -23,7 +23,7 @@ struct Desk {
   static Event event_of(EventBody body) {
     Event event;
     event.boot_ns = 1'000;
-    event.process = kCurl;
+    event.process = kTalker;
     event.body = std::move(body);
     return event;
   }
@@ -64,23 +64,23 @@ struct Desk {
 }  // namespace
 
 TEST_CASE("redact: a key in a TLS stream is replaced, wherever calls cut it, and events stay end to end") {
-  const std::string text = "token " + std::string(kKey) + " end of it";
-  const std::string shown = "token ghp_" + std::string(kKey.size() - 4, '*') + " end of it";
+  const std::string text = "token " + std::string(kPat) + " end of it";
+  const std::string shown = "token ghp_" + std::string(kPat.size() - 4, '*') + " end of it";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
     Desk desk;
     desk.say(text.substr(0, cut));
     desk.say(text.substr(cut));
-    desk.redactor.end(kCurl.id, desk.give());
+    desk.redactor.end(kTalker.id, desk.give());
     CHECK(desk.told() == shown);
     desk.check_seamless();
-    for (const Event& event : desk.given) CHECK(to_json(event).find(kKey.substr(10)) == std::string::npos);
+    for (const Event& event : desk.given) CHECK(to_json(event).find(kPat.substr(10)) == std::string::npos);
   }
 }
 
 TEST_CASE("redact: at level full bytes pass as they are") {
   Desk desk;
-  desk.say(kKey, true);
-  CHECK(desk.told() == kKey);
+  desk.say(kPat, true);
+  CHECK(desk.told() == kPat);
 }
 
 TEST_CASE("redact: what is not told yet can be asked for, and is told without secrets when nothing comes any more") {
@@ -192,10 +192,10 @@ TEST_CASE("redact: directions and connections do not touch each other") {
   TlsBody other;
   other.connection = 2;
   other.from_start = true;
-  other.data = kKey.substr(4);
+  other.data = kPat.substr(4);
   other.length = other.data.size();
   desk.redactor.take(Desk::event_of(other), desk.give());
-  CHECK(std::get<TlsBody>(desk.given.back().body).data == kKey.substr(4));
+  CHECK(std::get<TlsBody>(desk.given.back().body).data == kPat.substr(4));
 }
 
 TEST_CASE("redact: secrets in a program's arguments are replaced, its commands are not") {
@@ -210,17 +210,17 @@ TEST_CASE("redact: secrets in a program's arguments are replaced, its commands a
   CHECK(redacted({"sh", "-c", "curl https://x | sh # cookie: a | b"}) ==
         Words{"sh", "-c", "curl https://x | sh # cookie: * | b"});
   CHECK(redacted({"odd", "\xFF\xFE", "-H", "\x01"}) == Words{"odd", "\xFF\xFE", "-H", "\x01"});
-  CHECK(redacted({"tool", std::string(kKey)})[1] == "ghp_" + std::string(kKey.size() - 4, '*'));
+  CHECK(redacted({"tool", std::string(kPat)})[1] == "ghp_" + std::string(kPat.size() - 4, '*'));
 }
 
 TEST_CASE("redact: an exec's and a file's texts pass the same") {
   Desk desk;
-  Event exec = an_exec().argv({"curl", "-u", "x", "https://me:pw@h/"}).filename("/bin/" + std::string(kKey));
+  Event exec = an_exec().argv({"curl", "-u", "x", "https://me:pw@h/"}).filename("/bin/" + std::string(kPat));
   desk.redactor.take(exec, desk.give());
   CHECK(std::get<ExecBody>(desk.given[0].body).argv.at(3) == "https://me:**@h/");
-  CHECK(std::get<ExecBody>(desk.given[0].body).filename.find(kKey) == std::string::npos);
+  CHECK(std::get<ExecBody>(desk.given[0].body).filename.find(kPat) == std::string::npos);
   FileBody file;
-  file.at.requested = "/tmp/" + std::string(kKey);
+  file.at.requested = "/tmp/" + std::string(kPat);
   desk.redactor.take(Desk::event_of(file), desk.give());
-  CHECK(std::get<FileBody>(desk.given[1].body).at.requested.find(kKey) == std::string::npos);
+  CHECK(std::get<FileBody>(desk.given[1].body).at.requested.find(kPat) == std::string::npos);
 }
