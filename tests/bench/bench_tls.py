@@ -9,6 +9,7 @@ takes of it, whoever listens. sslsniff prints what SSL_write and SSL_read moved,
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,8 +21,23 @@ import snoop  # noqa: E402
 from harness import Daemon, PrivateBus, program, wait_until, watch  # noqa: E402
 from tls_server import CERTIFICATE  # noqa: E402
 
-SNIFFERS = (["sslsniff-bpfcc", "-g", "-n"], ["sslsniff", "-g", "-n"])  # without GnuTLS and NSS
+SNIFFERS = ("sslsniff-bpfcc", "sslsniff")
+# Debian 12's does not compile with its own kernel's headers any more: their min() wants constant types inside a function.
+REFUSED = "u32 buf_copy_size = min((size_t)MAX_BUF_SIZE, (size_t)len);"
+TAKEN = ('u64 buf_copy_size = (u32)len; asm volatile("" : "+r"(buf_copy_size)); '
+         "if (buf_copy_size > MAX_BUF_SIZE) buf_copy_size = MAX_BUF_SIZE;")
 CANNOT = 77  # bare_trap's word for a kernel that has not what the daemon attaches by
+
+
+def sniffers(folder):
+    """Each as it is installed, then with that one line mended; without GnuTLS and NSS."""
+    found = [path for path in map(shutil.which, SNIFFERS) if path]
+    for path in list(found):
+        mended = folder / "sslsniff-mended"
+        mended.write_text(pathlib.Path(path).read_text().replace(REFUSED, TAKEN))
+        mended.chmod(0o700)
+        found.append(str(mended))
+    return [[path, "-g", "-n"] for path in found]
 
 
 class Bench:
@@ -30,7 +46,7 @@ class Bench:
         self.form = form
         self.command = self.calls(count)
         self.lost = 0
-        self.sniffer = snoop.first_that_works(SNIFFERS, self.provoke) if form == "plain" else None
+        self.sniffer = snoop.first_that_works(sniffers(folder), self.provoke) if form == "plain" else None
 
     def calls(self, count):
         return [program("timed_tls"), str(CERTIFICATE), self.form, str(count), str(self.result)]
@@ -88,7 +104,7 @@ def arms_of(bench):
     levels = ("off", "metadata", "redacted", "full")
     return arms.Arms({"none": bench.none, "none again (A/A)": bench.none,
                       **({"bare trap": bench.bare_trap} if bench.has_bare_trap() else {}),
-                      **({bench.sniffer[0]: bench.sslsniff} if bench.sniffer else {}),
+                      **({pathlib.Path(bench.sniffer[0]).name: bench.sslsniff} if bench.sniffer else {}),
                       "aa-ebpfd, unwatched": bench.unwatched,
                       "aa-ebpfd, unwatched, scope watched": bench.unwatched_in_scope,
                       **{f"aa-ebpfd, {level}": bench.at(level) for level in levels},
@@ -110,7 +126,7 @@ def main():
         if not bench.has_bare_trap():
             print("This kernel has no uprobe_multi, by which the daemon attaches where it can: no bare trap.")
         if form == "plain" and not bench.sniffer:
-            print(f"{snoop.why_none(SNIFFERS)} (package bpfcc-tools, with the kernel's headers). No such arm.")
+            print(f"{snoop.why_none([[name] for name in SNIFFERS])} (package bpfcc-tools, with the kernel's headers). No such arm.")
     arms.print_load()
     return 0
 
