@@ -63,7 +63,7 @@ std::string file_text(const Runtime& runtime) {
   for (const PathRule& rule : without_clashes(runtime.rules)) text += "\n[[paths.rules]]\n" + toml_text(rule);
   for (const json& target : runtime.targets) {
     const std::string unit = text_of(target, "unit");
-    if (unit.empty()) continue;
+    if (unit.empty() || text_of(target, "source") == "config") continue;  // that stands in a file already
     TargetWish wish;
     wish.by = unit.front() == '/' ? TargetWish::By::cgroup : TargetWish::By::unit;
     wish.what = unit;
@@ -125,11 +125,13 @@ int runtime_drop(const Globals& globals) {
 
 // The file first, and in force; only then what it replaces is taken back: nothing is unwatched in between.
 int runtime_save(const Globals& globals, const std::string& name) {
-  if (name.empty() || name.find('/') != std::string::npos || name.front() == '.')
+  if (name.empty() || name.find('/') != std::string::npos || name.front() == '.' || name.ends_with(".toml"))
     throw Failure(kUsage, "give a name for the file, without a folder and without .toml");
   Client client(globals.bus);
   Output out(STDOUT_FILENO, globals);
   const Runtime said = runtime_of(client);
+  if (said.rules.empty() && said.targets.empty())
+    throw Failure(kRefused, "there is nothing beside the configuration to save");
   const std::string folder = folder_of_drop_ins(client), path = folder + "/" + name + ".toml";
   write_new(folder, path, file_text(said));
   try {

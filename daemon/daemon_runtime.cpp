@@ -46,7 +46,7 @@ void Daemon::restore_runtime() {
   const auto text = file.empty() ? Result<std::string>(Error{"", ENOENT, ""}) : read_file(file, kMostBytes);
   runtime_restored_ = true;
   if (!text) {
-    if (text.error().errno_value != ENOENT) spdlog::error("{} {}", file, text.error().text());
+    if (text.error().errno_value != ENOENT) set_aside(file, file + " " + text.error().text());
     return;
   }
   auto commands = restore_runtime_state(*text, settings_.boot_id);

@@ -41,8 +41,10 @@ bool is_absolute(const std::string& value) {
 }
 
 std::optional<std::string> wrong_path(const std::string& value) {
-  if (is_absolute(value)) return std::nullopt;
-  return "has " + toml_text(value) + ", which is no absolute path";
+  if (!is_absolute(value)) return "has " + toml_text(value) + ", which is no absolute path";
+  if (const std::string normal = lexically_normal(value); normal != value)
+    return "has " + toml_text(value) + ": write " + toml_text(normal);
+  return std::nullopt;
 }
 
 std::optional<std::string> wrong_rule(const std::string& value) {
@@ -52,6 +54,11 @@ std::optional<std::string> wrong_rule(const std::string& value) {
   return "has " + toml_text(value) + ", and no rule is called so; the nearest is " + nearest(value, known);
 }
 
+// As the libraries that are asked take a name: up to its first NUL.
+bool is_cut(const std::string& value) {
+  return value.find('\0') != std::string::npos;
+}
+
 bool is_number(const std::string& value) {
   std::uint32_t id = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), id);
@@ -59,12 +66,12 @@ bool is_number(const std::string& value) {
 }
 
 std::optional<std::string> wrong_user(const std::string& value) {
-  if (is_number(value) || ::getpwnam(value.c_str()) != nullptr) return std::nullopt;
+  if (is_number(value) || (!is_cut(value) && ::getpwnam(value.c_str()) != nullptr)) return std::nullopt;
   return "has " + toml_text(value) + ", and no user is called so";
 }
 
 std::optional<std::string> wrong_groups_name(const std::string& value) {
-  if (is_number(value) || ::getgrnam(value.c_str()) != nullptr) return std::nullopt;
+  if (is_number(value) || (!is_cut(value) && ::getgrnam(value.c_str()) != nullptr)) return std::nullopt;
   return "has " + toml_text(value) + ", and no group is called so";
 }
 

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <iterator>
 #include <limits>
+#include <sstream>
 
 #include "base/file_text.h"
 #include "config/import.h"
@@ -75,7 +77,8 @@ Wrong set_category(const Value& value, Draft& draft) {
 
 Wrong set_target(const Value& value, Draft& draft) {
   draft.rule.target = text_of(value);
-  return std::nullopt;
+  if (draft.rule.target.find('\0') == std::string::npos) return std::nullopt;
+  return "must be a target's id or name; " + shown(draft.rule.target) + " is neither";
 }
 
 Wrong wrong_op(const std::string& name) {
@@ -120,10 +123,18 @@ constexpr std::array kRowFields = {
           "What it says, as docs/detection.md explains.", &set_row},
 };
 
+std::vector<std::string> words_of(const std::string& row) {
+  std::istringstream in(row);
+  return {std::istream_iterator<std::string>(in), {}};
+}
+
 Wrong store_row(Draft draft, Config& config) {
   constexpr std::size_t kMost = 1'000;
   if (draft.row.row.find_first_not_of(' ') == std::string::npos) return "needs a row";
   if (config.detect.own.size() == kMost) return "is one more than the " + std::to_string(kMost) + " there may be";
+  for (std::size_t at = 0; at < config.detect.own.size(); ++at)
+    if (words_of(config.detect.own[at].row) == words_of(draft.row.row))
+      return "says the same as the row at " + config.origin["detect.table[" + std::to_string(at) + "]"] + "; keep one";
   config.detect.own.push_back(std::move(draft.row));
   return std::nullopt;
 }
@@ -183,7 +194,8 @@ Wrong set_exe(const Value& value, Draft& draft) {
 
 Wrong set_unit(const Value& value, Draft& draft) {
   select(draft, By::unit, text_of(value));
-  const bool good = !text_of(value).empty() && text_of(value).find('/') == std::string::npos;
+  const bool good =
+      !text_of(value).empty() && text_of(value).find_first_of(std::string_view("/\0", 2)) == std::string::npos;
   if (!good) return "must be a systemd unit's name; " + shown(text_of(value)) + " is not";
   if (draft.target.what.find('.') == std::string::npos) draft.target.what += ".service";
   return std::nullopt;
@@ -200,7 +212,8 @@ Wrong set_cgroup(const Value& value, Draft& draft) {
 Wrong set_user(const Value& value, Draft& draft) {
   const std::string& name = text_of(value);
   select(draft, By::user, name);
-  if (const passwd* user = ::getpwnam(name.c_str())) {
+  const passwd* user = name.find('\0') == std::string::npos ? ::getpwnam(name.c_str()) : nullptr;
+  if (user != nullptr) {
     draft.target.number = user->pw_uid;
     return std::nullopt;
   }
@@ -259,8 +272,9 @@ Wrong store_target(Draft draft, Config& config) {
   if (!draft.target.imports.empty() && (draft.target.by == By::unit || draft.target.by == By::cgroup))
     return "has import, which is for a process's own files: give exe, user or pid instead of " +
            std::string(name_of(draft.target.by));
+  const auto end_of = [](const TargetWish& wish) { return wish.leads_to.empty() ? wish.what : wish.leads_to; };
   const auto same = [&](const TargetWish& other) {
-    return other.by == draft.target.by && other.what == draft.target.what;
+    return other.by == draft.target.by && end_of(other) == end_of(draft.target);
   };
   const auto first = std::find_if(config.targets.begin(), config.targets.end(), same);
   if (first != config.targets.end()) {

@@ -160,7 +160,7 @@ TargetRow target_row(const Monitor& monitor, const Target& target) {
   if (target.root) more["root"] = sdbus::Variant{target.root.text()};
   if (!target.unit.empty()) more["unit"] = sdbus::Variant{to_bus_string(target.unit)};
   if (target.source != TargetSource::discovered)
-    more["layer"] = sdbus::Variant{std::string(target.source == TargetSource::config ? "file" : "runtime")};
+    more["layer"] = sdbus::Variant{std::string(target.on_bus ? "runtime" : "file")};
   more["adopted"] = sdbus::Variant{target.adopted};
   more["processes"] = sdbus::Variant{target.processes};
   more["events"] = sdbus::Variant{target.events};

@@ -190,6 +190,8 @@ Status KernelState::look_for(const LookForPlan& plan) {
       return Error{"tell the kernel which programs to look for", errno, ""};
   }
   family_.set_discovering(static_cast<std::uint32_t>(looked_for_.size()));
+  std::uint32_t spare = 0;  // nobody takes one any more
+  while (looked_for_.empty() && bpf_map_lookup_and_delete_elem(family_.spares_fd(), nullptr, &spare) == 0) continue;
   return Done{};
 }
 

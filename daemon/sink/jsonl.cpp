@@ -13,12 +13,18 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/text.h"
+#include "base/trusted_open.h"
 #include "event/json.h"
 
 namespace aa {
 namespace {
 
 constexpr int kRoomPollMs = 100;
+
+std::string name_of(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 gid_t group_id(const std::string& name) {
   const group* found = ::getgrnam(name.c_str());
@@ -29,9 +35,15 @@ gid_t group_id(const std::string& name) {
 
 Result<UniqueFd> JsonlSink::open_file(const File& file) {
   const mode_t mode = file.group.empty() ? 0600 : 0640;
-  UniqueFd fd(::open(file.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode));
+  const Result<UniqueFd> folder = open_trusted_folder(folder_of(file.path));
+  if (!folder && folder.error().errno_value == 0)
+    return Error{"open " + file.path, 0, "its folder " + folder.error().doing};
+  UniqueFd fd;
+  if (folder)
+    fd.reset(::openat(folder->get(), name_of(file.path).c_str(),
+                      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode));
   if (!fd)
-    return Error{"open " + file.path, errno,
+    return Error{"open " + file.path, folder ? errno : folder.error().errno_value,
                  "jsonl.path must name a regular file, no symbolic link, in a directory that exists"};
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
@@ -194,12 +206,17 @@ void JsonlSink::write(const Batch& batch) {
 
 // Between two batches: no line is divided. A file that cannot be begun anew is written on, and tried again later.
 void JsonlSink::rotate() {
-  const auto numbered = [this](std::uint64_t number) { return settings_.path + "." + std::to_string(number); };
-  for (std::uint64_t number = settings_.kept + 1; ::unlink(numbered(number).c_str()) == 0;)
+  const Result<UniqueFd> folder = open_trusted_folder(folder_of(settings_.path));
+  if (!folder) return;
+  const std::string name = name_of(settings_.path);
+  const auto numbered = [&](std::uint64_t number) { return name + "." + std::to_string(number); };
+  const auto put = [&](const std::string& from, const std::string& to) {
+    return ::renameat(folder->get(), from.c_str(), folder->get(), to.c_str()) == 0;
+  };
+  for (std::uint64_t number = settings_.kept + 1; ::unlinkat(folder->get(), numbered(number).c_str(), 0) == 0;)
     ++number;  // of when more were kept
-  for (std::uint64_t number = settings_.kept; number > 1; --number)
-    (void)::rename(numbered(number - 1).c_str(), numbered(number).c_str());
-  if (::rename(settings_.path.c_str(), numbered(1).c_str()) != 0) return;
+  for (std::uint64_t number = settings_.kept; number > 1; --number) (void)put(numbered(number - 1), numbered(number));
+  if (!put(name, numbered(1))) return;
   auto fresh = open_file(settings_);
   if (!fresh) return;
   file_ = std::move(*fresh);

@@ -181,7 +181,10 @@ std::vector<Glob::Component> Glob::components() const {
 
 std::string Glob::spelling() const {
   std::string out;
-  for (const Token& token : tokens_) {
+  for (std::size_t at = 0; at < tokens_.size(); ++at) {
+    const Token& token = tokens_[at];
+    const Kind next = at + 1 < tokens_.size() ? tokens_[at + 1].kind : Kind::any;
+    if (token.kind == Kind::deep_components && (next == Kind::deep_components || next == Kind::deep)) continue;
     if (token.kind == Kind::any) out += '?';
     if (token.kind == Kind::star) out += '*';
     if (token.kind == Kind::deep) out += "**";

@@ -71,13 +71,12 @@ void Monitor::Impl::apply_configuration(Step& step, Configure command, Table tab
   flip_due_ns = std::min(flip_due_ns, from_now(settings.policy.sums_every));
   expired_ns = 0;
   asked_on_bus.clear();
+  if (taking_in) answer(step, taking_in->token, "");  // what it waited for is waited for again
+  taking_in = TakingIn{command.token, 0, {}};
   const std::vector<TargetWish> before = std::exchange(wishes, std::move(command.targets));
   if (before != wishes) let_go_unwished(step, before);
   look_for(step);
-  if (taking_in) answer(step, taking_in->token, "");  // what it waited for is waited for again
-  taking_in = TakingIn{command.token, 0, {}};
   begin_wishes(step);
-  taking_in->look = looks.size();
   settle_taking_in(step, {});
 }
 
@@ -85,7 +84,7 @@ void Monitor::Impl::apply_configuration(Step& step, Configure command, Table tab
 void Monitor::Impl::settle_taking_in(Step& step, std::optional<std::uint32_t> slot) {
   if (!taking_in) return;
   if (slot) taking_in->slots.erase(*slot);
-  if (taking_in->look > 0 || !taking_in->slots.empty()) return;
+  if (taking_in->look > 0 || !taking_in->slots.empty() || wishes_wait) return;
   answer(step, taking_in->token, "");
   taking_in.reset();
 }
@@ -105,6 +104,7 @@ void Monitor::Impl::let_go_unwished(Step& step, const std::vector<TargetWish>& b
       continue;
     }
     if (target.on_bus) asked_on_bus.insert(target.id);
+    if (taking_in) taking_in->slots.insert(target.slot);
     ids.push_back(target.id);
   }
   for (const std::string& id : ids) stop(step, {0, id});
@@ -115,6 +115,24 @@ void Monitor::Impl::begin_wishes(Step& step) {
   for (const TargetWish& wish : wishes)
     if (!is_sought(wish) && !is_held(wish) && !is_beginning(wish)) begin_wish(step, wish);
   seek(step, std::nullopt);
+  if (taking_in) taking_in->look = looks.size();
+}
+
+// Room has been made, as much as there will be now.
+void Monitor::Impl::begin_waiting_wishes(Step& step) {
+  if (releasing.empty() && std::exchange(wishes_wait, false)) begin_wishes(step);
+}
+
+// Whom the bus lets go of the configuration may mean: the whole of it, or one of those in it.
+void Monitor::Impl::begin_meant(Step& step, const std::set<ProcessId>& among, const TargetWish* whole) {
+  const auto means_one = [&](const TargetWish& wish) {
+    return wish.by == By::pid && std::ranges::any_of(among, [&](const ProcessId& id) { return id.pid == wish.number; });
+  };
+  for (const TargetWish& wish : wishes) {
+    if (is_sought(wish) || is_held(wish) || is_beginning(wish)) continue;
+    if (means_one(wish) || (whole != nullptr && *whole == wish)) begin_wish(step, wish);
+  }
+  seek(step, among);
 }
 
 bool Monitor::Impl::is_beginning(const TargetWish& wish) const {
@@ -200,9 +218,16 @@ void Monitor::Impl::begin_wish(Step& step, const TargetWish& wish) {
     command.source = TargetSource::config;
     slot = start_unit(step, std::move(command));
   }
-  if (!slot) return not_watched(step, wish, {Fault::limit_reached, "all target slots are in use"});
+  if (!slot) return no_room(step, wish);
   enrolling.at(*slot).wish = std::make_shared<const TargetWish>(wish);
   if (taking_in) taking_in->slots.insert(*slot);
+}
+
+void Monitor::Impl::no_room(Step& step, const TargetWish& wish) {
+  if (!releasing.empty())
+    wishes_wait = true;
+  else
+    not_watched(step, wish, {Fault::limit_reached, "all target slots are in use"});
 }
 
 // The kernel is told what is new, and rows are made ready first.
@@ -216,7 +241,10 @@ void Monitor::Impl::look_for(Step& step) {
   if (plan.names == looked_for.names && plan.users == looked_for.users) return;
   looked_for = plan;
   top_up_spares(step);
+  const bool nobody = plan.names.empty() && plan.users.empty();
   step.plans.emplace_back(std::move(plan));
+  if (!nobody) return;
+  for (const std::uint32_t slot : std::exchange(spares, {})) let_go(step, slot);  // room for others
 }
 
 const TargetWish* Monitor::Impl::wish_of(const ProcessRef& process, const ExecBody& exec) const {
@@ -265,7 +293,7 @@ void Monitor::Impl::looked_around(Step& step, const LookedAround& done) {
   for (auto& [command, wish] : starts) {
     const auto slot = start(step, std::move(command));
     if (!slot) {
-      not_watched(step, *wish, {Fault::limit_reached, "all target slots are in use"});
+      no_room(step, *wish);
       break;
     }
     enrolling.at(*slot).wish = std::make_shared<const TargetWish>(*wish);
@@ -311,7 +339,7 @@ void Monitor::Impl::unit_found(Step& step, const UnitFound& done) {
   if (const auto slot = start_unit(step, std::move(command)))
     enrolling.at(*slot).wish = std::make_shared<const TargetWish>(*wish);
   else
-    not_watched(step, *wish, {Fault::limit_reached, "all target slots are in use"});
+    no_room(step, *wish);
 }
 
 void Monitor::Impl::not_watched(Step& step, const TargetWish& wish, const Refusal& refusal) {

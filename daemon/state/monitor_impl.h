@@ -100,9 +100,10 @@ struct Monitor::Impl {
   struct TakingIn {  // the configuration is in force when everyone is watched who is there
     Token token = 0;
     std::size_t look = 0;           // as many answers of looks until its own; 0: it has come
-    std::set<std::uint32_t> slots;  // that are being enrolled
+    std::set<std::uint32_t> slots;  // that are being enrolled, or let go of
   };
   std::optional<TakingIn> taking_in;
+  bool wishes_wait = false;  // for room that is being made
 
   // What running targets promised, by key; and whether a set that has it is on its way, or the next is due.
   std::map<std::uint32_t, std::vector<PathRule>> promises;
@@ -221,6 +222,9 @@ struct Monitor::Impl {
   void apply_configuration(Step& step, Configure command, Table table);
   void let_go_unwished(Step& step, const std::vector<TargetWish>& before);
   void begin_wishes(Step& step);
+  void begin_waiting_wishes(Step& step);
+  void begin_meant(Step& step, const std::set<ProcessId>& among, const TargetWish* whole);
+  void no_room(Step& step, const TargetWish& wish);
   void seek(Step& step, std::optional<std::set<ProcessId>> among);
   void settle_taking_in(Step& step, std::optional<std::uint32_t> slot);
   bool is_as_wished(const Target& target, const std::vector<TargetWish>& before) const;

@@ -285,17 +285,22 @@ void Monitor::Impl::released(Step& step, const Released& done) {
   if (!node.empty() && node.mapped().stopped) {
     if (Target* target = running_in_slot(done.slot)) {
       report_adopted(step, target->key, done.boot_ns);
-      if (target->source == TargetSource::dbus && heir == 0) seek(step, living_of(target->key));
+      const bool was_the_bus = target->on_bus && !asked_on_bus.contains(target->id);
+      const std::set<ProcessId> living = was_the_bus ? living_of(target->key) : std::set<ProcessId>();
+      const std::shared_ptr<const TargetWish> wish = target->wish;
       hand_over(*target, heir);
       watches.erase(target->key);
       drop_promises(step, target->key);
       deliver_target(step, *target, {TargetChange::removed, 0}, done.boot_ns);
       targets.erase(target->key);
+      if (was_the_bus) begin_meant(step, living, wish.get());
     }
     for (const Token token : node.mapped().tokens) answer(step, token, "");
     check_exited(step, heir, done.boot_ns);
     if (heir == 0) readopt_units(step);
   }
+  begin_waiting_wishes(step);
+  settle_taking_in(step, done.slot);
   settle_idle(done.boot_ns);
 }
 

@@ -83,7 +83,8 @@ std::variant<OpSet, std::string> parse_ops(const std::vector<std::string>& names
       known += (at == 0 ? "" : ", ") + std::string(name_of(static_cast<FileOp>(at)));
     return "the operation \"" + name.substr(0, 40) + "\" is unknown; there are: " + known;
   }
-  return ops;
+  constexpr OpSet kEach = (OpSet{1} << kFileOps) - 1;
+  return ops == kEach ? kAllOps : ops;
 }
 
 std::vector<std::string> op_names(OpSet ops) {

@@ -174,6 +174,23 @@ class Reload(ReloadCase):
             self.reload("")
             wait_until(lambda: not self.rows(state="running"), "they are let go")
 
+    def test_all_of_many(self):
+        """reload: of many targets that all change, none is left without room; and what was kept for others is room when nobody is looked for"""
+        children = [self.sleeper("/bin/sleep", "1000") for _ in range(255)]
+
+        def wishes(some, tls):
+            return '[discovery]\nagents = ""\n' + "".join(f'[[targets]]\npid = {c.pid}\ntls = "{tls}"\n' for c in some)
+
+        stream = self.daemon.subscribe(types=["alert"])
+        self.addCleanup(stream.close)
+        self.reload(f'[[targets]]\nexe = "{self.folder}/nobody"\n')
+        for some, tls in ((children, "off"), (children, "full"), (children[:150], "off"), (children[105:], "off")):
+            self.reload(wishes(some, tls))
+            self.assertEqual({c.pid: tls for c in some}, {row["pid"]: str(row["tls"]) for row in self.rows(state="running")})
+        self.reload("".join(f'[[targets]]\nexe = "/bin/sleep"\n'))
+        self.assertEqual(239, len(self.rows(state="running")))
+        self.assertEqual(1, len([e for e in stream.until_quiet() if e["alert"]["kind"] == "target-not-watched"]))
+
     def test_tls_level(self):
         """reload: a target's TLS level is the kernel's too, for who runs already and who starts later"""
         agent = self.folder / "test-agent"

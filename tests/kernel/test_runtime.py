@@ -113,23 +113,40 @@ class Runtime(RuntimeCase):
         bus_first, file_first = self.sleeper(), self.sleeper()
         named = "".join(f"[[targets]]\npid = {child.pid}\n" for child in (bus_first, file_first))
 
-        def layers(daemon):
-            return {row["pid"]: str(row["layer"]) for row in daemon.targets().values() if row["state"] == "running"}
+        def sources(daemon):
+            return {row["pid"]: str(row["source"]) for row in daemon.targets().values()
+                    if row["state"] == "running" and str(row["layer"]) == "runtime"}
 
         with self.daemon() as daemon:
             daemon.start(bus_first.pid)
             (self.etc / "config.toml").write_text(named)
             daemon.manager.Reload(timeout=CALL_TIMEOUT)
             daemon.start(file_first.pid)
-            self.assertEqual({bus_first.pid: "file", file_first.pid: "file"}, layers(daemon))
+            self.assertEqual({bus_first.pid: "config", file_first.pid: "config"}, sources(daemon))
         with self.daemon() as daemon:
-            wait_until(lambda: layers(daemon) == {bus_first.pid: "file", file_first.pid: "file"}, "they are watched again")
+            wait_until(lambda: sources(daemon) == {bus_first.pid: "config", file_first.pid: "config"}, "they are watched again")
             (self.etc / "config.toml").write_text("")
             daemon.manager.Reload(timeout=CALL_TIMEOUT)
-            self.assertEqual({bus_first.pid: "runtime", file_first.pid: "runtime"}, layers(daemon))
+            self.assertEqual({bus_first.pid: "dbus", file_first.pid: "dbus"}, sources(daemon))
             for child in (bus_first, file_first):
                 daemon.manager.StopMonitoring(str(child.pid), timeout=CALL_TIMEOUT)
-            self.assertEqual({}, layers(daemon))
+            self.assertEqual({}, daemon.targets())
+
+    def test_dropped_by_the_bus_alone(self):
+        """runtime: what both asked for is shown and dropped as the bus's, and the configuration's from then on"""
+        with self.daemon() as daemon:
+            child = self.sleeper()
+            (self.etc / "config.toml").write_text(f"[[targets]]\npid = {child.pid}\nname = \"file's\"\n")
+            daemon.manager.Reload(timeout=CALL_TIMEOUT)
+            self.assertEqual("nothing beside the configuration\n", self.aactl("runtime").stdout)
+            self.assertIn("nothing beside the configuration to save", self.aactl("runtime", "save", "x").stdout)
+            daemon.start(child.pid)
+            self.assertIn("file's", self.aactl("runtime").stdout)
+            self.assertEqual("dropped 1 target(s) and 0 rule(s)\n", self.aactl("runtime", "drop").stdout)
+            wait_until(lambda: [str(row["layer"]) for row in daemon.targets().values()] == ["file"], "it is the file's alone")
+            (self.etc / "config.toml").write_text("")
+            daemon.manager.Reload(timeout=CALL_TIMEOUT)
+            self.assertEqual({}, daemon.targets())
 
     def test_dropped_and_meant(self):
         """runtime: whom drop lets go of, and the configuration means, is watched for it at once"""
@@ -224,6 +241,25 @@ class Sinks(RuntimeCase):
         os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
         with self.assertRaisesRegex(RuntimeError, "it belongs to the user"):
             self.daemon(**{"jsonl.path": path})
+
+    def test_way_of_others(self):
+        """sinks: a file of events is not written where a link of somebody else's leads"""
+        theirs, ours = self.folder / "theirs", self.folder / "ours"
+        theirs.mkdir()
+        ours.mkdir()
+        (theirs / "link").symlink_to(ours)
+        os.lchown(theirs / "link", pwd.getpwnam("nobody").pw_uid, -1)
+        with self.assertRaisesRegex(RuntimeError, "its folder leads through the symbolic link .*/link, which belongs to the user"):
+            self.daemon(**{"jsonl.path": theirs / "link/events.jsonl"})
+        self.assertEqual([], list(ours.iterdir()))
+
+    def test_told_whatever_the_level(self):
+        """sinks: which alerts the log has is journal.min_severity's to say, not log.level's"""
+        with self.daemon(**{"log.level": "error", "journal.min_severity": "info"}) as daemon:
+            with watch(daemon, ["/bin/sh", "-c", "true; true"]) as watched:
+                watched.run(20)
+            wait_until(lambda: "alert shell-injection, shell" in daemon.errors(), "an alert of info is in the log")
+            self.assertNotIn("ready", daemon.errors())
 
     def test_file_begins_anew(self):
         """sinks: a file of events begins anew at its size, keeps so many, divides no line, and is its group's to read"""

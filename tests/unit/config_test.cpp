@@ -449,6 +449,14 @@ TEST_CASE("config: what is printed loads as the same values and says where each 
   CHECK(printed.find("ring_kib = 8192  # default\n") != std::string::npos);
 }
 
+TEST_CASE("config: one program is meant once, whatever links lead to it") {
+  Scratch scratch;
+  const std::string real = scratch.write("program", ""), link = scratch.file("link");
+  std::filesystem::create_symlink(real, link);
+  CHECK(only_problem("[[targets]]\nexe = \"" + link + "\"\n[[targets]]\nexe = \"" + real + "\"\n")
+            .find("means the same as the target at a.toml:1") != std::string::npos);
+}
+
 TEST_CASE("config: rules of files are printed where they stand, and the print loads as the same") {
   Scratch scratch;
   const std::string more = scratch.write("more.rules", "allow /srv/x/y\n");
