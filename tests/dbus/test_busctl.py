@@ -28,11 +28,13 @@ def setUpModule():
 
 
 class WithDaemon(unittest.TestCase):
+    settings = {"families.file": "off", "families.tls": "off"}  # not asked about: in a guest each takes seconds
+
     @classmethod
     def setUpClass(cls):
         cls.bus = PrivateBus()
         cls.addClassCleanup(cls.bus.stop)
-        cls.daemon = Daemon(cls.bus)
+        cls.daemon = Daemon(cls.bus, settings=cls.settings)
         cls.addClassCleanup(cls.daemon.stop)
 
     def sleeper(self):
@@ -200,6 +202,8 @@ class Descriptors(WithDaemon):
 
 
 class Queries(WithDaemon):
+    settings = {}
+
     def test_lineage(self):
         """python3-dbus: the lineage of a watched process, by every method"""
         pid, target = self.watched(name="asked")

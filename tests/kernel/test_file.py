@@ -137,7 +137,10 @@ class Files(FileCase):
         deepest = (4096 - len(f"{self.folder}/leaf")) // 2  # folders of one letter
         for length, count in ((200, 19), (1, deepest), (1, deepest + 1), (200, 25)):
             with self.subTest(length=length, count=count):
-                account, _ = self.watched("deep_file", self.folder, length, count)
+                where = (str(self.folder), str(length), str(count))
+                subprocess.run([program("deep_file"), *where, "make"], check=True)
+                account, _ = self.watched("deep_file", *where, "leaf")
+                subprocess.run([program("deep_file"), *where, "clear"], check=True)
                 (body,) = of(account, op="create")
                 whole = "/".join([str(self.folder), *["d" * length] * count, "leaf"])
                 if len(whole) <= 4096:

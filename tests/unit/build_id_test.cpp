@@ -9,6 +9,7 @@
 
 #include "base/unique_fd.h"
 #include "support/catch.h"
+#include "support/rounds.h"
 #include "support/scratch.h"
 
 using namespace aa;
@@ -56,7 +57,7 @@ TEST_CASE(
     const std::string id = id_of_bytes(head.substr(0, length));
     CHECK((id.empty() || (id == whole && length > 64)));
   }
-  for (std::size_t at = 0; at < 1024; ++at) {
+  for (std::size_t at = 0; at < 1024; at += test::sparse()) {
     std::string damaged = head;
     damaged[at] = static_cast<char>(damaged[at] ^ 0xFF);
     CHECK(id_of_bytes(damaged).size() <= 64);

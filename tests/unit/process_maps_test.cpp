@@ -12,6 +12,7 @@
 
 #include "probe/tls_stacks.h"
 #include "support/catch.h"
+#include "support/rounds.h"
 #include "support/scratch.h"
 
 using namespace aa;
@@ -56,7 +57,7 @@ TEST_CASE("maps: this process has its own program among them") {
 }
 
 TEST_CASE("maps: of a process that goes while it is read, what was read; never a throw") {
-  for (int i = 0; i < 300; ++i) {
+  for (std::uint64_t i = 0; i < test::rounds(300); ++i) {
     const pid_t child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) ::_exit(0);

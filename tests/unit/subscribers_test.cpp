@@ -20,6 +20,9 @@ using nlohmann::json;
 
 namespace {
 
+// What makes a line about 1 KiB long. Known, it is compared rather than parsed: parsing takes a hundred times as long.
+const std::string kFiller = ",\"x\":\"" + std::string(1000, 'x') + "\"}";
+
 struct House {
   House() : loop(std::move(*EventLoop::make([] { return std::uint64_t{0}; }))), subscribers(*loop) {
     ::signal(SIGPIPE, SIG_IGN);  // as the daemon does
@@ -33,8 +36,8 @@ struct House {
 
   // One event of about 1 KiB.
   void take(std::uint64_t seq) {
-    const auto line = std::make_shared<const std::string>(
-        "{\"seq\":" + std::to_string(seq) + ",\"type\":\"exit\",\"x\":\"" + std::string(1000, 'x') + "\"}\n");
+    const auto line =
+        std::make_shared<const std::string>("{\"seq\":" + std::to_string(seq) + ",\"type\":\"exit\"" + kFiller + "\n");
     Event event = an_exit().of(a_process(1, 1)).at(seq);
     event.seq = seq;
     subscribers.take(event, line);
@@ -59,7 +62,9 @@ std::vector<json> read_all(House& house, const UniqueFd& end) {
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end_of_line = text.find('\n', at);
     REQUIRE(end_of_line != std::string::npos);
-    lines.push_back(json::parse(text.substr(at, end_of_line - at)));
+    std::string line = text.substr(at, end_of_line - at);
+    if (line.ends_with(kFiller)) line.replace(line.size() - kFiller.size(), kFiller.size(), "}");
+    lines.push_back(json::parse(line));
     at = end_of_line + 1;
   }
   return lines;
