@@ -6,9 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <iterator>
 #include <limits>
-#include <sstream>
 
 #include "base/file_text.h"
 #include "config/import.h"
@@ -123,17 +121,22 @@ constexpr std::array kRowFields = {
           "What it says, as docs/detection.md explains.", &set_row},
 };
 
-std::vector<std::string> words_of(const std::string& row) {
-  std::istringstream in(row);
-  return {std::istream_iterator<std::string>(in), {}};
+// As its words alone have it.
+std::string squeezed(std::string_view row) {
+  std::string out;
+  for (const char character : row)
+    if (character != ' ' || (!out.empty() && out.back() != ' ')) out += character;
+  if (out.ends_with(' ')) out.pop_back();
+  return out;
 }
 
 Wrong store_row(Draft draft, Config& config) {
   constexpr std::size_t kMost = 1'000;
   if (draft.row.row.find_first_not_of(' ') == std::string::npos) return "needs a row";
   if (config.detect.own.size() == kMost) return "is one more than the " + std::to_string(kMost) + " there may be";
+  const std::string said = squeezed(draft.row.row);
   for (std::size_t at = 0; at < config.detect.own.size(); ++at)
-    if (words_of(config.detect.own[at].row) == words_of(draft.row.row))
+    if (squeezed(config.detect.own[at].row) == said)
       return "says the same as the row at " + config.origin["detect.table[" + std::to_string(at) + "]"] + "; keep one";
   config.detect.own.push_back(std::move(draft.row));
   return std::nullopt;
