@@ -43,7 +43,7 @@ ROWS = (
     Row("6.12", "6.12", "trixie", 13, suites=(*LAND_SUITES, *SMOKE_SUITES)),
     Row("6.1", "6.1", "bookworm", 12, suites=(*LAND_SUITES, *SMOKE_SUITES)),
     Row("5.10", "5.10", "bullseye", 12, suites=(*kernel_tests("exec", "exit", "forks"), *EVERYWHERE)),
-    Row("5.10-lsm", "5.10", "bullseye", 12, suites=kernel_tests("hook_sets", "file_rules"),
+    Row("5.10-lsm", "5.10", "bullseye", 12, suites=kernel_tests("hook_sets"),
         append="lsm=lockdown,yama,integrity,apparmor,bpf"),
     Row("6.12-preempt", "6.12", "trixie", 13, suites=kernel_tests("tls_records", "tls_hold"), append="preempt=full"),
 )

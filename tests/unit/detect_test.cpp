@@ -147,8 +147,10 @@ TEST_CASE("detect: no argv costs more than a moment, however it is nested") {
 }
 
 TEST_CASE("detect: no argv of many words costs more than a moment, whatever they lead to") {
-  for (const char* unit :
-       {"find . -exec ", "sudo -iu x ", "python3 -m ", "timeout 1 ", "env -S ", "xargs ", "{a,b}", "tmux new "}) {
+  std::vector<std::string> units = {"find . -exec ", "{a,b}",   "sudo -iu x ", "python3 -m ",
+                                    "timeout 1 ",    "env -S ", "xargs ",      "tmux new "};
+  if (test::sparse() > 1) units.resize(2);
+  for (const std::string& unit : units) {
     std::string text;
     while (text.size() < test::rounds(64'000)) text += unit;
     std::vector<std::string> words;

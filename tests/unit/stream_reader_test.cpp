@@ -1,5 +1,6 @@
 // What is read out of a connection: HTTP/1 and its bodies' codings, WebSocket; whole, cut anywhere, and broken.
 #include "support/catch.h"
+#include "support/rounds.h"
 #include "support/wire.h"
 
 using namespace aa;
@@ -101,6 +102,7 @@ TEST_CASE(
 }
 
 TEST_CASE("http1: a window in br larger than there is memory for is withheld from where it is needed") {
+  if (test::sparse() > 1) return;  // not where processors are emulated: 12 MiB are packed twice
   std::string text;
   for (std::uint64_t line = 0; text.size() < (12 << 20); ++line) text += "line " + std::to_string(line * 7'919) + "\n";
   const Read small = read_by(answer("Content-Encoding: br\r\n", brotli(text, 22, 1)), 16'384);
