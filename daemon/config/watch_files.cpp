@@ -61,9 +61,10 @@ void FileWatch::want() {
   for (const std::string& file : rule_files_) want_way_to(file);
   const std::string drop_ins = want_way_to(drop_in_folder(main_file_));
   wanted_[drop_ins].drop_ins = true;
-  std::error_code unreadable;
-  for (const auto& entry : std::filesystem::directory_iterator(drop_ins, unreadable))
-    if (is_config_name(name_of(entry.path())) && entry.is_symlink(unreadable)) want_way_to(entry.path());
+  std::error_code unreadable, none;
+  for (std::filesystem::directory_iterator at(drop_ins, unreadable), end; !unreadable && at != end;
+       at.increment(unreadable))
+    if (is_config_name(name_of(at->path())) && at->is_symlink(none)) want_way_to(at->path());
 }
 
 // Each name on the way, links followed, in the folder it lies in. Where the way ends, or the first that is not there.

@@ -91,6 +91,18 @@ std::string shown_of(const std::vector<std::string>& pieces) {
   return through(scanner, pieces).bytes;
 }
 
+// Of a text in base64, cut in two somewhere, all behind its first `begin` bytes is hidden, and nothing behind the
+// base64.
+void check_hidden_in_base64(const std::string& plain, std::size_t begin, std::size_t cut) {
+  const std::string coded = base64(plain);
+  const std::string shown = shown_of({"data: \"" + coded.substr(0, cut), coded.substr(cut) + "\" and on"});
+  INFO(plain + " as " + shown);
+  const std::size_t first = shown.find('*');
+  REQUIRE(first != std::string::npos);
+  CHECK(first <= 7 + begin * 4 / 3 + 1);
+  CHECK(shown.substr(first) == std::string(7 + coded.size() - first, '*') + "\" and on");
+}
+
 }  // namespace
 
 TEST_CASE("secrets: there are at least forty kinds of keys") {
@@ -128,13 +140,7 @@ TEST_CASE("secrets: in base64 each key is replaced, wherever it lies in its grou
     if (rule.shape != SecretShape::token) continue;
     const std::string plain = std::string(rule.begin) + filler_for(rule);
     for (std::size_t before = 0; before < 6; ++before) {
-      const std::string coded = base64(std::string(before, '{') + plain + "\"}");
-      const std::string shown = shown_of({"data: \"" + coded.substr(0, 30), coded.substr(30) + "\" and on"});
-      INFO(plain + " as " + shown);
-      const std::size_t first = shown.find('*');
-      REQUIRE(first != std::string::npos);
-      CHECK(first <= 7 + (before + rule.begin.size()) * 4 / 3 + 1);
-      CHECK(shown.substr(first) == std::string(7 + coded.size() - first, '*') + "\" and on");
+      check_hidden_in_base64(std::string(before, '{') + plain + "\"}", before + rule.begin.size(), 30);
     }
   }
 }
@@ -151,13 +157,7 @@ TEST_CASE("secrets: in base64 each field's value is replaced, wherever it lies i
          {std::string(rule.begin) + "\":\"hunter2", std::string(rule.begin) + "\" : \"hunter2", title + ": hunter2",
           std::string(rule.begin) + "=hunter2&x=y"}) {
       for (std::size_t before = 0; before < 6; ++before) {
-        const std::string coded = base64(std::string(before, '{') + plain + "\"}");
-        const std::string shown = shown_of({"data: \"" + coded.substr(0, 9), coded.substr(9) + "\" and on"});
-        INFO(plain + " as " + shown);
-        const std::size_t first = shown.find('*');
-        REQUIRE(first != std::string::npos);
-        CHECK(first <= 7 + (before + rule.begin.size()) * 4 / 3 + 1);
-        CHECK(shown.substr(first) == std::string(7 + coded.size() - first, '*') + "\" and on");
+        check_hidden_in_base64(std::string(before, '{') + plain + "\"}", before + rule.begin.size(), 9);
         ++fields;
       }
     }
