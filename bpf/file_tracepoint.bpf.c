@@ -191,10 +191,23 @@ static __always_inline void move_one(struct aa_file_scratch* s, struct aa_actor*
   on_moved(AA_FILE_SCRATCH_EXIT, (__u64)file, op, result);
 }
 
+/* The string as the call begins with it; it may be changed until the kernel reads it, and after. */
+static __always_inline void keep_asked(struct aa_file_scratch* s, __u32 which, __u64 pointer) {
+  struct aa_kept_key key = {.thread = bpf_get_current_pid_tgid(), .place = which};
+  s->asked.length[which] = bpf_probe_read_user_str(s->asked.head[which], AA_ASKED_HEAD, (void*)pointer);
+  if (s->asked.length[which] == AA_ASKED_HEAD &&
+      bpf_probe_read_user_str(s->text, AA_PATH_MAX, (void*)pointer) > AA_ASKED_HEAD)
+    bpf_map_update_elem(&aa_asked_long_now, &key, s->text, BPF_ANY);
+}
+
+static __always_inline void forget_asked(struct aa_file_scratch* s, __u32 which) {
+  struct aa_kept_key key = {.thread = bpf_get_current_pid_tgid(), .place = which};
+  if (s->request.asked && s->asked.length[which] == AA_ASKED_HEAD) bpf_map_delete_elem(&aa_asked_long_now, &key);
+}
+
 static __always_inline int on_enter(struct pt_regs* regs) {
   struct aa_actor actor = {};
   struct aa_file_scratch* s;
-  struct aa_asked* asked;
   __u64 id = bpf_get_current_pid_tgid();
   __u32 shape;
   if (!file_actor(regs, &actor)) return 0;
@@ -213,14 +226,10 @@ static __always_inline int on_enter(struct pt_regs* regs) {
     finish_sum(s, &aa_sums_b, actor.task, actor.entry, bpf_ktime_get_boot_ns());
     return 0;
   }
-  asked = &s->asked;
-  asked->length[0] = bpf_probe_read_user_str(asked->head[0], AA_ASKED_HEAD,
-                                             (void*)AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path));
-  asked->length[1] = -1;
-  if (shape == AA_SHAPE_NAMES)
-    asked->length[1] = bpf_probe_read_user_str(asked->head[1], AA_ASKED_HEAD,
-                                               (void*)AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path2));
-  bpf_map_update_elem(&aa_asked_now, &id, asked, BPF_ANY); /* without room the string of the call's end has to do */
+  keep_asked(s, 0, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path));
+  s->asked.length[1] = -1;
+  if (shape == AA_SHAPE_NAMES) keep_asked(s, 1, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path2));
+  bpf_map_update_elem(&aa_asked_now, &id, &s->asked, BPF_ANY); /* without room the string of the call's end has to do */
   return 0;
 }
 
@@ -262,8 +271,12 @@ static __always_inline int on_exit(struct pt_regs* regs, long result) {
     bpf_map_delete_elem(&aa_asked_now, &id);
   }
   if (call->shape == AA_SHAPE_NAME || call->shape == AA_SHAPE_NAMES)
-    return on_name(AA_FILE_SCRATCH_EXIT, (__u64)actor.task, actor.row);
-  return on_open(AA_FILE_SCRATCH_EXIT, (__u64)actor.task, actor.row, result);
+    on_name(AA_FILE_SCRATCH_EXIT, (__u64)actor.task, actor.row);
+  else
+    on_open(AA_FILE_SCRATCH_EXIT, (__u64)actor.task, actor.row, result);
+  forget_asked(s, 0);
+  forget_asked(s, 1);
+  return 0;
 }
 
 SEC("raw_tp/sys_enter")

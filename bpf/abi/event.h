@@ -172,13 +172,21 @@ struct aa_file {
   struct aa_file_path at;
   struct aa_file_path to;
   __u32 object[AA_FILE_OBJECTS]; /* rule objects met: the file's and its folders' */
+  __u16 below_mount;    /* bytes of at's path below the last mount point on it; AA_NO_MOUNT: none was crossed */
+  __u8 objects_within;  /* of `object`, met by at: in or below the root of what is mounted there, … */
+  __u8 objects_on_path; /* … and further up, … */
+  __u8 objects_at;      /* … and in the folders where a bound part really lies */
+  __u8 reserved[3];
 };
+
+#define AA_NO_MOUNT 0xffffu
 
 #define AA_FILE_FLAGS 1u  /* open_flags is meant */
 #define AA_FILE_MODE 2u   /* mode is meant */
 #define AA_FILE_DENIED 4u /* a rule that denies names one of the objects */
 #define AA_FILE_OBJECTS_CUT 8u
 #define AA_FILE_WATCHED 16u /* a rule that watches does: each read and write is told */
+#define AA_FILE_BOUND 32u   /* a part of another tree is mounted on at's path */
 
 /* Names a sum: one process's use of one open file. */
 struct aa_sum_key {
@@ -291,7 +299,7 @@ AA_ASSERT_SIZE(struct aa_header, 96);
 AA_ASSERT_SIZE(struct aa_fork, 112);
 AA_ASSERT_SIZE(struct aa_exec, 160);
 AA_ASSERT_SIZE(struct aa_exit, 104);
-AA_ASSERT_SIZE(struct aa_file, 208);
+AA_ASSERT_SIZE(struct aa_file, 216);
 AA_ASSERT_SIZE(struct aa_file_sum, 192);
 AA_ASSERT_SIZE(struct aa_tls, 64);
 AA_ASSERT_SIZE(struct aa_tls_connection, 88);

@@ -71,6 +71,20 @@ struct {
   __type(value, struct aa_asked);
 } aa_asked_now SEC(".maps");
 
+/* The whole of one that is longer than its head; without room the head has to do. */
+#define AA_ASKED_STEP (AA_ASKED_HEAD - 1) /* a head ends with a NUL */
+struct aa_asked_long {
+  __u8 text[AA_PATH_MAX + AA_ASKED_HEAD];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1024);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct aa_kept_key); /* place: which of the call's strings */
+  __type(value, struct aa_asked_long);
+} aa_asked_long_now SEC(".maps");
+
 /* An io_uring request that has names, from its submission to its completion. Some never complete visibly: their entry
  * is overwritten when the kernel uses the request again. */
 #define AA_URING_NAME AA_PATH_MAX
@@ -100,6 +114,9 @@ struct aa_file_walk {
   __u32 root;    /* offset in the buffer where the process's root was met, 0 not yet */
   __u32 judge;   /* look the folders up among the rules */
   __u64 joining; /* inode that gets the name by this operation, and the rules of the name with it; 0 none */
+  __u32 mount;   /* 1 + offset in the buffer of what lies below the path's last mount point, 0 there is none */
+  __u32 within;  /* rule objects met up to there */
+  __u32 on_path; /* met on the path: more come from beyond */
 };
 
 /* A name of a call: where it starts from, where it is, where it goes. In the scratch: five arguments are all a function

@@ -65,7 +65,7 @@ static __always_inline void forget_seen(struct aa_file_scratch* s) {
   __builtin_memset(&s->record.at, 0, sizeof(s->record.at));
   __builtin_memset(&s->record.to, 0, sizeof(s->record.to));
   s->record.objects = 0;
-  s->record.flags &= ~(AA_FILE_DENIED | AA_FILE_WATCHED | AA_FILE_OBJECTS_CUT);
+  s->record.flags &= ~(AA_FILE_DENIED | AA_FILE_WATCHED | AA_FILE_BOUND | AA_FILE_OBJECTS_CUT);
   s->operation.text = 0;
   s->operation.seen = 0;
   s->more.joining = 0;

@@ -13,6 +13,10 @@ static __always_inline int file_cross(struct aa_file_scratch* s, struct mount* m
     s->walk.end = (__u64)BPF_CORE_READ(mount, mnt_ns) == s->more.namespace ? AA_WALK_ROOT : AA_WALK_DETACHED;
     return 1;
   }
+  if (!s->more.mount) {
+    s->more.mount = s->walk.off + 1;
+    s->more.within = s->record.objects;
+  }
   if (!s->more.beyond && BPF_CORE_READ(dentry, d_parent) != dentry) s->more.beyond = (__u64)dentry;
   s->walk.dentry = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
   s->walk.mount = (__u64)parent;
@@ -79,11 +83,14 @@ __noinline int file_walk(__u32 kind) {
   s->walk.off = AA_WALK_BUFFER;
   s->walk.end = AA_WALK_RUNNING;
   s->more.root = 0;
+  s->more.mount = 0;
+  s->more.within = 0;
   s->more.beyond = 0;
   s->more.judge = s->record.generation != 0;
   if (s->more.judge) match_self(kind, (__u64)s->path.dentry);
   for (i = 0; i < AA_WALK_ROUNDS; i++)
     if (file_round(kind)) break;
+  s->more.on_path = s->record.objects;
   for (i = 0; s->more.judge && s->more.beyond && i < AA_WALK_ROUNDS; i++)
     if (beyond_round(kind)) break;
   if (s->walk.end == AA_WALK_RUNNING) s->walk.end = AA_WALK_TOO_LONG;

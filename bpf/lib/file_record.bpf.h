@@ -57,6 +57,15 @@ static __always_inline __u64 put_file_name(struct aa_file_scratch* s, __u64 off,
 #define AA_AT 0u
 #define AA_TO 1u
 
+/* Whether the path can be taken at its word: what is mounted on it may be a part of another tree. */
+static __always_inline void put_mount(struct aa_file_scratch* s) {
+  s->record.below_mount = s->more.mount ? AA_WALK_BUFFER + 1 - s->more.mount : AA_NO_MOUNT;
+  s->record.objects_within = s->more.within;
+  s->record.objects_on_path = s->more.on_path;
+  s->record.objects_at = s->record.objects;
+  if (s->more.beyond) s->record.flags |= AA_FILE_BOUND;
+}
+
 /* Walks s->path and puts it at `off`; returns the bytes put. */
 __noinline __u64 put_path(__u32 kind, __u32 which, __u64 off) {
   struct aa_file_scratch* s = file_scratch_of(kind);
@@ -72,6 +81,7 @@ __noinline __u64 put_path(__u32 kind, __u32 which, __u64 off) {
     return 0;
   }
   file_walk(kind);
+  if (which == AA_AT) put_mount(s);
   if (s->walk.end == AA_WALK_DETACHED) at->flags |= AA_PATH_DETACHED;
   if (s->walk.end == AA_WALK_TOO_LONG) at->flags |= AA_PATH_TOO_LONG;
   if (unhashed(dentry) && s->walk.off != AA_WALK_BUFFER) at->flags |= AA_PATH_DELETED;
@@ -103,6 +113,38 @@ __noinline int begins_as_asked(__u32 kind, __u64 off, __u32 len) {
   return 1;
 }
 
+static __always_inline struct aa_asked_long* asked_long(__u32 which) {
+  struct aa_kept_key key = {.thread = bpf_get_current_pid_tgid(), .place = which};
+  return bpf_map_lookup_elem(&aa_asked_long_now, &key);
+}
+
+/* The same of the bytes behind the head, which is overwritten. */
+__noinline int goes_on_as_asked(__u32 kind, __u64 off, __u32 len) {
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  struct aa_asked_long* kept;
+  __u32 which, i;
+  if (!s || len <= AA_ASKED_STEP) return 1;
+  which = s->request.which & 1;
+  kept = asked_long(which);
+  if (!kept) return 1;
+  for (i = AA_ASKED_STEP; i < AA_PATH_MAX; i += AA_ASKED_STEP) {
+    if (i >= len) return 1;
+    bpf_probe_read_kernel(s->asked.head[which], AA_ASKED_HEAD, &kept->text[i]);
+    if (!begins_as_asked(kind, off + i, len - i)) return 0;
+  }
+  return 1;
+}
+
+/* Puts what the call began with, as far as it was kept; returns its length. */
+static __always_inline long put_asked(struct aa_file_scratch* s, __u32 which, __u64 off) {
+  struct aa_asked_long* kept = asked_long(which);
+  long len = s->asked.length[which];
+  AA_BOUND_FILE_TEXT(off);
+  if (kept) return bpf_probe_read_kernel_str(&s->text[off], AA_PATH_MAX, kept->text);
+  bpf_probe_read_kernel(&s->text[off], AA_ASKED_HEAD, s->asked.head[which]);
+  return len > AA_ASKED_HEAD ? AA_ASKED_HEAD : len;
+}
+
 /* What the caller asked for. At a call's end its memory is resident, but it may have been written to meanwhile: what
  * the call began with is the better witness when the two differ. */
 __noinline __u64 put_requested(__u32 kind, __u64 off) {
@@ -117,11 +159,9 @@ __noinline __u64 put_requested(__u32 kind, __u64 off) {
   len = s->request.in_kernel ? bpf_probe_read_kernel_str(&s->text[off], AA_PATH_MAX, (void*)s->request.pointer)
                              : bpf_probe_read_user_str(&s->text[off], AA_PATH_MAX, (void*)s->request.pointer);
   if (s->request.asked && s->asked.length[which] > 0) {
-    if (len <= 0 || !begins_as_asked(kind, off, len)) {
+    if (len <= 0 || !begins_as_asked(kind, off, len) || !goes_on_as_asked(kind, off, len)) {
       if (len > 0) at->flags |= AA_PATH_CHANGED;
-      len = s->asked.length[which];
-      if (len > AA_ASKED_HEAD) len = AA_ASKED_HEAD;
-      bpf_probe_read_kernel(&s->text[off], AA_ASKED_HEAD, s->asked.head[which]);
+      len = put_asked(s, which, off);
     }
   }
   at->flags |= AA_PATH_GIVEN;

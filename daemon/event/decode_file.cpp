@@ -60,11 +60,23 @@ Resolution resolution_of(const aa_file& raw) {
   return (raw.at.flags & AA_PATH_BASE) != 0 ? Resolution::user : Resolution::kernel;
 }
 
+MountedPath mounted(const aa_file& raw) {
+  MountedPath out;
+  if (raw.below_mount < raw.at.path_len) out.point = raw.at.path_len - raw.below_mount;
+  out.bound = (raw.flags & AA_FILE_BOUND) != 0;
+  out.within = raw.objects_within;
+  out.on_path = raw.objects_on_path;
+  out.all = raw.objects_at;
+  return out;
+}
+
 Status check(const aa_file& raw) {
   if (raw.op >= AA_OPS) return bad_record("unknown file operation " + std::to_string(raw.op));
   if (raw.hook > AA_HOOK_LSM) return bad_record("unknown hook " + std::to_string(raw.hook));
   if (raw.via > AA_VIA_IO_URING) return bad_record("unknown way of calling " + std::to_string(raw.via));
   if (raw.objects > AA_FILE_OBJECTS) return bad_record("claims " + std::to_string(raw.objects) + " rule objects");
+  if (raw.objects_within > raw.objects_on_path || raw.objects_on_path > raw.objects_at || raw.objects_at > raw.objects)
+    return bad_record("has met more rule objects on its path than there are");
   for (const auto* path : {&raw.at, &raw.to}) {
     if (path->path_len > AA_PATH_MAX || path->requested_len > AA_PATH_MAX)
       return bad_record("a path longer than " + std::to_string(AA_PATH_MAX));
@@ -99,6 +111,7 @@ Result<Event> decode_file(Event event, std::span<const std::byte> record) {
   body.hook = static_cast<FileHook>(raw.hook);
   body.via = static_cast<FileVia>(raw.via);
   body.objects.assign(raw.object, raw.object + raw.objects);
+  body.mounted = mounted(raw);
   body.sum_key = raw.file;
   event.body = std::move(body);
   return event;

@@ -158,6 +158,15 @@ struct FilePath {
   bool whole() const { return !path.empty() && !detached && !too_long; }
 };
 
+// Whether a path can be taken at its word, for somebody may have mounted something on it.
+struct MountedPath {
+  std::uint32_t point = 0;  // bytes of the path that its last mount point takes; 0: the root's own
+  bool bound = false;       // a part of another tree is mounted on it
+  // Of the rule objects that were met the first so many: in what is mounted there or its root; further up on the path
+  // as well; and in the folders that a bound part really lies in.
+  std::uint32_t within = 0, on_path = 0, all = 0;
+};
+
 struct FileBody {
   FileOp op = FileOp::open;
   FilePath at;
@@ -178,6 +187,7 @@ struct FileBody {
   FileHook hook = FileHook::tracepoint;
   FileVia via = FileVia::syscall;
   std::vector<std::uint32_t> objects;  // rule objects the kernel met; never shown
+  MountedPath mounted;                 // never shown
   std::uint64_t sum_key = 0;           // names the kernel's sum this opened, 0 none; never shown
 };
 

@@ -64,9 +64,15 @@ void fields(A& archive, FilePath& value) {
 }
 
 template <class A>
+void fields(A& archive, MountedPath& value) {
+  auto& [point, bound, within, on_path, all] = value;
+  archive(point, bound, within, on_path, all);
+}
+
+template <class A>
 void fields(A& archive, FileBody& value) {
   auto& [op, at, to, flags, mode, result, bytes, count, dev, ino, inode_generation, verdict, rule, generation,
-         sensitive, resolution, hook, via, objects, sum_key] = value;
+         sensitive, resolution, hook, via, objects, mounted, sum_key] = value;
   archive.choice(op, kFileOps);
   archive(at, to, flags, mode, result, bytes, count, dev, ino, inode_generation);
   archive.choice(verdict, kVerdictCount);
@@ -74,7 +80,7 @@ void fields(A& archive, FileBody& value) {
   archive.choice(resolution, 3);
   archive.choice(hook, 4);
   archive.choice(via, 2);
-  archive(objects, sum_key);
+  archive(objects, mounted, sum_key);
 }
 
 template <class A>

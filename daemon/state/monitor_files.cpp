@@ -63,6 +63,14 @@ bool is_way_out(const PathRule& rule, const std::string& path) {
   return rule.category == "persistence" || (rule.category == "process-memory" && path.ends_with("/mem"));
 }
 
+void set_mounted(PathQuery& query, const MountedPath& mounted) {
+  query.mount_point = mounted.point;
+  query.bound = mounted.bound;
+  const auto first = [&](std::size_t count) { return query.objects.first(std::min(count, query.objects.size())); };
+  query.within = first(mounted.within);
+  query.elsewhere = first(mounted.all).subspan(first(mounted.on_path).size());
+}
+
 std::string as_absolute(const std::string& path) {
   return path.empty() || path.front() == '/' ? path : "/" + path;
 }
@@ -149,6 +157,7 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
     query.op = file.op;
     if (file.op == FileOp::open && (file.flags.value_or(0) & O_TRUNC) != 0) query.also = op_bit(FileOp::truncate);
     query.objects = objects;
+    if (!objects.empty()) set_mounted(query, file.mounted);
     const bool resolved = file.resolution == Resolution::kernel && at.whole();
     if (resolved) query.path = at.from_namespace();
     const std::string& asked = file.resolution == Resolution::user ? at.from_namespace() : at.requested;

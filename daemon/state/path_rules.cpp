@@ -67,10 +67,6 @@ std::string check_pattern(const std::string& pattern) {
   return {};
 }
 
-void add_unique(std::vector<std::uint32_t>& list, std::uint32_t value) {
-  if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
-}
-
 }  // namespace
 
 std::string_view name_of(RuleLayer layer) {
@@ -170,7 +166,8 @@ std::string PathRules::add_pattern(std::uint32_t rule, const std::string& patter
   if (glob.is_literal()) {
     const std::string& path = glob.literal();
     const bool everything = path == "/" && pattern == "/";
-    matchers_.push_back({rule, static_cast<std::uint32_t>(path.size() + (folder ? 1 : 0)), 0,
+    const auto length = static_cast<std::uint32_t>(path.size());
+    matchers_.push_back({rule, length + (folder ? 1 : 0), length, 0,
                          folder || everything ? Matcher::Kind::directory : Matcher::Kind::exact, std::nullopt});
     add_object(path, static_cast<std::uint32_t>(matchers_.size() - 1));
     return {};
@@ -184,12 +181,14 @@ void PathRules::add_glob(std::uint32_t rule, Glob glob, const std::string& text)
   const auto index = static_cast<std::uint32_t>(matchers_.size());
   const std::string name = glob.last_component();
   const std::string prefix = glob.literal();
-  matchers_.push_back({rule, static_cast<std::uint32_t>(prefix.size()), 0, Matcher::Kind::glob, std::move(glob)});
+  const std::string folder = prefix.substr(0, std::min(prefix.rfind('/'), prefix.size()));
+  matchers_.push_back({rule, static_cast<std::uint32_t>(prefix.size()), static_cast<std::uint32_t>(folder.size()), 0,
+                       Matcher::Kind::glob, std::move(glob)});
   add_object(text, index);
   if (!name.empty()) {
     globs_by_name_[name].push_back(index);
   } else {
-    globs_by_folder_[prefix.substr(0, std::min(prefix.rfind('/'), prefix.size()))].push_back(index);
+    globs_by_folder_[folder].push_back(index);
   }
 }
 
@@ -219,12 +218,23 @@ void PathRules::add_object(const std::string& path, std::uint32_t matcher) {
 // program's own making, and must never uncover anything.
 class PathRules::Matched {
  public:
+  enum class By : std::uint8_t { object, requested, path };
+
   explicit Matched(const PathRules& set) : set_(set) {}
-  void allows_count(bool count) { allows_ = count; }
+  void now_by(By what) { by_ = what; }
   void add(std::uint32_t matcher) {
-    if (allows_ || set_.rules_[set_.matchers_[matcher].rule].verdict != Verdict::allow) add_unique(list_, matcher);
+    if (by_ != By::path && set_.rules_[set_.matchers_[matcher].rule].verdict == Verdict::allow) return;
+    const auto known = std::ranges::find(list_, matcher, &Found::matcher);
+    if (known == list_.end())
+      list_.push_back({matcher, by_ != By::object});
+    else
+      known->by_text = known->by_text || by_ != By::object;
   }
-  const std::vector<std::uint32_t>& list() const { return list_; }
+  void keep_those_of(const PathQuery& query) {
+    std::erase_if(
+        list_, [&](const Found& one) { return !set_.applies(set_.rules_[set_.matchers_[one.matcher].rule], query); });
+  }
+  const std::vector<Found>& list() const { return list_; }
 
   // Whoever is watched writes what is imported, and the paths too: together they may cost this much, and no more.
   bool matches(const Matcher& glob, std::string_view path) {
@@ -236,8 +246,8 @@ class PathRules::Matched {
  private:
   const PathRules& set_;
   std::size_t effort_ = 200'000;  // steps: less than a millisecond
-  bool allows_ = false;
-  std::vector<std::uint32_t> list_;
+  By by_ = By::object;
+  std::vector<Found> list_;
 };
 
 // Globs are the dear part: those of other targets are not even tried.
@@ -273,27 +283,41 @@ bool PathRules::applies(const PathRule& rule, const PathQuery& query) const {
          });
 }
 
-bool PathRules::beats(const Matcher& allow, const Matcher& deny) const {
+bool PathRules::outranks(const Matcher& allow, const Matcher& deny) const {
   if (rules_[allow.rule].layer == RuleLayer::runtime && rules_[deny.rule].layer != RuleLayer::runtime) return false;
   if (allow.kind == Matcher::Kind::exact) return deny.kind != Matcher::Kind::exact;
   return allow.kind == deny.kind && allow.prefix > deny.prefix;
 }
 
+// A path can be made to read as an allow has it by mounting something on it. What was met of a denied folder, and the
+// path does not show, is such a thing; and so is the denied folder that a bound part lies in, unless the allow is for
+// something inside of that part, or for the very object that was met there.
+bool PathRules::beats(const Matcher& allow, const Found& found, const PathQuery& query) const {
+  const Matcher& deny = matchers_[found.matcher];
+  if (!outranks(allow, deny) || !found.by_text) return false;
+  const auto among = [](std::span<const std::uint32_t> objects, std::uint32_t object) {
+    return std::ranges::find(objects, object) != objects.end();
+  };
+  const bool hidden = query.bound && (deny.kind == Matcher::Kind::glob || among(query.elsewhere, deny.object));
+  return !hidden || allow.reach > query.mount_point || among(query.within, allow.object);
+}
+
 // The most severe deny that no allow beats; without one, the most literal of the others, watch before allow.
-Judgement PathRules::decide(const Matched& matched) const {
+Judgement PathRules::decide(const Matched& matched, const PathQuery& query) const {
   const auto severity = [this](const Matcher& m) { return rules_[m.rule].severity.value_or(Severity::warning); };
   const Matcher* deny = nullptr;
   const Matcher* other = nullptr;
-  for (const std::uint32_t index : matched.list()) {
-    const Matcher& one = matchers_[index];
+  for (const Found& found : matched.list()) {
+    const Matcher& one = matchers_[found.matcher];
     const Verdict verdict = rules_[one.rule].verdict;
     if (verdict != Verdict::deny) {
       const bool first = other == nullptr || one.prefix > other->prefix;
       if (first || (one.prefix == other->prefix && verdict == Verdict::watch)) other = &one;
       continue;
     }
-    const bool beaten = std::any_of(matched.list().begin(), matched.list().end(), [&](std::uint32_t allow) {
-      return rules_[matchers_[allow].rule].verdict == Verdict::allow && beats(matchers_[allow], one);
+    const bool beaten = std::ranges::any_of(matched.list(), [&](const Found& allow) {
+      const Matcher& matcher = matchers_[allow.matcher];
+      return rules_[matcher.rule].verdict == Verdict::allow && beats(matcher, found, query);
     });
     if (beaten) continue;
     const bool stronger = deny == nullptr || severity(one) > severity(*deny) ||
@@ -306,24 +330,23 @@ Judgement PathRules::decide(const Matched& matched) const {
 }
 
 Judgement PathRules::judge(const PathQuery& query) const {
-  Matched all(*this);
+  using By = Matched::By;
+  Matched matched(*this);
   for (const std::uint32_t id : query.objects) {
     if (id == 0 || id > by_object_.size()) continue;
-    for (const std::uint32_t matcher : by_object_[id - 1]) all.add(matcher);
+    for (const std::uint32_t matcher : by_object_[id - 1]) matched.add(matcher);
   }
+  matched.now_by(By::requested);
   if (!query.requested.empty()) {
-    match_text(query.requested, query, all);
+    match_text(query.requested, query, matched);
     if (const std::string normal = lexically_normal(query.requested); normal != query.requested)
-      match_text(normal, query, all);
+      match_text(normal, query, matched);
   }
-  all.allows_count(true);
-  match_text(query.path, query, all);
-  Matched matched(*this);
-  matched.allows_count(true);
-  for (const std::uint32_t index : all.list())
-    if (applies(rules_[matchers_[index].rule], query)) matched.add(index);
-  Judgement judgement = decide(matched);
-  judgement.unfinished = all.unfinished();
+  matched.now_by(By::path);
+  match_text(query.path, query, matched);
+  matched.keep_those_of(query);
+  Judgement judgement = decide(matched, query);
+  judgement.unfinished = matched.unfinished();
   return judgement;
 }
 

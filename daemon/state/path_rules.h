@@ -75,8 +75,13 @@ struct PathQuery {
     std::string_view name;
   };
   std::span<const Whose> targets;  // that it is of: its own, and those that this is nested in
-  OpSet also = 0;                  // what the operation does besides: an open that cuts the file off
-  bool any_op = false;             // rules of every op decide, and of every target ("would this path be denied at all")
+  // Where what is mounted may deceive (MountedPath, in bytes of `path` and in `objects`).
+  std::size_t mount_point = 0;
+  bool bound = false;
+  std::span<const std::uint32_t> within;     // met in what is mounted at `mount_point`, or its root
+  std::span<const std::uint32_t> elsewhere;  // folders that a bound part really lies in
+  OpSet also = 0;                            // what the operation does besides: an open that cuts the file off
+  bool any_op = false;  // rules of every op decide, and of every target ("would this path be denied at all")
 };
 
 struct Judgement {
@@ -115,11 +120,17 @@ class PathRules {
   struct Matcher {
     std::uint32_t rule = 0;
     std::uint32_t prefix = 0;  // length of its literal beginning
+    std::uint32_t reach = 0;   // length of the file or folder that it names for certain, without a slash at the end
     std::uint32_t object = 0;
     enum class Kind : std::uint8_t { exact, directory, glob } kind = Kind::exact;
     std::optional<Glob> glob;
   };
   using Index = std::unordered_map<std::string, std::vector<std::uint32_t>>;
+  // A matcher that matched.
+  struct Found {
+    std::uint32_t matcher = 0;
+    bool by_text = false;  // not by an object alone, which may be met anywhere
+  };
   class Matched;
 
   std::string add_rule(std::uint32_t index, const std::vector<std::string>& homes);
@@ -128,8 +139,9 @@ class PathRules {
   void add_object(const std::string& path, std::uint32_t matcher);
   void match_text(std::string_view path, const PathQuery& query, Matched& matched) const;
   bool applies(const PathRule& rule, const PathQuery& query) const;
-  bool beats(const Matcher& allow, const Matcher& deny) const;
-  Judgement decide(const Matched& matched) const;
+  bool outranks(const Matcher& allow, const Matcher& deny) const;
+  bool beats(const Matcher& allow, const Found& found, const PathQuery& query) const;
+  Judgement decide(const Matched& matched, const PathQuery& query) const;
 
   std::uint64_t generation_ = 0;
   std::vector<PathRule> rules_;

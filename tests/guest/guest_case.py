@@ -11,7 +11,7 @@ import re
 import subprocess
 import unittest
 
-from deadline import PATIENCE, wait_until
+from deadline import PATIENCE, end_at_exit, wait_until
 from harness import NAME, PATH
 
 UNIT = "aa-ebpfd.service"
@@ -19,6 +19,7 @@ MANAGER = NAME + ".Manager"
 LINEAGE = NAME + ".Lineage"
 BUILD = os.environ.get("AA_BUILD", "")
 LIGHT = pathlib.Path("/etc/aa-ebpfd/conf.d/aa-test-light.toml")
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 DROP_IN = pathlib.Path("/run/systemd/system/aa-ebpfd.service.d/test.conf")
 
 
@@ -123,6 +124,37 @@ class GuestCase(unittest.TestCase):
             return now not in (0, pid) and show("ActiveState") == "active" and bus_owner() == now and now
 
         return wait_until(follower, f"a daemon after {pid}", seconds)
+
+
+class Agent:
+    """A live process that runs a program each time it is told to."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(["/bin/sh", "-c", "while read -r word; do /bin/sleep 0.$word; echo done; done"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        end_at_exit(self.process)
+        self.pid = self.process.pid
+
+    def work(self):
+        self.process.stdin.write("1\n")
+        assert self.process.stdout.readline() == "done\n"
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(20 * PATIENCE)
+
+
+class AgentCase(GuestCase):
+    def agent(self):
+        agent = Agent()
+        self.addCleanup(agent.end)
+        return agent
+
+    def watch(self, pid):
+        answer = call(MANAGER, "StartMonitoring", "ua{sv}", pid, 0)
+        self.assertRegex(answer, rf'^s "{UUID}"$')
+        return answer.split('"')[1]
 
 
 class RunningCase(GuestCase):

@@ -5,17 +5,14 @@ import os
 import pathlib
 import re
 import select
-import signal
 import stat
 import subprocess
 import unittest
 
 from deadline import PATIENCE, Deadline, end_at_exit, wait_until
-from guest_case import (LINEAGE, MANAGER, UNIT, GuestCase, bus_owner, call, journal, our_programs, own_words, run,
-                        show, status_of)
+from guest_case import LINEAGE, MANAGER, UNIT, AgentCase, bus_owner, call, our_programs, own_words, run, show, status_of
 from harness import NAME, PATH
 
-UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 INSTALLED = {
     "/usr/sbin/aa-ebpfd": 0o755,
     "/usr/bin/aactl": 0o755,
@@ -29,25 +26,6 @@ INSTALLED = {
 
 
 RUN_BY_THE_DAEMON = {"aa_file_learn", "aa_scan"}  # rather than attached to something
-
-
-class Agent:
-    """A live process that runs a program each time it is told to."""
-
-    def __init__(self):
-        self.process = subprocess.Popen(["/bin/sh", "-c", "while read -r word; do /bin/sleep 0.$word; echo done; done"],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        end_at_exit(self.process)
-        self.pid = self.process.pid
-
-    def work(self):
-        self.process.stdin.write("1\n")
-        assert self.process.stdout.readline() == "done\n"
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait(20 * PATIENCE)
 
 
 class Follower:
@@ -94,19 +72,7 @@ def call_property(counter):
     return re.search(rf'"{re.escape(counter)}" (\d+)', text).group(1)
 
 
-class JourneyCase(GuestCase):
-    def agent(self):
-        agent = Agent()
-        self.addCleanup(agent.end)
-        return agent
-
-    def watch(self, pid):
-        answer = call(MANAGER, "StartMonitoring", "ua{sv}", pid, 0)
-        self.assertRegex(answer, rf'^s "{UUID}"$')
-        return answer.split('"')[1]
-
-
-class Journey(JourneyCase):
+class Journey(AgentCase):
     """Each test begins with a daemon of its own."""
 
     def test_installed(self):
@@ -146,49 +112,6 @@ class Journey(JourneyCase):
         self.assertEqual("", call(MANAGER, "StopMonitoring", "s", target))
         self.assertEqual("a(ssussta{sv}) 0", call(MANAGER, "ListTargets"))
 
-    def test_killed(self):
-        """journey: SIGKILL brings a new daemon at once, without a hand"""
-        pid = self.start(light=True)
-        run("systemctl", "kill", "--kill-whom=main", "-s", "KILL", UNIT)
-        follower = self.wait_for_another(pid)
-        self.assertEqual("1", show("NRestarts"))
-        self.watch(self.agent().pid)
-        self.assertEqual(follower, int(show("MainPID")))
-
-    def test_watchdog(self):
-        """journey: a daemon that stands still is noticed by the watchdog, ended and replaced; one at work is left alone"""
-        pid = self.start(drop_in="[Service]\nWatchdogSec=4s\nTimeoutAbortSec=1s\n", light=True)
-        self.assertEqual("4s", show("WatchdogUSec"))
-        # Twice its limit at work, and nobody minds.
-        served = int(show("WatchdogTimestampMonotonic"))
-        wait_until(lambda: int(show("WatchdogTimestampMonotonic")) > served + 8_000_000, "the watchdog is served", 20)
-        self.assertEqual((pid, "0"), (int(show("MainPID")), show("NRestarts")))
-        wait_until(lambda: "T" in self.stopped(pid), "it stands still", 5)
-        self.wait_for_another(pid)
-        self.assertEqual("1", show("NRestarts"))
-        self.assertIn("Watchdog timeout (limit 4s)!", journal())
-
-    def stopped(self, pid):
-        try:
-            subprocess.run(["kill", f"-{int(signal.SIGSTOP)}", str(pid)], check=True)
-            return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
-            return ""
-
-    def test_bad_configuration(self):
-        """journey: a configuration it cannot use fails the unit once, without restarts, and status names file, line and key"""
-        self.start(light=True)
-        file = pathlib.Path("/etc/aa-ebpfd/config.toml")
-        good = file.read_text()
-        self.addCleanup(file.write_text, good)
-        file.write_text(good.replace("[watched]", "[watched]\nlimitt = 100"))
-        status, _ = status_of("systemctl", "restart", UNIT)
-        self.assertEqual(1, status)
-        self.assertEqual(("failed", "exit-code", "2", "0"), (show("ActiveState"), show("Result"), show("ExecMainStatus"),
-                                                            show("NRestarts")))
-        _, text = status_of("systemctl", "status", "--no-pager", "-l", UNIT)
-        self.assertRegex(text, r"/etc/aa-ebpfd/config\.toml:\d+:\d+: .*limitt")
-
     def test_disable(self):
         """journey: disable --now stops it, leaves no program in the kernel and no name on the bus"""
         self.start(light=True)
@@ -204,7 +127,7 @@ class Journey(JourneyCase):
         self.assertEqual(3, status, text)
 
 
-class WholeJourney(JourneyCase):
+class WholeJourney(AgentCase):
     """One daemon with all families, which take seconds here to start and to end: first as it is, then restarted."""
 
     @classmethod

@@ -33,7 +33,11 @@ class FileCase(KernelCase):
         return self.rules("deny", *patterns)
 
     def rules(self, verdict, *patterns):
-        rows = dbus.Array([(str(pattern), verdict) for pattern in patterns], signature="(ss)")
+        return self.put_rules(*((verdict, pattern) for pattern in patterns))
+
+    def put_rules(self, *rules):
+        """Pairs of verdict and pattern."""
+        rows = dbus.Array([(str(pattern), verdict) for verdict, pattern in rules], signature="(ss)")
         generation = int(self.daemon.manager.UpdatePathFilter(rows, timeout=CALL_TIMEOUT))
         self.addCleanup(self.daemon.manager.UpdatePathFilter, dbus.Array([], signature="(ss)"))
         return generation

@@ -99,6 +99,13 @@ class Kprobe(Races, FileCase):
 class Tracepoint(Races, FileCase):
     settings = {"file.hooks": "tracepoint"}
 
+    def test_rewritten_far_behind(self):
+        """races: a string that is rewritten far behind its beginning is marked too, and the event names the file opened"""
+        self.folder = self.folder / ("d" * 250) / ("e" * 250)
+        self.folder.mkdir(parents=True)
+        super().setUp()
+        self.test_rewritten_buffer()
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,11 +1,9 @@
 """A file system that never answers, as a FUSE one whose program stands still; usable as root where the kernel has FUSE."""
 
-import ctypes
 import os
 import pathlib
 
-LIBC = ctypes.CDLL(None, use_errno=True)
-MNT_DETACH = 2
+import mounts
 
 
 class HangingFolder:
@@ -14,17 +12,17 @@ class HangingFolder:
     def __init__(self, path):
         self.path = pathlib.Path(path)
         self._fd = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-        options = f"fd={self._fd},rootmode=40755,user_id=0,group_id=0,allow_other"
-        if LIBC.mount(b"hanging", os.fsencode(self.path), b"fuse", 0, options.encode()) != 0:
-            error = ctypes.get_errno()
+        try:
+            mounts.mount("hanging", self.path, "fuse", f"fd={self._fd},rootmode=40755,user_id=0,group_id=0,allow_other")
+        except OSError:
             os.close(self._fd)
-            raise OSError(error, f"mount {self.path}: {os.strerror(error)}")
+            raise
 
     def release(self):
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-            LIBC.umount2(os.fsencode(self.path), MNT_DETACH)
+            mounts.unmount(self.path)
 
 
 def hanging_folder(case, path):

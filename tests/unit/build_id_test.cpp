@@ -17,9 +17,10 @@ using namespace aa::test;
 
 namespace {
 
-std::string bytes_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+std::string head_of(const std::string& path) {
+  std::string head(4096, '\0');
+  std::ifstream(path, std::ios::binary).read(head.data(), static_cast<std::streamsize>(head.size()));
+  return head;
 }
 
 std::string id_of(const std::string& path) {
@@ -36,7 +37,8 @@ TEST_CASE("build-id: a program has one, its copy has the same, whatever is put b
   const std::string id = id_of(self);
   CHECK(id.size() >= 8);
   const std::string copy = scratch.file("copy");
-  std::ofstream(copy, std::ios::binary) << bytes_of(self) << "tail";
+  std::filesystem::copy_file(self, copy);
+  std::ofstream(copy, std::ios::binary | std::ios::app) << "tail";
   CHECK(id_of(copy) == id);
 }
 
@@ -51,7 +53,7 @@ TEST_CASE(
   };
   CHECK(id_of_bytes("").empty());
   CHECK(id_of_bytes("#!/bin/sh\n").empty());
-  const std::string head = bytes_of("/proc/self/exe").substr(0, 4096);
+  const std::string head = head_of("/proc/self/exe");
   const std::string whole = id_of("/proc/self/exe");
   for (std::size_t length = 0; length < head.size(); length += 16) {
     const std::string id = id_of_bytes(head.substr(0, length));
@@ -82,8 +84,9 @@ TEST_CASE("programs: a folder's files go by their own name, a link's only where 
   const Scratch scratch;
   const std::string folder = scratch.file("bin");
   fs::create_directory(folder);
-  const std::string self = bytes_of("/proc/self/exe"), id = id_of("/proc/self/exe");
-  std::ofstream(folder + "/many", std::ios::binary) << self;
+  const std::string id = id_of("/proc/self/exe");
+  fs::copy_file("/proc/self/exe", folder + "/many");
+  const std::uint64_t size = fs::file_size(folder + "/many");
   fs::create_symlink("many", folder + "/cp");
   fs::create_symlink("many", folder + "/base64");
   ProgramBook many(shipped_detect_table());
@@ -92,11 +95,11 @@ TEST_CASE("programs: a folder's files go by their own name, a link's only where 
   fs::remove(folder + "/base64");
   ProgramBook one(shipped_detect_table());
   one.learn_folder(folder);
-  CHECK(one.program_of(id, self.size()) == "cp");
+  CHECK(one.program_of(id, size) == "cp");
   fs::rename(folder + "/many", folder + "/zsh-5.9");
   ProgramBook own(shipped_detect_table());
   own.learn_folder(folder);
-  CHECK(own.program_of(id, self.size()) == "zsh");
+  CHECK(own.program_of(id, size) == "zsh");
   own.learn_folder(folder + "/missing");
   CHECK(own.size() == 1);
 }

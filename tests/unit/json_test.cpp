@@ -145,6 +145,7 @@ TEST_CASE("json: hostile bytes come back exactly") {
 TEST_CASE("json: the longest argv and the longest paths come back exactly") {
   check_exact({std::string(AA_ARGV_LIMIT - 1, 'x')}, "/" + std::string(4095, 'p'));
   check_exact({std::string(AA_ARGV_LIMIT - 1, '\xFF')}, std::string(4096, '\n'));
+  if (test::sparse() > 1) return;
   check_exact(std::vector<std::string>(AA_ARGV_LIMIT, ""), std::string(4096, '\xC3'));
   check_exact(std::vector<std::string>(AA_ARGV_LIMIT / 2, "\xFF"), "/");
 }

@@ -178,6 +178,52 @@ TEST_CASE("rules: a runtime allow never beats the file's deny; a runtime deny ad
   CHECK(verdict(set, "/opt/x") == "deny /opt/x");
 }
 
+TEST_CASE("rules: an allow is not believed about what is mounted in its place") {
+  const Set set = compiled("deny /vault/\nallow /vault/known\nallow /vault/public/\ndeny **/*.key\nallow /shelf/*");
+  const auto object = [&](std::string_view path) {
+    return std::ranges::find(set->objects(), path, &PathRules::Object::path)->id;
+  };
+  const std::array vault{object("/vault")};
+  const std::array with_public{object("/vault/public"), object("/vault")};
+  PathQuery query;
+  const auto judged = [&](std::string_view path) {
+    query.path = path;
+    return name_of(set->judge(query).verdict);
+  };
+  query.objects = vault;
+  CHECK(judged("/vault/known") == "allow");
+  CHECK(judged("/elsewhere/x") == "deny");
+  query.bound = true;
+  query.mount_point = std::string_view("/vault/known").size();
+  CHECK(judged("/vault/known") == "allow");  // something of another tree, which no rule denies
+  query.elsewhere = vault;
+  CHECK(judged("/vault/known") == "deny");
+  query.mount_point = std::string_view("/vault").size();
+  CHECK(judged("/vault/known") == "allow");  // all of the vault is mounted here: the allow is for something inside
+  query.mount_point = std::string_view("/vault/public").size();
+  CHECK(judged("/vault/public/x") == "deny");
+  query.objects = with_public;
+  query.within = query.objects.first(1);  // its very own folder is mounted there
+  CHECK(judged("/vault/public/x") == "allow");
+  query = {};
+  CHECK(judged("/shelf/a.key") == "allow");
+  query.bound = true;
+  query.mount_point = std::string_view("/shelf/a.key").size();
+  CHECK(judged("/shelf/a.key") == "deny");
+  query.mount_point = 0;
+  CHECK(judged("/shelf/a.key") == "allow");
+}
+
+TEST_CASE("rules: a folder that is denied and seen under another name is not uncovered by a longer allow") {
+  const Set set = compiled("deny /vault/\nallow /home/ann/project/");
+  const std::array met{set->objects().front().id};
+  PathQuery query;
+  query.path = "/home/ann/project/window/x";
+  CHECK(set->judge(query).verdict == Verdict::allow);
+  query.objects = met;
+  CHECK(set->judge(query).verdict == Verdict::deny);
+}
+
 TEST_CASE("rules: operations and targets narrow a rule") {
   const Set set = compiled("deny ops=write,unlink target=claude /etc/passwd");
   PathQuery query;

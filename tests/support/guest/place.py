@@ -22,7 +22,7 @@ class Unavailable(Exception):
 
 
 def note(text):
-    print(f"guest: {text}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"guest: {text}\n")  # at once: parts are made side by side
 
 
 def cache():
