@@ -11,10 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string base_name(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
 std::string branch(std::uint32_t level, const char* knot) {
   std::string text;
   for (std::uint32_t i = 1; i < level; ++i) text += "│  ";
@@ -101,7 +97,7 @@ void Account::on_exec(const json& event, std::uint64_t now_ms) {
   self.listed = true;
   self.failed.clear();
   const auto argv = list_of(exec, "argv");
-  self.name = for_terminal(base_name(argv.empty() || argv.front().empty() ? exe : argv.front()));
+  self.name = for_terminal(last_component(argv.empty() || argv.front().empty() ? exe : argv.front()));
   json shown = exec;
   if (argv.empty()) {
     shown["exe"] = exe;

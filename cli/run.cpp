@@ -70,7 +70,7 @@ UniqueFd open_output(const std::string& path, const std::optional<User>& user) {
 
 // The command's own name; "" when it may not be a target's, which the daemon then names itself.
 std::string default_name(const std::string& command) {
-  const std::string name = command.substr(command.rfind('/') + 1);
+  const std::string name(last_component(command));
   const bool has_letter = std::any_of(name.begin(), name.end(), [](unsigned char c) { return std::isalpha(c) != 0; });
   const bool printable =
       is_utf8(name) && std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 32; });

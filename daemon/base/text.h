@@ -40,6 +40,9 @@ std::string lowered(std::string_view text);
 // Of a path's text alone: "/a" of "/a/b", "/" of "/a", "." of "a".
 std::string folder_of(const std::string& path);
 
+// The same way: "b" of "/a/b", "a" of "a", "" of "/a/".
+std::string_view last_component(std::string_view path);
+
 // RFC 4648 base64 with padding.
 std::string base64(std::string_view bytes);
 

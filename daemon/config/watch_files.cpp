@@ -22,10 +22,6 @@ constexpr std::uint64_t kMostNs = 2'000'000'000;  // but a burst is not waited f
 constexpr std::uint32_t kFiles = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
 constexpr std::uint32_t kFolders = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
 
-std::string name_of(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
 // A link of either kind is there at once; a file that is made is still to be written and closed.
 bool is_whole(const std::string& path) {
   struct stat status {};
@@ -64,7 +60,7 @@ void FileWatch::want() {
   std::error_code unreadable, none;
   for (std::filesystem::directory_iterator at(drop_ins, unreadable), end; !unreadable && at != end;
        at.increment(unreadable))
-    if (is_config_name(name_of(at->path())) && at->is_symlink(none)) want_way_to(at->path());
+    if (is_config_name(last_component(at->path().native())) && at->is_symlink(none)) want_way_to(at->path());
 }
 
 // Each name on the way, links followed, in the folder it lies in. Where the way ends, or the first that is not there.

@@ -171,7 +171,7 @@ void FileRules::collect(const PathRules& rules, Entries& entries) {
     const auto parent = folder ? known.end() : known.find(folder_of(object.path));
     if (parent == known.end()) continue;
     aa_name_key name{};
-    const std::string last = object.path.substr(object.path.rfind('/') + 1);
+    const std::string_view last = last_component(object.path);
     name.ino = parent->second.ino;
     name.dev = parent->second.dev;
     name.length = static_cast<__u32>(last.size());

@@ -13,6 +13,7 @@
 #include "abi/event.h"
 #include "abi/filter.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "probe/name_hash.h"
 #include "probe/proc_text.h"
 #include "state/discovery.h"
@@ -178,8 +179,7 @@ void KernelState::spare(const SparePlan& plan) {
 Status KernelState::look_for(const LookForPlan& plan) {
   static_assert(kLookedForMax == AA_DISCOVER_NAMES);
   std::set<std::uint64_t> wanted;
-  for (const std::string& name : plan.names)
-    wanted.insert(name_hash(std::string_view(name).substr(name.rfind('/') + 1)));
+  for (const std::string& name : plan.names) wanted.insert(name_hash(last_component(name)));
   for (const std::uint32_t uid : plan.users) wanted.insert(AA_USER_KEY(uid));
   for (const std::uint64_t key : looked_for_)
     if (!wanted.contains(key)) bpf_map_delete_elem(family_.names_fd(), &key);

@@ -15,6 +15,7 @@
 
 #include "abi/filter.h"
 #include "abi/tls.h"
+#include "base/text.h"
 #include "probe/embedded.h"
 #include "probe/kernel_age.h"
 #include "probe/kernel_types.h"
@@ -53,10 +54,6 @@ constexpr std::uint64_t kKeepFreedNs = 10'000'000'000;
 
 bool runs_at_return(std::string_view program) {
   return program == kReturn || program == kNew;
-}
-
-std::string file_name(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
 }
 
 // The very file, whatever its name is.
@@ -264,7 +261,7 @@ bool TlsFamily::attach(const std::string& path, const std::string& name) {
   if (!runs() || knows(path)) return false;
   auto library = read_tls_library(path, places());
   const bool carries = library && *library;
-  if (!carries && !is_tls_library_name(file_name(name))) return false;
+  if (!carries && !is_tls_library_name(last_component(name))) return false;
   Met* met = meet(path, name);
   if (met == nullptr) return false;
   listen(met_at(link_to(met->file)).first, *met, std::move(library));
@@ -283,9 +280,9 @@ TlsFamily::Met* TlsFamily::meet(const std::string& path, const std::string& name
   met.watch = ::inotify_add_watch(changes_.get(), link_to(met.file).c_str(), IN_MODIFY | IN_CLOSE_WRITE);
   met.state = states_.size();
   const bool taken = std::any_of(states_.begin(), states_.end(),
-                                 [&](const ProbeBody& other) { return other.program == file_name(name); });
-  states_.push_back({"tls", taken ? name : file_name(name), (multi_ ? "uprobe_multi:" : "uprobe:") + name,
-                     ProbeState::failed, 0, ""});
+                                 [&](const ProbeBody& other) { return other.program == last_component(name); });
+  states_.push_back({"tls", taken ? name : std::string(last_component(name)),
+                     (multi_ ? "uprobe_multi:" : "uprobe:") + name, ProbeState::failed, 0, ""});
   return &met;
 }
 

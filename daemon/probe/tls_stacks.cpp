@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text.h"
 #include "base/unique_fd.h"
 
 namespace aa {
@@ -54,7 +55,7 @@ std::string_view find_in_contents(int fd) {
 }  // namespace
 
 std::string uncovered_stack(const std::string& name, const std::string& link) {
-  const std::string_view file = std::string_view(name).substr(name.rfind('/') + 1);
+  const std::string_view file = last_component(name);
   for (const Sign& sign : kFileNames)
     if (file.starts_with(sign.text)) return std::string(sign.stack);
   if (file.find(".so") != std::string_view::npos) return "";  // a library with TLS inside: what has been met is above

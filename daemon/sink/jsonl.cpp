@@ -22,10 +22,6 @@ namespace {
 
 constexpr int kRoomPollMs = 100;
 
-std::string name_of(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
 gid_t group_id(const std::string& name) {
   const group* found = ::getgrnam(name.c_str());
   return found != nullptr ? found->gr_gid : static_cast<gid_t>(std::strtoul(name.c_str(), nullptr, 10));
@@ -40,7 +36,7 @@ Result<UniqueFd> JsonlSink::open_file(const File& file) {
     return Error{"open " + file.path, 0, "its folder " + folder.error().doing};
   UniqueFd fd;
   if (folder)
-    fd.reset(::openat(folder->get(), name_of(file.path).c_str(),
+    fd.reset(::openat(folder->get(), std::string(last_component(file.path)).c_str(),
                       O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode));
   if (!fd)
     return Error{"open " + file.path, folder ? errno : folder.error().errno_value,
@@ -208,7 +204,7 @@ void JsonlSink::write(const Batch& batch) {
 void JsonlSink::rotate() {
   const Result<UniqueFd> folder = open_trusted_folder(folder_of(settings_.path));
   if (!folder) return;
-  const std::string name = name_of(settings_.path);
+  const std::string name(last_component(settings_.path));
   const auto numbered = [&](std::uint64_t number) { return name + "." + std::to_string(number); };
   const auto put = [&](const std::string& from, const std::string& to) {
     return ::renameat(folder->get(), from.c_str(), folder->get(), to.c_str()) == 0;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "state/command_opener.h"
 
 namespace aa {
@@ -30,7 +31,7 @@ void CommandOpener::name_command(OpenedCommand& command) {
   if (many && !table_.programs.contains(command.names[0]) && !table_.wrappers.contains(command.names[0]))
     command.names = {real};
   if (program.pattern) {
-    const std::string_view pattern = std::string_view(program.text).substr(program.text.rfind('/') + 1);
+    const std::string_view pattern = last_component(program.text);
     const bool says_something = std::any_of(pattern.begin(), pattern.end(), is_letter);
     for (const auto& [name, memberships] : table_.programs) {
       if (says_something && matches_glob(pattern, name)) command.names.push_back(name);
@@ -87,7 +88,7 @@ void CommandOpener::note_written(const OpenedCommand& command, Families reads) {
     if (command.families != 0 && text.size() > 2 && text.starts_with("-o"))
       written_[file_key(text.substr(2))] |= command.families;
     if (command.families != 0 && text.find("://") != std::string::npos && !text.ends_with('/'))
-      fetched_[text.substr(text.rfind('/') + 1)] |= command.families;
+      fetched_[std::string(last_component(text))] |= command.families;
     if (text.starts_with("of=") && reads != 0) written_[file_key(text.substr(3))] |= reads;
   }
   static const Options kCopies = {"cp", "mv", "install", "ln"};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "state/command_opener.h"
 
 namespace aa {
@@ -134,7 +135,7 @@ void CommandOpener::add_bare_redirect(const Redirect& redirect) {
 Families CommandOpener::written(const std::string& path) const {
   if (path.starts_with("/dev/tcp/") || path.starts_with("/dev/udp/")) return kNetwork;
   const auto found = written_.find(file_key(path));
-  const auto fetched = fetched_.find(std::string_view(path).substr(path.rfind('/') + 1));
+  const auto fetched = fetched_.find(last_component(path));
   return (found == written_.end() ? 0 : found->second) | (fetched == fetched_.end() ? 0 : fetched->second);
 }
 

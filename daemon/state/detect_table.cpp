@@ -296,7 +296,7 @@ bool matches_glob(std::string_view pattern, std::string_view text) {
 }
 
 std::string program_name(std::string_view path, const DetectTable& table) {
-  std::string_view name = path.substr(path.rfind('/') + 1);
+  std::string_view name = last_component(path);
   if (name.starts_with('-')) name.remove_prefix(1);
   const auto is_known = [&](std::string_view word) {
     return table.programs.contains(word) || table.wrappers.contains(word);

@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "base/text.h"
 #include "state/detect_table.h"
 #include "state/path_rules.h"
 
@@ -18,13 +19,9 @@ constexpr std::array<std::string_view, 8> kVerbs = {"run", "exec", "dlx", "x", "
 
 constexpr std::size_t kLongestName = 255;  // NAME_MAX
 
-std::string_view last_of(std::string_view path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
 // "@anthropic-ai/claude-code@latest" and "aider.py" are asked for by these names too.
 bool names(std::string_view word, std::string_view agent) {
-  std::string_view last = last_of(word);
+  std::string_view last = last_component(word);
   if (const std::size_t at = last.find('@'); at != std::string_view::npos && at > 0) last = last.substr(0, at);
   if (last == agent) return true;
   for (const std::string_view tail : {".js", ".mjs", ".cjs", ".py", ".sh"}) {
@@ -34,7 +31,7 @@ bool names(std::string_view word, std::string_view agent) {
 }
 
 bool is_runner(std::string_view path) {
-  const std::string_view last = last_of(path);
+  const std::string_view last = last_component(path);
   const std::size_t end = last.find_last_not_of("0123456789.");
   const std::string_view bare = last.substr(0, end == std::string_view::npos ? 0 : end + 1);
   return std::find(kRunners.begin(), kRunners.end(), bare) != kRunners.end();
@@ -72,7 +69,7 @@ std::optional<std::string> wrong_agent(const std::string& entry) {
   if (entry.empty()) return "has an empty name; write names with one comma between them";
   if (entry.find('/') != std::string::npos && entry.front() != '/')
     return "has " + quoted + ", which is neither a name nor an absolute path";
-  const std::string_view last = last_of(entry);
+  const std::string_view last = last_component(entry);
   if (last.empty() || last.size() > kLongestName ||
       last.find_first_of(std::string_view("*?[ \0", 5)) != std::string_view::npos)
     return "has " + quoted + ", whose last part is no plain name; patterns may stand in folders only";
@@ -116,7 +113,7 @@ std::optional<std::string> agent_of(const std::vector<std::string>& agents, cons
     const auto is_it = [&](std::string_view word) {
       return is_path ? is_at(agent, word, exec.cwd) : names(word, agent);
     };
-    if (std::any_of(ran.begin(), ran.end(), is_it)) return std::string(last_of(agent));
+    if (std::any_of(ran.begin(), ran.end(), is_it)) return std::string(last_component(agent));
   }
   return std::nullopt;
 }

@@ -17,13 +17,9 @@ constexpr std::size_t kAncestryMax = 32;
 constexpr std::size_t kArgvBytes = 1024;  // of one process in an ancestry
 constexpr std::string_view kCut = "…";
 
-std::string last_component(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
 std::string name_of_exe(const Process& process) {
   const std::string exe = process.text == nullptr ? std::string() : process.text->exe;
-  return for_terminal(exe.empty() ? process.comm : last_component(exe));
+  return for_terminal(exe.empty() ? process.comm : std::string(last_component(exe)));
 }
 
 std::vector<std::string> cut_argv(const std::vector<std::string>& argv) {
@@ -202,7 +198,7 @@ void Monitor::Impl::alert_rule(Step& step, Event about, const Rule& rule, std::v
   alert.cause_seq = about.seq;
   const Process* process = lineage.get(who.id);
   const Process* parent = process == nullptr ? nullptr : lineage.get(process->parent);
-  alert.summary = for_terminal(who.exe.empty() ? who.comm : last_component(who.exe)) +
+  alert.summary = for_terminal(who.exe.empty() ? who.comm : std::string(last_component(who.exe))) +
                   (parent == nullptr ? "" : ", started by " + name_of_exe(*parent)) + ": " + rule.sentence;
   about.body = std::move(alert);
   const SlotTable::Owner* owner = slots.owner(about.slot);

@@ -265,7 +265,7 @@ void PathRules::match_text(std::string_view path, const PathQuery& query, Matche
           matched.add(matcher);
   };
   objects(exact_, std::string(path));
-  globs(globs_by_name_, std::string(path.substr(path.rfind('/') + 1)));
+  globs(globs_by_name_, std::string(last_component(path)));
   if (directories_.empty() && globs_by_folder_.empty()) return;
   for (std::size_t end = 0; end != std::string_view::npos; end = path.find('/', end + 1)) {
     const std::string folder(path.substr(0, end));

@@ -72,6 +72,14 @@ TEST_CASE("text: nothing that moves, colours or reorders reaches a terminal") {
   CHECK(for_terminal("\xE2\x82") == "\\xe2\\x82");
 }
 
+TEST_CASE("text: a path is a folder and a name in it") {
+  const auto parts = [](const std::string& path) { return folder_of(path) + " " + std::string(last_component(path)); };
+  CHECK(parts("/a/b") == "/a b");
+  CHECK(parts("/a") == "/ a");
+  CHECK(parts("a") == ". a");
+  CHECK(parts("/a/") == "/a ");
+}
+
 TEST_CASE("text: base64 is RFC 4648's, with padding") {
   CHECK(base64("").empty());
   CHECK(base64("f") == "Zg==");
