@@ -68,6 +68,7 @@ static __noinline int on_enter(struct pt_regs* regs, __u32 function, __u32 depth
   state = bpf_map_lookup_elem(&aa_tls_connections, &object);
   if (state && is_current(state, entry))
     call.told = state->told[aa_tls_rows[function & (AA_TLS_ROWS - 1)].direction & 1];
+  if (state && result == AA_TLS_RESULT_SENT) state->sending = key.stack;
   tls_thread_begin(object.object);
   if (!bpf_map_update_elem(&aa_tls_calls, &key, &call, BPF_ANY)) return 0;
   now = bpf_ktime_get_boot_ns();
@@ -89,6 +90,8 @@ static __always_inline __u64 bytes_moved(struct aa_tls_call* call, __u64 result)
     case AA_TLS_RESULT_LONG:
     case AA_TLS_RESULT_FILE:
       return (__s64)result > 0 ? result : 0;
+    case AA_TLS_RESULT_SENT:
+      return 0;
     case AA_TLS_RESULT_EARLY:
       if ((__s32)result != 1 && (__s32)result != 2) return 0;
       break;
@@ -163,6 +166,19 @@ static __always_inline void send_call(struct aa_watched* entry, struct aa_tls_st
   send_head(head);
 }
 
+#define AA_TLS_NEAR 4096u /* an inner call's frame is this near */
+
+/* Called by a function that sends what was told before. */
+static __always_inline int was_told(struct aa_tls_state* state, __u64 stack) {
+  return state->sending > stack && state->sending - stack < AA_TLS_NEAR;
+}
+
+static __always_inline void end_sending(struct aa_tls_call* call, __u32 tgid) {
+  struct aa_tls_object key = {.object = call->object, .tgid = tgid};
+  struct aa_tls_state* state = bpf_map_lookup_elem(&aa_tls_connections, &key);
+  if (state) state->sending = 0;
+}
+
 /* A call has moved bytes. */
 static __always_inline void tell_call(struct aa_watched* entry, struct aa_tls_call* call, __u64 stack, __u32 tgid,
                                       __u64 bytes, __u64 now) {
@@ -173,6 +189,7 @@ static __always_inline void tell_call(struct aa_watched* entry, struct aa_tls_ca
     return;
   }
   learn_peer(state, row_of(call)->direction & 1);
+  if (was_told(state, stack)) return;
   if (state->told[row_of(call)->direction & 1] == call->told) send_call(entry, state, call, stack, tgid, bytes, now);
 }
 
@@ -195,6 +212,7 @@ static __always_inline int on_return(struct pt_regs* regs, __u64 stack, int shar
   }
   bytes = bytes_moved(call, AA_RESULT(regs));
   if (bytes) tell_call(entry, call, key.stack, key.tgid, bytes, now);
+  if (row_of(call)->result == AA_TLS_RESULT_SENT) end_sending(call, key.tgid);
   bpf_map_delete_elem(&aa_tls_calls, &key);
   return 0;
 }

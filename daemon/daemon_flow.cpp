@@ -14,6 +14,7 @@ constexpr std::uint64_t kQuietNs = 4'000'000;
 constexpr std::uint64_t kCountsEveryNs = 1'000'000'000;
 constexpr std::uint64_t kSweepEveryNs = 10'000'000'000;
 constexpr std::uint64_t kDiskPatienceNs = 2'000'000'000;
+constexpr std::uint64_t kShortPatienceNs = 100'000'000;  // while the kernel runs out of room
 constexpr double kRingNearlyFull = 0.75;
 
 template <class... Handlers>
@@ -172,7 +173,8 @@ void Daemon::acknowledge() {
 void Daemon::give_up_on_disk() {
   const std::uint64_t now = boot_ns();
   if (unacknowledged_since_ == 0) unacknowledged_since_ = now;
-  if (source_->fill() < kRingNearlyFull && now - unacknowledged_since_ < kDiskPatienceNs) return;
+  const bool nearly_full = source_->fill() >= kRingNearlyFull;
+  if (now - unacknowledged_since_ < (nearly_full ? kShortPatienceNs : kDiskPatienceNs)) return;
   jsonl_->drop_waiting();
   source_->release(jsonl_->acknowledged());
   unacknowledged_since_ = 0;

@@ -137,7 +137,9 @@ struct aa_file_path {
   __u16 path_len;
   __u16 root; /* bytes before the part below the process's root; AA_ROOT_UNMET: never met */
   __u16 requested_len;
-  __u16 flags; /* AA_PATH_* */
+  __u16 flags;     /* AA_PATH_* */
+  __u16 inner_len; /* where a part of another tree is mounted on it: the path from that file system's root */
+  __u16 reserved[3];
 };
 
 #define AA_ROOT_UNMET 0xffffu
@@ -152,7 +154,7 @@ struct aa_file_path {
 
 #define AA_FILE_OBJECTS 8
 
-/* file: then, back to back: at's path, at's requested, to's path, to's requested. */
+/* file: then, back to back: at's path, inner path, requested; the same of to. */
 struct aa_file {
   struct aa_header header;
   __u64 ino;        /* the kernel's own pair, 0 when no object was seen */
@@ -299,7 +301,7 @@ AA_ASSERT_SIZE(struct aa_header, 96);
 AA_ASSERT_SIZE(struct aa_fork, 112);
 AA_ASSERT_SIZE(struct aa_exec, 160);
 AA_ASSERT_SIZE(struct aa_exit, 104);
-AA_ASSERT_SIZE(struct aa_file, 216);
+AA_ASSERT_SIZE(struct aa_file, 232);
 AA_ASSERT_SIZE(struct aa_file_sum, 192);
 AA_ASSERT_SIZE(struct aa_tls, 64);
 AA_ASSERT_SIZE(struct aa_tls_connection, 88);

@@ -68,7 +68,10 @@ struct aa_target {
 #define AA_CAUSE_CALLS_FULL 9u   /* no room to remember a call that began */
 #define AA_CAUSE_CONNECTIONS_FULL 10u /* no room for one more connection */
 #define AA_CAUSE_LATE_ATTACH 11u      /* a call that had begun before it could be seen: not a record */
-#define AA_CAUSES 12u
+#define AA_CAUSE_LEARN_FULL                                                                \
+  12u /* not a loss: a file that a rule means is known by its path alone, for want of room \
+       */
+#define AA_CAUSES 13u
 
 /* Discovery: names are known by the hash of a path's last component (FNV-1a), looked for in the filename and in the
  * first three arguments, as far as so many bytes reach. */
@@ -212,6 +215,7 @@ struct aa_tls_state {
   __u64 used_ns;   /* the last time bytes moved */
   __u64 freed_ns;  /* 0: not yet. A child may still have it from before */
   __u64 offset[2]; /* bytes so far, received and sent */
+  __u64 sending;   /* stack pointer of a call that sends what was told before, 0 none */
   __u32 told[2];   /* calls so far */
   __u32 id;
   __u32 inherited_from;

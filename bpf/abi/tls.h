@@ -1,6 +1,7 @@
 /* The functions of TLS libraries that move data: one row each, for the kernel's programs and for user space.
  *
- * X(ID, short, name, direction, result): the first three arguments are always object, data, length. A function that
+ * X(ID, short, name, direction, result): the first three arguments are always object, data, length, but for what
+ * sends nothing of its own. A function that
  * only jumps to another of these has no row: its bytes would be told twice. Nor has gnutls_record_send_early_data,
  * which keeps them for the handshake's own call of gnutls_record_send. Rows are appended, never reused.
  */
@@ -17,20 +18,23 @@
 #define AA_TLS_RESULT_EARLY 3 /* in *(size_t*) of the fourth, when the result is 1 (more) or 2 (the end) */
 #define AA_TLS_RESULT_LONG 4  /* the result, a ssize_t, when above 0 */
 #define AA_TLS_RESULT_FILE 5  /* the same; the bytes come from a file, not from memory */
+#define AA_TLS_RESULT_SENT 6  /* nothing: what it sends, by calls of its own, was told when it was given */
 
-#define AA_TLS_FUNCTIONS(X)                                         \
-  X(SSL_READ, read, "SSL_read", RECV, INT)                          \
-  X(SSL_WRITE, write, "SSL_write", SEND, INT)                       \
-  X(SSL_READ_EX, read_ex, "SSL_read_ex", RECV, OUT4)                \
-  X(SSL_WRITE_EX, write_ex, "SSL_write_ex", SEND, OUT4)             \
-  X(SSL_WRITE_EX2, write_ex2, "SSL_write_ex2", SEND, OUT5)          \
-  X(SSL_READ_EARLY, read0, "SSL_read_early_data", RECV, EARLY)      \
-  X(SSL_WRITE_EARLY, write0, "SSL_write_early_data", SEND, OUT4)    \
-  X(SSL_SENDFILE, sendfile, "SSL_sendfile", SEND, FILE)             \
-  X(GNUTLS_SEND2, g_send2, "gnutls_record_send2", SEND, LONG)       \
-  X(GNUTLS_RECV, g_recv, "gnutls_record_recv", RECV, LONG)          \
-  X(GNUTLS_RECV_SEQ, g_recv2, "gnutls_record_recv_seq", RECV, LONG) \
-  X(GNUTLS_RECV_EARLY, g_recv0, "gnutls_record_recv_early_data", RECV, LONG)
+#define AA_TLS_FUNCTIONS(X)                                                  \
+  X(SSL_READ, read, "SSL_read", RECV, INT)                                   \
+  X(SSL_WRITE, write, "SSL_write", SEND, INT)                                \
+  X(SSL_READ_EX, read_ex, "SSL_read_ex", RECV, OUT4)                         \
+  X(SSL_WRITE_EX, write_ex, "SSL_write_ex", SEND, OUT4)                      \
+  X(SSL_WRITE_EX2, write_ex2, "SSL_write_ex2", SEND, OUT5)                   \
+  X(SSL_READ_EARLY, read0, "SSL_read_early_data", RECV, EARLY)               \
+  X(SSL_WRITE_EARLY, write0, "SSL_write_early_data", SEND, OUT4)             \
+  X(SSL_SENDFILE, sendfile, "SSL_sendfile", SEND, FILE)                      \
+  X(GNUTLS_SEND2, g_send2, "gnutls_record_send2", SEND, LONG)                \
+  X(GNUTLS_RECV, g_recv, "gnutls_record_recv", RECV, LONG)                   \
+  X(GNUTLS_RECV_SEQ, g_recv2, "gnutls_record_recv_seq", RECV, LONG)          \
+  X(GNUTLS_RECV_EARLY, g_recv0, "gnutls_record_recv_early_data", RECV, LONG) \
+  X(GNUTLS_SEND_RANGE, g_range, "gnutls_record_send_range", SEND, LONG)      \
+  X(GNUTLS_UNCORK, g_uncork, "gnutls_record_uncork", SEND, SENT)
 
 enum aa_tls_function {
 #define AA_TLS_ID(id, short, name, direction, result) AA_TLS_##id,

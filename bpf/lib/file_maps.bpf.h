@@ -105,7 +105,7 @@ struct {
 
 #define AA_FILE_TEXT_MAX (32 * 1024)
 #define AA_FILE_TEXT_SLACK 4096
-_Static_assert(4 * AA_PATH_MAX < AA_FILE_TEXT_MAX, "the longest record fits its scratch");
+_Static_assert(5 * AA_PATH_MAX < AA_FILE_TEXT_MAX, "the longest record fits its scratch");
 
 /* Where the process and its mount namespace begin, and how far a walk has come. */
 struct aa_file_walk {

@@ -70,6 +70,40 @@ __noinline int beyond_round(__u32 kind) {
   return 0;
 }
 
+/* The same up to the root of its file system, whatever is mounted where. */
+__noinline int inner_step(__u32 kind) {
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  struct dentry *dentry, *parent;
+  if (!s) return 1;
+  dentry = (struct dentry*)s->walk.dentry;
+  parent = BPF_CORE_READ(dentry, d_parent);
+  if (parent == dentry || !parent) {
+    s->walk.end = AA_WALK_ROOT;
+    return 1;
+  }
+  if (walk_prepend(&s->walk, dentry)) return 1;
+  s->walk.dentry = (__u64)parent;
+  return 0;
+}
+
+__noinline int inner_round(__u32 kind) {
+  for (int i = 0; i < AA_WALK_ROUND; i++)
+    if (inner_step(kind)) return 1;
+  return 0;
+}
+
+/* Walks from s->path in its own file system; true when walk.buffer[walk.off ..) holds the whole path there. */
+__noinline int inner_walk(__u32 kind) {
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  if (!s) return 0;
+  s->walk.dentry = (__u64)s->path.dentry;
+  s->walk.off = AA_WALK_BUFFER;
+  s->walk.end = AA_WALK_RUNNING;
+  for (int i = 0; i < AA_WALK_ROUNDS; i++)
+    if (inner_round(kind)) break;
+  return s->walk.end == AA_WALK_ROOT;
+}
+
 /* Walks from s->path. Afterwards walk.end is AA_WALK_ROOT for a whole path, and walk.buffer[walk.off ..) holds it,
  * empty for the namespace's root. */
 __noinline int file_walk(__u32 kind) {

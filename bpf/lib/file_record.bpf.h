@@ -89,6 +89,10 @@ __noinline __u64 put_path(__u32 kind, __u32 which, __u64 off) {
   len = s->walk.off == AA_WALK_BUFFER && s->walk.end == AA_WALK_DETACHED ? put_file_name(s, off, dentry)
                                                                          : put_file_walked(s, off);
   at->path_len = len;
+  if (which == AA_AT && s->more.judge && s->more.beyond && !(at->flags & AA_PATH_BASE) && inner_walk(kind)) {
+    at->inner_len = put_file_walked(s, off + len);
+    len += at->inner_len;
+  }
   return len;
 }
 

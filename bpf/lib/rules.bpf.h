@@ -3,6 +3,7 @@
 #ifndef AA_RULES_BPF_H
 #define AA_RULES_BPF_H
 
+#include "lib/emit.bpf.h"
 #include "lib/file_maps.bpf.h"
 
 /* Global, so that the verifier does not go on in two ways after each of them. */
@@ -55,6 +56,12 @@ static __always_inline int match_inode(__u32 kind, struct aa_file_scratch* s, st
   return 1;
 }
 
+static __always_inline void put_learned(struct aa_file_scratch* s, void* objects, struct aa_object_key* key,
+                                        struct aa_object* object) {
+  if (bpf_map_update_elem(objects, key, object, BPF_ANY))
+    ledger_count(AA_FAMILY_FILE, AA_CAUSE_LEARN_FULL, s->record.header.boot_ns);
+}
+
 /* It may fail yet. */
 static __always_inline void join_later(struct aa_file_scratch* s) {
   struct aa_joined* joined = &s->joined[s->operation.joined & (AA_JOINED - 1)];
@@ -75,7 +82,7 @@ static __always_inline void learn_inode(struct aa_file_scratch* s, struct inode*
   if (s->more.joining)
     join_later(s);
   else
-    bpf_map_update_elem(objects, &s->object, &s->learned, BPF_ANY);
+    put_learned(s, objects, &s->object, &s->learned);
 }
 
 /* The operation has succeeded: what got a rule's name by it is that rule's file from now on. */
@@ -85,8 +92,8 @@ __noinline int learn_joined(__u32 number) {
   if (!s) return 0;
   objects = objects_of(s->record.generation);
   if (!objects) return 0;
-  if (s->operation.joined > 0) bpf_map_update_elem(objects, &s->joined[0].key, &s->joined[0].object, BPF_ANY);
-  if (s->operation.joined > 1) bpf_map_update_elem(objects, &s->joined[1].key, &s->joined[1].object, BPF_ANY);
+  if (s->operation.joined > 0) put_learned(s, objects, &s->joined[0].key, &s->joined[0].object);
+  if (s->operation.joined > 1) put_learned(s, objects, &s->joined[1].key, &s->joined[1].object);
   return 0;
 }
 

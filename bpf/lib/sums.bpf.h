@@ -86,6 +86,16 @@ __noinline int on_moved(__u32 kind, __u64 address, __u32 op, long result) {
   return 0;
 }
 
+/* A rule has learned of the file since its sum began. */
+static __always_inline int is_ruled(struct aa_sum_key* key) {
+  void* objects = objects_of(aa_file_state.generation);
+  struct aa_object_key at = {.ino = key->ino, .dev = key->dev, .kind = AA_OBJECT_FILE};
+  struct aa_object* object;
+  if (!aa_file_state.generation || !objects) return 0;
+  object = bpf_map_lookup_elem(objects, &at);
+  return object && object->flags && object->inode_generation == key->inode_generation;
+}
+
 /* True when the call was added to a sum already open and judged by the rules in force. */
 static __always_inline int summed(struct aa_sum_key* key, __u32 op, long result, __u64 now) {
   void* sums = sums_now();
@@ -93,6 +103,7 @@ static __always_inline int summed(struct aa_sum_key* key, __u32 op, long result,
   if (result < 0 || aa_file_state.each || !sums) return 0;
   sum = bpf_map_lookup_elem(sums, key);
   if (!sum || !(sum->told & 1u << op) || sum->generation != aa_file_state.generation) return 0;
+  if (is_ruled(key)) return 0;
   add_up(sum, op, result, now);
   return 1;
 }

@@ -128,8 +128,8 @@ constexpr std::array kKeys = {
         "How programs are attached to TLS libraries; auto: the first of these that the kernel takes."},
     Key{"tls", "return_probes", TextKey{[](Config& c) -> std::string& { return c.tls.return_probes; }, kReturnProbes},
         Applies::restart,
-        "Whether the kernel's return probes are used; auto: where programs under a system call filter survive them; "
-        "off: functions' own returns are probed instead."},
+        "Whether the kernel's return probes are used; off: functions' own returns are probed instead; auto: where "
+        "programs under a system call filter survive them. They kill programs that switch stacks inside of a call."},
     Key{"tls", "scope", TextKey{[](Config& c) -> std::string& { return c.tls.scope; }, kTlsScopes}, Applies::restart,
         "Who runs into programs on a TLS library; inode: whoever has it mapped, watched or not, and from its first "
         "call "

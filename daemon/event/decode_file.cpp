@@ -24,10 +24,11 @@ std::string detached_name(std::string_view dentry, std::uint64_t ino) {
 
 // `text` begins with this path's strings; they are taken off it. False: they claim more than there is.
 bool take_path(const aa_file_path& raw, std::uint64_t ino, std::string_view& text, FilePath& out) {
-  if (std::size_t{raw.path_len} + raw.requested_len > text.size()) return false;
+  if (std::size_t{raw.path_len} + raw.inner_len + raw.requested_len > text.size()) return false;
   const std::string_view path = text.substr(0, raw.path_len);
-  const std::string_view requested = text.substr(raw.path_len, raw.requested_len);
-  text.remove_prefix(path.size() + requested.size());
+  out.inner = text.substr(path.size(), raw.inner_len);
+  const std::string_view requested = text.substr(path.size() + out.inner.size(), raw.requested_len);
+  text.remove_prefix(path.size() + out.inner.size() + requested.size());
   const auto flag = [&raw](unsigned bit) { return (raw.flags & bit) != 0; };
   out.deleted = flag(AA_PATH_DELETED);
   out.detached = flag(AA_PATH_DETACHED);
@@ -78,7 +79,7 @@ Status check(const aa_file& raw) {
   if (raw.objects_within > raw.objects_on_path || raw.objects_on_path > raw.objects_at || raw.objects_at > raw.objects)
     return bad_record("has met more rule objects on its path than there are");
   for (const auto* path : {&raw.at, &raw.to}) {
-    if (path->path_len > AA_PATH_MAX || path->requested_len > AA_PATH_MAX)
+    if (path->path_len > AA_PATH_MAX || path->inner_len > AA_PATH_MAX || path->requested_len > AA_PATH_MAX)
       return bad_record("a path longer than " + std::to_string(AA_PATH_MAX));
   }
   return Done{};

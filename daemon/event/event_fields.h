@@ -59,8 +59,8 @@ void fields(A& archive, RefusedBody& value) {
 
 template <class A>
 void fields(A& archive, FilePath& value) {
-  auto& [path, ns_path, requested, deleted, outside_root, detached, too_long, changed] = value;
-  archive(path, ns_path, requested, deleted, outside_root, detached, too_long, changed);
+  auto& [path, ns_path, requested, deleted, outside_root, detached, too_long, changed, inner] = value;
+  archive(path, ns_path, requested, deleted, outside_root, detached, too_long, changed, inner);
 }
 
 template <class A>

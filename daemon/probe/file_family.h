@@ -8,6 +8,7 @@
 
 #include <bpf/libbpf.h>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -75,6 +76,9 @@ class FileFamily {
   std::vector<ProbeBody> states() const;
   std::uint64_t recursion_misses() const;
   std::uint64_t returns_missed() const { return returns_.missed(); }
+  // A file that a rule means found no room among those that the kernel recognises. From any thread.
+  void count_unlearned() const { unlearned_.fetch_add(1, std::memory_order_relaxed); }
+  std::uint64_t unlearned() const { return unlearned_.load(std::memory_order_relaxed); }
 
  private:
   struct Set;
@@ -102,6 +106,7 @@ class FileFamily {
   MappedMap settings_map_;
   MappedMap learn_map_;
   ReturnProbes returns_;
+  mutable std::atomic<std::uint64_t> unlearned_ = 0;
   std::vector<Program> programs_;
   std::map<std::string, std::string> refused_;  // name → the verifier's reason, of the set being loaded
   std::vector<ProbeBody> elsewhere_;            // sets that do not run here, and why

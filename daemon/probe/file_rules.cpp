@@ -290,7 +290,7 @@ void FileRules::learn(const LearnPlan& plan) {
     object = {};
   object.inode_generation = plan.inode_generation;
   add_id(object, slot.rules->objects()[plan.object - 1]);
-  bpf_map_update_elem(slot.objects.get(), &key, &object, BPF_ANY);  // full: the next access is judged by its path again
+  if (bpf_map_update_elem(slot.objects.get(), &key, &object, BPF_ANY) != 0) family_.count_unlearned();
 }
 
 }  // namespace aa

@@ -379,8 +379,8 @@ aa_ledger_row KernelState::ledger_row(std::uint32_t family, std::uint32_t cause)
 
 KernelCounts KernelState::counts() const {
   constexpr std::array<const char*, AA_CAUSES> kCauses = {
-      "attempt",  "ring-full", "scratch", "watched-full", "share-full",       "adopt-cut",
-      "sum-full", "no-spare",  "unseen",  "calls-full",   "connections-full", "late-attach"};
+      "attempt",  "ring-full", "scratch",    "watched-full",     "share-full",  "adopt-cut", "sum-full",
+      "no-spare", "unseen",    "calls-full", "connections-full", "late-attach", "learn-full"};
   constexpr std::array<std::pair<std::uint32_t, const char*>, 3> kFamilies = {
       {{AA_FAMILY_EXEC, "exec"}, {AA_FAMILY_FILE, "file"}, {AA_FAMILY_TLS, "tls"}}};
   KernelCounts counts;
@@ -392,8 +392,10 @@ KernelCounts KernelState::counts() const {
     }
   }
   add_skipped(counts, "exec", "recursion", family_.recursion_misses());
-  for (auto& row : counts.ledger)
+  for (auto& row : counts.ledger) {
     if (row.family == "exec" && row.cause == "unseen") row.count += family_.unseen();
+    if (row.family == "file" && row.cause == "learn-full") row.count += files_.unlearned();
+  }
   add_skipped(counts, "file", "recursion", files_.recursion_misses());
   add_skipped(counts, "file", "return-missed", files_.returns_missed());
   add_skipped(counts, "tls", "recursion", tls_.recursion_misses());

@@ -80,6 +80,7 @@ constexpr std::uint32_t bit(std::uint32_t number) {
 // Registers that the programs read at a function's beginning (bpf/tls.bpf.c).
 constexpr std::uint32_t kNeedsINT = bit(kRdi) | bit(kRsi), kNeedsLONG = kNeedsINT, kNeedsFILE = kNeedsINT;
 constexpr std::uint32_t kNeedsOUT4 = kNeedsINT | bit(kRcx), kNeedsEARLY = kNeedsOUT4;
+constexpr std::uint32_t kNeedsSENT = bit(kRdi);
 constexpr std::uint32_t kNeedsOUT5 = kNeedsINT | bit(kR8);
 constexpr std::array kArguments = {
 #define AA_TLS_NEEDED(id, short, name, direction, result) kNeeds##result,

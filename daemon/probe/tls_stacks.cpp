@@ -30,6 +30,7 @@ constexpr std::array kFileNames = {
 constexpr std::array kContents = {
     Sign{"\xff Go buildinf:", "it is a Go program: TLS is in it, when it uses any"},
     Sign{"ssl/ssl_lib.cc", "it carries BoringSSL and does not export its functions"},
+    Sign{std::string_view("ssl/ssl_lib.c\0", 14), "it carries OpenSSL and does not export its functions"},
     Sign{"rustls-", "it carries rustls"},
 };
 

@@ -63,12 +63,15 @@ bool is_way_out(const PathRule& rule, const std::string& path) {
   return rule.category == "persistence" || (rule.category == "process-memory" && path.ends_with("/mem"));
 }
 
-void set_mounted(PathQuery& query, const MountedPath& mounted) {
+PathQuery query_of(std::span<const std::uint32_t> objects, const MountedPath& mounted) {
+  const auto first = [&](std::size_t count) { return objects.first(std::min(count, objects.size())); };
+  PathQuery query;
+  query.objects = objects;
   query.mount_point = mounted.point;
   query.bound = mounted.bound;
-  const auto first = [&](std::size_t count) { return query.objects.first(std::min(count, query.objects.size())); };
   query.within = first(mounted.within);
   query.elsewhere = first(mounted.all).subspan(first(mounted.on_path).size());
+  return query;
 }
 
 std::string as_absolute(const std::string& path) {
@@ -152,12 +155,11 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
   const std::vector<PathQuery::Whose> whose = targets_of(owner);
   Judgement worst;
   bool unfinished = false;
-  const auto judge_one = [&](const FilePath& at, std::span<const std::uint32_t> objects) {
-    PathQuery query;
+  std::vector<std::uint32_t> objects = file.objects;
+  if (const std::uint32_t known = learned.object_of(file, event.boot_ns)) objects.push_back(known);
+  const auto judge_one = [&](const FilePath& at, PathQuery query) {
     query.op = file.op;
     if (file.op == FileOp::open && (file.flags.value_or(0) & O_TRUNC) != 0) query.also = op_bit(FileOp::truncate);
-    query.objects = objects;
-    if (!objects.empty()) set_mounted(query, file.mounted);
     const bool resolved = file.resolution == Resolution::kernel && at.whole();
     if (resolved) query.path = at.from_namespace();
     const std::string& asked = file.resolution == Resolution::user ? at.from_namespace() : at.requested;
@@ -165,6 +167,8 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
     const std::string rooted = at.detached ? as_absolute(at.from_namespace()) : "";
     const std::string& text = at.detached ? rooted : asked;
     if (!text.empty() && text.front() == '/') query.requested = text;
+    query.inner = at.inner;
+    if (at.too_long) query.tail = at.from_namespace();
     query.targets = whose;
     const Judgement one = set->second->judge(query);
     unfinished = unfinished || one.unfinished;
@@ -172,7 +176,7 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
     if (is_worst(Verdict::deny) || (is_worst(Verdict::watch) && worst.verdict != Verdict::deny)) worst = one;
     return one;
   };
-  const Judgement first = judge_one(file.at, file.objects);
+  const Judgement first = judge_one(file.at, query_of(objects, file.mounted));
   // A second name can only add to it: what one end allows, the other may not.
   const bool other = file.to && judge_one(*file.to, {}).verdict != Verdict::allow;
   if (worst.verdict == Verdict::none && first.verdict == Verdict::allow && !other) worst = first;
@@ -196,14 +200,19 @@ void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* own
   }
   const bool denied = judgement.verdict == Verdict::deny;
   const bool told_each = denied || judgement.verdict == Verdict::watch;
-  const bool known = std::find(file.objects.begin(), file.objects.end(), judgement.object) != file.objects.end();
-  if (told_each && !known && file.ino != 0 && file.generation == last_generation)
+  const bool met = std::find(file.objects.begin(), file.objects.end(), judgement.object) != file.objects.end();
+  // By a folder the kernel knows it only as long as it lies there, and not in the middle of a sum.
+  const bool settled = met && !(file.op == FileOp::rename && is_summed(file));
+  if (told_each && !settled && file.ino != 0 && file.generation == last_generation &&
+      learned.learn(file, judgement.object))
     step.plans.emplace_back(
         LearnPlan{file.generation, judgement.object, file.dev, file.ino, file.inode_generation, ""});
   // A name was all that was seen of it: whose it is now must be looked up.
   const bool named = file.result == 0 && (file.op == FileOp::rename || file.op == FileOp::link);
-  if (told_each && named && file.ino == 0 && file.to && file.generation == last_generation)
+  if (told_each && named && file.ino == 0 && file.to && file.generation == last_generation) {
     step.plans.emplace_back(LearnPlan{file.generation, judgement.object, 0, 0, 0, file.to->from_namespace()});
+    learned.learn_name(file.to->from_namespace(), file.generation, judgement.object, event.boot_ns);
+  }
   deliver(step, std::move(event), owner);
   if (denied) alert_path(step, Event(step.events.back()), *judgement.rule, owner);
 }

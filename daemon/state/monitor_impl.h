@@ -17,6 +17,7 @@
 
 #include "state/detect.h"
 #include "state/exec_notes.h"
+#include "state/learned_files.h"
 #include "state/monitor.h"
 #include "state/slot_table.h"
 
@@ -82,6 +83,7 @@ struct Monitor::Impl {
   std::map<std::uint64_t, RuleSet> rule_sets;  // by generation: in force, on their way, and the one before
   std::vector<PathRule> wanted_rules;
   std::uint64_t last_generation = 0;
+  LearnedFiles learned;
   std::uint64_t allowed_count = 0;
   std::set<std::tuple<ProcessId, std::string, std::string>> path_alerts;  // process, rule, path: told once each
 
@@ -172,6 +174,7 @@ struct Monitor::Impl {
   std::vector<PathQuery::Whose> targets_of(const SlotTable::Owner* owner) const;
   Judgement judge(Event& event, const SlotTable::Owner* owner) const;
   void alert_path(Step& step, const Event& event, const PathRule& rule, const SlotTable::Owner* owner);
+  bool is_summed(const FileBody& body) const;  // some process's reads or writes of it are being summed
   void forget_path_alerts(const ProcessId& id);
 
   // monitor_tls.cpp

@@ -275,6 +275,17 @@ void PathRules::match_text(std::string_view path, const PathQuery& query, Matche
   objects(directories_, std::string(path));
 }
 
+// What holds for any path that ends so.
+void PathRules::match_tail(const PathQuery& query, Matched& matched) const {
+  if (query.tail.empty()) return;
+  for (std::uint32_t index = 0; index < matchers_.size(); ++index) {
+    const Matcher& one = matchers_[index];
+    if (one.kind == Matcher::Kind::glob && objects_[one.object - 1].path.starts_with("/**/") &&
+        applies(rules_[one.rule], query) && matched.matches(one, query.tail))
+      matched.add(index);
+  }
+}
+
 bool PathRules::applies(const PathRule& rule, const PathQuery& query) const {
   if (query.any_op) return true;
   if ((rule.ops & (op_bit(query.op) | query.also)) == 0) return false;
@@ -342,6 +353,8 @@ Judgement PathRules::judge(const PathQuery& query) const {
     if (const std::string normal = lexically_normal(query.requested); normal != query.requested)
       match_text(normal, query, matched);
   }
+  match_text(query.inner, query, matched);
+  match_tail(query, matched);
   matched.now_by(By::path);
   match_text(query.path, query, matched);
   matched.keep_those_of(query);

@@ -69,6 +69,8 @@ struct PathQuery {
   FileOp op = FileOp::open;
   std::string_view path;                   // from the mount namespace's root; "" when unknown or not whole
   std::string_view requested;              // absolute as asked for, not resolved; "" when it is the same or unknown
+  std::string_view inner;                  // from the root of its own file system, where a part of that is mounted
+  std::string_view tail;                   // of a path that is too long
   std::span<const std::uint32_t> objects;  // of objects() that the kernel met on the way to the file
   struct Whose {
     std::string_view id;
@@ -138,6 +140,7 @@ class PathRules {
   void add_glob(std::uint32_t rule, Glob glob, const std::string& text);
   void add_object(const std::string& path, std::uint32_t matcher);
   void match_text(std::string_view path, const PathQuery& query, Matched& matched) const;
+  void match_tail(const PathQuery& query, Matched& matched) const;
   bool applies(const PathRule& rule, const PathQuery& query) const;
   bool outranks(const Matcher& allow, const Matcher& deny) const;
   bool beats(const Matcher& allow, const Found& found, const PathQuery& query) const;

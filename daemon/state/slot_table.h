@@ -16,6 +16,7 @@ namespace aa {
 class SlotTable {
  public:
   static constexpr std::uint32_t kRows = 256;  // row 0 included
+  static constexpr std::uint32_t kSelfTestRow = 0;
 
   struct Owner {
     std::uint32_t slot = 0;

@@ -108,7 +108,7 @@ def arms_of(bench):
                       "aa-ebpfd, unwatched": bench.unwatched,
                       "aa-ebpfd, unwatched, scope watched": bench.unwatched_in_scope,
                       **{f"aa-ebpfd, {level}": bench.at(level) for level in levels},
-                      "aa-ebpfd, full, no return probes": bench.at("full", **{"tls.return_probes": "off"}),
+                      "aa-ebpfd, full, return probes": bench.at("full", **{"tls.return_probes": "auto"}),
                       "aa-ebpfd, full, scope watched": bench.at("full", **{"tls.scope": "watched", "tls.hold_new_library": "on"}),
                       "aa-ebpfd, full, without files": bench.at("full", **{"families.file": "off"})})
 

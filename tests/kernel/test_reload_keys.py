@@ -41,7 +41,7 @@ VALUES = {
     "tls.call_kib": ("512", "0"),
     "tls.connections": ("32768", "true"),
     "tls.hooks": ('"uprobe"', '"kprobe"'),
-    "tls.return_probes": ('"off"', '"on"'),
+    "tls.return_probes": ('"auto"', '"on"'),
     "tls.hold_new_library": ('"on"', '"auto"'),
     "tls.hold_ms": ("10", "10001"),
     "tls.scope": ('"watched"', '"all"'),

@@ -297,8 +297,9 @@ class Discovery(TlsCase):
             self.assertTrue(told)
 
     def test_not_covered(self):
-        """tls: TLS that programs carry themselves, of Go, BoringSSL and rustls, is recognised, and explained as not covered"""
-        for sign, stack in ((b"\xff Go buildinf:", "Go"), (b"../ssl/ssl_lib.cc", "BoringSSL"), (b"/rustls-0.23.40/src", "rustls")):
+        """tls: TLS that programs carry themselves, of Go, OpenSSL, BoringSSL and rustls, is recognised, and explained as not covered"""
+        for sign, stack in ((b"\xff Go buildinf:", "Go"), (b"../ssl/ssl_lib.c\0", "OpenSSL"),
+                            (b"../ssl/ssl_lib.cc", "BoringSSL"), (b"/rustls-0.23.40/src", "rustls")):
             with self.subTest(stack):
                 hold = self.folder / stack
                 shutil.copy(program("hold"), hold)
@@ -553,10 +554,10 @@ class OneByOne(Clients):
     test_python_asyncio = test_node = test_connections = test_slow = test_urllib = test_node_fetch = None
 
 
-class ByReturns(Clients):
-    """The same without the kernel's return probes: a few of them, one for each library."""
+class ByReturnProbes(Clients):
+    """The same with the kernel's return probes: a few of them, one for each library."""
 
-    settings = {**Clients.settings, "tls.return_probes": "off"}
+    settings = {**Clients.settings, "tls.return_probes": "auto"}
     test_python_asyncio = test_connections = test_fork = test_git = test_openssl = test_slow = test_urllib = test_node_fetch = None
 
 

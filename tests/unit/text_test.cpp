@@ -73,7 +73,9 @@ TEST_CASE("text: nothing that moves, colours or reorders reaches a terminal") {
 }
 
 TEST_CASE("text: a path is a folder and a name in it") {
-  const auto parts = [](const std::string& path) { return folder_of(path) + " " + std::string(last_component(path)); };
+  const auto parts = [](const std::string& path) {
+    return aa::folder_of(path) + " " + std::string(aa::last_component(path));
+  };
   CHECK(parts("/a/b") == "/a b");
   CHECK(parts("/a") == "/ a");
   CHECK(parts("a") == ". a");

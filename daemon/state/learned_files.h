@@ -1,0 +1,46 @@
+// state/learned_files.h: files that path rules were found to mean, until the kernel recognises them by itself.
+//
+// Comes in: what records showed, in their order. Goes out: for a later record the rules' objects that its file is known
+// as, so that there is no gap between the record that showed it and the kernel's having been told. Private to this
+// room.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+
+#include "event/event.h"
+
+namespace aa {
+
+class LearnedFiles {
+ public:
+  // A file by its inode, or by the name that an operation has just given it, where the inode was not seen. Objects are
+  // those of the rules that the record names. False when the file was known already.
+  bool learn(const FileBody& file, std::uint32_t object);
+  void learn_name(const std::string& path, std::uint64_t generation, std::uint32_t object, std::uint64_t boot_ns);
+
+  // The object that the record's file is known as by the rules it names, 0 when there is none. A name is believed for
+  // the second in which its inode is looked up.
+  std::uint32_t object_of(const FileBody& file, std::uint64_t boot_ns) const;
+
+ private:
+  using Inode =
+      std::tuple<std::uint64_t, std::uint32_t, std::uint64_t, std::uint32_t>;  // generation, dev, ino, its own
+  static Inode inode_of(const FileBody& file) { return {file.generation, file.dev, file.ino, file.inode_generation}; }
+  struct Name {
+    std::uint64_t generation = 0;
+    std::uint32_t object = 0;
+    std::uint64_t boot_ns = 0;
+  };
+
+  std::map<Inode, std::uint32_t> inodes_;
+  std::deque<Inode> order_;  // the oldest go first
+  std::unordered_map<std::string, Name> names_;
+  std::deque<std::string> names_order_;
+};
+
+}  // namespace aa
