@@ -25,6 +25,10 @@ std::string_view next_word(std::string_view& text) {
 
 // "" when `key=value` was taken in.
 std::string set_option(std::string_view key, std::string_view value, PathRule& rule) {
+  // Taken for none given, either would make a rule for more than was meant.
+  if (value.empty())
+    return "the option " + std::string(key.substr(0, 40)) +
+           "= has no value; write one right after the =, or leave it out";
   if (key == "ops") {
     const auto ops = parse_ops(split(value, ','));
     if (const auto* wrong = std::get_if<std::string>(&ops)) return *wrong;
@@ -53,6 +57,7 @@ std::string parse_line(std::string_view line, PathRule& rule) {
   } else {
     return "a line begins with deny, allow or watch, not with \"" + std::string(verdict.substr(0, 40)) + "\"";
   }
+  std::vector<std::string_view> given;
   for (;;) {
     std::string_view rest = line;
     const std::string_view word = next_word(rest);
@@ -60,8 +65,12 @@ std::string parse_line(std::string_view line, PathRule& rule) {
     const bool option =
         equals != std::string_view::npos && word.front() != '/' && word.front() != '~' && word.front() != '*';
     if (!option) break;
-    if (std::string wrong = set_option(word.substr(0, equals), word.substr(equals + 1), rule); !wrong.empty())
-      return wrong;
+    const std::string_view key = word.substr(0, equals);
+    if (std::string wrong = set_option(key, word.substr(equals + 1), rule); !wrong.empty()) return wrong;
+    if (std::ranges::find(given, key) != given.end())
+      return "the option " + std::string(key) + "= is given twice; give it once" +
+             (key == "ops" ? ", with commas between operations" : "");
+    given.push_back(key);
     line = rest;
   }
   line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
