@@ -1,6 +1,9 @@
 #include "state/rules_text.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/text.h"
 
 namespace aa {
 namespace {
@@ -78,6 +81,18 @@ std::string parse_line(std::string_view line, PathRule& rule) {
   return check_rule(rule).value_or("");
 }
 
+// "" when the bus can carry it, over which the running layer comes.
+std::string check_bus_text(const PathRule& rule) {
+  constexpr std::size_t kShown = 200;
+  for (const auto& [what, text] : {std::pair("pattern", &rule.pattern), std::pair("target", &rule.target)})
+    if (to_bus_string(*text) != *text)
+      return "the " + std::string(what) + " \"" + to_bus_string(text->substr(0, kShown)) +
+             "\" is not UTF-8 without NUL, which is all that the bus carries; such a rule can only stand in a file "
+             "that "
+             "paths.include names in the configuration";
+  return {};
+}
+
 }  // namespace
 
 std::variant<OpSet, std::string> parse_ops(const std::vector<std::string>& names) {
@@ -144,6 +159,12 @@ std::variant<std::vector<PathRule>, std::vector<RulesProblem>> parse_rules(std::
   for (const RulesText::Include& include : said.includes)
     said.problems.push_back(
         {include.line, include.column, "only a file that the configuration names may include others"});
+  for (const RulesText::Line& line : said.rules) {
+    if (layer != RuleLayer::runtime) break;
+    if (std::string wrong = check_bus_text(line.rule); !wrong.empty())
+      said.problems.push_back({line.line, line.column, std::move(wrong)});
+  }
+  std::ranges::stable_sort(said.problems, {}, &RulesProblem::line);
   if (!said.problems.empty()) return std::move(said.problems);
   std::vector<PathRule> rules;
   for (RulesText::Line& line : said.rules) rules.push_back(std::move(line.rule));

@@ -316,6 +316,19 @@ TEST_CASE("rules: what looks like an option behind the pattern's beginning is th
   CHECK(set->rules()[0].pattern == "/a target= ops=read ops=write");
 }
 
+TEST_CASE("rules: bytes that are not UTF-8 can stand in a file of the configuration alone, as the bus has none") {
+  const std::string latin = "/srv/\xe9t\xe9";
+  CHECK(refusal("/ok\n# " + latin + "\ndeny " + latin).rfind("3: the pattern \"/srv/", 0) == 0);
+  CHECK(refusal("deny " + latin).find("paths.include") != std::string::npos);
+  CHECK(refusal("deny target=\xff /ok").rfind("1: the target", 0) == 0);
+  CHECK(refusal("deny " + latin + "\nfrbid /x").rfind("1: ", 0) == 0);
+  CHECK(refusal("include /x\ndeny " + latin).rfind("1: ", 0) == 0);
+  CHECK(refusal("/ok\n# " + latin).empty());
+  const auto configured = read_rules("deny " + latin, RuleLayer::file);
+  CHECK(configured.problems.empty());
+  CHECK(configured.rules.size() == 1);
+}
+
 TEST_CASE("rules: those of one set that say the same are found however they are spelt") {
   const auto clash = [](const std::string& text) {
     RuleClashes clashes;
