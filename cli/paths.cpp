@@ -1,13 +1,12 @@
 // cli/paths.cpp: `aactl paths`: the path rules in force, replaced, tried out.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 
 #include "base/text.h"
+#include "base/unique_fd.h"
 #include "state/rules_text.h"
 #include "verbs.h"
 
@@ -16,11 +15,24 @@ namespace {
 
 using nlohmann::json;
 
+// Whole, or Failure: what ends early would be taken for fewer rules.
 std::string read_all(const std::string& file) {
-  if (file == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw Failure(kRefused, "cannot open " + file + ": " + std::strerror(errno));
-  return {std::istreambuf_iterator<char>(in), {}};
+  const bool standard = file == "-";
+  const UniqueFd opened(standard ? -1 : ::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!standard && !opened) throw Failure(kRefused, "cannot open " + file + ": " + std::strerror(errno));
+  const int fd = standard ? STDIN_FILENO : opened.get();
+  const std::string name = standard ? "standard input" : file;
+  std::string text;
+  std::string piece(1 << 16, '\0');
+  for (;;) {
+    const ssize_t length = ::read(fd, piece.data(), piece.size());
+    if (length == 0) return text;
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0 && errno == EISDIR)
+      throw Failure(kUsage, name + " is a folder; give a file with one rule a line, or - for standard input");
+    if (length < 0) throw Failure(kRefused, "cannot read " + name + ": " + std::strerror(errno));
+    text.append(piece, 0, static_cast<std::size_t>(length));
+  }
 }
 
 std::string joined(const std::vector<std::string>& words) {
@@ -42,9 +54,9 @@ int paths(const Globals& globals) {
   std::vector<std::vector<std::string>> rows = {
       {"VERDICT", "PATTERN", "LAYER", "CATEGORY", "SEVERITY", "OPS", "TARGET"}};
   for (const json& rule : report["rules"])
-    rows.push_back({text_of(rule, "verdict"), for_terminal(text_of(rule, "pattern")), text_of(rule, "layer"),
+    rows.push_back({text_of(rule, "verdict"), for_terminal(bytes_of(rule, "pattern")), text_of(rule, "layer"),
                     for_terminal(text_of(rule, "category")), text_of(rule, "severity"), joined(list_of(rule, "ops")),
-                    for_terminal(text_of(rule, "target"))});
+                    for_terminal(bytes_of(rule, "target"))});
   out.write("generation " + std::to_string(number_of(report, "generation")) + "\n" + table(rows, out.style()));
   return kDone;
 }
@@ -68,6 +80,10 @@ int paths_set(const Globals& globals, const std::string& file) {
 }
 
 int paths_test(const Globals& globals, const std::string& path) {
+  if (!is_utf8(path))
+    throw Failure(kUsage, path +
+                              " is not UTF-8, which is all that the bus carries; see which rules there are with: "
+                              "sudo aactl paths");
   Client client(globals.bus);
   Output out(STDOUT_FILENO, globals);
   const json answer = client.test_path(path);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "state/rules_text.h"
 
 namespace aa {
 
@@ -42,6 +43,16 @@ void put_text(Dict& dict, const std::string& key, const std::string& exact) {
   const std::string shown = to_bus_string(exact);
   if (shown != exact) dict[key + "_bytes"] = sdbus::Variant{bytes_of(exact)};
   dict[key] = sdbus::Variant{shown};
+}
+
+// Of one member of a dictionary with such a key and a value of so many bytes.
+constexpr std::size_t member_size(std::string_view key, std::size_t value) {
+  return 7 + string_size(key.size()) + 8 + value;
+}
+
+// Of bytes beside the text that does not hold them exactly; 0 when the text does.
+std::size_t exact_size(std::string_view key, std::string_view exact, std::string_view shown) {
+  return shown == exact ? 0 : member_size(key, 4 + 3 + exact.size());
 }
 
 void put_argv(Dict& dict, const ProcessText& text) {
@@ -187,6 +198,18 @@ ProbeRow probe_row(const ProbeBody& probe) {
                   probe.error_number, to_bus_string(probe.reason)};
 }
 
+RuleRow rule_row(const PathRule& rule) {
+  Dict options;
+  if (rule.ops != kAllOps) options["ops"] = sdbus::Variant{op_names(rule.ops)};
+  if (rule.severity) options["severity"] = sdbus::Variant{std::string(name_of(*rule.severity))};
+  if (!rule.category.empty()) options["category"] = sdbus::Variant{to_bus_string(rule.category)};
+  if (!rule.target.empty()) put_text(options, "target", rule.target);
+  std::string pattern = to_bus_string(rule.pattern);
+  if (pattern != rule.pattern) options["pattern_bytes"] = sdbus::Variant{bytes_of(rule.pattern)};
+  return RuleRow{std::move(pattern), std::string(name_of(rule.verdict)), std::string(name_of(rule.layer)),
+                 std::move(options)};
+}
+
 Dict alert_details(const Event& event, const AlertBody& alert) {
   Dict details;
   details["process"] = sdbus::Variant{event.process ? id_text(event.process->id) : std::string()};
@@ -207,8 +230,25 @@ std::size_t wire_size(const ProcessRow& row) {
 
 std::size_t wire_size(const Dict& dict) {
   std::size_t size = 4 + 7;
-  for (const auto& [key, value] : dict) size += 7 + string_size(key.size()) + 8 + variant_size(value);
+  for (const auto& [key, value] : dict) size += member_size(key, variant_size(value));
   return size;
+}
+
+std::size_t wire_size(const PathRule& rule) {
+  const std::string pattern = to_bus_string(rule.pattern);
+  std::size_t size = 7 + 4 + 7;  // the struct's padding, the dictionary's length and padding
+  size += string_size(pattern.size()) + exact_size("pattern_bytes", rule.pattern, pattern);
+  size += string_size(name_of(rule.verdict).size()) + string_size(name_of(rule.layer).size());
+  if (rule.ops != kAllOps) {
+    std::size_t names = 4 + 7 + 8;  // as of any array
+    for (const std::string& name : op_names(rule.ops)) names += string_size(name.size());
+    size += member_size("ops", names);
+  }
+  if (rule.severity) size += member_size("severity", string_size(name_of(*rule.severity).size()));
+  if (!rule.category.empty()) size += member_size("category", string_size(to_bus_string(rule.category).size()));
+  if (rule.target.empty()) return size;
+  const std::string target = to_bus_string(rule.target);
+  return size + member_size("target", string_size(target.size())) + exact_size("target_bytes", rule.target, target);
 }
 
 }  // namespace aa

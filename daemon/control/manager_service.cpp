@@ -110,16 +110,6 @@ PathRule read_rule(const NewRuleRow& row, std::size_t number) {
   return rule;
 }
 
-RuleRow rule_row(const PathRule& rule) {
-  Dict options;
-  if (rule.ops != kAllOps) options["ops"] = sdbus::Variant{op_names(rule.ops)};
-  if (rule.severity) options["severity"] = sdbus::Variant{std::string(name_of(*rule.severity))};
-  if (!rule.category.empty()) options["category"] = sdbus::Variant{to_bus_string(rule.category)};
-  if (!rule.target.empty()) options["target"] = sdbus::Variant{to_bus_string(rule.target)};
-  return RuleRow{to_bus_string(rule.pattern), std::string(name_of(rule.verdict)), std::string(name_of(rule.layer)),
-                 std::move(options)};
-}
-
 Fault fault_of(const Error& error) {
   return error.errno_value == EMFILE || error.errno_value == ENFILE || error.errno_value == EUSERS
              ? Fault::limit_reached
@@ -185,8 +175,17 @@ std::vector<RuleRow> ManagerService::path_rules() const {
     throw Refused(Fault::not_supported,
                   "no program that sees file operations runs on this kernel, so no path rules are in force; "
                   "aactl status says why");
+  const std::vector<PathRule>& rules = house_.monitor->path_rules().rules();
+  std::size_t size = 0;
+  for (const PathRule& rule : rules) size += wire_size(rule);
+  if (size > kRulesReplyLimit)
+    throw Refused(Fault::limit_reached,
+                  "the " + std::to_string(rules.size()) +
+                      " path rules in force are larger than 16 MiB, which no answer is; those of the configuration are "
+                      "to be read in its files (paths.rules, paths.include), and when fewer are set all can be listed");
   std::vector<RuleRow> out;
-  for (const PathRule& rule : house_.monitor->path_rules().rules()) out.push_back(rule_row(rule));
+  out.reserve(rules.size());
+  for (const PathRule& rule : rules) out.push_back(rule_row(rule));
   return out;
 }
 

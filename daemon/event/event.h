@@ -4,6 +4,7 @@
 // gave, whatever their encoding; `json` and the D-Bus rooms make them presentable. No I/O, no clock, no kernel types.
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -273,6 +274,13 @@ struct LossBody {
   std::uint64_t count = 0;
   std::uint64_t first_boot_ns = 0;
   std::uint64_t last_boot_ns = 0;
+
+  // So many more, of that time. Events are not told in the order of their times: neither is what is lost of them.
+  void add(std::uint64_t more, std::uint64_t first_ns, std::uint64_t last_ns) {
+    first_boot_ns = count == 0 ? first_ns : std::min(first_boot_ns, first_ns);
+    last_boot_ns = count == 0 ? last_ns : std::max(last_boot_ns, last_ns);
+    count += more;
+  }
 
   bool operator==(const LossBody&) const = default;
 };

@@ -88,8 +88,9 @@ void JsonlSink::take(const Event& event, const Line& line) {
   const auto* loss = std::get_if<LossBody>(&event.body);
   if (!line || (loss != nullptr && loss->family == "jsonl")) return;  // its own losses it tells itself, in their place
   open_.text += *line;
-  if (open_.events++ == 0) open_.first_boot_ns = event.boot_ns;
-  open_.last_boot_ns = event.boot_ns;
+  const bool first = open_.events++ == 0;
+  open_.first_boot_ns = first ? event.boot_ns : std::min(open_.first_boot_ns, event.boot_ns);
+  open_.last_boot_ns = std::max(open_.last_boot_ns, event.boot_ns);
   open_.last_seq = event.seq;
   open_.last_wall_ns = event.wall_ns;
 }
@@ -162,11 +163,7 @@ std::string JsonlSink::words_about_losses() const {
 
 void JsonlSink::lose(LossBody& total, Untold& untold, const Batch& batch, std::uint64_t events) {
   if (events == 0) return;
-  for (LossBody* loss : {&total, &untold.loss}) {
-    if (loss->count == 0) loss->first_boot_ns = batch.first_boot_ns;
-    loss->last_boot_ns = batch.last_boot_ns;
-    loss->count += events;
-  }
+  for (LossBody* loss : {&total, &untold.loss}) loss->add(events, batch.first_boot_ns, batch.last_boot_ns);
   untold.seq = batch.last_seq;
   untold.wall_ns = batch.last_wall_ns;
 }

@@ -59,7 +59,7 @@ class JsonlSink : public Sink {
     std::string text;
     std::uint64_t events = 0;
     std::uint64_t position = 0;
-    std::uint64_t first_boot_ns = 0;
+    std::uint64_t first_boot_ns = 0;  // the earliest, which need not be the first one's
     std::uint64_t last_boot_ns = 0;
     std::uint64_t last_seq = 0;
     std::int64_t last_wall_ns = 0;

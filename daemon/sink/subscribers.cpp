@@ -50,8 +50,7 @@ void Subscribers::take(const Event& event, const Line& line) {
 void Subscribers::push(Reader& reader, const Event& event, const Line& line) {
   const bool full = reader.queued_bytes + line->size() > kQueueBytes;
   if (full || (reader.loss.count > 0 && reader.queued_bytes > kQueueBytes / 2)) {  // no flapping at the brim
-    if (reader.loss.count++ == 0) reader.loss.first_boot_ns = event.boot_ns;
-    reader.loss.last_boot_ns = event.boot_ns;
+    reader.loss.add(1, event.boot_ns, event.boot_ns);
     reader.loss_seq = event.seq;
     reader.loss_wall_ns = event.wall_ns;
     ++counts_.lost;

@@ -1,6 +1,9 @@
 #include "state/rules_text.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/text.h"
 
 namespace aa {
 namespace {
@@ -25,6 +28,10 @@ std::string_view next_word(std::string_view& text) {
 
 // "" when `key=value` was taken in.
 std::string set_option(std::string_view key, std::string_view value, PathRule& rule) {
+  // Taken for none given, either would make a rule for more than was meant.
+  if (value.empty())
+    return "the option " + std::string(key.substr(0, 40)) +
+           "= has no value; write one right after the =, or leave it out";
   if (key == "ops") {
     const auto ops = parse_ops(split(value, ','));
     if (const auto* wrong = std::get_if<std::string>(&ops)) return *wrong;
@@ -53,6 +60,7 @@ std::string parse_line(std::string_view line, PathRule& rule) {
   } else {
     return "a line begins with deny, allow or watch, not with \"" + std::string(verdict.substr(0, 40)) + "\"";
   }
+  std::vector<std::string_view> given;
   for (;;) {
     std::string_view rest = line;
     const std::string_view word = next_word(rest);
@@ -60,13 +68,29 @@ std::string parse_line(std::string_view line, PathRule& rule) {
     const bool option =
         equals != std::string_view::npos && word.front() != '/' && word.front() != '~' && word.front() != '*';
     if (!option) break;
-    if (std::string wrong = set_option(word.substr(0, equals), word.substr(equals + 1), rule); !wrong.empty())
-      return wrong;
+    const std::string_view key = word.substr(0, equals);
+    if (std::string wrong = set_option(key, word.substr(equals + 1), rule); !wrong.empty()) return wrong;
+    if (std::ranges::find(given, key) != given.end())
+      return "the option " + std::string(key) + "= is given twice; give it once" +
+             (key == "ops" ? ", with commas between operations" : "");
+    given.push_back(key);
     line = rest;
   }
   line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
   rule.pattern = line;
   return check_rule(rule).value_or("");
+}
+
+// "" when the bus can carry it, over which the running layer comes.
+std::string check_bus_text(const PathRule& rule) {
+  constexpr std::size_t kShown = 200;
+  for (const auto& [what, text] : {std::pair("pattern", &rule.pattern), std::pair("target", &rule.target)})
+    if (to_bus_string(*text) != *text)
+      return "the " + std::string(what) + " \"" + to_bus_string(text->substr(0, kShown)) +
+             "\" is not UTF-8 without NUL, which is all that the bus carries; such a rule can only stand in a file "
+             "that "
+             "paths.include names in the configuration";
+  return {};
 }
 
 }  // namespace
@@ -135,6 +159,12 @@ std::variant<std::vector<PathRule>, std::vector<RulesProblem>> parse_rules(std::
   for (const RulesText::Include& include : said.includes)
     said.problems.push_back(
         {include.line, include.column, "only a file that the configuration names may include others"});
+  for (const RulesText::Line& line : said.rules) {
+    if (layer != RuleLayer::runtime) break;
+    if (std::string wrong = check_bus_text(line.rule); !wrong.empty())
+      said.problems.push_back({line.line, line.column, std::move(wrong)});
+  }
+  std::ranges::stable_sort(said.problems, {}, &RulesProblem::line);
   if (!said.problems.empty()) return std::move(said.problems);
   std::vector<PathRule> rules;
   for (RulesText::Line& line : said.rules) rules.push_back(std::move(line.rule));

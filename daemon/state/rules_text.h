@@ -44,7 +44,7 @@ struct RulesText {
 };
 RulesText read_rules(std::string_view text, RuleLayer layer);
 
-// The rules of a text that includes nothing.
+// The rules of a text that includes nothing; in the running layer of UTF-8 alone, as the bus carries them.
 std::variant<std::vector<PathRule>, std::vector<RulesProblem>> parse_rules(std::string_view text, RuleLayer layer);
 
 // One rule as such a line.

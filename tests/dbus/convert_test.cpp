@@ -53,3 +53,21 @@ TEST_CASE("convert: a cut argv stays within its limit, whole characters, whateve
     }
   }
 }
+
+TEST_CASE("convert: what a path rule takes on the wire is known before its row is made") {
+  PathRule plain;
+  plain.pattern = "/etc/shadow";
+  PathRule rich;
+  rich.pattern = "/srv/\xff/\xc3\xa9";
+  rich.ops = op_bit(FileOp::read) | op_bit(FileOp::unlink);
+  rich.severity = Severity::critical;
+  rich.category = "ssh";
+  rich.target = "caf\xe9";
+  rich.layer = RuleLayer::file;
+  for (const PathRule& rule : {plain, rich}) {
+    const RuleRow row = rule_row(rule);
+    const auto text = [](const std::string& value) { return 3 + 4 + value.size() + 1; };
+    CHECK(wire_size(rule) ==
+          7 + text(std::get<0>(row)) + text(std::get<1>(row)) + text(std::get<2>(row)) + wire_size(std::get<3>(row)));
+  }
+}

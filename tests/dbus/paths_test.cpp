@@ -16,6 +16,11 @@ struct WithFiles : Fixture {
     house.on_loop([&] { house.take(house.monitor().on_probe(a_file_probe(ProbeState::standby))); });
   }
 
+  // As the configuration does: of any bytes and in any number.
+  void put(std::vector<PathRule> rules) {
+    house.on_loop([&] { house.take(house.monitor().apply(SetPathRules{0, RuleLayer::file, std::move(rules)})); });
+  }
+
   std::vector<std::string> patterns() {
     std::vector<std::string> out;
     const auto answer = client->GetPathFilter();
@@ -107,4 +112,54 @@ TEST_CASE("control: ten thousand rules fit into one call") {
   for (int i = 0; i < 10'000; ++i) rows.emplace_back("/srv/data/" + std::to_string(i), "deny");
   CHECK(f.client->UpdatePathFilter(rows) == 1);
   CHECK(std::get<1>(f.client->GetPathFilter()).size() == 10'000);
+}
+
+TEST_CASE("control: a rule that is not UTF-8 is listed with its exact bytes beside its text") {
+  WithFiles f;
+  PathRule rule;
+  rule.pattern = "/srv/\xff/";
+  rule.target = "caf\xe9";
+  PathRule plain;
+  plain.pattern = "/srv/\xc3\xa9";
+  f.put({rule, plain});
+  const auto rows = std::get<1>(f.client->GetPathFilter());
+  REQUIRE(rows.size() == 2);
+  CHECK(std::get<0>(rows[0]) == "/srv/\xef\xbf\xbd/");
+  const auto bytes = [&](const char* key) {
+    const auto exact = value<std::vector<std::uint8_t>>(std::get<3>(rows[0]), key);
+    return std::string(exact.begin(), exact.end());
+  };
+  CHECK(bytes("pattern_bytes") == rule.pattern);
+  CHECK(bytes("target_bytes") == rule.target);
+  CHECK(value<std::string>(std::get<3>(rows[0]), "target") == "caf\xef\xbf\xbd");
+  CHECK(std::get<0>(rows[1]) == plain.pattern);
+  CHECK(std::get<3>(rows[1]).count("pattern_bytes") == 0);
+}
+
+TEST_CASE("control: path rules of up to 16 MiB are listed, more are refused with what to do") {
+  WithFiles f;
+  const auto long_rules = [](std::size_t count, const std::string& letter) {
+    std::vector<PathRule> rules(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      rules[i].pattern = "/" + std::to_string(i);
+      while (rules[i].pattern.size() < 3'900) {
+        rules[i].pattern += "/";
+        for (int n = 0; n < 50; ++n) rules[i].pattern += letter;
+      }
+    }
+    return rules;
+  };
+  f.put(long_rules(4'100, "x"));
+  CHECK(std::get<1>(f.client->GetPathFilter()).size() == 4'100);
+  f.put(long_rules(4'300, "x"));
+  const auto refused = failure_of([&] { f.client->GetPathFilter(); });
+  CHECK(refused.name == "LimitReached");
+  for (const char* part : {"4300 path rules", "16 MiB", "paths.include", "fewer"}) {
+    INFO(part << " in " << refused.sentence);
+    CHECK(refused.sentence.find(part) != std::string::npos);
+  }
+  f.put(long_rules(1'200, "\xff"));  // in text three times as long, and exact beside it
+  CHECK(name_of_failure([&] { f.client->GetPathFilter(); }) == "LimitReached");
+  f.put({});
+  CHECK(f.patterns().empty());
 }

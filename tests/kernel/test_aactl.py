@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """aactl against the real daemon: what it prints, what it passes on, how it refuses."""
 
+import base64
 import fcntl
 import json
 import os
@@ -234,6 +235,58 @@ class Aactl(AactlCase):
                 self.assertEqual((status, out), (2, ""))
                 self.assertRegex(err, r"^aactl: [^\n]+; see aactl --help\n$")
 
+    def rules_file(self, text):
+        file = tempfile.NamedTemporaryFile(prefix="aa-rules-")  # closed, and gone, with the test
+        self.addCleanup(file.close)
+        file.write(text)
+        file.flush()
+        return file.name
+
+    def assert_runtime_patterns(self, *patterns):
+        status, out, err = self.aactl("--json", "paths")
+        self.assertEqual((status, err), (0, ""))
+        rules = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual([rule["pattern"] for rule in rules if rule["layer"] == "runtime"], list(patterns))
+
+    def test_paths_set_refuses(self):
+        """aactl paths set: every mistake is told with file and line, bytes that are not UTF-8 too, and nothing changes"""
+        self.assertEqual(self.aactl("paths", "set", self.rules_file(b"deny /srv/kept\n"))[0], 0)
+        self.addCleanup(self.aactl, "paths", "set", "/dev/null")
+        for text, line, what in ((b"/ok\n# caf\xe9\ndeny /srv/caf\xe9\n", 3, "not UTF-8.*paths.include"),
+                                 (b"deny target=caf\xe9 /x\n", 1, "not UTF-8.*paths.include"),
+                                 (b"/ok\ndeny target=  /x\n", 2, "target= has no value"),
+                                 (b"deny ops=read ops=write /y\n", 1, "ops= is given twice")):
+            with self.subTest(text):
+                file = self.rules_file(text)
+                status, out, err = self.aactl("paths", "set", file)
+                self.assertEqual((status, out), (1, ""))
+                self.assertRegex(err, rf"^aactl: {file}:{line}: [^\n]*{what}[^\n]*\naactl: nothing was changed\n$")
+        self.assert_runtime_patterns("/srv/kept")
+
+    def test_paths_set_folder(self):
+        """aactl paths set: a folder is wrong usage, as a name and as standard input, and nothing changes"""
+        self.assertEqual(self.aactl("paths", "set", self.rules_file(b"deny /srv/kept\n"))[0], 0)
+        self.addCleanup(self.aactl, "paths", "set", "/dev/null")
+        with tempfile.TemporaryDirectory() as folder:
+            status, out, err = self.aactl("paths", "set", folder)
+            self.assertEqual((status, out), (2, ""))
+            self.assertRegex(err, rf"^aactl: {folder} is a folder; [^\n]+\n$")
+            fd = os.open(folder, os.O_RDONLY)
+            self.addCleanup(os.close, fd)
+            status, out, err = self.aactl("paths", "set", "-", stdin=fd)
+            self.assertEqual((status, out), (2, ""))
+            self.assertRegex(err, r"^aactl: standard input is a folder; [^\n]+\n$")
+            status, out, err = self.aactl("paths", "set", f"{folder}/none")
+            self.assertEqual((status, out), (1, ""))
+            self.assertIn(f"cannot open {folder}/none: No such file", err)
+        self.assert_runtime_patterns("/srv/kept")
+
+    def test_paths_test_bytes(self):
+        """aactl paths test: a path that is not UTF-8 is wrong usage, with what to do"""
+        status, out, err = self.aactl("paths", "test", b"/srv/caf\xe9")
+        self.assertEqual((status, out), (2, ""))
+        self.assertRegex(err, r"^aactl: [^\n]+ is not UTF-8[^\n]+; [^\n]*aactl paths[^\n]*\n$")
+
     def test_unreachable(self):
         """aactl: no bus, or a bus without the daemon, is exit status 3, and run runs nothing"""
         with PrivateBus() as empty, tempfile.TemporaryDirectory() as folder:
@@ -310,6 +363,48 @@ class Aactl(AactlCase):
             follower.send_signal(stop)
         follower.communicate(timeout=WITHIN)
         self.assertEqual(follower.returncode, 0)
+
+
+class ConfiguredPaths(AactlCase):
+    """Rules of a file that the configuration includes, with bytes and in numbers that the bus does not carry."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="aa-rules-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.files = [pathlib.Path(folder.name) / name for name in ("one.rules", "two.rules")]
+        cls.settings = {"paths.include": ",".join(str(file) for file in cls.files), "paths.shipped": "off"}
+        cls.write(b"deny /srv/caf\xe9\n")
+        super().setUpClass()
+
+    @classmethod
+    def write(cls, text, more=b""):
+        for file, content in zip(cls.files, (text, more)):
+            file.write_bytes(content)
+
+    def test_bytes(self):
+        """aactl paths: a pattern that is not UTF-8 is shown byte for byte"""
+        status, out, err = self.aactl("paths")
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn(r"/srv/caf\xe9 ", out)
+        rule = json.loads(self.aactl("--json", "paths")[1])
+        self.assertEqual(rule["pattern"], "/srv/caf\ufffd")
+        self.assertEqual(base64.b64decode(rule["pattern_base64"]), b"/srv/caf\xe9")
+
+    def test_too_many(self):
+        """aactl paths: rules that take more than the bus carries are refused with what to do, and judged all the same"""
+        self.addCleanup(self.aactl, "reload")
+        self.addCleanup(self.write, b"deny /srv/caf\xe9\n")
+        rest = ("/" + "x" * 200) * 19
+        lines = [f"deny /srv/{i}{rest}\n".encode() for i in range(4600)]
+        self.write(b"".join(lines[:2300]), b"".join(lines[2300:]))
+        self.assertEqual(self.aactl("reload")[0], 0)
+        status, out, err = self.aactl("paths")
+        self.assertEqual((status, out), (1, ""))
+        self.assertRegex(err, r"^aactl: the 4600 path rules [^\n]*16 MiB[^\n]*paths\.include[^\n]*\n$")
+        status, out, err = self.aactl("paths", "test", f"/srv/4599{rest}")
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn("deny by /srv/4599/", out)
 
 
 if __name__ == "__main__":

@@ -277,32 +277,56 @@ TEST_CASE("rules: of several denials the most severe decides") {
 }
 
 TEST_CASE("rules: a bad pattern is named with what is wrong with it") {
-  const std::map<std::string, std::string> bad = {{"deny relative/path", "must begin with /"},
-                                                  {"deny /a/[bc", "never closed"},
-                                                  {"deny /a/{b,c", "never closed"},
-                                                  {"deny /a//b", "two slashes"},
-                                                  {"deny /a/../b", "component .."},
-                                                  {"deny /a/[.]/b", "component ."},
-                                                  {"deny /a/\\.[.]/b", "component .."},
-                                                  {"deny **/\\./b", "component ."},
-                                                  {"deny ~/x/..", "component .."},
-                                                  {"deny /a\\/\\/b", "two slashes"},
-                                                  {"deny /a[/]b", "no name holds a slash"},
-                                                  {"deny /a/{b,.}/c", "in \"/a/./c\" it holds the component ."},
-                                                  {"deny /a\\", "backslash"},
-                                                  {"deny", "is empty"},
-                                                  {"forbid /a", "deny, allow or watch"},
-                                                  {"deny colour=red /a", "unknown"},
-                                                  {"deny ops=peek /a", "unknown"},
-                                                  {"deny severity=high /a", "info, warning"},
-                                                  {"deny category=A! /a", "category"},
-                                                  {"deny /[z-a]", "backwards"},
-                                                  {"deny /{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "256"}};
+  const std::map<std::string, std::string> bad = {
+      {"deny relative/path", "must begin with /"},
+      {"deny /a/[bc", "never closed"},
+      {"deny /a/{b,c", "never closed"},
+      {"deny /a//b", "two slashes"},
+      {"deny /a/../b", "component .."},
+      {"deny /a/[.]/b", "component ."},
+      {"deny /a/\\.[.]/b", "component .."},
+      {"deny **/\\./b", "component ."},
+      {"deny ~/x/..", "component .."},
+      {"deny /a\\/\\/b", "two slashes"},
+      {"deny /a[/]b", "no name holds a slash"},
+      {"deny /a/{b,.}/c", "in \"/a/./c\" it holds the component ."},
+      {"deny /a\\", "backslash"},
+      {"deny", "is empty"},
+      {"forbid /a", "deny, allow or watch"},
+      {"deny colour=red /a", "unknown"},
+      {"deny ops=peek /a", "unknown"},
+      {"deny severity=high /a", "info, warning"},
+      {"deny category=A! /a", "category"},
+      {"deny target=  /a", "target= has no value"},
+      {"deny ops= /a", "ops= has no value"},
+      {"deny category= ops=read /a", "category= has no value"},
+      {"deny ops=read ops=write /a", "ops= is given twice; give it once, with commas"},
+      {"deny target=a category=x target=b /a", "target= is given twice"},
+      {"deny /[z-a]", "backwards"},
+      {"deny /{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "256"}};
   for (const auto& [line, what] : bad) {
     INFO(line);
     CHECK(refusal("# comment\n\n" + line).find(what) != std::string::npos);
     CHECK(refusal("# comment\n\n" + line).rfind("3: ", 0) == 0);
   }
+}
+
+TEST_CASE("rules: what looks like an option behind the pattern's beginning is the pattern's") {
+  const Set set = compiled("deny ops=read /a target= ops=read ops=write");
+  CHECK(set->rules()[0].pattern == "/a target= ops=read ops=write");
+}
+
+TEST_CASE("rules: bytes that are not UTF-8 can stand in a file of the configuration alone, as the bus has none") {
+  const std::string latin = "/srv/\xe9t\xe9";
+  CHECK(refusal("/ok\n# " + latin + "\ndeny " + latin).rfind("3: the pattern \"/srv/", 0) == 0);
+  CHECK(refusal("deny " + latin).find("paths.include") != std::string::npos);
+  CHECK(refusal("deny target=\xff /ok").rfind("1: the target", 0) == 0);
+  CHECK(refusal("deny " + latin + "\nfrbid /x").rfind("1: ", 0) == 0);
+  CHECK(refusal("include /x\ndeny " + latin).rfind("1: ", 0) == 0);
+  CHECK(refusal("/ok\n# " + latin).empty());
+  const auto configured = read_rules("deny " + latin, RuleLayer::file);
+  CHECK(configured.problems.empty());
+  CHECK(configured.rules.size() == 1);
 }
 
 TEST_CASE("rules: those of one set that say the same are found however they are spelt") {

@@ -112,6 +112,33 @@ TEST_CASE("subscribers: one too slow is told where and how many, and what it got
   CHECK(house.subscribers.counts().delivered == got);
 }
 
+TEST_CASE("subscribers: a loss is of the earliest and the latest time lost, in whatever order events came") {
+  House house;
+  const UniqueFd slow = house.reader();
+  const auto line = std::make_shared<const std::string>(std::string(1 << 20, 'x') + "\n");
+  std::uint64_t taken = 0;
+  const auto take = [&](std::uint64_t at) { house.subscribers.take(an_exit().of(a_process(1, 1)).at(at), line); };
+  for (; house.subscribers.counts().lost == 0; ++taken) {
+    REQUIRE(taken < 100);
+    take(500);  // the last of these is lost
+  }
+  for (const std::uint64_t at : {300, 700, 400}) take(at);
+  std::string text(1 << 16, '\0');
+  std::string all;
+  for (bool more = true; more;) {
+    house.subscribers.flush();
+    more = false;
+    for (ssize_t n = 0; (n = ::read(slow.get(), text.data(), text.size())) > 0; more = true)
+      all.append(text, 0, static_cast<std::size_t>(n));
+  }
+  const std::size_t at = all.find("{");
+  REQUIRE(at != std::string::npos);
+  const json loss = json::parse(all.substr(at))["loss"];
+  CHECK(loss["count"] == 4);
+  CHECK(loss["first_boot_ns"] == 300);
+  CHECK(loss["last_boot_ns"] == 700);
+}
+
 TEST_CASE("subscribers: a slow reader takes nothing from another, nor from events after it caught up") {
   House house;
   const UniqueFd slow = house.reader();
