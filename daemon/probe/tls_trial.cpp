@@ -1,5 +1,6 @@
 #include "probe/tls_trial.h"
 
+#include <fcntl.h>
 #include <link.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <span>
 
+#include "base/unique_fd.h"
 #include "probe/machine_code.h"
 
 namespace aa {
@@ -67,11 +69,16 @@ std::uint64_t trial_offset() {
   return place.offset;
 }
 
+// Read from the file: in memory it may have another daemon's traps.
 std::uint64_t trial_return_offset() {
-  constexpr std::size_t kLongest = 64;  // it is far shorter
-  const std::span<const std::uint8_t> code(reinterpret_cast<const std::uint8_t*>(&aa_tls_trial), kLongest);
+  std::array<std::uint8_t, 64> bytes;  // it is far shorter
+  const UniqueFd self(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  if (::pread(self.get(), bytes.data(), bytes.size(), static_cast<off_t>(trial_offset())) !=
+      static_cast<ssize_t>(bytes.size()))
+    return 0;
+  const std::span<const std::uint8_t> code(bytes);
   std::int64_t at = 0;
-  while (at < static_cast<std::int64_t>(kLongest)) {
+  while (at < static_cast<std::int64_t>(code.size())) {
     const auto one = decode_instruction(code.subspan(static_cast<std::size_t>(at)), at);
     if (!one) return 0;
     if (one->flow == Flow::ret) return trial_offset() + static_cast<std::uint64_t>(at);

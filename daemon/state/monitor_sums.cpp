@@ -39,7 +39,7 @@ bool Monitor::Impl::is_summed(const FileBody& body) const {
 }
 
 void Monitor::Impl::tell_sum(Step& step, const FileSum& sum, FileOp op, std::uint64_t bytes, std::uint64_t count) {
-  if (count == 0) return;
+  if (count == 0 || SlotTable::row_of(sum.slot) == SlotTable::kSelfTestRow) return;
   Event event;
   event.boot_ns = sum.last_boot_ns;
   event.slot = sum.slot;
@@ -69,7 +69,7 @@ void Monitor::Impl::tell_sum(Step& step, const FileSum& sum, FileOp op, std::uin
 
 void Monitor::Impl::tell_sums(Step& step, const std::vector<FileSum>& sums) {
   for (const FileSum& sum : sums) {
-    if (let_go_slots.contains(sum.slot) || SlotTable::row_of(sum.slot) == SlotTable::kSelfTestRow) continue;
+    if (let_go_slots.contains(sum.slot)) continue;
     tell_sum(step, sum, FileOp::read, sum.read_bytes, sum.reads);
     tell_sum(step, sum, FileOp::write, sum.write_bytes, sum.writes);
   }

@@ -35,6 +35,9 @@ struct FileHouse : Monitored {
     return generation;
   }
 
+  // Each path is a file of its own.
+  static std::uint64_t inode_of(const std::string& path) { return std::hash<std::string>{}(path) | 1; }
+
   Event file(const std::string& path, std::uint64_t generation, FileOp op = FileOp::open) {
     FileBody body;
     body.op = op;
@@ -42,7 +45,7 @@ struct FileHouse : Monitored {
     body.generation = generation;
     body.resolution = Resolution::kernel;
     body.dev = 1;
-    body.ino = 2;
+    body.ino = inode_of(path);
     Event event;
     event.boot_ns = 3'000'000;
     event.slot = slot;
@@ -61,7 +64,7 @@ struct FileHouse : Monitored {
 
   FileSum sum(std::uint64_t reads, std::uint64_t bytes) {
     FileSum sum;
-    sum.key = {kCat.id, 77, 2, 1, 0};
+    sum.key = {kCat.id, 77, inode_of("/data"), 1, 0};
     sum.slot = slot;
     sum.reads = reads;
     sum.read_bytes = bytes;
@@ -192,7 +195,7 @@ TEST_CASE("files: a file found by a glob is learned by its inode") {
   const Step step = house(house.file("/a/.env", generation));
   const auto plans = plans_of<LearnPlan>(step);
   REQUIRE(plans.size() == 1);
-  CHECK(plans[0].ino == 2);
+  CHECK(plans[0].ino == only_file(step).ino);
   Event alias = house.file("/a/harmless", generation);
   std::get<FileBody>(alias.body).objects = {plans[0].object};
   CHECK(only_file(house(alias)).rule == "**/.env");
@@ -203,7 +206,7 @@ TEST_CASE("files: what is renamed onto a denied path is learned, by that path wh
   Event event = house.file("/tmp/x", house.rule("/etc/shadow"), FileOp::rename);
   auto& body = std::get<FileBody>(event.body);
   body.to.emplace().path = "/etc/shadow";
-  CHECK(plans_of<LearnPlan>(house(event)).at(0).ino == 2);
+  CHECK(plans_of<LearnPlan>(house(event)).at(0).ino == body.ino);
   body.resolution = Resolution::user;
   body.ino = 0;
   const auto plans = plans_of<LearnPlan>(house(event));
@@ -212,6 +215,64 @@ TEST_CASE("files: what is renamed onto a denied path is learned, by that path wh
   CHECK(plans[0].ino == 0);
   body.result = -2;
   CHECK(plans_of<LearnPlan>(house(event)).empty());
+}
+
+TEST_CASE("files: what a glob denied is denied under its next name at once, before the kernel knows it") {
+  FileHouse house;
+  const std::uint64_t generation = house.rule("**/.env");
+  const Event first = house.file("/a/.env", generation);
+  Event moved = house.file("/a/harmless", generation);
+  std::get<FileBody>(moved.body).ino = std::get<FileBody>(first.body).ino;
+  CHECK(only_file(house(moved)).verdict == Verdict::none);
+  house(first);
+  CHECK(only_file(house(moved)).verdict == Verdict::deny);
+  std::get<FileBody>(moved.body).inode_generation += 1;  // another file under its number
+  CHECK(only_file(house(moved)).verdict == Verdict::none);
+}
+
+TEST_CASE("files: a name that a denied file was given counts for a second where only names are seen") {
+  FileHouse house;
+  const std::uint64_t generation = house.rule("**/.env");
+  Event rename = house.file("/a/.env", generation, FileOp::rename);
+  auto& body = std::get<FileBody>(rename.body);
+  body.resolution = Resolution::user;
+  body.ino = 0;
+  body.to.emplace().path = "/a/harmless";
+  house(rename);
+  Event opened = house.file("/a/harmless", generation);
+  CHECK(only_file(house(opened)).verdict == Verdict::deny);
+  Event later = house.file("/a/harmless", generation);
+  std::get<FileBody>(later.body).ino += 2;  // whoever has the name by then
+  later.boot_ns = rename.boot_ns + 1'000'000'001;
+  CHECK(only_file(house(later)).verdict == Verdict::none);
+}
+
+TEST_CASE("files: a file is denied by where a bound part really lies, and by the end of a path that is too long") {
+  FileHouse house;
+  const std::uint64_t generation = house.rule("**/.env");
+  Event event = house.file("/a/notes", generation);
+  CHECK(only_file(house(event)).verdict == Verdict::none);
+  auto& at = std::get<FileBody>(event.body).at;
+  at.inner = "/home/ann/.env";
+  CHECK(only_file(house(event)).verdict == Verdict::deny);
+  Event deep = house.file("/d/d/d/.env", generation);
+  std::get<FileBody>(deep.body).at.too_long = true;
+  std::get<FileBody>(deep.body).resolution = Resolution::unresolved;
+  CHECK(only_file(house(deep)).verdict == Verdict::deny);
+  const std::uint64_t anchored = house.rule("/d/*/d/.env");
+  std::get<FileBody>(deep.body).generation = anchored;
+  CHECK(only_file(house(deep)).verdict == Verdict::none);
+}
+
+TEST_CASE("files: a sum of the self-test's is nobody's") {
+  FileHouse house;
+  FileSumBody sums;
+  sums.sum.key.process = kCat.id;
+  sums.sum.reads = 2;
+  Event event;
+  event.boot_ns = 3'000'000;
+  event.body = sums;
+  CHECK(house(event).events.empty());
 }
 
 TEST_CASE("files: both ends of a rename are judged, and one allowed end does not hide the other") {
