@@ -8,7 +8,7 @@ namespace aa {
 namespace {
 
 constexpr std::size_t kLookBack = 64;
-constexpr std::string_view kBeforeSeparator = "\"' \\";
+constexpr std::string_view kBeforeSeparator = "\"' \\\r\n\t";
 constexpr std::size_t kWholeLine = 60;            // base64 goes on in the next line when this one is as long
 constexpr std::string_view kMessage = "HTTP/1.";  // begins an answer, and ends a request's first line
 constexpr std::size_t kLongName = 20;             // a user name as long as this is a token
@@ -22,6 +22,13 @@ ByteClass all_but(std::string_view ends) {
 }
 const ByteClass kUserinfo = all_but("/?#@\"'`<>\\|;&(){}^");
 const ByteClass kInWord = all_but("\"'`<>\\|;&(){}[],");
+const ByteClass kRest = [] {  // what a secret's further lines are made of, also as JSON writes their ends
+  ByteClass bytes;
+  for (unsigned byte = 0; byte < 128; ++byte)
+    bytes[byte] = base64_value(static_cast<unsigned char>(byte)) && byte != '-' && byte != '_';
+  for (const char character : std::string_view("=\r\n\\")) bytes.set(static_cast<unsigned char>(character));
+  return bytes;
+}();
 
 bool is_word_byte(char character) {
   return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
@@ -50,18 +57,25 @@ SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   buffer_.clear();
   shown_ = at_ = 0;
   continuation_ = 0;
-  if (mode_ == Mode::text || mode_ == Mode::name) {
-    kind_ = "unknown";
-    quote_ = '"';
-    has_escapes_ = false;
-    enter_value(End::quote);
-  }
+  const bool goes_on = mode_ == Mode::pem || mode_ == Mode::binary || (mode_ == Mode::value && end_ != End::word);
+  if (!goes_on) enter_unknown();
+  is_unsure_ = true;
   return shown;
+}
+
+// What comes may be the rest of any secret.
+void SecretScanner::enter_unknown() {
+  kind_ = "unknown";
+  quote_ = '"';
+  has_escapes_ = false;
+  enter_value(End::quote);
 }
 
 void SecretScanner::run() {
   while (at_ < buffer_.size()) {
     const auto byte = static_cast<unsigned char>(buffer_[at_]);
+    const bool decided = mode_ != Mode::candidate && mode_ != Mode::userinfo;
+    if (in_rest_ && decided && !kRest.test(byte)) leave_rest(byte);
     switch (mode_) {
       case Mode::text:
         in_text(byte);
@@ -88,6 +102,16 @@ void SecretScanner::run() {
         in_binary(byte);
         break;
     }
+  }
+}
+
+// The first byte that is none of a secret's further lines. One that is indented may be a header's, or YAML's.
+void SecretScanner::leave_rest(unsigned char byte) {
+  const char before = at_ > 0 ? buffer_[at_ - 1] : '\0';
+  in_rest_ = false;
+  if (mode_ == Mode::text && (byte == ' ' || byte == '\t') && (before == '\n' || before == '\r')) {
+    enter_unknown();
+    is_unsure_ = true;
   }
 }
 
@@ -148,6 +172,7 @@ void SecretScanner::in_text(unsigned char byte) {
   const bool must_be_text = text_ == SecretText::stream || text_ == SecretText::body;
   if (must_be_text && !is_text(byte)) return enter_binary();
   state_ = automaton_->step(state_, byte);
+  if (in_rest_) hide("unknown", at_, at_ + 1);
   ++at_;
   if (automaton_->ends_in(state_)) try_rules(0);
 }
@@ -221,6 +246,8 @@ void SecretScanner::found_field(std::size_t begin) {
   mode_ = Mode::name;
   separator_ = 0;
   percent_ = 0;
+  line_end_ = 0;
+  is_member_ = false;
   named_in_quotes_ = before == '"' || before == '\'';
   if (named_in_quotes_)
     open_quote(begin - 1);
@@ -313,7 +340,7 @@ void SecretScanner::in_secret(unsigned char byte) {
   ++in_line_;
 }
 
-// As URLs have it: "%3D" and "%3A" come before a value, "%22" and "%5B" before those.
+// As URLs have it: "%3D" and "%3A" come before a value, "%22", "%5B", "%0A" before those.
 void SecretScanner::in_percent(unsigned char byte) {
   ++at_;
   escaped_byte_ = static_cast<std::uint16_t>(escaped_byte_ << 8 | byte);
@@ -322,7 +349,7 @@ void SecretScanner::in_percent(unsigned char byte) {
   const std::array<char, 2> digits = {static_cast<char>(escaped_byte_ >> 8), static_cast<char>(escaped_byte_ & 0xFF)};
   const std::string_view escaped(digits.data(), digits.size());
   if (escaped == "3D" || escaped == "3d" || escaped == "3A" || escaped == "3a") return enter_value(End::word);
-  if (escaped != "22" && escaped != "20" && escaped != "5B" && escaped != "5b") enter_text();
+  if (escaped != "22" && escaped != "20" && escaped[0] != '0' && escaped != "5B" && escaped != "5b") enter_text();
 }
 
 // Between a field's name and its value.
@@ -333,15 +360,18 @@ void SecretScanner::in_name(unsigned char byte) {
     ++at_;
     return;
   }
-  if (byte == ' ' || byte == '\t' || byte == '\\') {
+  if (byte == ' ' || byte == '\t' || byte == '\\' || is_line_end_in_name(byte)) {
     ++at_;
     return;
   }
+  if (line_end_ != 0 && at_ > 0 && (buffer_[at_ - 1] == '\n' || buffer_[at_ - 1] == '\r') && !is_member_)
+    return enter_text();  // the field is empty
   if (separator_ == 0) {
     if (byte == ':' || byte == '=') {
       separator_ = static_cast<char>(byte);
     } else if (static_cast<char>(byte) == quote_ && named_in_quotes_) {
       end_without_quote_ = End::word;  // the quotes hold the name alone: "name": value
+      is_member_ = true;
       quote_ = 0;
       named_in_quotes_ = false;
     } else {
@@ -364,6 +394,18 @@ void SecretScanner::in_name(unsigned char byte) {
   enter_value(separator_ == '=' && end_without_quote_ == End::line ? End::word : end_without_quote_);
 }
 
+// Next to a member's colon lines may end, in JSON that is quoted itself as two characters; a header's value may begin
+// in the next line, when that is indented.
+bool SecretScanner::is_line_end_in_name(unsigned char byte) {
+  const bool is_end = byte == '\n' || byte == '\r';
+  if (is_member_ && at_ > 0 && buffer_[at_ - 1] == '\\' && (byte == 'n' || byte == 'r' || byte == 't')) return true;
+  if (is_end && is_member_) return true;
+  if (!is_end || separator_ == 0 || end_without_quote_ != End::line) return false;
+  const bool is_second = line_end_ != 0 && !(line_end_ == '\r' && byte == '\n');
+  line_end_ = static_cast<char>(byte);
+  return !is_second;
+}
+
 // Text in quotes inside of quoted text ("{\"a\":\"b\"}"): there the backslash belongs to the quote. And single quotes
 // know no backslash: a shell would go on behind them.
 void SecretScanner::open_quote(std::size_t at) {
@@ -374,12 +416,23 @@ void SecretScanner::open_quote(std::size_t at) {
 void SecretScanner::enter_value(End end) {
   end_ = end;
   escaped_ = false;
+  line_end_ = 0;
+  is_unsure_ = false;
   scheme_ = end == End::word && kind_ == "authorization";
   mode_ = Mode::value;
 }
 
 void SecretScanner::in_value(unsigned char byte) {
   const bool line_ends = byte == '\n' || byte == '\r';
+  if (line_end_ != 0) {
+    if (line_end_ == '\r' && byte == '\n') {
+      line_end_ = '\n';
+      ++at_;
+      return;
+    }
+    line_end_ = 0;
+    if (byte != ' ' && byte != '\t') return enter_text();
+  }
   if (scheme_ && byte == ' ') {  // "Bearer" is a word of its own
     scheme_ = false;
     ++at_;
@@ -388,6 +441,16 @@ void SecretScanner::in_value(unsigned char byte) {
   const bool ends = end_ == End::line   ? line_ends
                     : end_ == End::word ? !kInWord.test(byte)
                                         : line_ends || (!escaped_ && static_cast<char>(byte) == quote_);
+  if (ends && line_ends && is_unsure_) {
+    enter_text();
+    in_rest_ = true;
+    return;
+  }
+  if (ends && line_ends && end_ == End::line && text_ != SecretText::script) {
+    line_end_ = static_cast<char>(byte);
+    ++at_;
+    return;
+  }
   if (ends) return enter_text();
   escaped_ = has_escapes_ && byte == '\\' && !escaped_;
   hide(kind_, at_, at_ + 1);

@@ -50,7 +50,8 @@ class SecretScanner {
   // The stream goes on with these bytes.
   Shown take(std::string_view bytes);
   // So many bytes were missed, or (0) the beginning was: what comes next may be the rest of a secret, and is taken for
-  // one up to the next quote or line. Gives what was held.
+  // one up to the next quote, or to the line's end and on through lines that are indented or look like base64. Gives
+  // what was held.
   Shown miss(std::uint64_t bytes);
   // What is held is decided on what is known: what could still become a secret is taken for one.
   Shown flush();
@@ -73,6 +74,7 @@ class SecretScanner {
   void in_secret(unsigned char byte);
   void in_pem(unsigned char byte);
   void in_binary(unsigned char byte);
+  void leave_rest(unsigned char byte);
 
   void try_rules(std::size_t from);
   bool fits(const SecretRule& rule) const;
@@ -86,7 +88,9 @@ class SecretScanner {
   void enter_text();
   void enter_secret(std::string_view kind, const ByteClass& bytes, std::size_t from);
   void enter_value(End end);
+  void enter_unknown();
   void enter_binary();
+  bool is_line_end_in_name(unsigned char byte);
   void end_userinfo();
   void hide(std::string_view kind, std::size_t from, std::size_t to);
   bool is_text(unsigned char byte);
@@ -123,6 +127,10 @@ class SecretScanner {
   End end_without_quote_ = End::line;
   char quote_ = 0;
   bool named_in_quotes_ = false;
+  bool is_member_ = false;  // name: of JSON, its quotes hold nothing else
+  char line_end_ = 0;       // name, value: the last byte was this; an indented line goes on with it
+  bool is_unsure_ = false;  // value: bytes of it were missed, another secret may have begun there
+  bool in_rest_ = false;    // what is made of base64 and line ends is the rest of a secret
   char separator_ = 0;
   bool has_escapes_ = false;
   bool escaped_ = false;

@@ -177,6 +177,18 @@ TEST_CASE("secrets: a private key in base64 is replaced over all its lines") {
   CHECK(shown.find(": Secret\n") != std::string::npos);
 }
 
+TEST_CASE("secrets: a value may begin behind its name's line, and go on over lines that are indented") {
+  CHECK(shown_of({"\r\nAuthorization:\r\n Basic abc\r\nhost: a"}) == "\r\nAuthorization:\r\n *********\r\nhost: a");
+  CHECK(shown_of({"\r\nCookie: a=b;\r\n  c=d\r\nhost: a"}) == "\r\nCookie: ****\r\n*****\r\nhost: a");
+  CHECK(shown_of({"\nCookie: a=b;\n\tc=d\n\n body"}) == "\nCookie: ****\n****\n\n body");
+  CHECK(shown_of({"{\"password\":\n  \"abc\"}"}) == "{\"password\":\n  \"***\"}");
+  CHECK(shown_of({"{\"password\"\r\n\t:\r\n\"abc\"}"}) == "{\"password\"\r\n\t:\r\n\"***\"}");
+  CHECK(shown_of({"{\\\"password\\\":\\n  \\\"abc\\\"}"}) == "{\\\"password\\\":\\n  \\\"****\"}");
+  CHECK(shown_of({"\r\nCookie:\r\nhost: a"}) == "\r\nCookie:\r\nhost: a");
+  CHECK(shown_of({"\r\nCookie:\r\n\r\n body"}) == "\r\nCookie:\r\n\r\n body");
+  CHECK(shown_of({"the cookie\n= a, \"password\",\n\"abc\""}) == "the cookie\n= a, \"password\",\n\"abc\"");
+}
+
 TEST_CASE("secrets: a field as URLs have it ends with the next") {
   CHECK(shown_of({"next=%2Fa%3Faccess_token%3Dabc%26x&b=1"}) == "next=%2Fa%3Faccess_token%3D*******&b=1");
   CHECK(shown_of({"j=%7B%22password%22%3A%22abc%22%7D&b=1"}) == "j=%7B%22password%22%3A************&b=1");
@@ -225,14 +237,38 @@ TEST_CASE("secrets: what is no text is replaced up to the next message") {
   CHECK(shown_of({"\x81\x05hello"}) == std::string(7, '*'));
 }
 
-TEST_CASE("secrets: after bytes were missed, what comes is a secret's rest up to a quote or a line") {
+TEST_CASE("secrets: after bytes were missed, what comes is a secret's rest up to a quote or what is no base64") {
   SecretScanner scanner;
   (void)scanner.take("GET / HTTP/1.1\r\nAuthor");
   (void)scanner.miss(20);
   const auto shown = scanner.take("abcdef\r\nhost: a\r\n");
-  CHECK(shown.bytes == "******\r\nhost: a\r\n");
+  CHECK(shown.bytes == "************: a\r\n");
   REQUIRE(shown.redactions.size() == 1);
-  CHECK(shown.redactions[0] == Redaction{"unknown", 42, 6});
+  CHECK(shown.redactions[0] == Redaction{"unknown", 42, 12});
+}
+
+TEST_CASE("secrets: of a stream met in the middle all further lines of a private key are replaced") {
+  const auto met = [](std::string_view text) {
+    std::string whole, cut;
+    SecretScanner scanner, slow;
+    (void)scanner.miss(0);
+    whole = scanner.take(text).bytes + scanner.flush().bytes;
+    (void)slow.miss(0);
+    for (const char byte : text) cut += slow.take(std::string_view(&byte, 1)).bytes;
+    cut += slow.flush().bytes;
+    CHECK(whole == cut);
+    return whole;
+  };
+  const auto stars = [](std::size_t count) { return std::string(count, '*'); };
+  CHECK(met("MIIB\nab+/\r\ncd==\n-----END") == stars(16) + "-----END");
+  CHECK(met("\nMIIB\nab\n-----END") == stars(9) + "-----END");
+  CHECK(met("y z\n  MIIB a\n\tMIIC\n-----END") == stars(19) + "-----END");
+  CHECK(met("MIIB\\nab\\ncd\", \"a\": 1") == stars(12) + "\", \"a\": 1");
+  CHECK(met("x\nab\\ncd\", \"a\": 1") == stars(8) + "\", \"a\": 1");
+  // What begins there is found as ever.
+  CHECK(met("x\r\nCookie: a=b\r\n") == stars(9) + ": ***\r\n");
+  CHECK(met("x\nAIza-b" + letters(40) + " on") == stars(48) + " on");
+  CHECK(met("x\nsk-ant-" + letters(20) + " on") == stars(4) + "-ant-" + stars(20) + " on");
 }
 
 TEST_CASE("secrets: bytes missed inside a secret do not end it") {
@@ -244,7 +280,7 @@ TEST_CASE("secrets: bytes missed inside a secret do not end it") {
   CHECK(scanner.held() == 0);
   (void)scanner.take("abc");
   CHECK(scanner.miss(5).bytes == "***");
-  CHECK(scanner.take("def, and on").bytes == "***, and on");
+  CHECK(scanner.take("def, and on\n, and on").bytes == "************, and on");
 }
 
 TEST_CASE("secrets: what is held is taken for a secret when it must be told") {

@@ -116,12 +116,20 @@ TEST_CASE("redact: undecided bytes are told with the next, at the connection's e
 TEST_CASE("redact: a stream that was not seen from its start, or misses bytes, begins inside a secret") {
   Desk desk;
   desk.offset = 500;
-  desk.say("rest-of-a-secret\nclear");
-  CHECK(desk.told() == "****************\nclear");
+  desk.say("rest-of-a-secret\n# clear");
+  CHECK(desk.told() == "*****************# clear");
   desk.offset += 50;
-  desk.say("lost\nseen");
-  CHECK(desk.told() == "****************\nclear****\nseen");
-  CHECK(std::get<TlsBody>(desk.given.back().body).offset == 572);
+  desk.say("lost\n# seen");
+  CHECK(desk.told() == "*****************# clear*****# seen");
+  CHECK(std::get<TlsBody>(desk.given.back().body).offset == 574);
+}
+
+TEST_CASE(
+    "redact: a fork's copy of a connection begins inside a secret where its parent was, though nothing was missed") {
+  Desk desk;
+  desk.offset = 1'000;  // and `from_start`
+  desk.say("MIIB\nMIIC\n-----END");
+  CHECK(desk.told() == "**********-----END");
 }
 
 TEST_CASE("redact: what a call brought not whole is counted at its place") {
