@@ -59,7 +59,7 @@ class SecretScanner {
   std::size_t held() const { return buffer_.size() - shown_; }
 
  private:
-  enum class Mode : std::uint8_t { text, candidate, userinfo, name, value, secret, pem, binary };
+  enum class Mode : std::uint8_t { text, candidate, userinfo, name, common, value, secret, pem, binary };
   enum class End : std::uint8_t { line, word, quote };  // of a value
 
   void run();
@@ -70,6 +70,7 @@ class SecretScanner {
   void in_userinfo(unsigned char byte);
   void in_name(unsigned char byte);
   void in_percent(unsigned char byte);
+  void in_common(unsigned char byte);
   void in_value(unsigned char byte);
   void in_secret(unsigned char byte);
   void in_pem(unsigned char byte);
@@ -88,6 +89,15 @@ class SecretScanner {
   void enter_text();
   void enter_secret(std::string_view kind, const ByteClass& bytes, std::size_t from);
   void enter_value(End end);
+  void begin_value(End end);
+  bool ends_value(unsigned char byte) const;
+  bool is_undecided() const { return mode_ == Mode::candidate || mode_ == Mode::userinfo || mode_ == Mode::common; }
+  bool is_whole() const { return text_ == SecretText::script || text_ == SecretText::header; }
+  void leave_name();
+  bool in_word_of_name(unsigned char byte);
+  bool is_port() const;
+  bool is_needed_there(unsigned char byte, std::size_t at) const;
+  bool has_digits_before(std::size_t begin) const;
   void enter_unknown();
   void enter_binary();
   bool is_line_end_in_name(unsigned char byte);
@@ -122,11 +132,14 @@ class SecretScanner {
   std::size_t in_line_ = 0;   // coded: letters of this line
   std::uint8_t percent_ = 0;  // name: bytes of "%3D" seen
   std::uint16_t escaped_byte_ = 0;
-  std::size_t colon_ = 0;  // userinfo: behind its ':', 0 none yet
+  std::size_t colon_ = 0;      // userinfo: behind its ':', 0 none yet
+  std::size_t behind_at_ = 0;  // userinfo: behind its last '@', 0 none yet
   End end_ = End::line;
   End end_without_quote_ = End::line;
   char quote_ = 0;
   bool named_in_quotes_ = false;
+  bool is_part_ = false;    // name: of a form in parts; behind an empty line comes the value
+  std::uint8_t lines_ = 0;  // name: ends of lines behind a part's name
   bool is_member_ = false;  // name: of JSON, its quotes hold nothing else
   char line_end_ = 0;       // name, value: the last byte was this; an indented line goes on with it
   bool is_unsure_ = false;  // value: bytes of it were missed, another secret may have begun there
