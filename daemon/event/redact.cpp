@@ -37,6 +37,17 @@ void redact_arguments(std::vector<std::string>& argv) {
   }
 }
 
+void redact_paths(Event& event) {
+  auto& file = std::get<FileBody>(event.body);
+  if (file.resolution != Resolution::user) return;
+  const auto redact = [](FilePath& at) {
+    at.path = without_secrets(at.path, SecretText::script);
+    at.ns_path = without_secrets(at.ns_path, SecretText::script);
+  };
+  redact(file.at);
+  if (file.to) redact(*file.to);
+}
+
 void Redactor::take(Event event, const Give& give) {
   if (std::holds_alternative<TlsBody>(event.body)) return take_tls(std::move(event), give);
   if (const auto* closed = std::get_if<TlsClosedBody>(&event.body)) close(event.process->id, closed->connection, give);

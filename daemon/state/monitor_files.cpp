@@ -7,6 +7,7 @@
 
 #include <cstring>
 
+#include "event/redact.h"
 #include "state/detect_table.h"
 #include "state/monitor_impl.h"
 
@@ -204,6 +205,7 @@ void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* own
   const bool named = file.result == 0 && (file.op == FileOp::rename || file.op == FileOp::link);
   if (told_each && named && file.ino == 0 && file.to && file.generation == last_generation)
     step.plans.emplace_back(LearnPlan{file.generation, judgement.object, 0, 0, 0, file.to->from_namespace()});
+  redact_paths(event);
   deliver(step, std::move(event), owner);
   if (denied) alert_path(step, Event(step.events.back()), *judgement.rule, owner);
 }
