@@ -82,7 +82,7 @@ void SecretScanner::enter_unknown() {
 void SecretScanner::run() {
   while (at_ < buffer_.size()) {
     const auto byte = static_cast<unsigned char>(buffer_[at_]);
-    if (in_rest_ && !is_undecided() && !kRest.test(byte)) leave_rest(byte);
+    if (in_rest_) judge_rest(byte);
     switch (mode_) {
       case Mode::text:
         in_text(byte);
@@ -115,8 +115,14 @@ void SecretScanner::run() {
   }
 }
 
-// The first byte that is none of a secret's further lines. One that is indented may be a header's, or YAML's.
-void SecretScanner::leave_rest(unsigned char byte) {
+// The first byte that is none of a secret's further lines ends them. A line that is indented may be a header's, or
+// YAML's.
+void SecretScanner::judge_rest(unsigned char byte) {
+  if (is_undecided()) return;
+  if (kRest.test(byte)) {
+    if (mode_ == Mode::text) hide("unknown", at_, at_ + 1);
+    return;
+  }
   const char before = at_ > 0 ? buffer_[at_ - 1] : '\0';
   in_rest_ = false;
   if (mode_ == Mode::text && (byte == ' ' || byte == '\t') && (before == '\n' || before == '\r')) {
@@ -185,7 +191,6 @@ void SecretScanner::in_text(unsigned char byte) {
   const bool must_be_text = text_ == SecretText::stream || text_ == SecretText::body;
   if (must_be_text && !is_text(byte)) return enter_binary();
   state_ = automaton_->step(state_, byte);
-  if (in_rest_) hide("unknown", at_, at_ + 1);
   ++at_;
   if (automaton_->ends_in(state_)) try_rules(0);
 }

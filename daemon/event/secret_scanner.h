@@ -75,7 +75,7 @@ class SecretScanner {
   void in_secret(unsigned char byte);
   void in_pem(unsigned char byte);
   void in_binary(unsigned char byte);
-  void leave_rest(unsigned char byte);
+  void judge_rest(unsigned char byte);
 
   void try_rules(std::size_t from);
   bool fits(const SecretRule& rule) const;
