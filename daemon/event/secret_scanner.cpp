@@ -67,6 +67,7 @@ SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   continuation_ = 0;
   const bool goes_on = mode_ == Mode::pem || mode_ == Mode::binary || (mode_ == Mode::value && end_ != End::word);
   if (!goes_on) enter_unknown();
+  line_end_ = 0;  // whether its next line is indented was not seen
   is_unsure_ = true;
   return shown;
 }

@@ -350,6 +350,17 @@ TEST_CASE("secrets: bytes missed inside a secret do not end it") {
   CHECK(scanner.take("def, and on\n, and on").bytes == "************, and on");
 }
 
+TEST_CASE("secrets: bytes missed at the end of a value's line do not end it") {
+  SecretScanner scanner;
+  (void)scanner.take("\r\nCookie: a=b;\r\n");
+  (void)scanner.miss(5);
+  CHECK(scanner.take("c=d; e\r\n--").bytes == "********--");
+  SecretScanner word;
+  (void)word.take("?password=abc");
+  (void)word.miss(5);
+  CHECK(word.take("d e&f\nMIIB\n--").bytes == "***********--");
+}
+
 TEST_CASE("secrets: what is held is taken for a secret when it must be told") {
   SecretScanner scanner;
   CHECK(scanner.take("key ghp_abc").bytes == "key ghp_");
