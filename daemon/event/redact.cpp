@@ -1,40 +1,19 @@
 #include "event/redact.h"
 
 #include <algorithm>
-#include <array>
 
 #include "event/secret_scanner.h"
 
 namespace aa {
-namespace {
-
-// The argument behind one of these is a header, whole; so is what a longer one holds behind its '='.
-constexpr std::array<std::string_view, 5> kHeaderOptions = {"-H", "--header", "-b", "--cookie", "--proxy-header"};
-
-bool is_header_option(std::string_view argument) {
-  return std::find(kHeaderOptions.begin(), kHeaderOptions.end(), argument) != kHeaderOptions.end();
-}
-
-std::string redacted_header(const std::string& argument) {
-  return without_secrets(argument, SecretText::header);
-}
-
-std::string redacted_argument(const std::string& argument) {
-  const std::size_t equals = argument.find('=');
-  if (equals != std::string::npos && is_header_option(std::string_view(argument).substr(0, equals)))
-    return argument.substr(0, equals + 1) + redacted_header(argument.substr(equals + 1));
-  return without_secrets(argument, SecretText::script);
-}
-
-}  // namespace
-
-void redact_arguments(std::vector<std::string>& argv) {
-  bool is_header = false;
-  for (std::string& argument : argv) {
-    const bool names_header = is_header_option(argument);
-    argument = is_header ? redacted_header(argument) : redacted_argument(argument);
-    is_header = names_header;
-  }
+void redact_paths(Event& event) {
+  auto& file = std::get<FileBody>(event.body);
+  if (file.resolution != Resolution::user) return;
+  const auto redact = [](FilePath& at) {
+    at.path = without_secrets(at.path, SecretText::script);
+    at.ns_path = without_secrets(at.ns_path, SecretText::script);
+  };
+  redact(file.at);
+  if (file.to) redact(*file.to);
 }
 
 void Redactor::take(Event event, const Give& give) {

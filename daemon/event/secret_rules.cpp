@@ -21,6 +21,7 @@ ByteClass class_of(std::string_view extra, bool letters, bool upper, bool digits
 
 const ByteClass kWord = class_of("_-", true, true, true);      // base64url
 const ByteClass kDotted = class_of("_-.=", true, true, true);  // several of those
+const ByteClass kTwoWords = class_of("_-.", true, true, true);
 const ByteClass kAlnum = class_of("", true, true, true);
 const ByteClass kCapitals = class_of("", false, true, true);
 const ByteClass kHex = class_of("abcdefABCDEF", false, false, true);
@@ -32,6 +33,11 @@ constexpr SecretRule token(std::string_view kind, std::string_view begin, const 
 // Also as the end of a longer name: DB_PASSWORD.
 constexpr SecretRule field(std::string_view kind, std::string_view name) {
   return {kind, name, SecretShape::field, nullptr, 0, true, false};
+}
+// A name that harmless values have too: {"token":" the"}. Those are short, or have spaces.
+constexpr std::uint16_t kLeastOfCommonName = 16;
+constexpr SecretRule common_field(std::string_view kind, std::string_view name) {
+  return {kind, name, SecretShape::field, nullptr, kLeastOfCommonName, true, false};
 }
 
 const std::array kPlainRules = {
@@ -47,6 +53,10 @@ const std::array kPlainRules = {
     token("groq", "gsk_", kAlnum, 30),
     token("perplexity", "pplx-", kAlnum, 30),
     token("xai", "xai-", kAlnum, 40),
+    token("fireworks", "fw_", kAlnum, 24),
+    token("langsmith", "lsv2_pt_", kWord, 32),
+    token("langsmith", "lsv2_sk_", kWord, 32),
+    token("tavily", "tvly-", kWord, 20),
     token("nvidia", "nvapi-", kWord, 40),
     token("replicate", "r8_", kAlnum, 30),
     // source code, packages
@@ -103,11 +113,13 @@ const std::array kPlainRules = {
     token("stripe", "rk_test_", kAlnum, 20),
     token("stripe", "whsec_", kBase64, 24),
     token("square", "sq0atp-", kWord, 22),
+    token("square", "EAAA", kWord, 60),
     token("square", "sq0csp-", kWord, 40),
     token("shopify", "shpat_", kHex, 32),
     token("shopify", "shpss_", kHex, 32),
     token("shopify", "shpca_", kHex, 32),
-    token("sendgrid", "SG.", kDotted, 60),
+    SecretRule{"sendgrid", "SG.", SecretShape::token, &kTwoWords, 66, false, true, '.', 22},
+    token("twilio", "SK", kHex, 32),
     token("brevo", "xkeysib-", kWord, 60),
     token("mailgun", "key-", kHex, 32),
     token("slack", "xoxb-", kWord, 20),
@@ -119,11 +131,13 @@ const std::array kPlainRules = {
     token("slack", "xapp-", kWord, 20),
     SecretRule{"slack", "hooks.slack.com/services/", SecretShape::token, &kBase64, 20, true},
     SecretRule{"telegram", "api.telegram.org/bot", SecretShape::token, &kDotted, 8, true},
+    SecretRule{"telegram", ":AA", SecretShape::token, &kWord, 33, false, false, 0, 0, true},
     // shapes
     SecretRule{"jwt", "eyJ", SecretShape::token, &kDotted, 20, false, true, '.'},
     SecretRule{"private-key", "PRIVATE KEY-----", SecretShape::pem, nullptr, 0, false, false},
     SecretRule{"private-key", "PRIVATE KEY BLOCK-----", SecretShape::pem, nullptr, 0, false, false},
     SecretRule{"url-password", "://", SecretShape::userinfo, nullptr, 0, false, false},
+    SecretRule{"url-password", ":\\/\\/", SecretShape::userinfo, nullptr, 0, false, false},  // as JSON may have it
     // fields of headers, of JSON, of forms and URLs
     field("authorization", "authorization"),
     field("authorization", "proxy-authorization"),
@@ -142,10 +156,29 @@ const std::array kPlainRules = {
     field("api-key", "secretaccesskey"),
     field("api-key", "accountkey"),
     field("token", "access_token"),
+    field("token", "access-token"),
+    field("token", "accesstoken"),
     field("token", "refresh_token"),
+    field("token", "refresh-token"),
+    field("token", "refreshtoken"),
     field("token", "id_token"),
-    field("token", "client_secret"),
+    field("token", "id-token"),
+    field("token", "idtoken"),
+    field("token", "session_token"),
+    field("token", "session-token"),
     field("token", "sessiontoken"),
+    field("token", "auth_token"),
+    field("token", "auth-token"),
+    field("token", "authtoken"),
+    field("token", "client_secret"),
+    field("token", "client-secret"),
+    field("token", "clientsecret"),
+    common_field("token", "token"),
+    common_field("token", "secret"),
+    common_field("signature", "signature"),
+    field("private-key", "private-key"),
+    field("private-key", "private_key"),
+    field("private-key", "privatekey"),
     field("password", "password"),
     field("password", "passwd"),
     field("signature", "x-amz-signature"),
@@ -162,6 +195,7 @@ const ByteClass kValue = [] {  // of a field: all but control characters
   return bytes;
 }();
 constexpr std::uint16_t kLeastCodedField = 3;  // "=ab"
+constexpr std::size_t kLeastCoded = 3;         // shorter beginnings are everywhere in base64
 
 char raised(char character) {
   return character >= 'a' && character <= 'z' ? static_cast<char>(character - 'a' + 'A') : character;
@@ -195,7 +229,7 @@ std::vector<std::string> spellings_of(std::string_view name) {
   std::vector<std::string> out = {std::string(name), title, upper};
   for (const std::string_view camel :
        {"apiKey", "ApiKey", "accessToken", "refreshToken", "clientSecret", "secretAccessKey", "SecretAccessKey",
-        "AccountKey", "sessionToken", "SessionToken"})
+        "AccountKey", "sessionToken", "SessionToken", "privateKey", "PrivateKey"})
     if (std::ranges::equal(camel, name, {}, lower, lower)) out.emplace_back(camel);
   return out;
 }
@@ -209,6 +243,7 @@ bool ends_in_field(const SecretRule& rule) {
 }
 
 std::vector<std::string> beginnings_of(const SecretRule& plain) {
+  if (plain.begin.size() < kLeastCoded) return {};
   if (plain.shape == SecretShape::token || plain.shape == SecretShape::pem) return {std::string(plain.begin)};
   if (plain.shape == SecretShape::field && !ends_in_field(plain)) return spellings_of(plain.begin);
   return {};
@@ -224,6 +259,7 @@ std::vector<SecretRule> all_rules() {
         SecretRule coded{plain.kind, coded_beginnings.emplace_back(letters), SecretShape::coded, &kCoded, plain.least};
         coded.whole_word = false;
         coded.needs = plain.needs;
+        coded.needs_at = plain.needs_at;
         coded.plain = plain.bytes;
         coded.bits = bits;
         coded.names = plain.shape == SecretShape::field;

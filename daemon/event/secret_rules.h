@@ -22,7 +22,7 @@ enum class SecretShape : std::uint8_t {
   field,     // name, perhaps a quote, ':' or '=', perhaps a quote, then the value up to where it ends
   pem,       // everything up to five dashes
   coded,     // another rule's in base64: at least so many bytes of its class, then all that is base64
-  userinfo,  // "user:password@" of a URL; only the password is secret
+  userinfo,  // "user:password@" of a URL, up to the last @; only the password is secret
 };
 
 struct SecretRule {
@@ -30,10 +30,12 @@ struct SecretRule {
   std::string_view begin;  // lower case where `any_case`
   SecretShape shape = SecretShape::token;
   const ByteClass* bytes = nullptr;  // token: what it is made of
-  std::uint16_t least = 0;           // token: shorter ones are none
+  std::uint16_t least = 0;  // token: shorter ones are none; field: nor values without so many bytes before a space
   bool any_case = false;
-  bool whole_word = true;  // no letter, digit or _ before it
-  char needs = 0;          // token, coded: it holds this byte too
+  bool whole_word = true;      // no letter, digit or _ before it
+  char needs = 0;              // token, coded: it holds this byte too
+  std::uint8_t needs_at = 0;   // 0: anywhere; else behind so many bytes, and nowhere else
+  bool digits_before = false;  // token: eight to ten
   // coded: what the bytes that are coded are made of; bits of the beginning that the next letter holds
   const ByteClass* plain = nullptr;
   std::uint8_t bits = 0;

@@ -8,7 +8,9 @@ namespace aa {
 namespace {
 
 constexpr std::size_t kLookBack = 64;
-constexpr std::string_view kBeforeSeparator = "\"' \\";
+constexpr std::string_view kBeforeSeparator = "\"' \\\r\n\t";
+constexpr std::string_view kInName = "-.[]";
+constexpr std::string_view kPartName = "name=\"";
 constexpr std::size_t kWholeLine = 60;            // base64 goes on in the next line when this one is as long
 constexpr std::string_view kMessage = "HTTP/1.";  // begins an answer, and ends a request's first line
 constexpr std::size_t kLongName = 20;             // a user name as long as this is a token
@@ -21,11 +23,24 @@ ByteClass all_but(std::string_view ends) {
   return bytes;
 }
 const ByteClass kUserinfo = all_but("/?#@\"'`<>\\|;&(){}^");
+const ByteClass kPassword = all_but("/\"'`<>\\");
+const ByteClass kPasswordInScript = all_but("/\"'`<>\\|;&(){}");
 const ByteClass kInWord = all_but("\"'`<>\\|;&(){}[],");
+const ByteClass kRest = [] {  // what a secret's further lines are made of, also as JSON writes their ends
+  ByteClass bytes;
+  for (unsigned byte = 0; byte < 128; ++byte)
+    bytes[byte] = base64_value(static_cast<unsigned char>(byte)) && byte != '-' && byte != '_';
+  for (const char character : std::string_view("=\r\n\\")) bytes.set(static_cast<unsigned char>(character));
+  return bytes;
+}();
+
+bool is_digit(char character) {
+  return character >= '0' && character <= '9';
+}
 
 bool is_word_byte(char character) {
-  return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
-         (character >= '0' && character <= '9') || character == '_';
+  return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') || is_digit(character) ||
+         character == '_';
 }
 
 }  // namespace
@@ -50,18 +65,25 @@ SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   buffer_.clear();
   shown_ = at_ = 0;
   continuation_ = 0;
-  if (mode_ == Mode::text || mode_ == Mode::name) {
-    kind_ = "unknown";
-    quote_ = '"';
-    has_escapes_ = false;
-    enter_value(End::quote);
-  }
+  const bool goes_on = mode_ == Mode::pem || mode_ == Mode::binary || (mode_ == Mode::value && end_ != End::word);
+  if (!goes_on) enter_unknown();
+  line_end_ = 0;  // whether its next line is indented was not seen
+  is_unsure_ = true;
   return shown;
+}
+
+// What comes may be the rest of any secret.
+void SecretScanner::enter_unknown() {
+  kind_ = "unknown";
+  quote_ = '"';
+  has_escapes_ = false;
+  enter_value(End::quote);
 }
 
 void SecretScanner::run() {
   while (at_ < buffer_.size()) {
     const auto byte = static_cast<unsigned char>(buffer_[at_]);
+    if (in_rest_) judge_rest(byte);
     switch (mode_) {
       case Mode::text:
         in_text(byte);
@@ -74,6 +96,9 @@ void SecretScanner::run() {
         break;
       case Mode::name:
         in_name(byte);
+        break;
+      case Mode::common:
+        in_common(byte);
         break;
       case Mode::value:
         in_value(byte);
@@ -91,19 +116,37 @@ void SecretScanner::run() {
   }
 }
 
-void SecretScanner::settle() {
-  if (mode_ == Mode::candidate) enter_secret(rule_->kind, *rule_->bytes, since_);
-  while (mode_ == Mode::userinfo) {
-    if (colon_ != 0) return enter_secret(rule_->kind, kUserinfo, colon_);
-    give_up();
-    run();
-    if (mode_ == Mode::candidate) enter_secret(rule_->kind, *rule_->bytes, since_);
+// The first byte that is none of a secret's further lines ends them. A line that is indented may be a header's, or
+// YAML's.
+void SecretScanner::judge_rest(unsigned char byte) {
+  if (is_undecided()) return;
+  if (kRest.test(byte)) {
+    if (mode_ == Mode::text) hide("unknown", at_, at_ + 1);
+    return;
+  }
+  const char before = at_ > 0 ? buffer_[at_ - 1] : '\0';
+  in_rest_ = false;
+  if (mode_ == Mode::text && (byte == ' ' || byte == '\t') && (before == '\n' || before == '\r')) {
+    enter_unknown();
+    is_unsure_ = true;
   }
 }
 
+void SecretScanner::settle() {
+  while (mode_ == Mode::userinfo) {
+    const bool is_shown = is_whole() && (behind_at_ != 0 || is_port());
+    if (colon_ != 0 && !is_shown) return enter_secret(rule_->kind, kPassword, colon_);
+    end_userinfo();
+    run();
+  }
+  if (mode_ == Mode::candidate) return enter_secret(rule_->kind, *rule_->bytes, since_);
+  if (mode_ != Mode::common) return;
+  hide(kind_, since_, at_);
+  mode_ = Mode::value;
+}
+
 SecretScanner::Shown SecretScanner::show() {
-  const bool undecided = mode_ == Mode::candidate || mode_ == Mode::userinfo;
-  const std::size_t end = undecided ? since_ : at_;
+  const std::size_t end = is_undecided() ? since_ : at_;
   Shown out{buffer_.substr(shown_, end - shown_), {}};
   for (Redaction& hidden : hidden_) {
     const std::size_t from = hidden.offset - offset_;
@@ -119,6 +162,7 @@ SecretScanner::Shown SecretScanner::show() {
   at_ -= past;
   since_ -= std::min(since_, past);
   colon_ -= std::min(colon_, past);
+  behind_at_ -= std::min(behind_at_, past);
   return out;
 }
 
@@ -165,7 +209,16 @@ bool SecretScanner::fits(const SecretRule& rule) const {
   const std::size_t begin = at_ - std::min(at_, rule.begin.size());
   if (!rule.any_case && buffer_.compare(begin, rule.begin.size(), rule.begin) != 0) return false;
   if (rule.whole_word && begin > 0 && is_word_byte(buffer_[begin - 1])) return false;
+  if (rule.digits_before && !has_digits_before(begin)) return false;
   return rule.shape != SecretShape::pem || begins_pem(begin);
+}
+
+bool SecretScanner::has_digits_before(std::size_t begin) const {
+  std::size_t first = begin;
+  while (first > 0 && begin - first <= 10 && is_digit(buffer_[first - 1])) --first;
+  const bool as_many = begin - first >= 8 && begin - first <= 10;
+  return as_many && (first == 0 || !is_word_byte(buffer_[first - 1]) ||
+                     buffer_.compare(first - std::min<std::size_t>(first, 3), 3, "bot") == 0);
 }
 
 // "-----BEGIN … PRIVATE KEY-----", and not the same with END.
@@ -188,7 +241,7 @@ void SecretScanner::found(const SecretRule& rule) {
       found_coded();
       break;
     case SecretShape::userinfo:
-      colon_ = 0;
+      colon_ = behind_at_ = 0;
       mode_ = Mode::userinfo;
       break;
     case SecretShape::pem:
@@ -214,14 +267,20 @@ void SecretScanner::found_coded() {
   if (rule_->plain == nullptr) enter_secret(rule_->kind, *rule_->bytes, since_);
 }
 
-// Where the value will end follows from what is before the name.
+// Where the value will end follows from what is before the name, with all that is joined to it.
 void SecretScanner::found_field(std::size_t begin) {
+  while (begin > 0 && (is_word_byte(buffer_[begin - 1]) || kInName.find(buffer_[begin - 1]) != std::string_view::npos))
+    --begin;
   const char before = begin > 0 ? buffer_[begin - 1] : '\n';
   const bool begins_line = before == '\n' && text_ != SecretText::script;
   mode_ = Mode::name;
   separator_ = 0;
   percent_ = 0;
+  line_end_ = 0;
+  is_member_ = false;
   named_in_quotes_ = before == '"' || before == '\'';
+  is_part_ = begin >= kPartName.size() && buffer_.compare(begin - kPartName.size(), kPartName.size(), kPartName) == 0;
+  lines_ = 0;
   if (named_in_quotes_)
     open_quote(begin - 1);
   else
@@ -255,11 +314,16 @@ void SecretScanner::in_candidate(unsigned char byte) {
   if (!rule_->bytes->test(byte)) return give_up();
   ++at_;
   const bool is_coded = rule_->shape == SecretShape::coded;
+  if (!is_coded && !is_needed_there(byte, at_ - 1 - since_)) return give_up();
   if (is_coded && !decodes(byte)) return give_up();
   has_needed_ = has_needed_ || (!is_coded && byte == static_cast<unsigned char>(rule_->needs));
   const std::size_t length = is_coded ? decoded_ : at_ - since_;
   if ((length >= rule_->least && has_needed_) || at_ - since_ >= kMostHeld)
     enter_secret(rule_->kind, *rule_->bytes, since_);
+}
+
+bool SecretScanner::is_needed_there(unsigned char byte, std::size_t at) const {
+  return rule_->needs_at == 0 || (byte == static_cast<unsigned char>(rule_->needs)) == (at == rule_->needs_at);
 }
 
 // A letter of base64: false when the byte that it makes whole is none of the secret's.
@@ -278,22 +342,33 @@ bool SecretScanner::decodes(unsigned char byte) {
     return has_needed_ || kBeforeSeparator.find(static_cast<char>(plain)) != std::string_view::npos;
   }
   has_needed_ = has_needed_ || plain == static_cast<unsigned char>(rule_->needs);
-  return rule_->plain->test(plain);
+  return rule_->plain->test(plain) && is_needed_there(plain, decoded_ - 1);
 }
 
 void SecretScanner::in_userinfo(unsigned char byte) {
-  if (byte == '@') return end_userinfo();
-  if (!kUserinfo.test(byte)) return give_up();
+  const ByteClass& bytes = colon_ == 0 ? kUserinfo : text_ == SecretText::script ? kPasswordInScript : kPassword;
+  if (!(byte == '@' || bytes.test(byte)) || (!kUserinfo.test(byte) && byte != '@' && is_port())) return end_userinfo();
   ++at_;
+  if (byte == '@') behind_at_ = at_;
   if (byte == ':' && colon_ == 0) colon_ = at_;
-  if (at_ - since_ >= kMostHeld) enter_secret(rule_->kind, kUserinfo, since_);
+  if (at_ - since_ >= kMostHeld) enter_secret(rule_->kind, kPassword, since_);
 }
 
-// A long user name is a token itself; a short one before a password is shown.
+// Only digits are behind the colon.
+bool SecretScanner::is_port() const {
+  const std::string_view host = std::string_view(buffer_).substr(0, at_);
+  return colon_ != 0 && behind_at_ == 0 && host.find_first_not_of("0123456789", colon_) == std::string_view::npos;
+}
+
+// A long user name is a token itself; a short one before a password is shown. The host is looked through.
 void SecretScanner::end_userinfo() {
-  const std::size_t name_end = colon_ != 0 ? colon_ - 1 : at_;
+  if (behind_at_ == 0) return give_up();
+  const std::size_t end = behind_at_ - 1;
+  const bool has_password = colon_ != 0 && colon_ <= end;
+  const std::size_t name_end = has_password ? colon_ - 1 : end;
   const bool is_token = name_end - since_ >= kLongName;
-  if (is_token || colon_ != 0) hide(rule_->kind, is_token ? since_ : colon_, at_);
+  if (is_token || has_password) hide(rule_->kind, is_token ? since_ : colon_, end);
+  at_ = end;
   enter_text();
 }
 
@@ -313,7 +388,7 @@ void SecretScanner::in_secret(unsigned char byte) {
   ++in_line_;
 }
 
-// As URLs have it: "%3D" and "%3A" come before a value, "%22" and "%5B" before those.
+// As URLs have it: "%3D" and "%3A" come before a value, "%22", "%5B", "%5D", "%0A" before those.
 void SecretScanner::in_percent(unsigned char byte) {
   ++at_;
   escaped_byte_ = static_cast<std::uint16_t>(escaped_byte_ << 8 | byte);
@@ -321,8 +396,10 @@ void SecretScanner::in_percent(unsigned char byte) {
   percent_ = 0;
   const std::array<char, 2> digits = {static_cast<char>(escaped_byte_ >> 8), static_cast<char>(escaped_byte_ & 0xFF)};
   const std::string_view escaped(digits.data(), digits.size());
-  if (escaped == "3D" || escaped == "3d" || escaped == "3A" || escaped == "3a") return enter_value(End::word);
-  if (escaped != "22" && escaped != "20" && escaped != "5B" && escaped != "5b") enter_text();
+  if (escaped == "3D" || escaped == "3d" || escaped == "3A" || escaped == "3a") return begin_value(End::word);
+  if (escaped != "22" && escaped != "20" && escaped[0] != '0' && escaped != "5B" && escaped != "5b" &&
+      escaped != "5D" && escaped != "5d")
+    enter_text();
 }
 
 // Between a field's name and its value.
@@ -333,19 +410,27 @@ void SecretScanner::in_name(unsigned char byte) {
     ++at_;
     return;
   }
-  if (byte == ' ' || byte == '\t' || byte == '\\') {
+  if (is_part_ && is_member_ && byte == '\n' && ++lines_ == 2) {
+    ++at_;
+    return begin_value(End::line);
+  }
+  if (byte == ' ' || byte == '\t' || byte == '\\' || is_line_end_in_name(byte) || in_word_of_name(byte)) {
     ++at_;
     return;
   }
+  if (line_end_ != 0 && at_ > 0 && (buffer_[at_ - 1] == '\n' || buffer_[at_ - 1] == '\r') && !is_member_)
+    return enter_text();                                      // the field is empty
+  if (separator_ == '=' && byte == '=') return enter_text();  // a comparison
   if (separator_ == 0) {
     if (byte == ':' || byte == '=') {
       separator_ = static_cast<char>(byte);
     } else if (static_cast<char>(byte) == quote_ && named_in_quotes_) {
       end_without_quote_ = End::word;  // the quotes hold the name alone: "name": value
+      is_member_ = true;
       quote_ = 0;
       named_in_quotes_ = false;
     } else {
-      return enter_text();
+      return leave_name();
     }
     ++at_;
     return;
@@ -357,11 +442,42 @@ void SecretScanner::in_name(unsigned char byte) {
   if (byte == '"' || (byte == '\'' && quote_ != '\'')) {
     if (static_cast<char>(byte) == quote_) return enter_text();  // nothing in it
     open_quote(at_++);
-    return enter_value(End::quote);
+    return begin_value(End::quote);
   }
-  const bool prose = separator_ == ':' && end_without_quote_ == End::word && (kind_ == "password" || kind_ == "token");
+  const bool is_common = rule_->least > 0 || kind_ == "password" || kind_ == "token";
+  const bool prose = separator_ == ':' && end_without_quote_ == End::word && is_common;
   if (prose || byte == '\r' || byte == '\n' || byte == '{') return enter_text();
-  enter_value(separator_ == '=' && end_without_quote_ == End::line ? End::word : end_without_quote_);
+  begin_value(separator_ == '=' && end_without_quote_ == End::line ? End::word : end_without_quote_);
+}
+
+// It is no field's. Something longer may have begun with it: AGE-SECRET-KEY-1.
+void SecretScanner::leave_name() {
+  const bool is_at_end = at_ == since_;
+  enter_text();
+  if (is_at_end) state_ = since_state_;
+}
+
+// "user[password]=", and of ":=" and "=>" the second half.
+bool SecretScanner::in_word_of_name(unsigned char byte) {
+  const char before = at_ > 0 ? buffer_[at_ - 1] : '\0';
+  if (separator_ == ':' && byte == '=' && before == ':') {
+    separator_ = '=';
+    return true;
+  }
+  return (separator_ == 0 && byte == ']') ||
+         (separator_ == '=' && byte == '>' && before == '=' && text_ != SecretText::script);
+}
+
+// Next to a member's colon lines may end, in JSON that is quoted itself as two characters; a header's value may begin
+// in the next line, when that is indented.
+bool SecretScanner::is_line_end_in_name(unsigned char byte) {
+  const bool is_end = byte == '\n' || byte == '\r';
+  if (is_member_ && at_ > 0 && buffer_[at_ - 1] == '\\' && (byte == 'n' || byte == 'r' || byte == 't')) return true;
+  if (is_end && is_member_) return true;
+  if (!is_end || separator_ == 0 || end_without_quote_ != End::line) return false;
+  const bool is_second = line_end_ != 0 && !(line_end_ == '\r' && byte == '\n');
+  line_end_ = static_cast<char>(byte);
+  return !is_second;
 }
 
 // Text in quotes inside of quoted text ("{\"a\":\"b\"}"): there the backslash belongs to the quote. And single quotes
@@ -374,20 +490,66 @@ void SecretScanner::open_quote(std::size_t at) {
 void SecretScanner::enter_value(End end) {
   end_ = end;
   escaped_ = false;
+  line_end_ = 0;
+  is_unsure_ = false;
   scheme_ = end == End::word && kind_ == "authorization";
+  mode_ = Mode::value;
+}
+
+// The value of a field begins here. One that harmless values have too is decided by its first bytes.
+void SecretScanner::begin_value(End end) {
+  enter_value(end);
+  since_ = at_;
+  if (rule_->least > 0) mode_ = Mode::common;
+}
+
+bool SecretScanner::ends_value(unsigned char byte) const {
+  const bool line_ends = byte == '\n' || byte == '\r';
+  if (end_ == End::line) return line_ends;
+  if (end_ == End::word) return !kInWord.test(byte);
+  return line_ends || (!escaped_ && static_cast<char>(byte) == quote_);
+}
+
+// A '<' begins what language models call a token.
+void SecretScanner::in_common(unsigned char byte) {
+  if (ends_value(byte) || byte <= ' ' || (byte == '<' && at_ == since_)) {
+    at_ = since_;
+    return enter_text();
+  }
+  escaped_ = has_escapes_ && byte == '\\' && !escaped_;
+  ++at_;
+  if (at_ - since_ < rule_->least) return;
+  hide(kind_, since_, at_);
   mode_ = Mode::value;
 }
 
 void SecretScanner::in_value(unsigned char byte) {
   const bool line_ends = byte == '\n' || byte == '\r';
+  if (line_end_ != 0) {
+    if (line_end_ == '\r' && byte == '\n') {
+      line_end_ = '\n';
+      ++at_;
+      return;
+    }
+    line_end_ = 0;
+    if (byte != ' ' && byte != '\t') return enter_text();
+  }
   if (scheme_ && byte == ' ') {  // "Bearer" is a word of its own
     scheme_ = false;
     ++at_;
     return;
   }
-  const bool ends = end_ == End::line   ? line_ends
-                    : end_ == End::word ? !kInWord.test(byte)
-                                        : line_ends || (!escaped_ && static_cast<char>(byte) == quote_);
+  const bool ends = ends_value(byte);
+  if (ends && line_ends && is_unsure_) {
+    enter_text();
+    in_rest_ = true;
+    return;
+  }
+  if (ends && line_ends && end_ == End::line && text_ != SecretText::script) {
+    line_end_ = static_cast<char>(byte);
+    ++at_;
+    return;
+  }
   if (ends) return enter_text();
   escaped_ = has_escapes_ && byte == '\\' && !escaped_;
   hide(kind_, at_, at_ + 1);

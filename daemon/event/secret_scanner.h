@@ -50,7 +50,8 @@ class SecretScanner {
   // The stream goes on with these bytes.
   Shown take(std::string_view bytes);
   // So many bytes were missed, or (0) the beginning was: what comes next may be the rest of a secret, and is taken for
-  // one up to the next quote or line. Gives what was held.
+  // one up to the next quote, or to the line's end and on through lines that are indented or look like base64. Gives
+  // what was held.
   Shown miss(std::uint64_t bytes);
   // What is held is decided on what is known: what could still become a secret is taken for one.
   Shown flush();
@@ -58,7 +59,7 @@ class SecretScanner {
   std::size_t held() const { return buffer_.size() - shown_; }
 
  private:
-  enum class Mode : std::uint8_t { text, candidate, userinfo, name, value, secret, pem, binary };
+  enum class Mode : std::uint8_t { text, candidate, userinfo, name, common, value, secret, pem, binary };
   enum class End : std::uint8_t { line, word, quote };  // of a value
 
   void run();
@@ -69,10 +70,12 @@ class SecretScanner {
   void in_userinfo(unsigned char byte);
   void in_name(unsigned char byte);
   void in_percent(unsigned char byte);
+  void in_common(unsigned char byte);
   void in_value(unsigned char byte);
   void in_secret(unsigned char byte);
   void in_pem(unsigned char byte);
   void in_binary(unsigned char byte);
+  void judge_rest(unsigned char byte);
 
   void try_rules(std::size_t from);
   bool fits(const SecretRule& rule) const;
@@ -86,7 +89,18 @@ class SecretScanner {
   void enter_text();
   void enter_secret(std::string_view kind, const ByteClass& bytes, std::size_t from);
   void enter_value(End end);
+  void begin_value(End end);
+  bool ends_value(unsigned char byte) const;
+  bool is_undecided() const { return mode_ == Mode::candidate || mode_ == Mode::userinfo || mode_ == Mode::common; }
+  bool is_whole() const { return text_ == SecretText::script || text_ == SecretText::header; }
+  void leave_name();
+  bool in_word_of_name(unsigned char byte);
+  bool is_port() const;
+  bool is_needed_there(unsigned char byte, std::size_t at) const;
+  bool has_digits_before(std::size_t begin) const;
+  void enter_unknown();
   void enter_binary();
+  bool is_line_end_in_name(unsigned char byte);
   void end_userinfo();
   void hide(std::string_view kind, std::size_t from, std::size_t to);
   bool is_text(unsigned char byte);
@@ -118,11 +132,18 @@ class SecretScanner {
   std::size_t in_line_ = 0;   // coded: letters of this line
   std::uint8_t percent_ = 0;  // name: bytes of "%3D" seen
   std::uint16_t escaped_byte_ = 0;
-  std::size_t colon_ = 0;  // userinfo: behind its ':', 0 none yet
+  std::size_t colon_ = 0;      // userinfo: behind its ':', 0 none yet
+  std::size_t behind_at_ = 0;  // userinfo: behind its last '@', 0 none yet
   End end_ = End::line;
   End end_without_quote_ = End::line;
   char quote_ = 0;
   bool named_in_quotes_ = false;
+  bool is_part_ = false;    // name: of a form in parts; behind an empty line comes the value
+  std::uint8_t lines_ = 0;  // name: ends of lines behind a part's name
+  bool is_member_ = false;  // name: of JSON, its quotes hold nothing else
+  char line_end_ = 0;       // name, value: the last byte was this; an indented line goes on with it
+  bool is_unsure_ = false;  // value: bytes of it were missed, another secret may have begun there
+  bool in_rest_ = false;    // what is made of base64 and line ends is the rest of a secret
   char separator_ = 0;
   bool has_escapes_ = false;
   bool escaped_ = false;

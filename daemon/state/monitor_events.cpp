@@ -43,7 +43,7 @@ std::shared_ptr<const std::string> share_cgroup(const std::string& path, const P
 
 void Monitor::Impl::take(Step& step, Event event) {
   if (!is_record(event.body) || !event.process) return deliver(step, std::move(event), nullptr);
-  if (SlotTable::row_of(event.slot) == 0) return;  // the self-test's own
+  if (SlotTable::row_of(event.slot) == SlotTable::kSelfTestRow) return;
   if (const auto it = enrolling.find(event.slot); it != enrolling.end()) {
     it->second.held.push_back(std::move(event));
     return;

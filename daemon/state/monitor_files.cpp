@@ -7,6 +7,7 @@
 
 #include <cstring>
 
+#include "event/redact.h"
 #include "state/detect_table.h"
 #include "state/monitor_impl.h"
 
@@ -213,6 +214,7 @@ void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* own
     step.plans.emplace_back(LearnPlan{file.generation, judgement.object, 0, 0, 0, file.to->from_namespace()});
     learned.learn_name(file.to->from_namespace(), file.generation, judgement.object, event.boot_ns);
   }
+  redact_paths(event);
   deliver(step, std::move(event), owner);
   if (denied) alert_path(step, Event(step.events.back()), *judgement.rule, owner);
 }

@@ -1,4 +1,5 @@
 // The Monitor and files: rules, verdicts, alerts, sums, and exits that wait for them.
+#include "event/json.h"
 #include "support/monitored.h"
 
 using namespace aa;
@@ -266,13 +267,10 @@ TEST_CASE("files: a file is denied by where a bound part really lies, and by the
 
 TEST_CASE("files: a sum of the self-test's is nobody's") {
   FileHouse house;
-  FileSumBody sums;
-  sums.sum.key.process = kCat.id;
-  sums.sum.reads = 2;
-  Event event;
-  event.boot_ns = 3'000'000;
-  event.body = sums;
-  CHECK(house(event).events.empty());
+  FileSum sum = house.sum(2, 300);
+  CHECK_FALSE(house.monitor.complete(SumsFlipped{house.now, {sum}}).events.empty());
+  sum.slot = 0;
+  CHECK(house.monitor.complete(SumsFlipped{house.now, {sum}}).events.empty());
 }
 
 TEST_CASE("files: both ends of a rename are judged, and one allowed end does not hide the other") {
@@ -287,6 +285,24 @@ TEST_CASE("files: both ends of a rename are judged, and one allowed end does not
   const std::uint64_t allowed = house.rule("/tmp/", Verdict::allow);
   body.generation = allowed;
   CHECK(only_file(house(event)).verdict == Verdict::none);
+}
+
+TEST_CASE("files: what a program passed is told without secrets, and judged with them; a file's own name stays") {
+  FileHouse house;
+  const std::string key = "ghp_" + std::string(36, 'a'), stars = "ghp_" + std::string(36, '*');
+  Event event = house.file("/tmp/" + key, house.rule("**/ghp_a*"), FileOp::rename);
+  CHECK(only_file(house(event)).at.path == "/tmp/" + key);
+  auto& body = std::get<FileBody>(event.body);
+  body.resolution = Resolution::user;
+  body.at.ns_path = "/x/" + key;
+  body.to.emplace().path = "/y/" + key;
+  const Step step = house(event);
+  const FileBody told = only_file(step);
+  CHECK(told.verdict == Verdict::deny);
+  CHECK(told.at.path == "/tmp/" + stars);
+  CHECK(told.at.ns_path == "/x/" + stars);
+  CHECK(told.to->path == "/y/" + stars);
+  for (const Event& one : step.events) CHECK(to_json(one).find(key) == std::string::npos);
 }
 
 TEST_CASE("files: a sum is told with the path of its first call, and its bytes") {

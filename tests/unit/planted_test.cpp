@@ -105,11 +105,12 @@ std::vector<Planted> planted() {
   for (const SecretRule& rule : secret_rules()) {
     if (rule.shape == SecretShape::token) {
       std::string secret = letters(random, rule.least + 10u, alphabet_of(*rule.bytes));
-      if (rule.needs != 0) secret[rule.least / 2] = rule.needs;
-      const std::string key = std::string(rule.begin) + secret;
+      if (rule.needs != 0) secret[rule.needs_at != 0 ? rule.needs_at : rule.least / 2] = rule.needs;
+      const std::string key = (rule.digits_before ? "123456789" : "") + std::string(rule.begin) + secret;
       all.push_back({"{\"k\":\"" + key + "\"}", secret});
+      if (rule.begin.size() < 3) continue;
       const std::string coded = base64(std::string(all.size() / 2 % 3, '{') + key);
-      all.push_back({"{\"k\":\"" + coded + "\"}", coded.substr((rule.begin.size() + 4) / 3 * 4)});
+      all.push_back({"{\"k\":\"" + coded + "\"}", coded.substr((key.size() - secret.size() + 4) / 3 * 4)});
     } else if (rule.shape == SecretShape::field) {
       const std::string secret = letters(random, 16, "abcdefghijklmnopqrstuvwxyz0123456789+/");
       all.push_back({"{\"a\":1,\"" + std::string(rule.begin) + "\": \"" + secret + "\"}", secret});

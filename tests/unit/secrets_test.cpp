@@ -32,7 +32,7 @@ std::string filler_for(const SecretRule& rule) {
   for (unsigned byte = 0; byte < 256; ++byte)
     if (rule.bytes->test(byte) && (byte | 0x20) >= 'a') alphabet += static_cast<char>(byte);
   std::string out = letters(rule.least + 5, alphabet);
-  if (rule.needs != 0) out[rule.least / 2] = rule.needs;
+  if (rule.needs != 0) out[rule.needs_at != 0 ? rule.needs_at : rule.least / 2] = rule.needs;
   return out;
 }
 
@@ -40,13 +40,14 @@ std::vector<Secret> secrets() {
   std::vector<Secret> all;
   for (const SecretRule& rule : secret_rules()) {
     if (rule.shape != SecretShape::token) continue;
-    const std::string kind(rule.kind), begin(rule.begin), secret = filler_for(rule);
+    const std::string kind(rule.kind), secret = filler_for(rule);
+    const std::string begin = (rule.digits_before ? "123456789" : "") + std::string(rule.begin);
     all.push_back({kind, "{\"key\":\"" + begin, secret, "\"}"});
     all.push_back({kind, "export K=" + begin, secret, "\n"});
   }
   for (const SecretRule& rule : secret_rules()) {
     if (rule.shape != SecretShape::field) continue;
-    const std::string kind(rule.kind), name(rule.begin), secret = letters(12) + "+/";
+    const std::string kind(rule.kind), name(rule.begin), secret = letters(16) + "+/";
     all.push_back({kind, "GET / HTTP/1.1\r\n" + name + ": ", secret, "\r\nhost: a\r\n"});
     all.push_back({kind, "{\"" + name + "\": \"", secret, "\", \"a\": 1}"});
     all.push_back({kind, "{\\\"" + name + "\\\":\\\"", secret + "\\", "\"}"});
@@ -58,6 +59,9 @@ std::vector<Secret> secrets() {
   all.push_back({"url-password", "git clone https://me:", "hunter2", "@example.com/a.git"});
   all.push_back({"url-password", "https://", letters(30), "@example.com/"});
   all.push_back({"url-password", "postgres://app:", "p:w", "@db/x"});
+  all.push_back({"url-password", "postgres://app:", "p@w#?&;{(x@", "@db/x"});
+  all.push_back({"url-password", "\"https://me@corp.com:", "p@w", "@example.com\" "});
+  all.push_back({"url-password", "\"https:\\/\\/me:", "p@w", "@example.com\\/a\""});
   const std::string pem = "\nMII" + letters(200) + "\n" + letters(64) + "=\n-----";
   all.push_back({"private-key", "-----BEGIN RSA PRIVATE KEY-----", pem, "END RSA PRIVATE KEY-----\nafter"});
   all.push_back({"private-key", "-----BEGIN PGP PRIVATE KEY BLOCK-----", pem, "END PGP PRIVATE KEY BLOCK-----\nx"});
@@ -137,7 +141,7 @@ TEST_CASE("secrets: each is replaced when it comes byte by byte") {
 
 TEST_CASE("secrets: in base64 each key is replaced, wherever it lies in its group of three, whatever comes before it") {
   for (const SecretRule& rule : secret_rules()) {
-    if (rule.shape != SecretShape::token) continue;
+    if (rule.shape != SecretShape::token || rule.begin.size() < 3) continue;
     const std::string plain = std::string(rule.begin) + filler_for(rule);
     for (std::size_t before = 0; before < 6; ++before) {
       check_hidden_in_base64(std::string(before, '{') + plain + "\"}", before + rule.begin.size(), 30);
@@ -175,6 +179,81 @@ TEST_CASE("secrets: a private key in base64 is replaced over all its lines") {
   CHECK(shown.find(coded.substr(80, 20)) == std::string::npos);
   CHECK(shown.find(coded.substr(coded.size() - 20)) == std::string::npos);
   CHECK(shown.find(": Secret\n") != std::string::npos);
+}
+
+TEST_CASE("secrets: a value may begin behind its name's line, and go on over lines that are indented") {
+  CHECK(shown_of({"\r\nAuthorization:\r\n Basic abc\r\nhost: a"}) == "\r\nAuthorization:\r\n *********\r\nhost: a");
+  CHECK(shown_of({"\r\nCookie: a=b;\r\n  c=d\r\nhost: a"}) == "\r\nCookie: ****\r\n*****\r\nhost: a");
+  CHECK(shown_of({"\nCookie: a=b;\n\tc=d\n\n body"}) == "\nCookie: ****\n****\n\n body");
+  CHECK(shown_of({"{\"password\":\n  \"abc\"}"}) == "{\"password\":\n  \"***\"}");
+  CHECK(shown_of({"{\"password\"\r\n\t:\r\n\"abc\"}"}) == "{\"password\"\r\n\t:\r\n\"***\"}");
+  CHECK(shown_of({"{\\\"password\\\":\\n  \\\"abc\\\"}"}) == "{\\\"password\\\":\\n  \\\"****\"}");
+  CHECK(shown_of({"\r\nCookie:\r\nhost: a"}) == "\r\nCookie:\r\nhost: a");
+  CHECK(shown_of({"\r\nCookie:\r\n\r\n body"}) == "\r\nCookie:\r\n\r\n body");
+  CHECK(shown_of({"the cookie\n= a, \"password\",\n\"abc\""}) == "the cookie\n= a, \"password\",\n\"abc\"");
+}
+
+TEST_CASE("secrets: fields are known however their names are joined, with whatever comes before") {
+  const std::string stars(7, '*');
+  for (const std::string name :
+       {"clientSecret", "client-secret", "refreshToken", "accessToken", "session_token", "db_password", "dbPassword",
+        "X-Access-Token", "user[password]", "authToken", "private-key", "privateKey", "idToken"}) {
+    INFO(name);
+    CHECK(shown_of({"{\"" + name + "\": \"hunter2\"}"}) == "{\"" + name + "\": \"" + stars + "\"}");
+    CHECK(shown_of({"a=b&" + name + "=hunter2&c=d"}) == "a=b&" + name + "=" + stars + "&c=d");
+    CHECK(shown_of({"\r\n" + name + ": hunter2\r\n"}) == "\r\n" + name + ": " + stars + "\r\n");
+  }
+  CHECK(shown_of({"user%5Bpassword%5D=abc&b"}) == "user%5Bpassword%5D=***&b");
+  CHECK(shown_of({"password := \"abc\"; 'password' => 'abc'"}) == "password := \"***\"; 'password' => '***'");
+  CHECK(shown_of({"form-data; name=\"password\"\r\n\r\nab c\r\n--x"}) ==
+        "form-data; name=\"password\"\r\n\r\n****\r\n--x");
+  CHECK(shown_of({"form-data; name=\"user[password]\"\n\nabc\n--x"}) ==
+        "form-data; name=\"user[password]\"\n\n***\n--x");
+}
+
+TEST_CASE("secrets: values of names that are common are hidden when they have sixteen bytes without a space") {
+  const std::string value = letters(16), stars(16, '*');
+  for (const std::string name : {"token", "secret", "signature", "bot_token", "webhookSecret"}) {
+    INFO(name);
+    for (const std::string& text : {"{\"" + name + "\":\"" + value + "\"}", "?" + name + "=" + value + "&b",
+                                    "\n" + name + ": " + value + "\nb"}) {
+      std::string shown = text;
+      shown.replace(text.find(value), value.size(), stars);
+      for (std::size_t cut = 0; cut <= text.size(); ++cut)
+        CHECK(shown_of({text.substr(0, cut), text.substr(cut)}) == shown);
+      const std::string harmless = std::string(text).erase(text.find(value), 1);
+      CHECK(shown_of({harmless}) == harmless);
+    }
+  }
+  for (const std::string text :
+       {"{\"token\":\" the\"}", "{\"token\":\"a b c d e f g h i j k l\"}", "{\"bos_token\": \"<|begin_of_text|>\"}",
+        "{\"signature\": \"def f(a, b)\"}", "the token: abcdefghijklmnopqrst", "secret: a\n"})
+    CHECK(shown_of({text}) == text);
+  CHECK(shown_of({"{\"token\":\"sk-ant-" + letters(6) + " " + letters(20) + "\"}"}).find("sk-ant-") == 10);
+  CHECK(shown_of({"{\"secret\":\"ghp_x\",\"k\":\"ghp_" + letters(30) + "\"}"}) ==
+        "{\"secret\":\"ghp_x\",\"k\":\"ghp_" + std::string(30, '*') + "\"}");
+}
+
+TEST_CASE("secrets: what is too short for a key, a port, and a comparison are harmless") {
+  const std::string harmless[] = {"SG." + letters(22) + "." + letters(42) + " ",
+                                  "SG." + letters(21) + "." + letters(60) + " ",
+                                  "SG." + letters(70) + " ",
+                                  "dp.pt." + letters(39) + " ",
+                                  "if password == null",
+                                  "if (password==null) x",
+                                  "https://example.com:8080?a=b@c ",
+                                  "https://example.com:8080/a@b ",
+                                  "ssh://git@example.com:22/a ",
+                                  "at 1234567:AA" + letters(33) + " ",
+                                  "SK" + letters(31, "0123456789abcdef") + " ",
+                                  "fw_" + letters(23) + " "};
+  for (const std::string& text : harmless) CHECK(shown_of({text}) == text);
+  const std::string key = letters(22) + "." + letters(43);
+  CHECK(shown_of({"SG." + key + " on"}) == "SG." + std::string(66, '*') + " on");
+  CHECK(shown_of({"/bot12345678:AA" + letters(33) + "/x"}) == "/bot12345678:AA" + std::string(33, '*') + "/x");
+  CHECK(without_secrets("http://localhost:8080", SecretText::script) == "http://localhost:8080");
+  CHECK(without_secrets("https://u:p#w@h", SecretText::script) == "https://u:***@h");
+  CHECK(shown_of({"https://u:p@w@hooks.slack.com/services/" + letters(24)}).find("services/***") != std::string::npos);
 }
 
 TEST_CASE("secrets: a field as URLs have it ends with the next") {
@@ -225,14 +304,38 @@ TEST_CASE("secrets: what is no text is replaced up to the next message") {
   CHECK(shown_of({"\x81\x05hello"}) == std::string(7, '*'));
 }
 
-TEST_CASE("secrets: after bytes were missed, what comes is a secret's rest up to a quote or a line") {
+TEST_CASE("secrets: after bytes were missed, what comes is a secret's rest up to a quote or what is no base64") {
   SecretScanner scanner;
   (void)scanner.take("GET / HTTP/1.1\r\nAuthor");
   (void)scanner.miss(20);
   const auto shown = scanner.take("abcdef\r\nhost: a\r\n");
-  CHECK(shown.bytes == "******\r\nhost: a\r\n");
+  CHECK(shown.bytes == "************: a\r\n");
   REQUIRE(shown.redactions.size() == 1);
-  CHECK(shown.redactions[0] == Redaction{"unknown", 42, 6});
+  CHECK(shown.redactions[0] == Redaction{"unknown", 42, 12});
+}
+
+TEST_CASE("secrets: of a stream met in the middle all further lines of a private key are replaced") {
+  const auto met = [](std::string_view text) {
+    std::string whole, cut;
+    SecretScanner scanner, slow;
+    (void)scanner.miss(0);
+    whole = scanner.take(text).bytes + scanner.flush().bytes;
+    (void)slow.miss(0);
+    for (const char byte : text) cut += slow.take(std::string_view(&byte, 1)).bytes;
+    cut += slow.flush().bytes;
+    CHECK(whole == cut);
+    return whole;
+  };
+  const auto stars = [](std::size_t count) { return std::string(count, '*'); };
+  CHECK(met("MIIB\nab+/\r\ncd==\n-----END") == stars(16) + "-----END");
+  CHECK(met("\nMIIB\nab\n-----END") == stars(9) + "-----END");
+  CHECK(met("y z\n  MIIB a\n\tMIIC\n-----END") == stars(19) + "-----END");
+  CHECK(met("MIIB\\nab\\ncd\", \"a\": 1") == stars(12) + "\", \"a\": 1");
+  CHECK(met("x\nab\\ncd\", \"a\": 1") == stars(8) + "\", \"a\": 1");
+  // What begins there is found as ever.
+  CHECK(met("x\r\nCookie: a=b\r\n") == stars(9) + ": ***\r\n");
+  CHECK(met("x\nAIza-b" + letters(40) + " on") == stars(48) + " on");
+  CHECK(met("x\nsk-ant-" + letters(20) + " on") == stars(4) + "-ant-" + stars(20) + " on");
 }
 
 TEST_CASE("secrets: bytes missed inside a secret do not end it") {
@@ -244,7 +347,18 @@ TEST_CASE("secrets: bytes missed inside a secret do not end it") {
   CHECK(scanner.held() == 0);
   (void)scanner.take("abc");
   CHECK(scanner.miss(5).bytes == "***");
-  CHECK(scanner.take("def, and on").bytes == "***, and on");
+  CHECK(scanner.take("def, and on\n, and on").bytes == "************, and on");
+}
+
+TEST_CASE("secrets: bytes missed at the end of a value's line do not end it") {
+  SecretScanner scanner;
+  (void)scanner.take("\r\nCookie: a=b;\r\n");
+  (void)scanner.miss(5);
+  CHECK(scanner.take("c=d; e\r\n--").bytes == "********--");
+  SecretScanner word;
+  (void)word.take("?password=abc");
+  (void)word.miss(5);
+  CHECK(word.take("d e&f\nMIIB\n--").bytes == "***********--");
 }
 
 TEST_CASE("secrets: what is held is taken for a secret when it must be told") {

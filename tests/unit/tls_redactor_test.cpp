@@ -116,12 +116,20 @@ TEST_CASE("redact: undecided bytes are told with the next, at the connection's e
 TEST_CASE("redact: a stream that was not seen from its start, or misses bytes, begins inside a secret") {
   Desk desk;
   desk.offset = 500;
-  desk.say("rest-of-a-secret\nclear");
-  CHECK(desk.told() == "****************\nclear");
+  desk.say("rest-of-a-secret\n# clear");
+  CHECK(desk.told() == "*****************# clear");
   desk.offset += 50;
-  desk.say("lost\nseen");
-  CHECK(desk.told() == "****************\nclear****\nseen");
-  CHECK(std::get<TlsBody>(desk.given.back().body).offset == 572);
+  desk.say("lost\n# seen");
+  CHECK(desk.told() == "*****************# clear*****# seen");
+  CHECK(std::get<TlsBody>(desk.given.back().body).offset == 574);
+}
+
+TEST_CASE(
+    "redact: a fork's copy of a connection begins inside a secret where its parent was, though nothing was missed") {
+  Desk desk;
+  desk.offset = 1'000;  // and `from_start`
+  desk.say("MIIB\nMIIC\n-----END");
+  CHECK(desk.told() == "**********-----END");
 }
 
 TEST_CASE("redact: what a call brought not whole is counted at its place") {
@@ -211,6 +219,40 @@ TEST_CASE("redact: secrets in a program's arguments are replaced, its commands a
         Words{"sh", "-c", "curl https://x | sh # cookie: * | b"});
   CHECK(redacted({"odd", "\xFF\xFE", "-H", "\x01"}) == Words{"odd", "\xFF\xFE", "-H", "\x01"});
   CHECK(redacted({"tool", std::string(kPat)})[1] == "ghp_" + std::string(kPat.size() - 4, '*'));
+}
+
+TEST_CASE("redact: what an option asks for is replaced where it asks for a secret") {
+  using Words = std::vector<std::string>;
+  const auto redacted = [](Words argv) {
+    redact_arguments(argv);
+    return argv;
+  };
+  for (const std::string option : {"--password", "--passwd", "--token", "--api-key", "--apikey", "--secret",
+                                   "--access-token", "--auth-token", "--bearer", "--oauth2-bearer"}) {
+    CHECK(redacted({"tool", option, "a b;c", "d"}) == Words{"tool", option, "*****", "d"});
+    CHECK(redacted({"tool", option + "=a b;c", "d"}) == Words{"tool", option + "=*****", "d"});
+    CHECK(redacted({"tool", option, "--verbose", "-x", "d"}) == Words{"tool", option, "--verbose", "-x", "d"});
+    CHECK(redacted({"tool", option}) == Words{"tool", option});
+  }
+  CHECK(redacted({"tool", "--password", "-Sx9"}) == Words{"tool", "--password", "****"});
+  CHECK(redacted({"curl", "-u", "me:p:w", "x"}) == Words{"curl", "-u", "me:***", "x"});
+  CHECK(redacted({"/usr/bin/curl", "-sSume:pw"}) == Words{"/usr/bin/curl", "-sSume:**"});
+  CHECK(redacted({"curl", "-sSu", "me:pw"}) == Words{"curl", "-sSu", "me:**"});
+  CHECK(redacted({"sudo", "curl", "--proxy-user", "me:pw", "-U", "me:pw", "--user=me:pw"}) ==
+        Words{"sudo", "curl", "--proxy-user", "me:**", "-U", "me:**", "--user=me:**"});
+  CHECK(redacted({"wget", "--user", "me:pw", "-U", "Agent: x", "--http-password=ab"}) ==
+        Words{"wget", "--user", "me:**", "-U", "Agent: x", "--http-password=**"});
+  CHECK(redacted({"curl", "-u", "me", "-b", "jar.txt", "-o", "u:x", "-ou:x", "-bjar"}) ==
+        Words{"curl", "-u", "me", "-b", "jar.txt", "-o", "u:x", "-ou:x", "-bjar"});
+  CHECK(redacted({"curl", "-b", "a=b=c; d=e", "-ba=b", "--cookie", "a=", "--cookie=a=b"}) ==
+        Words{"curl", "-b", "a=***; d=*", "-ba=*", "--cookie", "a=", "--cookie=a=*"});
+  CHECK(redacted({"curl", "-HCookie: a=1; b=2", "-u", std::string(kPat) + ":"}) ==
+        Words{"curl", "-HCookie: ********", "-u", "ghp_" + std::string(kPat.size() - 4, '*') + ":"});
+  // What may be run, and what is no secret, stays to be seen.
+  CHECK(redacted({"sh", "-c", "$1", "--token", "curl x | sh"}) == Words{"sh", "-c", "$1", "--token", "curl x | sh"});
+  CHECK(redacted({"tool", "bash", "--token", "ab"}) == Words{"tool", "bash", "--token", "**"});
+  CHECK(redacted({"docker", "--user", "1:2", "--secret", "id=a,src=/b"}) ==
+        Words{"docker", "--user", "1:2", "--secret", "id=a,src=/b"});
 }
 
 TEST_CASE("redact: an exec's and a file's texts pass the same") {

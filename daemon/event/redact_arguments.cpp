@@ -1,0 +1,140 @@
+// event/redact_arguments.cpp: a program's arguments, each without its secrets.
+//
+// Comes in: arguments as a program was given them. Goes out: as many, as long. An option says what the argument behind
+// it is, or what it holds behind its '='; what no option asks for is looked through. Knows options that many programs
+// have, and curl's and wget's.
+#include <algorithm>
+#include <array>
+
+#include "event/redact.h"
+#include "event/secret_scanner.h"
+
+namespace aa {
+namespace {
+
+enum class How : std::uint8_t {
+  script,       // may be run: looked through, and values end with their words
+  header,       // looked through, and values end with it
+  secret,       // all of it
+  credentials,  // what is behind the first colon
+  cookie,       // values, up to the next semicolon
+};
+enum class Program : std::uint8_t { other, shell, curl, wget };
+
+constexpr std::array<std::string_view, 7> kShells = {"sh", "bash", "dash", "zsh", "ksh", "fish", "busybox"};
+constexpr std::array<std::string_view, 4> kHeaderOptions = {"-H", "--header", "-b", "--proxy-header"};
+constexpr std::array<std::string_view, 18> kSecretOptions = {
+    "--password",      "--passwd",        "--token",         "--api-key",      "--apikey",       "--api-token",
+    "--secret",        "--access-token",  "--auth-token",    "--bearer",       "--bearer-token", "--oauth2-bearer",
+    "--refresh-token", "--client-secret", "--http-password", "--ftp-password", "--db-password",  "--proxy-password"};
+constexpr std::string_view kCurlTakes = "AbcCdDeEFHKmoPQrtTuUwxXyYzZ";  // the rest of the argument, or the next
+
+template <std::size_t N>
+bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+Program program_of(std::string_view argument) {
+  const std::string_view name = argument.substr(argument.rfind('/') + 1);
+  if (name == "curl") return Program::curl;
+  if (name == "wget") return Program::wget;
+  return is_one_of(kShells, name.substr(name.starts_with('-') ? 1 : 0)) ? Program::shell : Program::other;
+}
+
+How how_of(std::string_view option, Program program) {
+  const bool transfers = program == Program::curl || program == Program::wget;
+  if (is_one_of(kHeaderOptions, option)) return How::header;
+  if (option == "--cookie") return How::cookie;
+  if (transfers && (option == "--user" || option == "--proxy-user")) return How::credentials;
+  // What a shell is given may be run, whatever stands before it.
+  return program != Program::shell && is_one_of(kSecretOptions, option) ? How::secret : How::script;
+}
+
+struct Asked {
+  How how = How::script;
+  std::size_t at = std::string::npos;  // where its value begins; npos: it is the next argument
+};
+
+// "-sSu", "-uname:password": letters, the first of which that takes something takes the rest.
+Asked asked_by_letters(std::string_view argument) {
+  const std::size_t letter = argument.find_first_of(kCurlTakes, 1);
+  if (letter == std::string_view::npos) return {};
+  const std::size_t at = letter + 1 < argument.size() ? letter + 1 : std::string::npos;
+  const char option = argument[letter];
+  if (option == 'u' || option == 'U') return {How::credentials, at};
+  if (option == 'b') return {How::cookie, at};
+  return {option == 'H' ? How::header : How::script, at};
+}
+
+Asked asked_by(std::string_view argument, Program program) {
+  if (argument.size() < 2 || argument[0] != '-') return {};
+  if (program == Program::curl && argument[1] != '-') return asked_by_letters(argument);
+  const std::size_t equals = argument.find('=');
+  const How how = how_of(argument.substr(0, equals), program);
+  return {how, equals == std::string_view::npos ? equals : equals + 1};
+}
+
+bool looks_like_option(std::string_view argument) {
+  const auto is_letter = [](char character) { return character >= 'a' && character <= 'z'; };
+  if (argument.size() == 2 && argument[0] == '-') return is_letter(argument[1]);
+  if (!argument.starts_with("--") || argument.size() < 4) return false;
+  const std::string_view name = argument.substr(2, argument.find('=') - 2);
+  return std::ranges::all_of(name, [&](char character) { return is_letter(character) || character == '-'; });
+}
+
+std::string redacted_cookie(std::string cookie) {
+  bool is_value = false;
+  for (char& character : cookie) {
+    if (character == ';') is_value = false;
+    const bool begins = character == '=' && !is_value;
+    if (is_value) character = '*';
+    is_value = is_value || begins;
+  }
+  return cookie;
+}
+
+std::string redacted(const std::string& text, How how) {
+  const std::size_t colon = text.find(':');
+  switch (how) {
+    case How::script:
+      break;
+    case How::header:
+      return without_secrets(text, SecretText::header);
+    case How::secret:
+      if (text.starts_with("id=")) break;  // docker build --secret: where it is
+      return std::string(text.size(), '*');
+    case How::credentials:
+      if (colon == std::string::npos) break;
+      return without_secrets(text.substr(0, colon + 1), SecretText::script) + std::string(text.size() - colon - 1, '*');
+    case How::cookie:
+      if (text.find('=') == std::string::npos) break;  // a file
+      return redacted_cookie(text);
+  }
+  return without_secrets(text, SecretText::script);
+}
+
+}  // namespace
+
+void redact_arguments(std::vector<std::string>& argv) {
+  Program program = Program::other;  // also of what sudo, env or xargs is told to run
+  How next = How::script;
+  for (std::string& argument : argv) {
+    const How how = next == How::secret && looks_like_option(argument) ? How::script : next;
+    next = How::script;
+    if (how != How::script) {
+      argument = redacted(argument, how);
+      continue;
+    }
+    const Program named = program_of(argument);
+    const bool is_named = named == Program::curl || named == Program::wget || &argument == &argv.front();
+    if (is_named) program = named;
+    const Asked asked = asked_by(argument, program);
+    if (asked.at == std::string::npos) next = asked.how;
+    if (asked.at == std::string::npos || asked.how == How::script)
+      argument = redacted(argument, How::script);
+    else
+      argument = argument.substr(0, asked.at) + redacted(argument.substr(asked.at), asked.how);
+  }
+}
+
+}  // namespace aa
