@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kLookBack = 64;
 constexpr std::string_view kBeforeSeparator = "\"' \\\r\n\t";
 constexpr std::string_view kInName = "-.[]";
+constexpr std::size_t kMostJoined = 32;  // bytes before a known name that are looked at
 constexpr std::string_view kPartName = "name=\"";
 constexpr std::size_t kWholeLine = 60;            // base64 goes on in the next line when this one is as long
 constexpr std::string_view kMessage = "HTTP/1.";  // begins an answer, and ends a request's first line
@@ -269,8 +270,10 @@ void SecretScanner::found_coded() {
 
 // Where the value will end follows from what is before the name, with all that is joined to it.
 void SecretScanner::found_field(std::size_t begin) {
-  while (begin > 0 && (is_word_byte(buffer_[begin - 1]) || kInName.find(buffer_[begin - 1]) != std::string_view::npos))
-    --begin;
+  const auto is_joined = [this](std::size_t at) {
+    return is_word_byte(buffer_[at]) || kInName.find(buffer_[at]) != std::string_view::npos;
+  };
+  for (std::size_t joined = 0; begin > 0 && joined < kMostJoined && is_joined(begin - 1); ++joined) --begin;
   const char before = begin > 0 ? buffer_[begin - 1] : '\n';
   const bool begins_line = before == '\n' && text_ != SecretText::script;
   mode_ = Mode::name;
