@@ -204,7 +204,8 @@ void Daemon::open_tls(const SharedMaps& shared) {
   settings.connections = static_cast<std::uint32_t>(config_.tls.connections);
   if (config_.tls.hooks == "uprobe_multi") settings.hooks = TlsHooks::uprobe_multi;
   if (config_.tls.hooks == "uprobe") settings.hooks = TlsHooks::uprobe;
-  settings.return_probes = config_.tls.return_probes == "auto";
+  if (config_.tls.return_probes == "auto") settings.return_probes = TlsReturnProbes::anywhere;
+  if (config_.tls.return_probes == "off") settings.return_probes = TlsReturnProbes::nowhere;
   settings.by_process = config_.tls.scope == "watched";
   tls_ = TlsFamily::make(settings, shared);
   for (const std::string& path : usual_tls_libraries()) tls_->attach(path, path);

@@ -57,7 +57,7 @@ struct Config {
     std::uint64_t call_kib = 1024;
     std::uint64_t connections = 16'384;
     std::string hooks = "auto";
-    std::string return_probes = "off";
+    std::string return_probes = "least";
     std::string hold_new_library = "off";
     std::uint64_t hold_ms = 500;
     std::string scope = "inode";

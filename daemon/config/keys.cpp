@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warnin
 
 constexpr std::array<std::string_view, 4> kFileHookSets = {"auto", "fentry", "kprobe", "tracepoint"};
 constexpr std::array<std::string_view, 3> kTlsHookSets = {"auto", "uprobe_multi", "uprobe"};
-constexpr std::array<std::string_view, 2> kReturnProbes = {"auto", "off"};
+constexpr std::array<std::string_view, 3> kReturnProbes = {"auto", "least", "off"};
 constexpr std::array<std::string_view, 2> kTlsScopes = {"inode", "watched"};
 constexpr std::array<std::string_view, 2> kReads = {"sum", "each"};
 constexpr std::array<std::string_view, 2> kFsync = {"never", "batch"};
@@ -128,8 +128,10 @@ constexpr std::array kKeys = {
         "How programs are attached to TLS libraries; auto: the first of these that the kernel takes."},
     Key{"tls", "return_probes", TextKey{[](Config& c) -> std::string& { return c.tls.return_probes; }, kReturnProbes},
         Applies::restart,
-        "Whether the kernel's return probes are used; off: functions' own returns are probed instead; auto: where "
-        "programs under a system call filter survive them. They kill programs that switch stacks inside of a call."},
+        "Where the kernel's return probes are used, as far as programs under a system call filter survive them; least: "
+        "where an object is made whose maker's returns cannot be found; auto: wherever they cost less, though they "
+        "kill "
+        "programs that switch stacks inside of a call; off: nowhere."},
     Key{"tls", "scope", TextKey{[](Config& c) -> std::string& { return c.tls.scope; }, kTlsScopes}, Applies::restart,
         "Who runs into programs on a TLS library; inode: whoever has it mapped, watched or not, and from its first "
         "call "

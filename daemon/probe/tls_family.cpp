@@ -190,11 +190,11 @@ Status TlsFamily::load(const TlsFamilySettings& settings, const SharedMaps& shar
 
 // On a function of our own first: what would hurt somebody hurts a child of ours.
 Status TlsFamily::try_out() {
-  if (return_probes_) {
+  if (return_probes_ != TlsReturnProbes::nowhere) {
     if (Status attached = attach_trial(kReturn, trial_offset()); !attached) return attached;
     if (survives_filter()) return Done{};
     trial_links_.clear();
-    return_probes_ = false;
+    return_probes_ = TlsReturnProbes::nowhere;
     states_.push_back({"tls", kReturn, "uretprobe", ProbeState::degraded, 0,
                        "return probes kill programs under a system call filter on this kernel: functions' own returns "
                        "are probed"});

@@ -39,8 +39,8 @@ struct TlsFamilySettings {
   std::uint32_t calls = 16'384;         // under way at once
   std::uint32_t connections = 16'384;   // living at once
   TlsHooks hooks = TlsHooks::automatic;
-  bool return_probes = true;  // the kernel's may be used, where they harm nobody
-  bool by_process = false;    // tls.scope: nobody but watched processes runs into a program
+  TlsReturnProbes return_probes = TlsReturnProbes::makers;
+  bool by_process = false;  // tls.scope: nobody but watched processes runs into a program
 };
 
 class TlsFamily {
@@ -129,7 +129,7 @@ class TlsFamily {
   std::unique_ptr<bpf_object, void (*)(bpf_object*)> object_{nullptr, &bpf_object__close};
   MappedMap settings_map_;
   bool multi_ = false;
-  bool return_probes_ = true;
+  TlsReturnProbes return_probes_ = TlsReturnProbes::makers;
   TlsLinks trial_links_;
   std::vector<LinkPtr> socket_links_;
   UniqueFd changes_;

@@ -109,7 +109,7 @@ class Reader {
   void take_function(const Function& function) {
     const auto found = symbols_.function(function.name);
     if (!found) return;
-    const ProbeChoice choice = choose(*found, {.arguments = kArguments.at(function.row)});
+    const ProbeChoice choice = choose(*found, {.arguments = kArguments.at(function.row), .return_probes = anywhere()});
     library_.chosen[choice.how].emplace_back(function.name);
     if (choice.skip) return;
     if (!choice.trouble.empty()) {
@@ -126,13 +126,16 @@ class Reader {
     const auto found = symbols_.function(function.name);
     if (!found) return;
     const std::uint32_t needed = function.row == AA_TLS_LIFE_FD ? bit(kRdi) | bit(kRsi) : bit(kRdi);
-    library_.life.push_back(site(*found, choose(*found, {.arguments = needed, .end = false}).begin, function.row));
+    library_.life.push_back(
+        site(*found, choose(*found, {.arguments = needed, .end = false, .return_probes = false}).begin, function.row));
   }
 
   void take_maker(const char* name) {
     const auto found = symbols_.function(name);
     if (!found) return;
-    const ProbeChoice choice = choose(*found, {.begin = false});
+    ProbeChoice choice = choose(*found, {.begin = false, .return_probes = anywhere()});
+    if (!choice.trouble.empty() && places_.return_probes == TlsReturnProbes::makers)
+      choice = choose(*found, {.begin = false, .return_probes = true});
     if (!choice.trouble.empty()) library_.unseen.push_back(std::string(name) + ": " + choice.trouble);
     if (choice.return_probe) library_.maker_returns.push_back(site(*found, choice.begin, 0));
     if (choice.trouble.empty())
@@ -143,8 +146,9 @@ class Reader {
     return {function.offset + static_cast<std::uint64_t>(place.offset), row, place.depth, place.shared};
   }
 
+  bool anywhere() const { return places_.return_probes == TlsReturnProbes::anywhere; }
+
   ProbeChoice choose(const ElfFunction& function, ProbeNeeds needs) const {
-    needs.return_probes = places_.return_probes;
     needs.depths = places_.depths;
     const auto place = [&](std::int64_t at) { return function.offset + static_cast<std::uint64_t>(at); };
     CodeElsewhere elsewhere;

@@ -27,10 +27,12 @@ struct TlsSite {
   std::uint32_t cookie() const;
 };
 
-// What this kernel allows.
+// Where the kernel's return probes may stand: they kill who changes stacks inside of a call. A maker calls nobody back.
+enum class TlsReturnProbes { nowhere, makers, anywhere };  // makers: where its own returns cannot be found
+
 struct TlsPlaces {
-  bool return_probes = true;
-  bool depths = true;  // programs get cookies
+  TlsReturnProbes return_probes = TlsReturnProbes::makers;
+  bool depths = true;  // programs get cookies, as this kernel allows
 };
 
 struct TlsLibrary {
