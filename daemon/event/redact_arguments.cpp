@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "event/redact.h"
 #include "event/secret_scanner.h"
 
@@ -35,7 +36,7 @@ bool is_one_of(const std::array<std::string_view, N>& names, std::string_view na
 }
 
 Program program_of(std::string_view argument) {
-  const std::string_view name = argument.substr(argument.rfind('/') + 1);
+  const std::string_view name = last_component(argument);
   if (name == "curl") return Program::curl;
   if (name == "wget") return Program::wget;
   return is_one_of(kShells, name.substr(name.starts_with('-') ? 1 : 0)) ? Program::shell : Program::other;
