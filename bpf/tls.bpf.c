@@ -68,7 +68,7 @@ static __noinline int on_enter(struct pt_regs* regs, __u32 function, __u32 depth
   state = bpf_map_lookup_elem(&aa_tls_connections, &object);
   if (state && is_current(state, entry))
     call.told = state->told[aa_tls_rows[function & (AA_TLS_ROWS - 1)].direction & 1];
-  if (state && result == AA_TLS_RESULT_SENT) state->sending = key.stack;
+  if (state && result == AA_TLS_RESULT_SENT) state->sending = (__u32)key.stack;
   tls_thread_begin(object.object);
   if (!bpf_map_update_elem(&aa_tls_calls, &key, &call, BPF_ANY)) return 0;
   now = bpf_ktime_get_boot_ns();
@@ -170,7 +170,7 @@ static __always_inline void send_call(struct aa_watched* entry, struct aa_tls_st
 
 /* Called by a function that sends what was told before. */
 static __always_inline int was_told(struct aa_tls_state* state, __u64 stack) {
-  return state->sending > stack && state->sending - stack < AA_TLS_NEAR;
+  return state->sending && state->sending - (__u32)stack < AA_TLS_NEAR;
 }
 
 static __always_inline void end_sending(struct aa_tls_call* call, __u32 tgid) {

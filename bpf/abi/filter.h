@@ -215,7 +215,6 @@ struct aa_tls_state {
   __u64 used_ns;   /* the last time bytes moved */
   __u64 freed_ns;  /* 0: not yet. A child may still have it from before */
   __u64 offset[2]; /* bytes so far, received and sent */
-  __u64 sending;   /* stack pointer of a call that sends what was told before, 0 none */
   __u32 told[2];   /* calls so far */
   __u32 id;
   __u32 inherited_from;
@@ -224,7 +223,7 @@ struct aa_tls_state {
   __u32 flags;      /* AA_TLS_FLAG_FROM_START */
   __u32 announced;  /* what is known of it was told */
   struct aa_tls_peer peer;
-  __u32 reserved;
+  __u32 sending; /* where the frame of a call is that sends what was told before, its lower half; 0 none */
 };
 
 /* What a file descriptor of the caller refers to, asked of the kernel by running a program on it. */

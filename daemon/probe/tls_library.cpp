@@ -71,6 +71,7 @@ bool exports(const ElfSymbols& symbols, const Provider& provider) {
 
 // ---- one file ----
 
+constexpr const char* kGoesOn = "goes on to another";
 constexpr std::uint64_t kMostCode = 64 * 1024;  // of one function
 
 constexpr std::uint32_t bit(std::uint32_t number) {
@@ -110,8 +111,9 @@ class Reader {
     const auto found = symbols_.function(function.name);
     if (!found) return;
     const ProbeChoice choice = choose(*found, {.arguments = kArguments.at(function.row), .return_probes = anywhere()});
-    library_.chosen[choice.how].emplace_back(function.name);
-    if (choice.skip) return;
+    const bool goes_on = choice.skip || (!choice.trouble.empty() && is_a_jump(function.name));
+    library_.chosen[goes_on ? kGoesOn : choice.how].emplace_back(function.name);
+    if (goes_on) return;
     if (!choice.trouble.empty()) {
       library_.unseen.push_back(std::string(function.name) + ": " + choice.trouble);
       return;
@@ -140,6 +142,11 @@ class Reader {
     if (choice.return_probe) library_.maker_returns.push_back(site(*found, choice.begin, 0));
     if (choice.trouble.empty())
       for (const ProbePlace& place : choice.ends) library_.maker_ends.push_back(site(*found, place, 0));
+  }
+
+  // By OpenSSL's source from 3.3 on; where its place is only known to the loader the code does not show it.
+  bool is_a_jump(std::string_view name) const {
+    return name == "SSL_write_ex" && symbols_.function("SSL_write_ex2").has_value();
   }
 
   static TlsSite site(const ElfFunction& function, const ProbePlace& place, std::uint32_t row) {

@@ -5,8 +5,8 @@ import re
 import unittest
 
 from deadline import wait_until
-from guest_case import MANAGER, UNIT, RunningCase, call, run, show, status_of
-from test_journey import UUID, Follower
+from guest_case import MANAGER, UNIT, UUID, RunningCase, call, run, show, status_of
+from test_journey import Follower
 
 AGENT = "aa-test-agent.service"
 CONFIG = pathlib.Path("/etc/aa-ebpfd/config.toml")
