@@ -56,6 +56,7 @@ static __noinline int on_enter(struct pt_regs* regs, __u32 function, __u32 depth
   __u64 now;
   AA_OWN_STACK(regs);
   if (!entry || function >= AA_TLS_FUNCTION_COUNT) return 0;
+  asm volatile("%0 &= 31" : "+r"(function)); /* the compiler knows the bound; 6.1's verifier loses it */
   result = aa_tls_rows[function & (AA_TLS_ROWS - 1)].result;
   key.tgid = object.tgid = bpf_get_current_pid_tgid() >> 32;
   key.stack = regs->sp + depth;
@@ -173,10 +174,12 @@ static __always_inline int was_told(struct aa_tls_state* state, __u64 stack) {
   return state->sending && state->sending - (__u32)stack < AA_TLS_NEAR;
 }
 
-static __always_inline void end_sending(struct aa_tls_call* call, __u32 tgid) {
-  struct aa_tls_object key = {.object = call->object, .tgid = tgid};
+/* A function of its own for its stack's sake. */
+static __noinline int end_sending(__u64 object, __u32 tgid) {
+  struct aa_tls_object key = {.object = object, .tgid = tgid};
   struct aa_tls_state* state = bpf_map_lookup_elem(&aa_tls_connections, &key);
   if (state) state->sending = 0;
+  return 0;
 }
 
 /* A call has moved bytes. */
@@ -212,7 +215,7 @@ static __always_inline int on_return(struct pt_regs* regs, __u64 stack, int shar
   }
   bytes = bytes_moved(call, AA_RESULT(regs));
   if (bytes) tell_call(entry, call, key.stack, key.tgid, bytes, now);
-  if (row_of(call)->result == AA_TLS_RESULT_SENT) end_sending(call, key.tgid);
+  if (row_of(call)->result == AA_TLS_RESULT_SENT) end_sending(call->object, key.tgid);
   bpf_map_delete_elem(&aa_tls_calls, &key);
   return 0;
 }

@@ -71,7 +71,6 @@ bool exports(const ElfSymbols& symbols, const Provider& provider) {
 
 // ---- one file ----
 
-constexpr const char* kGoesOn = "goes on to another";
 constexpr std::uint64_t kMostCode = 64 * 1024;  // of one function
 
 constexpr std::uint32_t bit(std::uint32_t number) {
@@ -111,9 +110,9 @@ class Reader {
     const auto found = symbols_.function(function.name);
     if (!found) return;
     const ProbeChoice choice = choose(*found, {.arguments = kArguments.at(function.row), .return_probes = anywhere()});
-    const bool goes_on = choice.skip || (!choice.trouble.empty() && is_a_jump(function.name));
-    library_.chosen[goes_on ? kGoesOn : choice.how].emplace_back(function.name);
-    if (goes_on) return;
+    const bool jumps = !choice.trouble.empty() && is_a_jump(function.name);
+    library_.chosen[jumps ? "goes on to another" : choice.how].emplace_back(function.name);
+    if (choice.skip || jumps) return;
     if (!choice.trouble.empty()) {
       library_.unseen.push_back(std::string(function.name) + ": " + choice.trouble);
       return;
