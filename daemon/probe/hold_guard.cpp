@@ -107,6 +107,7 @@ int pass_on(void* daemon, void* record, std::size_t size) {
 Result<std::unique_ptr<HoldGuard>> HoldGuard::start(std::uint32_t limit_ms) {
   constexpr std::uint64_t kNsPerMs = 1'000'000;
   std::unique_ptr<HoldGuard> made(new HoldGuard);
+  made->limit_ns_ = limit_ms * kNsPerMs;
   if (Status maps = make_maps(made->maps_); !maps) return maps.error();
   void* memory = ::mmap(nullptr, sizeof(BothLettingGo), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return Error{"share memory with the guard of held processes", errno, ""};
@@ -118,7 +119,7 @@ Result<std::unique_ptr<HoldGuard>> HoldGuard::start(std::uint32_t limit_ms) {
   const UniqueFd others(ends[1]);
   made->child_ = ::fork();
   if (made->child_ < 0) return Error{"start the guard of held processes", errno, ""};
-  if (made->child_ == 0) guard(made->maps_, *made->both_, others.get(), limit_ms * kNsPerMs);
+  if (made->child_ == 0) guard(made->maps_, *made->both_, others.get(), made->limit_ns_);
   return made;
 }
 

@@ -38,6 +38,7 @@ class HoldGuard {
   ~HoldGuard();
 
   const HoldMaps& maps() const { return maps_; }
+  std::uint64_t limit_ns() const { return limit_ns_; }  // after which it lets go
   bool let_go(std::uint32_t pid) { return aa::let_go(maps_.held.get(), pid, both_->daemon); }
   // Readable when a record can be taken, and when the guard is gone.
   int fd() const { return records_.get(); }
@@ -53,6 +54,7 @@ class HoldGuard {
   HoldMaps maps_;
   BothLettingGo* both_ = nullptr;
   UniqueFd records_;
+  std::uint64_t limit_ns_ = 0;
   pid_t child_ = -1;
 };
 

@@ -26,7 +26,7 @@ struct TlsHold::Set {
 namespace {
 
 constexpr std::uint64_t kLookAgainNs = 500'000;     // a stop takes effect on the way out of the kernel
-constexpr std::uint64_t kPatienceNs = 100'000'000;  // a thread that does not come out of it is not waited for
+constexpr std::uint64_t kPatience = 5;  // a fifth of the limit: then a thread that does not come out is not waited for
 
 }  // namespace
 
@@ -117,7 +117,7 @@ std::vector<TlsHold::Held> TlsHold::ready() {
   std::vector<Held> ready;
   const std::uint64_t now = boot_ns();
   for (const auto& [pid, waiting] : waiting_)
-    if (!holds(pid) || stands_still(pid) || waiting.since_ns + kPatienceNs < now)
+    if (!holds(pid) || stands_still(pid) || waiting.since_ns + guard_->limit_ns() / kPatience < now)
       ready.push_back({pid, waiting.since_ns});
   look_at_ = ready.size() < waiting_.size() ? now + kLookAgainNs : 0;
   return ready;
