@@ -25,7 +25,7 @@ struct TlsHold::Set {
 
 namespace {
 
-constexpr std::uint64_t kLookAgainNs = 500'000;     // a stop takes effect on the way out of the kernel
+constexpr std::uint64_t kLookAgainNs = 500'000;  // a stop takes effect on the way out of the kernel
 constexpr std::uint64_t kPatience = 5;  // a fifth of the limit: then a thread that does not come out is not waited for
 
 }  // namespace
