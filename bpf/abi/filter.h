@@ -68,9 +68,7 @@ struct aa_target {
 #define AA_CAUSE_CALLS_FULL 9u   /* no room to remember a call that began */
 #define AA_CAUSE_CONNECTIONS_FULL 10u /* no room for one more connection */
 #define AA_CAUSE_LATE_ATTACH 11u      /* a call that had begun before it could be seen: not a record */
-#define AA_CAUSE_LEARN_FULL                                                                \
-  12u /* not a loss: a file that a rule means is known by its path alone, for want of room \
-       */
+#define AA_CAUSE_LEARN_FULL 12u       /* not a loss: a file that a rule means is known by its path alone */
 #define AA_CAUSES 13u
 
 /* Discovery: names are known by the hash of a path's last component (FNV-1a), looked for in the filename and in the

@@ -1,9 +1,9 @@
 /* The functions of TLS libraries that move data: one row each, for the kernel's programs and for user space.
  *
- * X(ID, short, name, direction, result): the first three arguments are always object, data, length, but for what
- * sends nothing of its own. A function that
- * only jumps to another of these has no row: its bytes would be told twice. Nor has gnutls_record_send_early_data,
- * which keeps them for the handshake's own call of gnutls_record_send. Rows are appended, never reused.
+ * X(ID, short, name, direction, result): the first three arguments are always object, data, length, but for what sends
+ * nothing of its own. A function that only jumps to another of these has no row: its bytes would be told twice. Nor has
+ * gnutls_record_send_early_data, which keeps them for the handshake's own call of gnutls_record_send. Rows are
+ * appended, never reused.
  */
 #ifndef AA_ABI_TLS_H
 #define AA_ABI_TLS_H

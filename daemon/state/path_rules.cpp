@@ -185,6 +185,7 @@ void PathRules::add_glob(std::uint32_t rule, Glob glob, const std::string& text)
   matchers_.push_back({rule, static_cast<std::uint32_t>(prefix.size()), static_cast<std::uint32_t>(folder.size()), 0,
                        Matcher::Kind::glob, std::move(glob)});
   add_object(text, index);
+  if (text.starts_with("/**/")) anywhere_.push_back(index);
   if (!name.empty()) {
     globs_by_name_[name].push_back(index);
   } else {
@@ -251,6 +252,13 @@ class PathRules::Matched {
 };
 
 // Globs are the dear part: those of other targets are not even tried.
+void PathRules::match_globs(const std::vector<std::uint32_t>& globs, std::string_view path, const PathQuery& query,
+                            Matched& matched) const {
+  for (const std::uint32_t matcher : globs)
+    if (applies(rules_[matchers_[matcher].rule], query) && matched.matches(matchers_[matcher], path))
+      matched.add(matcher);
+}
+
 void PathRules::match_text(std::string_view path, const PathQuery& query, Matched& matched) const {
   if (path.empty() || path.front() != '/') return;
   const auto objects = [&](const Index& index, const std::string& key) {
@@ -259,10 +267,7 @@ void PathRules::match_text(std::string_view path, const PathQuery& query, Matche
         for (const std::uint32_t matcher : by_object_[id - 1]) matched.add(matcher);
   };
   const auto globs = [&](const Index& index, const std::string& key) {
-    if (const auto found = index.find(key); found != index.end())
-      for (const std::uint32_t matcher : found->second)
-        if (applies(rules_[matchers_[matcher].rule], query) && matched.matches(matchers_[matcher], path))
-          matched.add(matcher);
+    if (const auto found = index.find(key); found != index.end()) match_globs(found->second, path, query, matched);
   };
   objects(exact_, std::string(path));
   globs(globs_by_name_, std::string(last_component(path)));
@@ -273,17 +278,6 @@ void PathRules::match_text(std::string_view path, const PathQuery& query, Matche
     globs(globs_by_folder_, folder);
   }
   objects(directories_, std::string(path));
-}
-
-// What holds for any path that ends so.
-void PathRules::match_tail(const PathQuery& query, Matched& matched) const {
-  if (query.tail.empty()) return;
-  for (std::uint32_t index = 0; index < matchers_.size(); ++index) {
-    const Matcher& one = matchers_[index];
-    if (one.kind == Matcher::Kind::glob && objects_[one.object - 1].path.starts_with("/**/") &&
-        applies(rules_[one.rule], query) && matched.matches(one, query.tail))
-      matched.add(index);
-  }
 }
 
 bool PathRules::applies(const PathRule& rule, const PathQuery& query) const {
@@ -354,7 +348,7 @@ Judgement PathRules::judge(const PathQuery& query) const {
       match_text(normal, query, matched);
   }
   match_text(query.inner, query, matched);
-  match_tail(query, matched);
+  if (!query.tail.empty()) match_globs(anywhere_, query.tail, query, matched);  // they hold for any path that ends so
   matched.now_by(By::path);
   match_text(query.path, query, matched);
   matched.keep_those_of(query);

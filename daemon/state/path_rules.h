@@ -140,7 +140,8 @@ class PathRules {
   void add_glob(std::uint32_t rule, Glob glob, const std::string& text);
   void add_object(const std::string& path, std::uint32_t matcher);
   void match_text(std::string_view path, const PathQuery& query, Matched& matched) const;
-  void match_tail(const PathQuery& query, Matched& matched) const;
+  void match_globs(const std::vector<std::uint32_t>& globs, std::string_view path, const PathQuery& query,
+                   Matched& matched) const;
   bool applies(const PathRule& rule, const PathQuery& query) const;
   bool outranks(const Matcher& allow, const Matcher& deny) const;
   bool beats(const Matcher& allow, const Found& found, const PathQuery& query) const;
@@ -155,6 +156,7 @@ class PathRules {
   Index directories_;                                  // path without slash → object ids
   Index globs_by_name_;                                // last component → matchers
   Index globs_by_folder_;                              // literal folder they begin with → matchers
+  std::vector<std::uint32_t> anywhere_;                // globs that begin with **/
 };
 
 // `path` with "//", "/./" and "/x/../" taken out as text alone: right only where no component is a symlink.

@@ -13,8 +13,8 @@ DETACH = 2  # MNT_DETACH
 
 def mount(what, where, kind=None, options=None):
     """Of file system `kind`; without one, `what` is bound to `where`."""
-    words = [None if word is None else os.fsencode(word) for word in (what, where, kind)]
-    if LIBC.mount(*words, ctypes.c_ulong(0 if kind else BIND), options and os.fsencode(options)) != 0:
+    what_is, place, system, data = (None if word is None else os.fsencode(word) for word in (what, where, kind, options))
+    if LIBC.mount(what_is, place, system, ctypes.c_ulong(0 if kind else BIND), data) != 0:
         error = ctypes.get_errno()
         raise OSError(error, f"mount {what} at {where}: {os.strerror(error)}")
 

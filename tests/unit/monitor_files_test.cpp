@@ -73,6 +73,16 @@ struct FileHouse : Monitored {
     return sum;
   }
 
+  // By system call trace points: of both ends the names alone are seen.
+  Event rename_by_name(const std::string& from, const std::string& to, std::uint64_t generation) {
+    Event event = file(from, generation, FileOp::rename);
+    auto& body = std::get<FileBody>(event.body);
+    body.resolution = Resolution::user;
+    body.ino = 0;
+    body.to.emplace().path = to;
+    return event;
+  }
+
   std::uint32_t slot = 0;
 };
 
@@ -234,11 +244,7 @@ TEST_CASE("files: what a glob denied is denied under its next name at once, befo
 TEST_CASE("files: a name that a denied file was given counts for a second where only names are seen") {
   FileHouse house;
   const std::uint64_t generation = house.rule("**/.env");
-  Event rename = house.file("/a/.env", generation, FileOp::rename);
-  auto& body = std::get<FileBody>(rename.body);
-  body.resolution = Resolution::user;
-  body.ino = 0;
-  body.to.emplace().path = "/a/harmless";
+  const Event rename = house.rename_by_name("/a/.env", "/a/harmless", generation);
   house(rename);
   Event opened = house.file("/a/harmless", generation);
   CHECK(only_file(house(opened)).verdict == Verdict::deny);
@@ -276,14 +282,10 @@ TEST_CASE("files: a sum of the self-test's is nobody's") {
 TEST_CASE("files: both ends of a rename are judged, and one allowed end does not hide the other") {
   FileHouse house;
   const std::uint64_t denied = house.rule("/etc/shadow");
-  Event event = house.file("/tmp/x", denied, FileOp::rename);
-  auto& body = std::get<FileBody>(event.body);
-  body.resolution = Resolution::user;
-  body.ino = 0;
-  body.to.emplace().path = "/etc/shadow";
+  Event event = house.rename_by_name("/tmp/x", "/etc/shadow", denied);
   CHECK(only_file(house(event)).verdict == Verdict::deny);
   const std::uint64_t allowed = house.rule("/tmp/", Verdict::allow);
-  body.generation = allowed;
+  std::get<FileBody>(event.body).generation = allowed;
   CHECK(only_file(house(event)).verdict == Verdict::none);
 }
 

@@ -64,8 +64,8 @@ def main():
     suites = told["suites"].split(",")
     quick = told["quick"] == "1"
     done = subprocess.run(
-        ["/usr/bin/python3", str(SOURCE / "tests/support/suites.py"), *(["--quick"] if quick else []), "--build", str(BUILD), "--results", str(port()),
-         *suites], stdin=subprocess.DEVNULL, cwd=SOURCE, check=False,
+        ["/usr/bin/python3", str(SOURCE / "tests/support/suites.py"), *(["--quick"] if quick else []), "--build", str(BUILD),
+         "--results", str(port()), *suites], stdin=subprocess.DEVNULL, cwd=SOURCE, check=False,
         env={**os.environ, "AA_GUEST": "1", "AA_MUST_HOOKS": told["hooks"], **SLOW, **(SPARSE if quick else {})})
     say(event="done", status=done.returncode)
     return 0
