@@ -361,7 +361,11 @@ static __always_inline int on_uring_names(__u64 address, __u64 request, long res
   struct aa_file_scratch* s = file_scratch_of(AA_FILE_SCRATCH_COMPLETE);
   struct aa_uring_asked* asked = bpf_map_lookup_elem(&aa_uring_now, &request);
   __u32 row;
-  if (!s || !asked) return 0;
+  if (!s) return 0;
+  if (!asked) { /* asked for before its process was watched, or forgotten for others */
+    ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, s->record.header.boot_ns);
+    return 0;
+  }
   row = asked->row;
   __builtin_memcpy(s->args, asked->argument, sizeof(asked->argument));
   s->args[AA_ARG_CWD] = (__u64)AA_AT_FDCWD;

@@ -75,6 +75,8 @@ static __noinline int on_enter(struct pt_regs* regs, __u32 function, __u32 depth
   now = bpf_ktime_get_boot_ns();
   tls_attempt(entry->slot, now);
   tls_lost(AA_CAUSE_CALLS_FULL, entry->slot, now);
+  tls_thread_cannot_note();
+  begin_anew(object.object, now);
   return 0;
 }
 
@@ -210,7 +212,8 @@ static __always_inline int on_return(struct pt_regs* regs, __u64 stack, int shar
   call = bpf_map_lookup_elem(&aa_tls_calls, &key);
   now = bpf_ktime_get_boot_ns();
   if (!call || call->start_ns != entry->start_ns) {
-    if (!shared && (__s32)AA_RESULT(regs) > 0) ledger_count(AA_FAMILY_TLS, AA_CAUSE_LATE_ATTACH, now);
+    if (!shared && !tls_thread_could_not_note() && (__s32)AA_RESULT(regs) > 0)
+      ledger_count(AA_FAMILY_TLS, AA_CAUSE_LATE_ATTACH, now);
     return 0;
   }
   bytes = bytes_moved(call, AA_RESULT(regs));

@@ -61,7 +61,7 @@ Finding security_modules() {
   const std::string line = first_line("/sys/kernel/security/lsm");
   const bool good = line.find("bpf") != std::string::npos;
   return {"BPF LSM", true, line.empty() ? "unknown: securityfs is not mounted" : line,
-          good ? "" : "not needed by fork, exec and exit; for LSM hooks add bpf to the kernel's lsm= list"};
+          good ? "" : "not needed: no program here is one of the kind"};
 }
 
 struct Option {

@@ -193,9 +193,11 @@ struct aa_tls_call {
 
 /* tls_threads: the TCP sockets that a thread uses around its calls. */
 struct aa_tls_thread {
-  __u64 object;              /* of its last call */
-  __u32 is_inside;           /* of that call */
-  __u32 is_pending;          /* the call took bytes: what is sent next are they */
+  __u64 object;     /* of its last call */
+  __u32 is_inside;  /* of that call */
+  __u32 is_pending; /* the call took bytes: what is sent next are they */
+  __u32 unnoted;    /* calls that there was no room to note, and that have not ended yet */
+  __u32 reserved;
   struct aa_tls_peer during; /* used inside of the call */
   struct aa_tls_peer before; /* received from last, outside of calls */
 };

@@ -2,8 +2,9 @@
  *
  * X(ID, short, name, direction, result): the first three arguments are always object, data, length, but for what sends
  * nothing of its own. A function that only jumps to another of these has no row: its bytes would be told twice. Nor has
- * gnutls_record_send_early_data, which keeps them for the handshake's own call of gnutls_record_send. Rows are
- * appended, never reused.
+ * gnutls_record_send_early_data, which keeps them for the handshake's own call of gnutls_record_send. BIO_f_ssl's two
+ * are methods that nobody exports: seen at the call of what does their work (OpenSSL 3.3 and later: with flags before
+ * the last argument). Rows are appended, never reused.
  */
 #ifndef AA_ABI_TLS_H
 #define AA_ABI_TLS_H
@@ -34,7 +35,10 @@
   X(GNUTLS_RECV_SEQ, g_recv2, "gnutls_record_recv_seq", RECV, LONG)          \
   X(GNUTLS_RECV_EARLY, g_recv0, "gnutls_record_recv_early_data", RECV, LONG) \
   X(GNUTLS_SEND_RANGE, g_range, "gnutls_record_send_range", SEND, LONG)      \
-  X(GNUTLS_UNCORK, g_uncork, "gnutls_record_uncork", SEND, SENT)
+  X(GNUTLS_UNCORK, g_uncork, "gnutls_record_uncork", SEND, SENT)             \
+  X(BIO_READ, b_read, "BIO_f_ssl.read", RECV, OUT4)                          \
+  X(BIO_WRITE, b_write, "BIO_f_ssl.write", SEND, OUT4)                       \
+  X(BIO_WRITE2, b_write2, "BIO_f_ssl.write", SEND, OUT5)
 
 enum aa_tls_function {
 #define AA_TLS_ID(id, short, name, direction, result) AA_TLS_##id,

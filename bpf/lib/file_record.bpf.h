@@ -66,6 +66,13 @@ static __always_inline void put_mount(struct aa_file_scratch* s) {
   if (s->more.beyond) s->record.flags |= AA_FILE_BOUND;
 }
 
+#define AA_PROC_MAGIC 0x9fa0 /* PROC_SUPER_MAGIC */
+
+/* Rules are held against its path in its own file system too. */
+static __always_inline int has_inner(struct aa_file_scratch* s, struct aa_file_path* at) {
+  return !(at->flags & AA_PATH_BASE) && (s->more.beyond || at->flags & AA_PATH_PROC);
+}
+
 /* Walks s->path and puts it at `off`; returns the bytes put. */
 __noinline __u64 put_path(__u32 kind, __u32 which, __u64 off) {
   struct aa_file_scratch* s = file_scratch_of(kind);
@@ -89,7 +96,8 @@ __noinline __u64 put_path(__u32 kind, __u32 which, __u64 off) {
   len = s->walk.off == AA_WALK_BUFFER && s->walk.end == AA_WALK_DETACHED ? put_file_name(s, off, dentry)
                                                                          : put_file_walked(s, off);
   at->path_len = len;
-  if (which == AA_AT && s->more.judge && s->more.beyond && !(at->flags & AA_PATH_BASE) && inner_walk(kind)) {
+  if (BPF_CORE_READ(dentry, d_sb, s_magic) == AA_PROC_MAGIC) at->flags |= AA_PATH_PROC;
+  if (which == AA_AT && s->more.judge && has_inner(s, at) && inner_walk(kind)) {
     at->inner_len = put_file_walked(s, off + len);
     len += at->inner_len;
   }

@@ -61,6 +61,22 @@ __noinline int make_connection(__u64 object, __u64 now) {
   return !bpf_map_update_elem(&aa_tls_connections, &key, &fresh, BPF_ANY);
 }
 
+/* Nobody will know how much a call moves: what follows is another connection, not seen from its start. Calls of other
+ * threads go on, therefore `told` does. */
+__noinline int begin_anew(__u64 object, __u64 now) {
+  struct aa_tls_object key = {.object = object, .tgid = bpf_get_current_pid_tgid() >> 32};
+  struct aa_tls_state* state = bpf_map_lookup_elem(&aa_tls_connections, &key);
+  if (!state) return 0;
+  state->id = next_connection();
+  state->born_ns = now;
+  state->inherited_from = 0;
+  state->flags = 0;
+  state->announced = 0;
+  state->offset[AA_TLS_RECV] = 0;
+  state->offset[AA_TLS_SEND] = 0;
+  return 0;
+}
+
 static __always_inline struct aa_tls_state* connection_of(struct aa_watched* entry, __u32 tgid, __u64 object,
                                                           __u64 now) {
   struct aa_tls_object key = {.object = object, .tgid = tgid};

@@ -65,6 +65,23 @@ __noinline int tls_thread_end(void) {
   return 0;
 }
 
+/* A call begins that there is no room to note: its end will not be found. */
+__noinline int tls_thread_cannot_note(void) {
+  __u64 id = bpf_get_current_pid_tgid();
+  struct aa_tls_thread* thread = bpf_map_lookup_elem(&aa_tls_threads, &id);
+  if (thread) thread->unnoted += 1;
+  return 0;
+}
+
+/* True when an end that was not found is that of such a call. */
+__noinline int tls_thread_could_not_note(void) {
+  __u64 id = bpf_get_current_pid_tgid();
+  struct aa_tls_thread* thread = bpf_map_lookup_elem(&aa_tls_threads, &id);
+  if (!thread || !thread->unnoted) return 0;
+  thread->unnoted -= 1;
+  return 1;
+}
+
 /* A call has moved bytes: what its thread did shows whose they are. */
 static __always_inline void learn_peer(struct aa_tls_state* state, __u32 direction) {
   __u64 id = bpf_get_current_pid_tgid();

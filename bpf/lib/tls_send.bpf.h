@@ -9,11 +9,12 @@
 
 #include "lib/tls_connection.bpf.h"
 
-/* Calls up to this take their length and no more of the ring. 5.10 counts the stacks of all callers together. */
+/* Calls up to this are copied from the stack. 5.10 counts the stacks of all callers together. */
 #if AA_SINCE_5_17
 #define AA_TLS_SMALL 192
 #else
 #define AA_TLS_SMALL 96
+#define AA_TLS_MIDDLE 192
 #endif
 #define AA_TLS_CHUNK (32 * 1024)
 #define AA_TLS_CHUNKS 256
@@ -101,6 +102,27 @@ __noinline int send_small(__u64 stack, __u32 tgid, __u64 bytes) {
     return 0;                                                                         \
   }
 
+#if !AA_SINCE_5_17
+/* What is too long for the stack takes its length too, but for 7 bytes. */
+__noinline int send_middle(__u64 stack, __u32 tgid, __u64 bytes) {
+  struct aa_tls_call* call = call_at(stack, tgid);
+  if (!call) return 0;
+  AA_TLS_TRY(104)
+  AA_TLS_TRY(112)
+  AA_TLS_TRY(120)
+  AA_TLS_TRY(128)
+  AA_TLS_TRY(136)
+  AA_TLS_TRY(144)
+  AA_TLS_TRY(152)
+  AA_TLS_TRY(160)
+  AA_TLS_TRY(168)
+  AA_TLS_TRY(176)
+  AA_TLS_TRY(184)
+  AA_TLS_TRY(192)
+  return 0;
+}
+#endif
+
 /* A reservation has a size known beforehand: the next one of a ladder. */
 __noinline int send_large(__u64 stack, __u32 tgid, __u64 bytes) {
   struct aa_tls_call* call = call_at(stack, tgid);
@@ -137,8 +159,11 @@ __noinline int send_step(__u64 stack, __u32 tgid) {
     call->head.flags |= AA_TLS_FLAG_CUT;
   }
   tls_attempt(call->head.slot, call->head.boot_ns);
-  if (bytes <= AA_TLS_SMALL)
-    send_small(stack, tgid, bytes);
+  if (bytes <= AA_TLS_SMALL) send_small(stack, tgid, bytes);
+#if !AA_SINCE_5_17
+  else if (bytes <= AA_TLS_MIDDLE)
+    send_middle(stack, tgid, bytes);
+#endif
   else
     send_large(stack, tgid, bytes);
   call->head.offset += bytes;

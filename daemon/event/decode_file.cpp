@@ -26,15 +26,18 @@ std::string detached_name(std::string_view dentry, std::uint64_t ino) {
 bool take_path(const aa_file_path& raw, std::uint64_t ino, std::string_view& text, FilePath& out) {
   if (std::size_t{raw.path_len} + raw.inner_len + raw.requested_len > text.size()) return false;
   const std::string_view path = text.substr(0, raw.path_len);
-  out.inner = text.substr(path.size(), raw.inner_len);
-  const std::string_view requested = text.substr(path.size() + out.inner.size(), raw.requested_len);
-  text.remove_prefix(path.size() + out.inner.size() + requested.size());
+  const std::string_view inside = text.substr(path.size(), raw.inner_len);
+  const std::string_view requested = text.substr(path.size() + inside.size(), raw.requested_len);
+  text.remove_prefix(path.size() + inside.size() + requested.size());
   const auto flag = [&raw](unsigned bit) { return (raw.flags & bit) != 0; };
   out.deleted = flag(AA_PATH_DELETED);
   out.detached = flag(AA_PATH_DETACHED);
   out.too_long = flag(AA_PATH_TOO_LONG);
   out.changed = flag(AA_PATH_CHANGED);
   out.requested = requested;
+  // What is known of processes is known as /proc to the rules, whatever a second one is called.
+  if (!inside.empty()) out.inner = (flag(AA_PATH_PROC) ? "/proc" : "") + std::string(inside);
+  if (out.inner == path) out.inner.clear();
   if (out.detached) {
     out.path = flag(AA_PATH_BASE) ? std::string(requested) : detached_name(path, ino);
     if (out.requested == out.path) out.requested.clear();

@@ -153,7 +153,7 @@ struct FilePath {
   bool detached = false;      // no place in this mount namespace's tree: memfd, pipe, unmounted, another namespace
   bool too_long = false;      // a tail
   bool changed = false;       // the string was another one when the call returned
-  std::string inner = {};     // from its file system's root, where a part of that is mounted on the path; never shown
+  std::string inner = {};     // from its file system's root (a procfs's: from /proc), where that differs; never shown
 
   const std::string& from_namespace() const { return ns_path.empty() ? path : ns_path; }
   // Resolved to the end: may be matched as a path.

@@ -1,14 +1,15 @@
 // event/redact_arguments.cpp: a program's arguments, each without its secrets.
 //
 // Comes in: arguments as a program was given them. Goes out: as many, as long. An option says what the argument behind
-// it is, or what it holds behind its '='; what no option asks for is looked through. Knows options that many programs
-// have, and curl's and wget's.
+// it is, or what it holds behind its '='; what no option asks for is looked through, and so are the commands in it when
+// it may be a script. Knows options that many programs have, and curl's and wget's.
 #include <algorithm>
 #include <array>
 
 #include "base/text.h"
 #include "event/redact.h"
 #include "event/secret_scanner.h"
+#include "event/shell_words.h"
 
 namespace aa {
 namespace {
@@ -94,6 +95,11 @@ std::string redacted_cookie(std::string cookie) {
   return cookie;
 }
 
+// What a shell would put something else in the place of: that may be a command, which must stay to be seen.
+bool is_expanded(std::string_view value) {
+  return value.find("$(") != std::string_view::npos || value.find('`') != std::string_view::npos;
+}
+
 std::string redacted(const std::string& text, How how) {
   const std::size_t colon = text.find(':');
   switch (how) {
@@ -114,28 +120,54 @@ std::string redacted(const std::string& text, How how) {
   return without_secrets(text, SecretText::script);
 }
 
+// Scripts within scripts are looked into so far.
+constexpr int kMostScripts = 4;
+
+void redact_words(std::vector<std::string>& words, int script);
+
+// The commands in a text, which keeps its length and all that is no secret.
+void redact_commands(std::string& text, int script) {
+  const auto has_option = [&text](char blank) { return text.find(std::string{blank, '-'}) != std::string::npos; };
+  if (script > kMostScripts || (!has_option(' ') && !has_option('\t'))) return;
+  for (const ShellCommand& command : shell_commands(text)) {
+    std::vector<std::string> words;
+    for (const ShellWord& word : command) words.push_back(word.text);
+    redact_words(words, script);
+    for (std::size_t i = 0; i < words.size(); ++i)
+      for (std::size_t byte = 0; byte < words[i].size(); ++byte)
+        if (words[i][byte] == '*') text[command[i].at[byte]] = '*';
+  }
+}
+
+void redact_words(std::vector<std::string>& words, int script) {
+  Program program = Program::other;  // also of what sudo, env or xargs is told to run
+  How next = How::script;
+  for (std::string& word : words) {
+    How how = next == How::secret && looks_like_option(word) ? How::script : next;
+    if (script > 0 && is_expanded(word)) how = How::script;
+    next = How::script;
+    if (how != How::script) {
+      word = redacted(word, how);
+      continue;
+    }
+    const Program named = program_of(word);
+    const bool is_named = named == Program::curl || named == Program::wget || &word == &words.front();
+    if (is_named) program = named;
+    const Asked asked = asked_by(word, program);
+    if (asked.at == std::string::npos) next = asked.how;
+    if (asked.at == std::string::npos || asked.how == How::script || (script > 0 && is_expanded(word))) {
+      word = redacted(word, How::script);
+      redact_commands(word, script + 1);
+    } else {
+      word = word.substr(0, asked.at) + redacted(word.substr(asked.at), asked.how);
+    }
+  }
+}
+
 }  // namespace
 
 void redact_arguments(std::vector<std::string>& argv) {
-  Program program = Program::other;  // also of what sudo, env or xargs is told to run
-  How next = How::script;
-  for (std::string& argument : argv) {
-    const How how = next == How::secret && looks_like_option(argument) ? How::script : next;
-    next = How::script;
-    if (how != How::script) {
-      argument = redacted(argument, how);
-      continue;
-    }
-    const Program named = program_of(argument);
-    const bool is_named = named == Program::curl || named == Program::wget || &argument == &argv.front();
-    if (is_named) program = named;
-    const Asked asked = asked_by(argument, program);
-    if (asked.at == std::string::npos) next = asked.how;
-    if (asked.at == std::string::npos || asked.how == How::script)
-      argument = redacted(argument, How::script);
-    else
-      argument = argument.substr(0, asked.at) + redacted(argument.substr(asked.at), asked.how);
-  }
+  redact_words(argv, 0);
 }
 
 }  // namespace aa

@@ -12,7 +12,7 @@ constexpr TlsDirection direction_of(int direction) {
 }
 
 constexpr std::string_view library_of(std::string_view function) {
-  return function.substr(0, 4) == "SSL_" ? "openssl" : "gnutls";
+  return function.starts_with("gnutls_") ? "gnutls" : "openssl";
 }
 
 constexpr std::array kRows = {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 
 namespace aa {
 namespace {
@@ -14,6 +15,12 @@ constexpr std::size_t kMostSegments = 64;
 constexpr std::size_t kMostDynamic = 512;
 constexpr std::uint32_t kMostInBucket = 4096;
 constexpr std::size_t kLongestName = 256;
+constexpr std::uint64_t kMostRelocations = 1 << 20;
+#if defined(__aarch64__)
+constexpr std::uint32_t kRelative = R_AARCH64_RELATIVE;
+#else
+constexpr std::uint32_t kRelative = R_X86_64_RELATIVE;
+#endif
 
 Error bad(std::string what) {
   return Error{"read its symbols: " + std::move(what), 0, ""};
@@ -69,6 +76,8 @@ Status ElfSymbols::read_dynamic(const Segment& dynamic) {
     if (entry.d_tag == DT_GNU_HASH) hash = offset_of(entry.d_un.d_ptr);
     if (entry.d_tag == DT_SYMTAB) symbols = offset_of(entry.d_un.d_ptr);
     if (entry.d_tag == DT_STRTAB) strings = offset_of(entry.d_un.d_ptr);
+    if (entry.d_tag == DT_RELA) relocations_ = offset_of(entry.d_un.d_ptr).value_or(0);
+    if (entry.d_tag == DT_RELASZ) relocation_bytes_ = entry.d_un.d_val;
   }
   if (!hash || !symbols || !strings) return bad("it has no table of exported symbols");
   hash_ = *hash;
@@ -112,7 +121,35 @@ std::optional<ElfFunction> ElfSymbols::function_at(std::uint32_t symbol, std::st
   if (ELF64_ST_TYPE(entry.st_info) != STT_FUNC || entry.st_shndx == SHN_UNDEF) return std::nullopt;
   const auto offset = offset_of(entry.st_value);
   if (!offset || !is_named(strings_ + entry.st_name, name)) return std::nullopt;
-  return ElfFunction{*offset, entry.st_size};
+  return ElfFunction{*offset, entry.st_size, entry.st_value};
+}
+
+std::optional<ElfFunction> ElfSymbols::pointed_at(std::uint64_t address) const {
+  std::uint64_t to = 0;
+  if (const auto value = relocated(address))
+    to = *value;
+  else if (const auto place = offset_of(address); !place || !read(to, *place))
+    return std::nullopt;
+  const auto offset = to == 0 ? std::nullopt : offset_of(to);
+  if (!offset) return std::nullopt;
+  return ElfFunction{*offset, 0, to};
+}
+
+std::optional<std::uint64_t> ElfSymbols::relocated(std::uint64_t address) const {
+  if (relocations_ == 0) return std::nullopt;
+  const std::uint64_t count = std::min(relocation_bytes_ / sizeof(Elf64_Rela), kMostRelocations);
+  std::array<Elf64_Rela, 512> some;
+  for (std::uint64_t done = 0; done < count;) {
+    const std::uint64_t wanted = std::min<std::uint64_t>(some.size(), count - done);
+    const ssize_t length = ::pread(fd_, some.data(), wanted * sizeof(Elf64_Rela),
+                                   static_cast<off_t>(relocations_ + done * sizeof(Elf64_Rela)));
+    if (length != static_cast<ssize_t>(wanted * sizeof(Elf64_Rela))) return std::nullopt;
+    for (const Elf64_Rela& one : std::span(some).first(wanted))
+      if (one.r_offset == address && ELF64_R_TYPE(one.r_info) == kRelative)
+        return static_cast<std::uint64_t>(one.r_addend);
+    done += wanted;
+  }
+  return std::nullopt;
 }
 
 bool ElfSymbols::is_named(std::uint64_t at, std::string_view name) const {

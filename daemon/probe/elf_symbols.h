@@ -15,10 +15,12 @@
 
 namespace aa {
 
-// Of an exported function: where its first byte lies in the file, and how many it has (0: the file does not say).
+// Of a function: where its first byte lies in the file, how many it has (0: the file does not say), and where it lies
+// in memory when the file is loaded at 0.
 struct ElfFunction {
   std::uint64_t offset = 0;
   std::uint64_t bytes = 0;
+  std::uint64_t address = 0;
 };
 
 class ElfSymbols {
@@ -29,6 +31,10 @@ class ElfSymbols {
 
   // nullopt: none of that name.
   std::optional<ElfFunction> function(std::string_view name) const;
+
+  // What the word at `address` points to once the loader is done (by a relative relocation, else as it is in the file).
+  // Reads all relocations: some 70 kB in libssl.
+  std::optional<ElfFunction> pointed_at(std::uint64_t address) const;
 
  private:
   struct Segment {
@@ -44,12 +50,15 @@ class ElfSymbols {
   bool read(T& out, std::uint64_t offset) const;
   bool is_named(std::uint64_t at, std::string_view name) const;
   std::optional<ElfFunction> function_at(std::uint32_t symbol, std::string_view name) const;
+  std::optional<std::uint64_t> relocated(std::uint64_t address) const;
 
   int fd_;
   std::vector<Segment> segments_;
   std::uint64_t hash_ = 0;  // file offsets of the tables
   std::uint64_t symbols_ = 0;
   std::uint64_t strings_ = 0;
+  std::uint64_t relocations_ = 0;
+  std::uint64_t relocation_bytes_ = 0;
 };
 
 }  // namespace aa

@@ -81,37 +81,52 @@ void FileSums::run() {
     const bool swapped = bpf_map_update_elem(family_.sums_outer_fd(), &zero, &inner, BPF_ANY) == 0;
     lock.lock();
     if (swapped) active_ = next;
+    const int idle = family_.sums_fd(1 - active_);
+    lock.unlock();
+    drain(idle);
+    lock.lock();
     const std::uint64_t one = 1;
     (void)!::write(done_.get(), &one, sizeof(one));
   }
 }
 
-// Also takes what a program put back into the idle map because the ring was full.
-std::vector<FileSum> FileSums::take() {
-  std::uint64_t count = 0;
-  std::vector<FileSum> out;
-  if (::read(done_.get(), &count, sizeof(count)) != sizeof(count)) return out;
-  unsigned idle = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    idle = 1 - active_;
-  }
-  const int map = family_.sums_fd(idle);
+// Also takes what a program put back into the idle map because the ring was full. One key at a time, so that collect()
+// finds each sum in the map or among the drained ones.
+void FileSums::drain(int map) {
   std::vector<aa_sum_key> keys;
   aa_sum_key key{};
   for (void* after = nullptr; bpf_map_get_next_key(map, after, &key) == 0; after = &keys.back()) keys.push_back(key);
   for (const aa_sum_key& one : keys) {
     aa_sum sum{};
+    const std::lock_guard lock(mutex_);
     // A program that closes the file takes the sum too; whoever deletes it has it.
-    if (bpf_map_lookup_elem(map, &one, &sum) != 0 || bpf_map_delete_elem(map, &one) != 0) continue;
-    if (holds_any(sum)) out.push_back(value_of(one, sum));
+    if (bpf_map_lookup_elem(map, &one, &sum) != 0 || bpf_map_delete_elem(map, &one) != 0 || !holds_any(sum)) continue;
+    const FileSum value = value_of(one, sum);
+    drained_.emplace(value.key, value);
   }
+}
+
+std::vector<FileSum> FileSums::take() {
+  std::uint64_t count = 0;
+  if (::read(done_.get(), &count, sizeof(count)) != sizeof(count)) return {};
+  std::multimap<SumKey, FileSum> drained;
+  {
+    const std::lock_guard lock(mutex_);
+    drained.swap(drained_);
+  }
+  std::vector<FileSum> out;
+  out.reserve(drained.size());
+  for (const auto& [key, sum] : drained) out.push_back(sum);
   return out;
 }
 
 std::vector<FileSum> FileSums::collect(const std::vector<SumKey>& keys) {
   std::vector<FileSum> out;
+  const std::lock_guard lock(mutex_);
   for (const SumKey& key : keys) {
+    const auto [first, last] = drained_.equal_range(key);
+    for (auto drained = first; drained != last; ++drained) out.push_back(drained->second);
+    drained_.erase(first, last);
     const aa_sum_key raw = key_of(key);
     for (const unsigned which : {0u, 1u}) {
       aa_sum sum{};

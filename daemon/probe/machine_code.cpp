@@ -108,6 +108,12 @@ void follow_stack(const Decoded& one, Instruction& out) {
   out.loses_stack = (out.writes & 1u << kRsp) != 0;
 }
 
+// Of `lea PLACE(%rip), REGISTER`: how far behind the instruction it is.
+std::optional<std::int64_t> lea_behind(const Decoded& one) {
+  if (one.head.mnemonic != ZYDIS_MNEMONIC_LEA || one.operand(1).mem.base != ZYDIS_REGISTER_RIP) return std::nullopt;
+  return one.operand(1).mem.disp.value;
+}
+
 bool compares_canary(const Decoded& one) {
   if (one.head.mnemonic != ZYDIS_MNEMONIC_SUB && one.head.mnemonic != ZYDIS_MNEMONIC_XOR &&
       one.head.mnemonic != ZYDIS_MNEMONIC_CMP)
@@ -137,6 +143,7 @@ std::optional<Instruction> decode_instruction(std::span<const std::uint8_t> byte
   out.reads_canary = compares_canary(one);
   if (out.flow == Flow::call || out.flow == Flow::jump || out.flow == Flow::branch)
     out.target = out.end() + one.operand(0).imm.value.s;
+  if (const auto behind = lea_behind(one)) out.loads = out.end() + *behind;
   return out;
 }
 

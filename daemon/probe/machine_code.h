@@ -19,6 +19,7 @@ struct Instruction {
   std::uint32_t length = 0;
   Flow flow = Flow::on;
   std::optional<std::int64_t> target;  // of a direct call, jump or branch; from the function's first byte too
+  std::optional<std::int64_t> loads;   // the place that a lea gives the address of, likewise
   std::uint32_t writes = 0;   // general registers changed, wholly or in part: 1 << their number in the encoding
   std::int32_t taken = 0;     // bytes that the stack grows by; below 0: it shrinks
   bool loses_stack = false;   // the stack pointer is changed in a way that was not followed

@@ -3,6 +3,7 @@
 #include <linux/kcmp.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <utility>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t kMostMet = 65'536;  // then files are looked into again
 constexpr std::uint32_t kProtExec = 4;
+constexpr const char* kUnknown = "unknown";
 
 // A child of vfork, until it goes on with another program. False as well when nobody can tell.
 bool share_memory(std::uint32_t one, std::uint32_t other) {
@@ -23,34 +25,39 @@ bool share_memory(std::uint32_t one, std::uint32_t other) {
 
 }  // namespace
 
-std::optional<TlsDiscovery::Change> TlsDiscovery::last_change(const std::string& path, std::uint64_t ino) {
+std::optional<TlsDiscovery::Found> TlsDiscovery::found_at(const std::string& path) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || status.st_ino != ino) return std::nullopt;
-  return Change{status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+  if (::stat(path.c_str(), &status) != 0 || status.st_ino == 0) return std::nullopt;
+  const auto dev = static_cast<std::uint32_t>(gnu_dev_major(status.st_dev) << 20 | gnu_dev_minor(status.st_dev));
+  return Found{{dev, status.st_ino}, {status.st_ctim.tv_sec, status.st_ctim.tv_nsec}};
 }
 
-// A file that took the numbers of one that is gone was changed since.
-bool TlsDiscovery::is_new(const Key& key, const std::string& path) {
-  const auto change = last_change(path, key.second);
-  if (!change || key.second == 0) return false;
+// Null: it was met before, or is gone. A file that took the numbers of one that is gone was changed since. What an
+// overlay has goes by other numbers in the kernel: then those that the path shows name it.
+TlsDiscovery::Met* TlsDiscovery::newly_met(Key key, const std::string& path) {
+  const auto found = found_at(path);
+  if (!found) return nullptr;
+  if (found->key.second != key.second) key = found->key;
   if (met_.size() >= kMostMet) met_.clear();
-  const auto [place, is_first] = met_.try_emplace(key, Met{*change});
-  return std::exchange(place->second.change, *change) != *change || is_first;
+  const auto [place, is_first] = met_.try_emplace(key, Met{found->change});
+  const bool is_changed = std::exchange(place->second.change, found->change) != found->change;
+  return is_first || is_changed ? &place->second : nullptr;
 }
 
 // True: something was attached, or is by process to be.
 bool TlsDiscovery::meet(const Key& key, const std::string& path, const std::string& name) {
-  if (!is_new(key, path)) return false;
+  Met* met = newly_met(key, path);
+  if (met == nullptr) return false;
   const bool attached = tls_.attach(path, name);
-  met_.at(key).library = attached || tls_.knows(path);
+  met->library = attached || tls_.knows(path);
   return attached;
 }
 
 bool TlsDiscovery::is_known(const FileBody& file) const {
   const auto found = met_.find({file.dev, file.ino});
   if (found == met_.end() || (tls_.is_by_process() && found->second.library)) return false;
-  const auto change = last_change(file.at.path, file.ino);
-  return !change || found->second.change == *change;  // none: its name says nothing here
+  const auto now = found_at(file.at.path);
+  return !now || now->key.second != file.ino || found->second.change == now->change;  // its name may say nothing here
 }
 
 bool TlsDiscovery::is_of_each_process(const aa_hold_file& file) const {
@@ -114,15 +121,28 @@ bool TlsDiscovery::look_into(std::uint32_t pid) {
 
 std::vector<TlsStack> TlsDiscovery::explain(std::uint32_t pid) const {
   std::vector<TlsStack> stacks;
-  for (const ExecutableMapping& mapping : executable_mappings_of(pid)) {
+  const auto mappings = executable_mappings_of(pid);
+  if (mappings.empty()) stacks.push_back({"", kUnknown, "what it has mapped cannot be read from /proc"});
+  for (const ExecutableMapping& mapping : mappings) {
     if (const auto state = tls_.state_in(pid, mapping)) {
       stacks.push_back({mapping.name, std::string(name_of(state->state)), state->reason});
       continue;
     }
-    const std::string stack = uncovered_stack(mapping.name, mapping.link(pid));
+    const auto found = found_at(mapping.link(pid));
+    const std::string stack = found ? stack_in(*found, mapping, pid) : "";
     if (!stack.empty()) stacks.push_back({mapping.name, "not-covered", stack});
+    if (!found) stacks.push_back({mapping.name, kUnknown, "it cannot be opened through /proc"});
   }
   return stacks;
+}
+
+std::string TlsDiscovery::stack_in(const Found& found, const ExecutableMapping& mapping, std::uint32_t pid) const {
+  if (stacks_.size() >= kMostMet) stacks_.clear();
+  const auto [place, is_first] = stacks_.try_emplace(found.key);
+  auto& [change, stack] = place->second;
+  if (is_first || change != found.change) stack = uncovered_stack(mapping.name, mapping.link(pid));
+  change = found.change;
+  return stack;
 }
 
 }  // namespace aa

@@ -40,7 +40,8 @@ class TlsDiscovery {
   bool is_of_each_process(const aa_hold_file& file) const;
 
   // What a living process has of TLS: libraries that are attached to, and stacks that nobody listens to, recognised by
-  // their names and by what is in the program's file. Cost: reads the program's file once, up to 256 MiB.
+  // their names and by what is in their files; and what cannot be read. Cost: reads each file once, up to 256 MiB of
+  // it, at some GiB a second.
   std::vector<TlsStack> explain(std::uint32_t pid) const;
 
  private:
@@ -54,10 +55,15 @@ class TlsDiscovery {
     std::uint32_t child = 0, parent = 0;
     std::uint64_t boot_ns = 0;
   };
-  // nullopt: another file is there, or none.
-  static std::optional<Change> last_change(const std::string& path, std::uint64_t ino);
+  struct Found {
+    Key key;
+    Change change;
+  };
+  // nullopt: none.
+  static std::optional<Found> found_at(const std::string& path);
   bool meet(const Key& key, const std::string& path, const std::string& name);
-  bool is_new(const Key& key, const std::string& path);
+  Met* newly_met(Key key, const std::string& path);
+  std::string stack_in(const Found& found, const ExecutableMapping& mapping, std::uint32_t pid) const;
   bool saw_file(const Event& event);
   bool saw_process(const Event& event);
   bool saw_mapping(const FileBody& file, std::uint32_t pid);
@@ -67,7 +73,8 @@ class TlsDiscovery {
   TlsFamily& tls_;
   const TlsHold* hold_;
   std::map<Key, Met> met_;
-  std::vector<Forked> forked_;  // by process; not looked into yet
+  mutable std::map<Key, std::pair<Change, std::string>> stacks_;  // that nobody listens to; found by explain()
+  std::vector<Forked> forked_;                                    // by process; not looked into yet
 };
 
 }  // namespace aa

@@ -12,6 +12,8 @@
 
 #include "abi/tls.h"
 #include "base/file_text.h"
+#include "event/tls_functions.h"
+#include "probe/bio_methods.h"
 #include "probe/elf_symbols.h"
 #include "probe/library_cache.h"
 #include "probe/machine_code.h"
@@ -30,6 +32,13 @@ constexpr std::array kFunctions = {
 #undef AA_TLS_NAME
 };
 
+// A method of OpenSSL's BIO: the first row of several whose function the file exports.
+struct Method {
+  std::uint32_t row;
+  BioMethod method;
+  const char* like;
+};
+
 // One kind of library. `needed`: what all its versions export; the rest came or went with a version.
 struct Provider {
   std::string_view stem;    // of the library's file name
@@ -38,6 +47,7 @@ struct Provider {
   std::vector<const char*> needed;
   const char* maker;  // null: none gives the object as its result
   std::vector<Function> life;
+  std::vector<Method> methods;
 };
 const std::array<Provider, 2>& providers() {
   static const std::array<Provider, 2> all = {
@@ -49,7 +59,10 @@ const std::array<Provider, 2>& providers() {
                {{AA_TLS_LIFE_FREE, "SSL_free"},
                 {AA_TLS_LIFE_CLEAR, "SSL_clear"},
                 {AA_TLS_LIFE_UP_REF, "SSL_up_ref"},
-                {AA_TLS_LIFE_FD, "SSL_set_fd"}}},
+                {AA_TLS_LIFE_FD, "SSL_set_fd"}},
+               {{AA_TLS_BIO_READ, BioMethod::read, "SSL_read_ex"},
+                {AA_TLS_BIO_WRITE2, BioMethod::write, "SSL_write_ex2"},
+                {AA_TLS_BIO_WRITE, BioMethod::write, "SSL_write_ex"}}},
       Provider{"libgnutls.so",
                "gnutls_",
                {"gnutls_record_send", "gnutls_record_recv"},
@@ -58,7 +71,8 @@ const std::array<Provider, 2>& providers() {
                {{AA_TLS_LIFE_FREE, "gnutls_deinit"},
                 {AA_TLS_LIFE_BEGIN, "gnutls_handshake"},
                 {AA_TLS_LIFE_FD, "gnutls_transport_set_int2"},
-                {AA_TLS_LIFE_FD, "gnutls_transport_set_ptr"}}}};
+                {AA_TLS_LIFE_FD, "gnutls_transport_set_ptr"}},
+               {}}};
   return all;
 }
 
@@ -100,6 +114,7 @@ class Reader {
     for (const Function& function : kFunctions)
       if (std::string_view(function.name).starts_with(provider.prefix)) take_function(function);
     for (const Function& function : provider.life) take_life(function);
+    take_methods(provider.methods);
     if (provider.maker != nullptr) take_maker(provider.maker);
     for (const char* name : provider.needed)
       if (!symbols_.function(name)) library_.missing.emplace_back(name);
@@ -141,6 +156,28 @@ class Reader {
     if (choice.return_probe) library_.maker_returns.push_back(site(*found, choice.begin, 0));
     if (choice.trouble.empty())
       for (const ProbePlace& place : choice.ends) library_.maker_ends.push_back(site(*found, place, 0));
+  }
+
+  // Only who has the whole BIO can have called one.
+  void take_methods(const std::vector<Method>& methods) {
+    if (!symbols_.function("BIO_f_ssl")) return;
+    std::set<BioMethod> taken;
+    for (const Method& method : methods)
+      if (const auto like = symbols_.function(method.like); like && taken.insert(method.method).second)
+        take_method(method, *like);
+  }
+
+  void take_method(const Method& method, const ElfFunction& like) {
+    const std::string name(tls_function(static_cast<std::uint8_t>(method.row))->name);
+    const auto found = find_bio_call(symbols_, method.method, like,
+                                     [&](std::uint64_t offset, std::size_t count) { return bytes(offset, count); });
+    if (!found) {
+      library_.unseen.push_back(name + ": " + found.error().doing);
+      return;
+    }
+    library_.chosen["call + what follows"].push_back(name);
+    library_.begins.push_back({found->call, method.row});
+    library_.ends.push_back({found->next, method.row});
   }
 
   // By OpenSSL's source from 3.3 on; where its place is only known to the loader the code does not show it.

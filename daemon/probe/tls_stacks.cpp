@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -44,11 +45,11 @@ std::string_view find_in_contents(int fd) {
   for (std::size_t at = 0; at < kMostRead; at += kPart) {
     const ssize_t length = ::pread(fd, part.data() + kept, kPart, static_cast<off_t>(at));
     if (length <= 0) return {};
-    const std::string_view text(part.data(), kept + static_cast<std::size_t>(length));
+    const std::size_t size = kept + static_cast<std::size_t>(length);
     for (const Sign& sign : kContents)
-      if (text.find(sign.text) != std::string_view::npos) return sign.stack;
-    kept = std::min(kOverlap, text.size());
-    std::copy(text.end() - static_cast<std::ptrdiff_t>(kept), text.end(), part.begin());
+      if (::memmem(part.data(), size, sign.text.data(), sign.text.size()) != nullptr) return sign.stack;
+    kept = std::min(kOverlap, size);
+    std::copy_n(part.begin() + static_cast<std::ptrdiff_t>(size - kept), kept, part.begin());
   }
   return {};
 }
@@ -59,7 +60,6 @@ std::string uncovered_stack(const std::string& name, const std::string& link) {
   const std::string_view file = last_component(name);
   for (const Sign& sign : kFileNames)
     if (file.starts_with(sign.text)) return std::string(sign.stack);
-  if (file.find(".so") != std::string_view::npos) return "";  // a library with TLS inside: what has been met is above
   const UniqueFd fd(::open(link.c_str(), O_RDONLY | O_CLOEXEC));
   return fd ? std::string(find_in_contents(fd.get())) : "";
 }

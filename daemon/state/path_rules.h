@@ -69,7 +69,7 @@ struct PathQuery {
   FileOp op = FileOp::open;
   std::string_view path;                   // from the mount namespace's root; "" when unknown or not whole
   std::string_view requested;              // absolute as asked for, not resolved; "" when it is the same or unknown
-  std::string_view inner;                  // from the root of its own file system, where a part of that is mounted
+  std::string_view inner;                  // from the root of its own file system (FilePath::inner)
   std::string_view tail;                   // of a path that is too long
   std::span<const std::uint32_t> objects;  // of objects() that the kernel met on the way to the file
   struct Whose {

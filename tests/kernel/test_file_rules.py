@@ -28,6 +28,11 @@ LACKING = {alias: tuple(op for op in NAMED if op not in FOLLOWING) for alias in 
 LACKING["dirfd"] = ("truncate", "symlink")
 # What the name itself tells, so that it is judged also where only system calls are hooked.
 TOLD_BY_TEXT = ("absolute", "relative", "dots", "chroot", "mount namespace", "dirfd", "overlay")
+COPY_TWICE = """
+import os, sys
+source, copy = os.open(sys.argv[1], os.O_RDONLY), os.open(sys.argv[2], os.O_RDWR | os.O_CREAT)
+print(*(os.copy_file_range(source, copy, 400) for _ in range(2)))
+"""
 
 
 def succeeded(case, said, ops, may_lack=()):
@@ -228,6 +233,21 @@ class Rules(FileCase):
                     wanted["mmap"] += "mprotect" in ops  # and this one maps first
                     self.assertEqual(+wanted, told)
 
+    def test_overlay_copy(self):
+        """rules: what is copied from file to file in an overlay is told once, of the overlay's files"""
+        self.mounted("layers", self.folder, "tmpfs")
+        for name in ("low", "all"):
+            (self.folder / name).mkdir()
+        (self.folder / "low/from").write_bytes(b"s" * 1000)
+        self.overlaid(self.folder / "low", self.folder, self.folder / "all")
+        source, copy = self.folder / "all/from", self.folder / "all/to"
+        self.deny(source, copy)
+        account, said = self.watched_path("/usr/bin/python3", "-c", COPY_TWICE, source, copy)
+        self.assertEqual("400 400", said.strip())
+        moved = [(body["op"], body["path"], body["bytes"]) for body in of(account)
+                 if body["op"] in ("read", "write") and os.path.basename(body["path"]) in ("from", "to")]
+        self.assertEqual([("read", str(source), 400)] * 2 + [("write", str(copy), 400)] * 2, sorted(moved))
+
     def test_folder(self):
         """rules: a denied folder covers all below it, also when it was renamed and seen through a bind mount"""
         inner = self.folder / "vault/a/b"
@@ -373,6 +393,18 @@ class Rules(FileCase):
                             (vault / "a.key", places[3])):
             self.mounted(what, place)
         self.assertEqual({path: ["deny"] for path in places}, {path: self.verdicts(path) for path in places})
+
+    def test_second_procfs(self):
+        """rules: what is denied of /proc is denied in a second one, and where a process's part of it is mounted"""
+        second, part = self.folder / "second", self.folder / "part"
+        second.mkdir()
+        part.mkdir()
+        self.mounted("proc", second, "proc")
+        self.mounted(f"/proc/{os.getpid()}", part)
+        self.deny("/proc/*/environ")
+        for path in (second / str(os.getpid()) / "environ", part / "environ"):
+            self.assertEqual(["deny"], self.verdicts(path), path)
+        self.assertNotIn("deny", self.verdicts(part / "status"))
 
     def verdicts(self, path):
         """Of an open of PATH as it is told: none when it is not."""

@@ -41,6 +41,12 @@ class Calls(TlsCase):
         """tls: what is peeked at before it is read is told once"""
         self.exact("peek")
 
+    def test_bio(self):
+        """tls: a BIO that does TLS by itself is exact, though it calls nothing that libssl exports"""
+        account = self.exact("bio")
+        functions = {event["tls"]["function"] for event in account.of_type("tls")}
+        self.assertEqual({"BIO_f_ssl.read", "BIO_f_ssl.write"}, functions)
+
     def test_partial(self):
         """tls: partial writes to a full socket, tried again and again, are told once, as they went"""
         account = self.exact("partial")

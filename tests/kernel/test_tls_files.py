@@ -10,6 +10,8 @@ import unittest
 
 import dbus
 
+import mounts
+
 from harness import program, wait_until
 from tls_case import TlsCase
 
@@ -113,16 +115,42 @@ class Files(TlsCase):
         self.assert_exact(account, 1)
 
     def test_unreadable_proc(self):
-        """tls: a process whose /proc cannot be read is watched without its libraries, and nothing breaks"""
-        process = self.mapped(system_library("libssl.so"))
+        """tls: of a process whose /proc cannot be read it is said that its libraries are not known, and nothing breaks"""
         empty = self.folder / "empty"
         empty.mkdir()
-        for what, over in (("/dev/null", "maps"), (empty, "map_files")):
-            subprocess.run(["mount", "--bind", what, f"/proc/{process.pid}/{over}"], check=True)
-            self.addCleanup(subprocess.run, ["umount", "-l", f"/proc/{process.pid}/{over}"], check=True)
-        self.daemon.start(process.pid)
-        self.assertEqual({}, self.explain(process.pid))
+        for what, over, said in ((empty, "map_files", "cannot be opened"), ("/dev/null", "maps", "cannot be read"),
+                                 ("/proc/self/mem", "maps", "cannot be read")):
+            path = self.folder / f"libssl.so.{over}"
+            shutil.copy(system_library("libssl.so"), path)
+            process = self.mapped(path)
+            mounts.mount(what, f"/proc/{process.pid}/{over}")
+            self.addCleanup(mounts.unmount, f"/proc/{process.pid}/{over}")
+            self.daemon.start(process.pid)
+            state, reason = self.explain(process.pid)[str(path) if over == "map_files" else ""]
+            self.assertEqual("unknown", state)
+            self.assertIn(said, reason)
         self.still_well()
+
+    def test_overlay(self):
+        """tls: a library that only a container's overlay has is listened to"""
+        layer, root = self.folder / "layer", self.folder / "root"
+        for folder in (layer, root):
+            folder.mkdir()
+        mounts.mount("tmpfs", layer, "tmpfs")
+        self.addCleanup(mounts.unmount, layer)
+        for folder in ("up", "work"):
+            (layer / folder).mkdir()
+        lower = self.copy_of_libssl("lower")
+        mounts.mount("overlay", root, "overlay", f"lowerdir={lower},upperdir={layer}/up,workdir={layer}/work,xino=on")
+        self.addCleanup(mounts.unmount, root)
+        process = self.mapped(root / "libssl.so.3")
+        self.daemon.start(process.pid)
+        self.assertEqual("attached", self.explain(process.pid)[str(root / "libssl.so.3")][0])
+        script = self.folder / "client.py"
+        script.write_text(CLIENT)
+        account, _ = self.watched_path(PYTHON, script, self.server.port, options={"tls": "full"},
+                                       env={**os.environ, "LD_LIBRARY_PATH": str(root)})
+        self.assert_exact(account, 1)
 
     def test_not_covered(self):
         """tls: libraries of NSS and Java, and others by their names, are recognised, and explained as not covered"""
@@ -131,6 +159,16 @@ class Files(TlsCase):
             with self.subTest(name):
                 path = self.folder / name
                 shutil.copy(system_library("libc.so.6"), path)
+                state, reason = self.state_of(path)
+                self.assertEqual("not-covered", state)
+                self.assertIn(stack, reason)
+
+    def test_not_covered_inside(self):
+        """tls: what a library carries inside is recognised by what its file holds"""
+        for number, (mark, stack) in enumerate(((b"rustls-0.23", "rustls"), (b"ssl/ssl_lib.cc", "BoringSSL"))):
+            with self.subTest(stack):
+                path = self.folder / f"inside{number}.abi3.so"
+                path.write_bytes(system_library("libc.so.6").read_bytes() + mark)
                 state, reason = self.state_of(path)
                 self.assertEqual("not-covered", state)
                 self.assertIn(stack, reason)

@@ -134,6 +134,25 @@ class Nginx(TlsCase):
             self.assertNotIn(secret, told)
 
 
+class Openssl(TlsCase):
+    def test_www(self):
+        """tls: openssl's own web server, which speaks through a BIO, is exact"""
+        port = free_port()
+        command = [self.needs("/usr/bin/openssl"), "s_server", "-quiet", "-www", "-accept", f"127.0.0.1:{port}",
+                   "-cert", CERTIFICATE]
+        with watch(self.daemon, command, options={"tls": "full"}, selector={"types": list(self.types)}) as server:
+            server.go()
+            wait_until(lambda: answers(port), "openssl answers")
+            link = Noted(ssl._create_unverified_context().wrap_socket(socket.create_connection(("127.0.0.1", port))))
+            link.write(b"GET / HTTP/1.0\r\n\r\n")
+            link.read(1 << 20)
+            os.kill(server.pid, signal.SIGTERM)
+            account = Account(server.finish(20))
+        [stream] = streams_of(account).values()
+        self.assertGreater(len(link.received), 1000)
+        self.assertEqual({"recv": bytes(link.sent), "send": bytes(link.received)}, stream)
+
+
 class WebSocket(TlsCase):
     def serve(self):
         """The port of a server that runs until the test's end."""

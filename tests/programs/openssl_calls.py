@@ -3,7 +3,8 @@
 
 It maps libssl only now, and sends 1 MiB and fetches 1 MiB. WAY: `plain`; `peek`: each read is looked at before, and more
 than once; `partial`: a socket that is soon full, partial writes that are tried again; `cold`: what is sent lies in a mapped
-file that nobody has touched; `small-N`: N requests of a few bytes first.
+file that nobody has touched; `bio`: through a BIO that does TLS by itself, with one before it that buffers; `small-N`: N
+requests of a few bytes first.
 """
 
 import ctypes
@@ -15,6 +16,7 @@ import sys
 BIG = 1 << 20
 WANT_READ, WANT_WRITE = 2, 3
 CTRL_MODE, PARTIAL_WRITE, MOVING_BUFFER = 33, 1, 2
+BIO_FLUSH, BIO_SET_CONNECT, BIO_HANDSHAKE = 11, 100, 101
 
 
 def load():
@@ -23,7 +25,7 @@ def load():
             library = ctypes.CDLL(name)
         except OSError:
             continue
-        for function in ("TLS_client_method", "SSL_CTX_new", "SSL_new"):
+        for function in ("TLS_client_method", "SSL_CTX_new", "SSL_new", "BIO_new_buffer_ssl_connect"):
             getattr(library, function).restype = ctypes.c_void_p
         return library
     sys.exit("no libssl")
@@ -81,6 +83,42 @@ class Link:
         length = int(head.split(b"Content-Length: ")[1].split(b"\r")[0])
         return self.receive(length, peek)
 
+    def end(self):
+        self.library.SSL_shutdown(self.ssl)
+        self.library.SSL_free(self.ssl)
+
+
+class BioLink(Link):
+    def __init__(self, library, port):
+        self.library = library
+        context = ctypes.c_void_p(library.SSL_CTX_new(ctypes.c_void_p(library.TLS_client_method())))
+        self.bio = ctypes.c_void_p(library.BIO_new_buffer_ssl_connect(context))
+        self.control(BIO_SET_CONNECT, f"127.0.0.1:{port}".encode())
+        if self.control(BIO_HANDSHAKE) != 1:
+            sys.exit("no handshake")
+
+    def control(self, what, argument=None):
+        return self.library.BIO_ctrl(self.bio, what, ctypes.c_long(0), argument)
+
+    def send(self, address, count):
+        while count:
+            sent = self.library.BIO_write(self.bio, ctypes.c_void_p(address), count)
+            assert sent > 0
+            address, count = address + sent, count - sent
+        assert self.control(BIO_FLUSH) == 1
+
+    def receive(self, count, peek=False):
+        held, got = ctypes.create_string_buffer(count), b""
+        while len(got) < count:
+            read = self.library.BIO_read(self.bio, held, count - len(got))
+            assert read > 0
+            got += held.raw[:read]
+        return got
+
+    def end(self):
+        self.library.BIO_ssl_shutdown(self.bio)
+        self.library.BIO_free_all(self.bio)
+
 
 def cold_address(folder):
     """Where the kernel has mapped a file of BIG bytes, none of which is in memory."""
@@ -98,7 +136,7 @@ def cold_address(folder):
 
 def main():
     port, way, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-    link = Link(load(), port)
+    link = (BioLink if way == "bio" else Link)(load(), port)
     for size in range(int(way.removeprefix("small-")) if way.startswith("small-") else 0):
         link.send_bytes(f"GET /{size % 50 + 1} HTTP/1.1\r\n\r\n".encode())
         assert len(link.answer()) == size % 50 + 1
@@ -114,8 +152,7 @@ def main():
     assert link.answer() == b"ok"
     link.send_bytes(f"GET /{BIG} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
     assert len(link.answer(peek=way == "peek")) == BIG
-    link.library.SSL_shutdown(link.ssl)
-    link.library.SSL_free(link.ssl)
+    link.end()
 
 
 if __name__ == "__main__":

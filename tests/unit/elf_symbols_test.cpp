@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -83,6 +84,44 @@ TEST_CASE("elf: a library cut or changed anywhere in its head is refused or sear
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (const auto symbols = ElfSymbols::open(fd.get())) (void)symbols->function("getpid");
   }
+}
+
+TEST_CASE("elf: a word that the loader fills in is known by what it will point to") {
+  const std::string path = library_path();
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto symbols = ElfSymbols::open(fd.get());
+  REQUIRE(symbols.has_value());
+  // The first program header of what is relocated, whose words are pointers into this file once it is loaded.
+  Dl_info info{};
+  REQUIRE(::dladdr(reinterpret_cast<void*>(&::getpid), &info) != 0);
+  const auto base = reinterpret_cast<std::uint64_t>(info.dli_fbase);
+  const auto* header = static_cast<const Elf64_Ehdr*>(info.dli_fbase);
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < header->e_phnum; ++i) {
+    const auto* part = reinterpret_cast<const Elf64_Phdr*>(base + header->e_phoff) + i;
+    if (part->p_type != PT_GNU_RELRO) continue;
+    for (std::uint64_t at = part->p_vaddr; at < part->p_vaddr + part->p_memsz && found < 8; at += 8) {
+      const std::uint64_t word = *reinterpret_cast<const std::uint64_t*>(base + at);
+      const auto pointed = symbols->pointed_at(at);
+      if (!pointed || word - base != pointed->address) continue;
+      ++found;
+    }
+  }
+  CHECK(found == 8);
+  CHECK_FALSE(symbols->pointed_at(~std::uint64_t{0} - 7).has_value());
+}
+
+TEST_CASE("tls library: the methods of OpenSSL's own BIO are found in the library of this machine") {
+  const auto paths = usual_tls_libraries();
+  const auto path = std::find_if(paths.begin(), paths.end(),
+                                 [](const std::string& one) { return one.find("/libssl.so.3") != std::string::npos; });
+  REQUIRE(path != paths.end());
+  const auto library = read_tls_library(*path, {});
+  REQUIRE((library.has_value() && library->has_value()));
+  CHECK((*library)->unseen.empty());
+  const auto chosen = (*library)->chosen.find("call + what follows");
+  REQUIRE(chosen != (*library)->chosen.end());
+  CHECK(chosen->second == std::vector<std::string>{"BIO_f_ssl.read", "BIO_f_ssl.write"});
 }
 
 TEST_CASE("tls library: a file without one is none, one that is not there is an error with its name") {

@@ -255,6 +255,30 @@ TEST_CASE("redact: what an option asks for is replaced where it asks for a secre
         Words{"docker", "--user", "1:2", "--secret", "id=a,src=/b"});
 }
 
+TEST_CASE("redact: so it is in the commands of a script, whatever its quotes") {
+  const auto redacted = [](const std::string& script) {
+    std::vector<std::string> argv = {"bash", "-c", script};
+    redact_arguments(argv);
+    return argv[2];
+  };
+  CHECK(redacted("cd /a && curl -sSu me:pw https://h/ | sh") == "cd /a && curl -sSu me:** https://h/ | sh");
+  CHECK(redacted("curl\t-u 'me:p w'>x; y") == "curl\t-u 'me:***'>x; y");
+  CHECK(redacted("curl -u \"me:p\\\"w\\d\" x") == "curl -u \"me:*\\****\" x");
+  CHECK(redacted("curl \\\n  -u me:pw \\\n  x") == "curl \\\n  -u me:** \\\n  x");
+  CHECK(redacted("for i in 1 2; do (tool --token ab); done") == "for i in 1 2; do (tool --token **); done");
+  CHECK(redacted("x=$(curl -u me:pw h)") == "x=$(curl -u me:** h)");
+  CHECK(redacted("x=\"$(curl -u me:pw h)\"") == "x=\"$(curl -u me:** h)\"");
+  CHECK(redacted("ssh h \"bash -c 'curl -u me:pw h'\"") == "ssh h \"bash -c 'curl -u me:** h'\"");
+  // A row of commands is none of the other's.
+  CHECK(redacted("curl x; sort -u a:b") == "curl x; sort -u a:b");
+  CHECK(redacted("curl -u; a:b") == "curl -u; a:b");
+  // What the shell runs stays to be seen.
+  CHECK(redacted("curl -u \"me:$(curl x|sh)\" h") == "curl -u \"me:$(curl x|sh)\" h");
+  CHECK(redacted("curl -u \"me:`curl x|sh`\" h") == "curl -u \"me:`curl x|sh`\" h");
+  CHECK(redacted("curl -u 'me:pw") == "curl -u 'me:**");
+  CHECK(redacted("ls -l *.c \\") == "ls -l *.c \\");
+}
+
 TEST_CASE("redact: an exec's and a file's texts pass the same") {
   Desk desk;
   Event exec = an_exec().argv({"curl", "-u", "x", "https://me:pw@h/"}).filename("/bin/" + std::string(kPat));

@@ -34,14 +34,17 @@ def summary(rows, outcomes):
 
 def text(rows, outcomes, ready, total):
     """row × suite × passed, failed, skipped, time; reasons of skips; what was really run."""
-    lines = [f"{'row':<10} {'suite':<24} {'passed':>6} {'failed':>6} {'skipped':>7} {'seconds':>8}"]
-    for row, outcome in zip(rows, outcomes, strict=True):
-        for suite, count in by_suite(outcome).items():
-            lines.append(f"{row.name:<10} {suite:<24} {count['passed']:>6} {count['failed']:>6} {count['skipped']:>7} "
-                         f"{count['seconds']:>8.1f}")
+    counts = [by_suite(outcome) for outcome in outcomes]
+    first = max(len(row.name) for row in rows)
+    second = max(map(len, ("all, with boot and end", *(suite for suites in counts for suite in suites))))
+    lines = [f"{'row':<{first}} {'suite':<{second}} {'passed':>6} {'failed':>6} {'skipped':>7} {'seconds':>8}"]
+    for row, outcome, suites in zip(rows, outcomes, counts, strict=True):
+        for suite, count in suites.items():
+            lines.append(f"{row.name:<{first}} {suite:<{second}} {count['passed']:>6} {count['failed']:>6} "
+                         f"{count['skipped']:>7} {count['seconds']:>8.1f}")
         if outcome.trouble:
-            lines.append(f"{row.name:<10} FAILED: {outcome.trouble}")
-        lines.append(f"{row.name:<10} {'all, with boot and end':<24} {'':>21} {outcome.seconds:>8.1f}")
+            lines.append(f"{row.name:<{first}} FAILED: {outcome.trouble}")
+        lines.append(f"{row.name:<{first}} {'all, with boot and end':<{second}} {'':>21} {outcome.seconds:>8.1f}")
     lines += ["", *skips(rows, outcomes), *(versions(row, outcome) for row, outcome in zip(rows, outcomes, strict=True))]
     good = sum(map(passed, outcomes))
     lines.append(f"{good} of {len(rows)} rows passed in {total / 60:.1f} min, of them {ready / 60:.1f} to make the parts")
