@@ -201,6 +201,7 @@ void Daemon::open_tls(const SharedMaps& shared) {
   settings.on = config_.families.tls == "on";
   settings.ring_bytes = static_cast<std::uint32_t>(config_.tls.ring_kib * 1024);
   settings.call_bytes = static_cast<std::uint32_t>(config_.tls.call_kib * 1024);
+  settings.calls = static_cast<std::uint32_t>(config_.tls.calls);
   settings.connections = static_cast<std::uint32_t>(config_.tls.connections);
   if (config_.tls.hooks == "uprobe_multi") settings.hooks = TlsHooks::uprobe_multi;
   if (config_.tls.hooks == "uprobe") settings.hooks = TlsHooks::uprobe;

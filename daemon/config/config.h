@@ -55,6 +55,7 @@ struct Config {
   struct Tls {
     std::uint64_t ring_kib = 8192;  // counts as resident memory, whole, while something is watched
     std::uint64_t call_kib = 1024;
+    std::uint64_t calls = 16'384;
     std::uint64_t connections = 16'384;
     std::string hooks = "auto";
     std::string return_probes = "least";

@@ -122,8 +122,12 @@ constexpr std::array kKeys = {
         Applies::restart, "Size of the ring buffer for what TLS libraries send and receive, in KiB."},
     Key{"tls", "call_kib", IntegerKey{[](Config& c) -> std::uint64_t& { return c.tls.call_kib; }, 1, 8192},
         Applies::restart, "How much of one call is taken, in KiB; the rest is counted."},
+    Key{"tls", "calls", IntegerKey{[](Config& c) -> std::uint64_t& { return c.tls.calls; }, 16, 1'048'576},
+        Applies::restart, "How many TLS calls of watched processes can be under way at once."},
     Key{"tls", "connections", IntegerKey{[](Config& c) -> std::uint64_t& { return c.tls.connections; }, 16, 1'048'576},
-        Applies::restart, "How many TLS connections of watched processes are known at once."},
+        Applies::restart,
+        "How many TLS connections of watched processes are known at once; one that has ended counts for ten seconds "
+        "more."},
     Key{"tls", "hooks", TextKey{[](Config& c) -> std::string& { return c.tls.hooks; }, kTlsHookSets}, Applies::restart,
         "How programs are attached to TLS libraries; auto: the first of these that the kernel takes."},
     Key{"tls", "return_probes", TextKey{[](Config& c) -> std::string& { return c.tls.return_probes; }, kReturnProbes},

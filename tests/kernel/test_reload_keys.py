@@ -39,6 +39,7 @@ VALUES = {
     "file.sums": ("32768", "15"),
     "tls.ring_kib": ("4096", "64"),
     "tls.call_kib": ("512", "0"),
+    "tls.calls": ("32768", "true"),
     "tls.connections": ("32768", "true"),
     "tls.hooks": ('"uprobe"', '"kprobe"'),
     "tls.return_probes": ('"auto"', '"on"'),

@@ -4,7 +4,8 @@
 It maps libssl only now, and sends 1 MiB and fetches 1 MiB. WAY: `plain`; `peek`: each read is looked at before, and more
 than once; `partial`: a socket that is soon full, partial writes that are tried again; `cold`: what is sent lies in a mapped
 file that nobody has touched; `bio`: through a BIO that does TLS by itself, with one before it that buffers; `small-N`: N
-requests of a few bytes first.
+requests of a few bytes first. Three other ways exchange a few bytes only: `crowd-N`: before, while and after N threads wait in
+a read each; `many-N`: on N connections that are all open; `stuck`: it ends in the middle of a read.
 """
 
 import ctypes
@@ -12,6 +13,8 @@ import os
 import select
 import socket
 import sys
+import threading
+import time
 
 BIG = 1 << 20
 WANT_READ, WANT_WRITE = 2, 3
@@ -134,8 +137,47 @@ def cold_address(folder):
         return libc.mmap(None, BIG, 1, 2, file.fileno(), 0)  # PROT_READ, MAP_PRIVATE
 
 
+def ask(link, path):
+    link.send_bytes(f"GET /{path} HTTP/1.1\r\n\r\n".encode())
+    return link.answer()
+
+
+def crowd(library, port, count):
+    link, others = Link(library, port), [Link(library, port) for _ in range(count)]
+    assert len(ask(link, 10)) == 10
+    waiting = [threading.Thread(target=ask, args=(other, "after-3")) for other in others]
+    for thread in waiting:
+        thread.start()
+    time.sleep(1)
+    assert len(ask(link, 20)) == 20
+    for thread in waiting:
+        thread.join()
+    assert len(ask(link, 30)) == 30
+    for other in (link, *others):
+        other.end()
+
+
+def many(library, port, count):
+    links = [Link(library, port) for _ in range(count)]
+    for number, link in enumerate(links, 1):
+        assert len(ask(link, number)) == number
+    for link in links:
+        link.end()
+
+
+def stuck(library, port):
+    link = Link(library, port)
+    threading.Timer(0.5, os._exit, (0,)).start()
+    ask(link, "after-9")
+
+
 def main():
     port, way, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    name, _, count = way.partition("-")
+    if name in ("crowd", "many"):
+        return {"crowd": crowd, "many": many}[name](load(), port, int(count))
+    if name == "stuck":
+        return stuck(load(), port)
     link = (BioLink if way == "bio" else Link)(load(), port)
     for size in range(int(way.removeprefix("small-")) if way.startswith("small-") else 0):
         link.send_bytes(f"GET /{size % 50 + 1} HTTP/1.1\r\n\r\n".encode())

@@ -86,7 +86,7 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
       "[\"shell\"]\n[discovery]\nagents = \"a, "
       "/b/*/c\"\nper_uid = "
       "3\n[file]\nring_kib = 8\nhooks = \"tracepoint\"\nreads = \"each\"\ninterval_ms = 20\nsums = "
-      "32\n[tls]\nring_kib = 256\ncall_kib = 2\nconnections = 17\nhooks = \"uprobe\"\nreturn_probes = "
+      "32\n[tls]\nring_kib = 256\ncall_kib = 2\ncalls = 18\nconnections = 17\nhooks = \"uprobe\"\nreturn_probes = "
       "\"off\"\nhold_new_library = \"on\"\nhold_ms = 50\nscope = \"watched\"\n[paths]\nshipped = "
       "\"off\"\ninclude = "
       "[]\n");
@@ -104,7 +104,7 @@ TEST_CASE("config: a good file's values arrive, each with its line") {
   CHECK(config.access == Config::Access{{"root", "12"}, {"root"}});
   CHECK(config.log.level == "debug");
   CHECK(config.file == Config::File{8, "tracepoint", "each", 20, 32});
-  CHECK(config.tls == Config::Tls{256, 2, 17, "uprobe", "off", "on", 50, "watched"});
+  CHECK(config.tls == Config::Tls{256, 2, 18, 17, "uprobe", "off", "on", 50, "watched"});
   CHECK(config.paths == Config::Paths{"off", {}, {}, {}});
   CHECK(config.origin.at("lifecycle.ring_kib") == "a.toml:2");
   CHECK(config.origin.size() == all_keys().size());

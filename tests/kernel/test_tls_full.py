@@ -1,0 +1,85 @@
+"""TLS: where the kernel's maps have no room, and what is left in them: nothing is told wrongly, all of it is counted."""
+
+import json
+import pathlib
+import subprocess
+import unittest
+
+from harness import wait_until
+from kernel_case import QUICK
+from tls_case import TlsCase, data_of
+
+PYTHON = "/usr/bin/python3"
+CALLS = pathlib.Path(__file__).resolve().parents[1] / "programs/openssl_calls.py"
+ROOM = 16  # for calls
+OBJECTS = 24
+TRIED = 1  # the daemon's own, of its trial at the start
+
+
+def bpftool(*words):
+    return json.loads(subprocess.run(["bpftool", "-j", "map", *words], stdout=subprocess.PIPE, check=True).stdout)
+
+
+def rows_of(pid, name):
+    """Of the map of that name which the process has open."""
+    texts = [path.read_text() for path in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir()]
+    numbers = {line.split()[1] for text in texts for line in text.splitlines() if line.startswith("map_id:")}
+    [number] = [number for number in numbers if bpftool("show", "id", number)["name"] == name[:15]]  # all that the kernel keeps of it
+    return bpftool("dump", "id", number)
+
+
+class FullCase(TlsCase):
+    settings = {"tls.calls": ROOM, "tls.connections": OBJECTS, "lineage.reconcile_seconds": 1}
+
+    def told(self, way):
+        """([tls member], {counter: by how much it rose}) of a program that speaks so."""
+        before = self.assert_ledger()
+        account, _ = self.watched_path(PYTHON, CALLS, self.server.port, way, self.folder, options={"tls": "full"},
+                                       sound=False, deadline=30)
+        after = self.assert_ledger()
+        return [event["tls"] for event in account.of_type("tls")], {name: after[name] - before[name] for name in after}
+
+
+class Calls(FullCase):
+    def test_calls(self):
+        """tls: calls that there is no room to note are counted, and what follows is another connection, not seen from its start"""
+        told, rose = self.told(f"crowd-{ROOM}")
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n"
+        self.assertEqual(1 + len(head) + 1, rose["tls.calls-full"])  # a request, the head byte by byte, the body
+        self.assertEqual(0, rose["tls.late-attach"])
+        of_link = {body["connection"] for body in told if data_of(body) in (b"GET /10 HTTP/1.1\r\n\r\n", b"GET /30 HTTP/1.1\r\n\r\n")}
+        before, after = sorted(of_link)
+        for number, from_start, size in ((before, True, 10), (after, False, 30)):
+            for direction in ("send", "recv"):
+                bodies = [body for body in told if (body["connection"], body["direction"]) == (number, direction)]
+                self.assertEqual({from_start}, {body["from_start"] for body in bodies})
+                self.assertEqual(0, bodies[0]["offset"])
+            self.assertEqual(size, bodies[-1]["length"])
+
+
+class Connections(FullCase):
+    def test_connections(self):
+        """tls: what is said on connections that there is no room for is counted, and on the others told"""
+        room = OBJECTS - TRIED
+        told, rose = self.told(f"many-{room + 3}")
+        self.assertEqual(room, len({body["connection"] for body in told}))
+        calls = [1 + len(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n") + 1 for size in range(1, room + 4)]
+        self.assertEqual(sum(calls[room:]), rose["tls.connections-full"])
+        self.assertEqual(sum(calls[:room]), len(told))
+
+    def test_left_behind(self):
+        """tls: of a process that ends in the middle of a call nothing is left in the kernel's maps, while something is watched"""
+        other = subprocess.Popen(["/bin/sleep", "100"])
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        self.daemon.start(other.pid)
+        self.told("stuck")
+        for name in ("aa_tls_calls",) if QUICK else ("aa_tls_calls", "aa_tls_connections"):
+            self.assertNotEqual([], rows_of(self.daemon.process.pid, name))
+            wait_until(lambda name=name: not rows_of(self.daemon.process.pid, name), f"{name} is empty", 40)
+
+
+del TlsCase, FullCase
+
+if __name__ == "__main__":
+    unittest.main()
