@@ -365,6 +365,17 @@ static __always_inline int on_read(__u64 file, __u64 unused, __u64 unused2, long
 static __always_inline int on_write(__u64 file, __u64 unused, __u64 unused2, long result) {
   return on_bytes(bpf_get_current_task(), file, AA_OP_WRITE, result);
 }
+#define AA_MNT_NS_INTERNAL (-22)    /* of a mount in nobody's tree */
+#define AA_SB_KERNMOUNT (1ul << 22) /* of the kernel's own mounts: memfds are there */
+
+/* A file that an overlay has opened in one of its layers: by the overlay's name, or in a mount of its own. */
+static __always_inline int is_layers(struct file* file) {
+  struct mount* mount = mount_of(BPF_CORE_READ(file, f_path.mnt));
+  if (BPF_CORE_READ(file, f_path.dentry, d_inode) != BPF_CORE_READ(file, f_inode)) return 1;
+  return (__s64)BPF_CORE_READ(mount, mnt_ns) == AA_MNT_NS_INTERNAL &&
+         !(BPF_CORE_READ(mount, mnt.mnt_sb, s_flags) & AA_SB_KERNMOUNT);
+}
+
 static __always_inline int on_copy(__u64 from, __u64 to, __u64 unused, long result) {
   on_bytes(bpf_get_current_task(), from, AA_OP_READ, result);
   return on_bytes(bpf_get_current_task(), to, AA_OP_WRITE, result);
@@ -379,9 +390,9 @@ AA_AROUND(aa_readv_in, aa_readv, vfs_readv, long,
 AA_AROUND(aa_writev_in, aa_writev, vfs_writev, long,
           (struct file * file, void* vector, unsigned long count, void* pos, int flags), (), on_write, plain(file), 0,
           0)
-AA_AROUND(aa_copy_in, aa_copy, vfs_copy_file_range, long,
-          (struct file * from, long pos, struct file* to, long pos2, unsigned long count), (, unsigned int flags),
-          on_copy, plain(from), plain(to), 0)
+AA_AROUND_OUTER(aa_copy_in, aa_copy, vfs_copy_file_range, long,
+                (struct file * from, long pos, struct file* to, long pos2, unsigned long count), (, unsigned int flags),
+                is_layers((struct file*)plain(from)), on_copy, plain(from), plain(to), 0)
 AA_AROUND(aa_splice_in, aa_splice, do_splice, long,
           (struct file * from, void* pos, struct file* to, void* pos2, unsigned long count), (, unsigned int flags),
           on_copy, plain(from), plain(to), 0)

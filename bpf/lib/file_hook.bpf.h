@@ -6,6 +6,8 @@
  * AA_END(program, function, type, (arguments))             as it returns, the operation it encloses is over
  * AA_AROUND(entry, program, function, type, (up to five arguments), (, the others), act, a, b, c)
  *                                                          as it returns, calls act(a, b, c, result)
+ * AA_AROUND_OUTER(…, inner, act, a, b, c)                  the same, but not for calls that it makes to itself: those
+ *                                                          of whose arguments `inner` is true
  */
 #ifndef AA_FILE_HOOK_BPF_H
 #define AA_FILE_HOOK_BPF_H
@@ -16,6 +18,7 @@
 
 struct aa_kept {
   __u64 value[3];
+  __u64 is_inside; /* of a call that it makes to itself */
 };
 
 /* Calls of watched threads that have begun. */
@@ -30,7 +33,7 @@ struct {
 __noinline int keep(__u64 place, __u64 a, __u64 b, __u64 c) {
   struct aa_watched* entry = watched_now((struct task_struct*)bpf_get_current_task());
   struct aa_kept_key key = {bpf_get_current_pid_tgid(), place};
-  struct aa_kept kept = {{a, b, c}};
+  struct aa_kept kept = {{a, b, c}, 0};
   if (!entry) return 0;
   if (bpf_map_update_elem(&aa_file_kept, &key, &kept, BPF_ANY)) {
     __u64 now = bpf_ktime_get_boot_ns();
@@ -47,6 +50,25 @@ static __always_inline int kept(__u64 place, struct aa_kept* out) {
   if (!found) return 0;
   *out = *found;
   bpf_map_delete_elem(&aa_file_kept, &key);
+  return 1;
+}
+
+static __always_inline struct aa_kept* kept_now(__u64 place) {
+  struct aa_kept_key key = {bpf_get_current_pid_tgid(), place};
+  return bpf_map_lookup_elem(&aa_file_kept, &key);
+}
+
+static __always_inline int begin_inner(__u64 place) {
+  struct aa_kept* outer = kept_now(place);
+  if (outer) outer->is_inside = 1;
+  return 0;
+}
+
+/* True when it was an inner call that ends. */
+static __always_inline int end_inner(__u64 place) {
+  struct aa_kept* outer = kept_now(place);
+  if (!outer || !outer->is_inside) return 0;
+  outer->is_inside = 0;
   return 1;
 }
 
@@ -69,6 +91,17 @@ static __always_inline int kept(__u64 place, struct aa_kept* out) {
     return act(call.value[0], call.value[1], call.value[2], result);               \
   }
 
+#define AA_AROUND_OUTER(entry, program, function, type, arguments, others, inner, act, a, b, c) \
+  enum { program##_place = __COUNTER__ };                                                       \
+  AA_ENTRY(entry, function, AA_LIST arguments) {                                                \
+    return (inner) ? begin_inner(program##_place) : keep(program##_place, a, b, c);             \
+  }                                                                                             \
+  AA_RETURN(program, function, type, arguments) {                                               \
+    struct aa_kept call;                                                                        \
+    if (end_inner(program##_place) || !kept(program##_place, &call)) return 0;                  \
+    return act(call.value[0], call.value[1], call.value[2], result);                            \
+  }
+
 #else
 
 #define AA_ENTRY(program, function, ...) \
@@ -82,6 +115,11 @@ static __always_inline int kept(__u64 place, struct aa_kept* out) {
 #define AA_AROUND(entry, program, function, type, arguments, others, act, a, b, c) \
   AA_RETURN(program, function, type, (AA_LIST arguments AA_LIST others)) {         \
     return act(a, b, c, result);                                                   \
+  }
+
+#define AA_AROUND_OUTER(entry, program, function, type, arguments, others, inner, act, a, b, c) \
+  AA_RETURN(program, function, type, (AA_LIST arguments AA_LIST others)) {                      \
+    return (inner) ? 0 : act(a, b, c, result);                                                  \
   }
 
 #endif

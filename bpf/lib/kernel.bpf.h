@@ -77,6 +77,7 @@ struct hlist_bl_node {
 };
 
 struct super_block {
+  unsigned long s_flags;
   unsigned long s_magic;
   __u32 s_dev;
 };

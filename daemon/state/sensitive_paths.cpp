@@ -77,6 +77,9 @@ constexpr Row kRows[] = {
     {"persistence", kCritical, "/etc/ld.so.preload", kChanges},
     {"observer", kCritical, "/etc/aa-ebpfd/", kChanges},
     {"observer", kCritical, "/var/log/aa-ebpfd/", kChanges},
+    {"observer", kCritical, "/run/aa-ebpfd/", kChanges},
+    {"observer", kCritical, "/usr/sbin/aa-ebpfd", kChanges},
+    {"observer", kCritical, "/usr/bin/aactl", kChanges},
 };
 
 }  // namespace

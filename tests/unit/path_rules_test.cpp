@@ -432,6 +432,9 @@ TEST_CASE("sensitive paths: every category guards an example, and a home as a wh
     REQUIRE(judgement.verdict == Verdict::deny);
     CHECK(judgement.rule->category == category);
   }
+  for (const char* own : {"/etc/aa-ebpfd/config.toml", "/var/log/aa-ebpfd/events.jsonl", "/run/aa-ebpfd/state.json",
+                          "/usr/sbin/aa-ebpfd", "/usr/bin/aactl"})
+    CHECK(verdict(set, own, FileOp::write).rfind("deny", 0) == 0);
   for (const char* harmless :
        {"/home/ann", "/home/ann/project/main.c", "/etc/passwd", "/home/ann/.bashrc", "/usr/bin/env"})
     CHECK(verdict(set, harmless) == "none");
