@@ -31,7 +31,11 @@ TOLD_BY_TEXT = ("absolute", "relative", "dots", "chroot", "mount namespace", "di
 COPY_TWICE = """
 import os, sys
 source, copy = os.open(sys.argv[1], os.O_RDONLY), os.open(sys.argv[2], os.O_RDWR | os.O_CREAT)
-print(*(os.copy_file_range(source, copy, 400) for _ in range(2)))
+for _ in range(2):
+    try:
+        print(os.copy_file_range(source, copy, 400))
+    except OSError as error:
+        print(-error.errno)
 """
 
 
@@ -238,7 +242,7 @@ class Rules(FileCase):
         self.mounted("layers", self.folder, "tmpfs")
         for name in ("low", "apart", "all"):
             (self.folder / name).mkdir()
-        self.mounted("apart", self.folder / "apart", "tmpfs")  # from there the kernel copies in another way
+        self.mounted("apart", self.folder / "apart", "tmpfs")  # from there some kernels refuse to copy
         for number, name in enumerate(("low", "apart")):
             (self.folder / name / f"from{number}").write_bytes(b"s" * 1000)
         self.overlaid(f"{self.folder}/low:{self.folder}/apart", self.folder, self.folder / "all")
@@ -247,10 +251,12 @@ class Rules(FileCase):
             source = self.folder / f"all/from{number}"
             self.deny(source, copy)
             account, said = self.watched_path("/usr/bin/python3", "-c", COPY_TWICE, source, copy)
-            self.assertEqual("400 400", said.strip())
-            moved = [(body["op"], body["path"], body["bytes"]) for body in of(account)
+            results = [int(word) for word in said.split()]
+            self.assertTrue(results == [400, 400] or number == 1)
+            moved = [(body["op"], body["path"], body["result"]) for body in of(account)
                      if body["op"] in ("read", "write") and body["path"] in (str(source), str(copy))]
-            self.assertEqual([("read", str(source), 400)] * 2 + [("write", str(copy), 400)] * 2, sorted(moved))
+            wanted = [(op, str(path), result) for op, path in (("read", source), ("write", copy)) for result in results]
+            self.assertEqual(wanted, sorted(moved))
 
     def test_folder(self):
         """rules: a denied folder covers all below it, also when it was renamed and seen through a bind mount"""
