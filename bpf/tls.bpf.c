@@ -65,6 +65,7 @@ static __noinline int on_enter(struct pt_regs* regs, __u32 function, __u32 depth
   if (result == AA_TLS_RESULT_OUT4 || result == AA_TLS_RESULT_EARLY) call.out = AA_ARG4(regs);
   if (result == AA_TLS_RESULT_OUT5) call.out = AA_ARG5(regs);
   call.function = function;
+  call.tid = (__u32)bpf_get_current_pid_tgid();
   call.start_ns = entry->start_ns;
   state = bpf_map_lookup_elem(&aa_tls_connections, &object);
   if (state && is_current(state, entry))

@@ -185,6 +185,8 @@ struct aa_tls_call {
   __u64 start_ns; /* of its process */
   __u32 told;     /* the connection's, when the call began: another number at its end, and an inner call has told it */
   __u32 function;
+  __u32 tid;
+  __u32 reserved;
   /* at its end: */
   __u64 left;         /* bytes still to be taken */
   __u64 not_taken;    /* bytes beyond what is taken of one call */

@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -414,8 +415,10 @@ void TlsFamily::sweep_calls() {
   const bpf_map* map = bpf_object__find_map_by_name(object_.get(), "aa_tls_calls");
   for (const aa_tls_call_key& key : keys_of<aa_tls_call_key>(map)) {
     aa_tls_call call{};
-    if (bpf_map_lookup_elem(bpf_map__fd(map), &key, &call) == 0 && is_gone(key.tgid, call.start_ns))
-      bpf_map_delete_elem(bpf_map__fd(map), &key);
+    if (bpf_map_lookup_elem(bpf_map__fd(map), &key, &call) != 0) continue;
+    const bool never_ends = is_gone(key.tgid, call.start_ns) ||
+                            ::tgkill(static_cast<pid_t>(key.tgid), static_cast<pid_t>(call.tid), 0) != 0;
+    if (never_ends) bpf_map_delete_elem(bpf_map__fd(map), &key);
   }
 }
 

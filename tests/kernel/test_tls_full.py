@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import unittest
 
-from harness import wait_until
+from harness import program, wait_until
 from kernel_case import QUICK
 from tls_case import TlsCase, data_of
 
@@ -66,6 +66,18 @@ class Connections(FullCase):
         calls = [1 + len(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n") + 1 for size in range(1, room + 4)]
         self.assertEqual(sum(calls[room:]), rose["tls.connections-full"])
         self.assertEqual(sum(calls[:room]), len(told))
+
+    def test_dead_thread(self):
+        """tls: of a thread that ends in the middle of a call nothing is left either, though its process goes on"""
+        process = subprocess.Popen([program("dead_reader")], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for end in (process.wait, process.stdin.close, process.stdout.close):
+            self.addCleanup(end)
+        self.daemon.start(process.pid)
+        process.stdin.write(b"!")
+        process.stdin.flush()
+        self.assertEqual(b"dead\n", process.stdout.readline())
+        self.assertNotEqual([], rows_of(self.daemon.process.pid, "aa_tls_calls"))
+        wait_until(lambda: not rows_of(self.daemon.process.pid, "aa_tls_calls"), "aa_tls_calls is empty", 40)
 
     def test_left_behind(self):
         """tls: of a process that ends in the middle of a call nothing is left in the kernel's maps, while something is watched"""

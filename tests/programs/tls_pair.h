@@ -32,7 +32,7 @@ static void* context(const char* method, const char* certificate) {
   return context;
 }
 
-static void shake_hands(void* client, void* server) {
+__attribute__((unused)) static void shake_hands(void* client, void* server) {
   int (*shake)(void*) = (int (*)(void*))symbol("SSL_do_handshake");
   for (int i = 0; i < 20; i++) {
     int one = shake(client), other = shake(server);
@@ -47,7 +47,7 @@ static void open_library(void) {
   if (!library) fail("find libssl");
 }
 
-static void pair(void** client, void** server, const char* certificate) {
+__attribute__((unused)) static void pair(void** client, void** server, const char* certificate) {
   void (*set)(void*, void*, void*) = (void (*)(void*, void*, void*))symbol("SSL_set_bio");
   int (*keep)(void*) = (int (*)(void*))symbol("BIO_up_ref");
   void* memory = made("BIO_s_mem", NULL);
