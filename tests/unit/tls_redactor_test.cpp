@@ -1,4 +1,7 @@
 // The redactor: streams cut anew, arguments, and what a level lets through.
+#include <iterator>
+#include <random>
+
 #include "event/json.h"
 #include "event/redact.h"
 #include "support/builders.h"
@@ -277,6 +280,23 @@ TEST_CASE("redact: so it is in the commands of a script, whatever its quotes") {
   CHECK(redacted("curl -u \"me:`curl x|sh`\" h") == "curl -u \"me:`curl x|sh`\" h");
   CHECK(redacted("curl -u 'me:pw") == "curl -u 'me:**");
   CHECK(redacted("ls -l *.c \\") == "ls -l *.c \\");
+}
+
+TEST_CASE("redact: any script keeps its length, and each byte or a star in its place") {
+  std::mt19937 random(7);
+  const std::string_view kParts[] = {"curl ", "-u ",  "me:pw ", "'",    "\"",      "\\",       "\n",   " -H ",
+                                     "$(",    ")",    "`",      "bash", " -c ",    "--token ", "a b ", "=",
+                                     ";",     "|sh ", "<<E\n",  "# ",   "cookie:", "\xFF",     "*",    "--user="};
+  for (int round = 0; round < 2000; ++round) {
+    std::string script;
+    while (script.size() < 80) script += kParts[random() % std::size(kParts)];
+    std::vector<std::string> argv = {"bash", "-c", script, script};
+    redact_arguments(argv);
+    for (const std::string& shown : {argv[2], argv[3]}) {
+      REQUIRE(shown.size() == script.size());
+      for (std::size_t at = 0; at < script.size(); ++at) REQUIRE((shown[at] == script[at] || shown[at] == '*'));
+    }
+  }
 }
 
 TEST_CASE("redact: an exec's and a file's texts pass the same") {
