@@ -258,6 +258,16 @@ class Rules(FileCase):
             wanted = [(op, str(path), result) for op, path in (("read", source), ("write", copy)) for result in results]
             self.assertEqual(wanted, sorted(moved))
 
+    def test_memory_copy(self):
+        """rules: what is copied out of a file in memory, which is in nobody's tree either, is told"""
+        source = self.secret("source", 1000)
+        copy = self.folder / "to"
+        script = COPY_TWICE.replace("os.open(sys.argv[1], os.O_RDONLY)", "os.memfd_create('nobodys')")
+        account, said = self.watched_path("/usr/bin/python3", "-c", script, source, copy)
+        results = [int(word) for word in said.split()]
+        reads = [body["result"] for body in of(account, op="read") if "nobodys" in body["path"]]
+        self.assertEqual(results, reads if results[0] < 0 else 2 * reads)  # of what succeeds the second is summed up
+
     def test_folder(self):
         """rules: a denied folder covers all below it, also when it was renamed and seen through a bind mount"""
         inner = self.folder / "vault/a/b"
