@@ -67,28 +67,29 @@ class Connections(FullCase):
         self.assertEqual(sum(calls[room:]), rose["tls.connections-full"])
         self.assertEqual(sum(calls[:room]), len(told))
 
-    def test_dead_thread(self):
-        """tls: of a thread that ends in the middle of a call nothing is left either, though its process goes on"""
+    def reader(self):
+        """A watched process of which a thread waits in a read; `step()` has it go on to what it says next."""
         process = subprocess.Popen([program("dead_reader")], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        for end in (process.wait, process.stdin.close, process.stdout.close):
+        for end in (process.wait, process.kill, process.stdin.close, process.stdout.close):
             self.addCleanup(end)
         self.daemon.start(process.pid)
+        self.step(process, b"waiting\n")
+        return process
+
+    def step(self, process, wanted):
         process.stdin.write(b"!")
         process.stdin.flush()
-        self.assertEqual(b"dead\n", process.stdout.readline())
-        self.assertNotEqual([], rows_of(self.daemon.process.pid, "aa_tls_calls"))
-        wait_until(lambda: not rows_of(self.daemon.process.pid, "aa_tls_calls"), "aa_tls_calls is empty", 40)
+        self.assertEqual(wanted, process.stdout.readline())
 
-    def test_left_behind(self):
-        """tls: of a process that ends in the middle of a call nothing is left in the kernel's maps, while something is watched"""
-        other = subprocess.Popen(["/bin/sleep", "100"])
-        self.addCleanup(other.wait)
-        self.addCleanup(other.kill)
-        self.daemon.start(other.pid)
-        self.told("stuck")
-        for name in ("aa_tls_calls",) if QUICK else ("aa_tls_calls", "aa_tls_connections"):
-            self.assertNotEqual([], rows_of(self.daemon.process.pid, name))
-            wait_until(lambda name=name: not rows_of(self.daemon.process.pid, name), f"{name} is empty", 40)
+    def test_dead(self):
+        """tls: of threads and processes that end in the middle of a call nothing is left in the kernel's maps"""
+        lives, dies = self.reader(), self.reader()
+        self.assertEqual(2, len(rows_of(self.daemon.process.pid, "aa_tls_calls")))
+        self.step(lives, b"dead\n")
+        dies.kill()
+        wait_until(lambda: not rows_of(self.daemon.process.pid, "aa_tls_calls"), "no call is left", 40)
+        if not QUICK:
+            wait_until(lambda: len(rows_of(self.daemon.process.pid, "aa_tls_connections")) == 1, "one connection is left", 40)
 
 
 del TlsCase, FullCase

@@ -1,5 +1,6 @@
-/* dead_reader: once a byte comes in, a thread waits in SSL_read for a server that says nothing, and ends there, without
- * coming back. Says "dead" when it has, and goes on until standard input ends. */
+/* dead_reader: once a byte comes in, a thread waits in SSL_read for a server that says nothing, which is said:
+ * "waiting". After another byte it ends there, without coming back: "dead". The process goes on until standard input
+ * ends. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -23,6 +24,11 @@ static void* read_some(void* unused) {
   return unused;
 }
 
+static void await_byte(void) {
+  char byte;
+  if (read(0, &byte, 1) != 1) fail("wait");
+}
+
 static int is_waiting(void) {
   char path[64], text[64] = "";
   snprintf(path, sizeof path, "/proc/self/task/%d/wchan", tid);
@@ -39,13 +45,15 @@ int main(void) {
   char byte;
   open_library();
   signal(SIGUSR1, end);
-  if (read(0, &byte, 1) != 1) fail("wait");
+  await_byte();
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) fail("socketpair");
   ssl = made("SSL_new", context("TLS_client_method", NULL));
   ((int (*)(void*, int))symbol("SSL_set_fd"))(ssl, pair[0]);
   ((void (*)(void*))symbol("SSL_set_connect_state"))(ssl);
   if (pthread_create(&thread, NULL, read_some, NULL)) fail("start a thread");
   while (!tid || !is_waiting()) usleep(1000);
+  say("waiting");
+  await_byte();
   pthread_kill(thread, SIGUSR1);
   while (!syscall(SYS_tgkill, getpid(), tid, 0)) usleep(1000);
   say("dead");

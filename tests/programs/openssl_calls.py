@@ -4,8 +4,8 @@
 It maps libssl only now, and sends 1 MiB and fetches 1 MiB. WAY: `plain`; `peek`: each read is looked at before, and more
 than once; `partial`: a socket that is soon full, partial writes that are tried again; `cold`: what is sent lies in a mapped
 file that nobody has touched; `bio`: through a BIO that does TLS by itself, with one before it that buffers; `small-N`: N
-requests of a few bytes first. Three other ways exchange a few bytes only: `crowd-N`: before, while and after N threads wait in
-a read each; `many-N`: on N connections that are all open; `stuck`: it ends in the middle of a read.
+requests of a few bytes first. Two other ways exchange a few bytes only: `crowd-N`: before, while and after N threads wait in a
+read each; `many-N`: on N connections that are all open.
 """
 
 import ctypes
@@ -165,19 +165,11 @@ def many(library, port, count):
         link.end()
 
 
-def stuck(library, port):
-    link = Link(library, port)
-    threading.Timer(0.5, os._exit, (0,)).start()
-    ask(link, "after-9")
-
-
 def main():
     port, way, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     name, _, count = way.partition("-")
     if name in ("crowd", "many"):
         return {"crowd": crowd, "many": many}[name](load(), port, int(count))
-    if name == "stuck":
-        return stuck(load(), port)
     link = (BioLink if way == "bio" else Link)(load(), port)
     for size in range(int(way.removeprefix("small-")) if way.startswith("small-") else 0):
         link.send_bytes(f"GET /{size % 50 + 1} HTTP/1.1\r\n\r\n".encode())
