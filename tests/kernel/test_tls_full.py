@@ -1,5 +1,6 @@
 """TLS: where the kernel's maps have no room, and what is left in them: nothing is told wrongly, all of it is counted."""
 
+import contextlib
 import json
 import pathlib
 import subprocess
@@ -20,12 +21,14 @@ def bpftool(*words):
     return json.loads(subprocess.run(["bpftool", "-j", "map", *words], stdout=subprocess.PIPE, check=True).stdout)
 
 
-def rows_of(pid, name):
-    """Of the map of that name which the process has open."""
-    texts = [path.read_text() for path in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir()]
-    numbers = {line.split()[1] for text in texts for line in text.splitlines() if line.startswith("map_id:")}
-    [number] = [number for number in numbers if bpftool("show", "id", number)["name"] == name[:15]]  # all that the kernel keeps of it
-    return bpftool("dump", "id", number)
+def map_of(pid, name):
+    """The number of the map of that name which the process has open."""
+    numbers = set()
+    for path in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            numbers |= {line.split()[1] for line in path.read_text().splitlines() if line.startswith("map_id:")}
+    [number] = [number for number in numbers if bpftool("show", "id", number)["name"] == name[:15]]  # all that the kernel keeps
+    return number
 
 
 class FullCase(TlsCase):
@@ -83,13 +86,14 @@ class Connections(FullCase):
 
     def test_dead(self):
         """tls: of threads and processes that end in the middle of a call nothing is left in the kernel's maps"""
+        calls, connections = (map_of(self.daemon.process.pid, name) for name in ("aa_tls_calls", "aa_tls_connections"))
         lives, dies = self.reader(), self.reader()
-        self.assertEqual(2, len(rows_of(self.daemon.process.pid, "aa_tls_calls")))
+        self.assertEqual(2, len(bpftool("dump", "id", calls)))
         self.step(lives, b"dead\n")
         dies.kill()
-        wait_until(lambda: not rows_of(self.daemon.process.pid, "aa_tls_calls"), "no call is left", 40)
+        wait_until(lambda: not bpftool("dump", "id", calls), "no call is left", 40)
         if not QUICK:
-            wait_until(lambda: len(rows_of(self.daemon.process.pid, "aa_tls_connections")) == 1, "one connection is left", 40)
+            wait_until(lambda: len(bpftool("dump", "id", connections)) == 1, "one connection is left", 40)
 
 
 del TlsCase, FullCase
