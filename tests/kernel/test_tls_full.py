@@ -59,17 +59,6 @@ class Calls(FullCase):
                 self.assertEqual(0, bodies[0]["offset"])
             self.assertEqual(size, bodies[-1]["length"])
 
-
-class Connections(FullCase):
-    def test_connections(self):
-        """tls: what is said on connections that there is no room for is counted, and on the others told"""
-        room = OBJECTS - TRIED
-        told, rose = self.told(f"many-{room + 3}")
-        self.assertEqual(room, len({body["connection"] for body in told}))
-        calls = [1 + len(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n") + 1 for size in range(1, room + 4)]
-        self.assertEqual(sum(calls[room:]), rose["tls.connections-full"])
-        self.assertEqual(sum(calls[:room]), len(told))
-
     def reader(self):
         """A watched process of which a thread waits in a read; `step()` has it go on to what it says next."""
         process = subprocess.Popen([program("dead_reader")], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -94,6 +83,17 @@ class Connections(FullCase):
         wait_until(lambda: not bpftool("dump", "id", calls), "no call is left", 40)
         if not QUICK:
             wait_until(lambda: len(bpftool("dump", "id", connections)) == 1, "one connection is left", 40)
+
+
+class Connections(FullCase):
+    def test_connections(self):
+        """tls: what is said on connections that there is no room for is counted, and on the others told"""
+        room = OBJECTS - TRIED
+        told, rose = self.told(f"many-{room + 3}")
+        self.assertEqual(room, len({body["connection"] for body in told}))
+        calls = [1 + len(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n") + 1 for size in range(1, room + 4)]
+        self.assertEqual(sum(calls[room:]), rose["tls.connections-full"])
+        self.assertEqual(sum(calls[:room]), len(told))
 
 
 del TlsCase, FullCase
