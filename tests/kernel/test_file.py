@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 from file_case import FileCase, kernel_skips, of, totals
-from harness import program
+from harness import kind_of_change, program
 from kernel_case import QUICK
 
 # System calls by what they are told as.
@@ -45,6 +45,16 @@ threading.Thread(target=close).start()
 assert os.read(reads, 99) == b"12345"
 """
 
+OPENED_BEFORE = """
+import os, sys
+file = os.open(sys.argv[1], os.O_RDWR)
+os.read(file, 10)
+print(flush=True)
+sys.stdin.read()
+os.read(file, 99)
+os.write(file, bytes(7))
+os.ftruncate(file, 0)
+"""
 REPLACED = """
 import os, sys
 other = os.open("/dev/null", os.O_RDONLY)
@@ -141,15 +151,16 @@ class Files(FileCase):
                          [(body["op"], body["result"]) for body in mine if body["result"] < 0])
 
     def test_odd_files(self):
-        """file: memfd, pipe, socket, O_TMPFILE, deleted, unmounted, unplaced and outer files say what they are"""
+        """file: memfd, pipe, socket, O_TMPFILE, deleted, unmounted, unplaced, foreign and outer files say what they are"""
         account, said = self.watched("odd_files", self.folder)
         inodes = dict(line.split() for line in said.splitlines())
-        self.assertEqual({"memfd", "pipe", "socket", "tmpfile", "deleted", "unmounted", "tree", "outside"}, set(inodes))
+        self.assertEqual({"memfd", "pipe", "socket", "tmpfile", "deleted", "foreign", "unmounted", "tree", "outside"}, set(inodes))
         written = {what: body for what, inode in inodes.items() for body in of(account, op="write", ino=int(inode))}
         self.assertEqual(set(inodes), set(written))
         wanted = {"memfd": ("memfd:aa test", "detached"), "pipe": (f"pipe:[{inodes['pipe']}]", "detached"),
                   "socket": (f"socket:[{inodes['socket']}]", "detached"), "unmounted": ("/inside", "detached"),
-                  "tree": ("/in-tree", "detached"), "tmpfile": (f"{self.folder}/#{inodes['tmpfile']}", "deleted"),
+                  "tree": ("/in-tree", "detached"), "foreign": (f"{self.folder}/foreign", "detached"),
+                  "tmpfile": (f"{self.folder}/#{inodes['tmpfile']}", "deleted"),
                   "deleted": (f"{self.folder}/deleted", "deleted"), "outside": (f"{self.folder}/outside", "outside_root")}
         for what, (path, flag) in wanted.items():
             with self.subTest(what):
@@ -253,6 +264,21 @@ class Files(FileCase):
                 script = "import os, socket; os.read(socket.recv_fds(socket.socket(fileno=0), 1, 1)[1][0], 99)"
                 account, _ = self.watched_path("/usr/bin/python3", "-c", script, stdin=theirs)
             self.assertEqual([99], [body["bytes"] for body in of(account, op="read", path=str(path))])
+
+    def test_opened_before(self):
+        """file: what a process opened and read before it was watched is told by its path when it is used after that"""
+        path = self.secret()
+        with subprocess.Popen(["/usr/bin/python3", "-c", OPENED_BEFORE, path], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            stream = self.daemon.subscribe()
+            self.addCleanup(stream.close)
+            target = self.daemon.start(process.pid)
+            process.stdin.close()
+            stream.wait_for(lambda e: e.get("target", {}).get("id") == target and kind_of_change(e) == "exited", 20, "its end")
+        told = [event["file"] for event in stream.of_type("file") if event["process"]["pid"] == process.pid]
+        self.assertEqual([("read", 99), ("write", 7), ("truncate", None)],
+                         [(body["op"], body.get("bytes")) for body in told if body["path"] == str(path)])
 
     def test_started_program(self):
         """file: what the kernel reads and maps to start a program is not told as the program's doing"""

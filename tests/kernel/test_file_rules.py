@@ -372,6 +372,25 @@ class Rules(FileCase):
                 told = [body for body in of(account, path=str(path), rule=rule) if body["op"] in ("read", "write")]
                 self.assertEqual(wanted, [(body["op"], body["bytes"], body["count"], body["verdict"]) for body in told])
 
+    def test_number_used_again(self):
+        """rules: a new file that has the inode number of a denied one that is gone is not denied, by its path or a glob's"""
+        for name, rule in (("secret", f"{self.folder}/secret"), ("x.key", f"{self.folder}/*.key")):
+            with self.subTest(rule):
+                path = self.secret(name)
+                number = path.stat().st_ino
+                self.deny(rule)
+                self.learned(path)
+                path.unlink()
+                self.assertEqual(["none"], self.verdicts(self.with_number(number)))
+
+    def with_number(self, number):
+        """A new file with that inode number, where the file system gives it again."""
+        for attempt in range(100):
+            path = self.secret(f"new-{number}-{attempt}")
+            if path.stat().st_ino == number:
+                return path
+        return self.skipTest("this file system does not use a number again")
+
     def test_credentials_through_a_symlink(self):
         """rules: an agent's child reads ~/.aws/credentials through a symlink: one alert with path, ancestry and rule"""
         home = self.folder / "home"
