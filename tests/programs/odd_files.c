@@ -1,6 +1,6 @@
 /* odd_files FOLDER: opens and writes what has no ordinary path. Says `WHAT INODE` for each, `WHAT failed` where this
- * kernel has no such thing. In a mount namespace of its own, to which `foreign` does not belong, and at last in a root of
- * its own. */
+ * kernel has no such thing. In a mount namespace of its own, to which `foreign` does not belong, and at last in a root
+ * of its own. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
