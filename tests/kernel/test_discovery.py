@@ -80,12 +80,13 @@ class Discovery(AgentCase):
         """{program: family} of those in standby."""
         return {str(row[1]): str(row[0]) for row in self.daemon.property("ProbeStates") if row[2] == "standby"}
 
-    def in_state(self, state):
-        return {str(row[1]) for row in self.daemon.property("ProbeStates") if row[2] == state}
+    def in_state(self, *states):
+        return {str(row[1]) for row in self.daemon.property("ProbeStates") if row[2] in states}
 
     def rests(self):
         """The programs that rest while nothing is watched: of system calls too, where files are told of those."""
-        return {"aa_failed_exec", "aa_file_enter", "aa_file_exit"} - self.in_state("unavailable")
+        pair = {"aa_file_enter", "aa_file_exit"}
+        return {"aa_failed_exec", *(pair & self.in_state("standby", "attached"))}
 
     def test_what_rested_is_a_dated_loss(self):
         """discovery: what resting programs would have told before they were woken is a dated loss of each family"""
