@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -70,6 +71,7 @@ int main(int argc, char** argv) {
   if (argc < 2) return 120;
   use("memfd", memfd_create("aa test", 0));
   if (pipe(pipes) != 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) return 121;
+  use("event-fd", eventfd(0, 0)); /* takes eight bytes */
   use("pipe", pipes[1]);
   use("socket", pair[1]);
   use("tmpfile", open(argv[1], O_TMPFILE | O_RDWR, 0600));
