@@ -153,6 +153,8 @@ struct aa_file_path {
 #define AA_PATH_CHANGED 32u    /* requested differed between the call's beginning and its end */
 #define AA_PATH_UNREADABLE 64u /* requested could not be read */
 #define AA_PATH_PROC 128u      /* in a procfs, wherever that is mounted */
+#define AA_PATH_PIPE 256u      /* a pipe without a name */
+#define AA_PATH_SOCKET 512u
 
 #define AA_FILE_OBJECTS 8
 

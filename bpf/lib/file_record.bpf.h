@@ -44,7 +44,7 @@ static __always_inline __u64 put_file_walked(struct aa_file_scratch* s, __u64 of
   return len;
 }
 
-/* An object in no tree is named by its dentry: "memfd:NAME"; pipes and sockets have none. */
+/* An object in no tree is named by its dentry, "memfd:NAME"; user space names pipes and sockets. */
 static __always_inline __u64 put_file_name(struct aa_file_scratch* s, __u64 off, struct dentry* dentry) {
   __u64 len = BPF_CORE_READ(dentry, d_name.len);
   if (len > AA_NAME_MAX) len = AA_NAME_MAX;
@@ -66,7 +66,16 @@ static __always_inline void put_mount(struct aa_file_scratch* s) {
   if (s->more.beyond) s->record.flags |= AA_FILE_BOUND;
 }
 
-#define AA_PROC_MAGIC 0x9fa0 /* PROC_SUPER_MAGIC */
+#define AA_PROC_MAGIC 0x9fa0       /* PROC_SUPER_MAGIC */
+#define AA_PIPE_MAGIC 0x50495045   /* PIPEFS_MAGIC */
+#define AA_SOCKET_MAGIC 0x534f434b /* SOCKFS_MAGIC */
+
+static __always_inline __u32 kind_flags(struct dentry* dentry) {
+  __u64 magic = BPF_CORE_READ(dentry, d_sb, s_magic);
+  if (magic == AA_PROC_MAGIC) return AA_PATH_PROC;
+  if (magic == AA_PIPE_MAGIC) return AA_PATH_PIPE;
+  return magic == AA_SOCKET_MAGIC ? AA_PATH_SOCKET : 0;
+}
 
 /* Rules are held against its path in its own file system too. */
 static __always_inline int has_inner(struct aa_file_scratch* s, struct aa_file_path* at) {
@@ -96,7 +105,7 @@ __noinline __u64 put_path(__u32 kind, __u32 which, __u64 off) {
   len = s->walk.off == AA_WALK_BUFFER && s->walk.end == AA_WALK_DETACHED ? put_file_name(s, off, dentry)
                                                                          : put_file_walked(s, off);
   at->path_len = len;
-  if (BPF_CORE_READ(dentry, d_sb, s_magic) == AA_PROC_MAGIC) at->flags |= AA_PATH_PROC;
+  at->flags |= kind_flags(dentry);
   if (which == AA_AT && s->more.judge && has_inner(s, at) && inner_walk(kind)) {
     at->inner_len = put_file_walked(s, off + len);
     len += at->inner_len;

@@ -17,9 +17,11 @@ std::string join(std::string_view folder, std::string_view name) {
 }
 
 // What to call an object that has no place in the tree: by its kind and its inode, as /proc does.
-std::string detached_name(std::string_view dentry, std::uint64_t ino) {
-  if (dentry == "/" || dentry.empty()) return "anon:[" + std::to_string(ino) + "]";
-  return std::string(dentry);
+std::string detached_name(const aa_file_path& raw, std::string_view dentry, std::uint64_t ino) {
+  const auto numbered = [ino](const char* kind) { return kind + (":[" + std::to_string(ino) + "]"); };
+  if ((raw.flags & AA_PATH_PIPE) != 0) return numbered("pipe");
+  if ((raw.flags & AA_PATH_SOCKET) != 0) return numbered("socket");  // its own name is its protocol's
+  return dentry == "/" || dentry.empty() ? numbered("anon") : std::string(dentry);
 }
 
 // `text` begins with this path's strings; they are taken off it. False: they claim more than there is.
@@ -39,7 +41,7 @@ bool take_path(const aa_file_path& raw, std::uint64_t ino, std::string_view& tex
   if (!inside.empty()) out.inner = (flag(AA_PATH_PROC) ? "/proc" : "") + std::string(inside);
   if (out.inner == path) out.inner.clear();
   if (out.detached) {
-    out.path = flag(AA_PATH_BASE) ? std::string(requested) : detached_name(path, ino);
+    out.path = flag(AA_PATH_BASE) ? std::string(requested) : detached_name(raw, path, ino);
     if (out.requested == out.path) out.requested.clear();
     return true;
   }

@@ -17,7 +17,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import arms  # noqa: E402
 import snoop  # noqa: E402
-from harness import Daemon, PrivateBus, program, watch  # noqa: E402
+from harness import Daemon, PrivateBus, program, wait_until, watch  # noqa: E402
+from kernel_maps import KernelMaps  # noqa: E402
 
 SNOOPS = (["opensnoop-bpfcc"], ["opensnoop"], ["opensnoop.bt"])
 # Room for all that one run can make: what is compared is the cost of telling, not of losing.
@@ -50,10 +51,12 @@ class Bench:
             other.go()
             return self.none(call)
 
-    def watched(self, arm, call, **settings):
+    def watched(self, arm, call, known=0, **settings):
+        """`known`: of so many files the kernel must have taken the number before it is measured."""
         lines = self.folder / "events.jsonl"
         lines.unlink(missing_ok=True)
         with PrivateBus() as bus, Daemon(bus, settings={"jsonl.path": lines, **RING, **settings}) as daemon:
+            wait_until(lambda: len(KernelMaps(daemon.pid).objects) >= known, f"{known} files are known to the kernel", 60)
             with watch(daemon, self.command(call), selector={"types": ["target"]}) as client:
                 client.run(300)
             counters = daemon.counters()
@@ -65,9 +68,14 @@ class Bench:
         return float(self.result.read_text())
 
     def with_rules(self, arm, rules):
+        """Each names a file that is there, a hundred in a folder: what is denied is known by numbers, and its names too."""
+        paths = [self.folder / f"folder{i // 100}" / f"file{i}" for i in range(rules)]
+        for path in paths:
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
         file = self.folder / "rules"
-        file.write_text("".join(f"{self.folder}/no/such/file{i}\n" for i in range(rules)))
-        return self.watched(arm, "open", **{"paths.shipped": "off", "paths.include": file})
+        file.write_text("".join(f"{path}\n" for path in paths))
+        return self.watched(arm, "open", known=rules, **{"paths.shipped": "off", "paths.include": file})
 
     def opensnoop(self, arm):
         tool = snoop.Snoop(self.snoop, provoke)

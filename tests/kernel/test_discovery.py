@@ -76,13 +76,22 @@ class Discovery(AgentCase):
                 self.assertIn("/nonexistent/tool", failed)
         self.assertEqual(0, self.daemon.counters().get("exec.no-spare", 0))
 
+    def resting(self):
+        """{program: family} of those in standby."""
+        return {str(row[1]): str(row[0]) for row in self.daemon.property("ProbeStates") if row[2] == "standby"}
+
+    def in_state(self, *states):
+        return {str(row[1]) for row in self.daemon.property("ProbeStates") if row[2] in states}
+
+    def rests(self):
+        """The programs that rest while nothing is watched: of system calls too, where files are told of those."""
+        pair = {"aa_file_enter", "aa_file_exit"}
+        return {"aa_failed_exec", *(pair & self.in_state("standby", "attached"))}
+
     def test_what_rested_is_a_dated_loss(self):
         """discovery: what resting programs would have told before they were woken is a dated loss of each family"""
-        def resting():
-            return {str(row[1]): str(row[0]) for row in self.daemon.property("ProbeStates") if row[2] == "standby"}
-
-        wait_until(lambda: "aa_failed_exec" in resting(), "the program for failed execs rests", 30)
-        families = sorted(set(resting().values()))  # that of files too, where it is told of system calls
+        wait_until(lambda: self.rests() <= set(self.resting()), f"{self.rests()} rest", 30)
+        families = sorted(set(self.resting().values()))
         seen = len(self.stream.of_type("loss"))
         self.ended(self.run_it(self.script("claude")))
         late = [e["loss"] for e in self.stream.of_type("loss")[seen:] if e["loss"]["cause"] == "late-attach"]
@@ -90,6 +99,20 @@ class Discovery(AgentCase):
         for loss in late:
             self.assertLess(0, loss["first_boot_ns"])
             self.assertLessEqual(loss["first_boot_ns"], loss["last_boot_ns"])
+
+    def test_the_pair_of_system_calls_rests(self):
+        """discovery: what sees every system call rests while nothing is watched, is attached while something is, and rests again"""
+        if len(self.rests()) < 3:
+            self.skipTest("files are not told of system calls here")
+        wait_until(lambda: self.rests() <= set(self.resting()), f"{self.rests()} rest", 30)
+        path = self.script("claude", "#!/bin/sh\nread line\n")
+        child = subprocess.Popen([path], stdin=subprocess.PIPE)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.stdin.close)
+        wait_until(lambda: self.rests() <= self.in_state("attached"), f"{self.rests()} are attached", 20)
+        child.stdin.close()
+        self.ended(child.pid)
+        wait_until(lambda: self.rests() <= set(self.resting()), f"{self.rests()} rest again", 30)
 
     def test_a_name_that_is_only_an_argument(self):
         """discovery: a listed word that is an argument only, or another file's name, is let go without a trace"""

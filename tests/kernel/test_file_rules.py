@@ -11,6 +11,7 @@ from deadline import wait_until
 from file_case import FileCase, of, path_alerts
 from harness import CALL_TIMEOUT, program, watch
 from kernel_case import QUICK, Account
+from kernel_maps import KernelMaps
 
 DESCRIPTORS = ("open", "read", "write", "mmap", "mprotect", "ftruncate", "fchmod")
 NAMED = ("chmod", "truncate", "chown", "unlink", "link", "rename", "rename_onto", "symlink")
@@ -36,6 +37,13 @@ for _ in range(2):
         print(os.copy_file_range(source, copy, 400))
     except OSError as error:
         print(-error.errno)
+"""
+READ_AND_WRITE = """
+import os, sys
+file = os.open(sys.argv[1], os.O_RDWR)
+for size in (10, 20, 30):
+    os.pread(file, size, 0)
+    os.pwrite(file, bytes(size + 1), 0)
 """
 
 
@@ -364,6 +372,45 @@ class Rules(FileCase):
         account, _ = self.watched("alias_ops", "plain", "-", self.folder / "alias", "open")
         self.assertEqual(1, len(of(account, op="open", path=f"{self.folder}/alias", verdict="deny")))
 
+    def learned(self, path):
+        """A watched open of PATH, and the kernel knows what only a glob meant."""
+        self.watched("alias_ops", "plain", "-", path, "open")
+        number = path.stat().st_ino
+        wait_until(lambda: any(key[0] == number for key in KernelMaps(self.daemon.pid).objects), f"{path} is known", 10)
+
+    def test_each_call(self):
+        """rules: of a denied file every read and write is told by itself, by its path, its folder, or a glob once it is known"""
+        (self.folder / "vault").mkdir()
+        paths = [self.secret(name) for name in ("secret", "vault/inside", "x.key")]
+        rules = (str(paths[0]), f"{self.folder}/vault/", f"{self.folder}/*.key")
+        self.deny(*rules)
+        self.learned(paths[2])
+        wanted = [(op, size + (op == "write"), 1, "deny") for size in (10, 20, 30) for op in ("read", "write")]
+        for path, rule in zip(paths, rules):
+            with self.subTest(rule):
+                account, _ = self.watched_path("/usr/bin/python3", "-c", READ_AND_WRITE, path)
+                told = [body for body in of(account, path=str(path), rule=rule) if body["op"] in ("read", "write")]
+                self.assertEqual(wanted, [(body["op"], body["bytes"], body["count"], body["verdict"]) for body in told])
+
+    def test_number_used_again(self):
+        """rules: a new file that has the inode number of a denied one that is gone is not denied, by its path or a glob's"""
+        for name, rule in (("secret", f"{self.folder}/secret"), ("x.key", f"{self.folder}/*.key")):
+            with self.subTest(rule):
+                path = self.secret(name)
+                number = path.stat().st_ino
+                self.deny(rule)
+                self.learned(path)
+                path.unlink()
+                self.assertEqual(["none"], self.verdicts(self.with_number(number)))
+
+    def with_number(self, number):
+        """A new file with that inode number, where the file system gives it again."""
+        for attempt in range(100):
+            path = self.secret(f"new-{number}-{attempt}")
+            if path.stat().st_ino == number:
+                return path
+        return self.skipTest("this file system does not use a number again")
+
     def test_credentials_through_a_symlink(self):
         """rules: an agent's child reads ~/.aws/credentials through a symlink: one alert with path, ancestry and rule"""
         home = self.folder / "home"
@@ -433,22 +480,26 @@ class Rules(FileCase):
 
     def test_watch(self):
         """rules: of a file, a folder and a glob that are watched each read is told, without alert; of others the sums"""
-        vault = self.folder / "vault"
-        vault.mkdir()
+        (self.folder / "vault").mkdir()
         paths = [self.secret(name, size=10_000) for name in ("file", "vault/inside", "x.log", "other")]
-        self.rules("watch", paths[0], f"{vault}/", f"{self.folder}/*.log")
-        for path in paths:
+        self.rules("watch", paths[0], f"{self.folder}/vault/", f"{self.folder}/*.log")
+        self.assertEqual({"watch"}, {body["verdict"] for body in self.reads(paths[2])})  # sums, until the kernel knows it
+        self.learned(paths[2])
+        for path in paths[:3]:
             with self.subTest(path):
-                account, _ = self.watched_path("/usr/bin/dd", f"if={path}", "of=/dev/null", "bs=1000")
-                reads = of(account, op="read", path=str(path))
-                self.assertEqual((11, 10_000), (sum(r["count"] for r in reads), sum(r["bytes"] for r in reads)))
-                self.assertEqual([], path_alerts(account))
-                watched = path.name != "other"
-                self.assertEqual({"watch" if watched else "none"}, {r["verdict"] for r in reads})
-                if path.name in ("file", "inside"):
-                    self.assertEqual([1000] * 10 + [0], [r["bytes"] for r in reads])
-                if not watched:
-                    self.assertLess(len(reads), 11)
+                told = [(body["bytes"], body["count"], body["verdict"]) for body in self.reads(path)]
+                self.assertEqual([(1000, 1, "watch")] * 10 + [(0, 1, "watch")], told)
+        others = self.reads(paths[3])
+        self.assertEqual({"none"}, {body["verdict"] for body in others})
+        self.assertLess(len(others), 11)
+
+    def reads(self, path):
+        """The events of eleven reads, of 10,000 bytes in all, which raise no alert."""
+        account, _ = self.watched_path("/usr/bin/dd", f"if={path}", "of=/dev/null", "bs=1000")
+        told = of(account, op="read", path=str(path))
+        self.assertEqual((11, 10_000), (sum(body["count"] for body in told), sum(body["bytes"] for body in told)))
+        self.assertEqual([], path_alerts(account))
+        return told
 
     def test_shipped(self):
         """rules: the shipped list is in force from the start"""
@@ -457,22 +508,26 @@ class Rules(FileCase):
         self.assertEqual("critical", alert["alert"]["severity"])
 
     def test_flips_under_load(self):
-        """rules: while sets are swapped, each event has the verdict of exactly the generation it names"""
-        left, right = self.secret("left"), self.secret("right")
+        """rules: while sets are swapped, each event has the verdict and the rule of exactly the generation it names"""
+        left, right = (str(self.secret(name)) for name in ("left", "right"))
         flips = 50 if QUICK else 1000
-        made = {}
-        script = f"while [ ! -e {self.folder}/stop ]; do read x <{left}; read x <{right}; (:); done; true"
+        made = {self.deny_quietly(right): right}
+        loop = f"while [ ! -e {self.folder}/stop ]; do read x <{left}; read x <{right}; (:); done"
+        script = f"({loop}) & ({loop}) & wait"
         with watch(self.daemon, ["/bin/bash", "-c", script], selector={"types": ["file", "target"]}) as watched:
             watched.go()
             for i in range(flips):
-                made[self.deny_quietly(left if i % 2 else right)] = str(left if i % 2 else right)
+                path = left if i % 2 else right
+                made[self.deny_quietly(path)] = path
             (self.folder / "stop").touch()
             account = Account(watched.finish(120))
         self.daemon.manager.UpdatePathFilter(dbus.Array([], signature="(ss)"))
-        judged = [body for body in of(account) if body["path"] in (str(left), str(right)) and body["generation"] in made]
-        self.assertGreater(len({body["generation"] for body in judged}), min(flips, 100) // 4)
-        for body in judged:
-            self.assertEqual(body["verdict"] == "deny", made[body["generation"]] == body["path"], body)
+        told = [body for body in of(account) if body["path"] in (left, right)]
+        self.assertGreater(len({body["generation"] for body in told}), min(flips, 100) // 4)
+        for body in told:
+            self.assertIn(body["generation"], made, body)
+            denied = made[body["generation"]] == body["path"]
+            self.assertEqual(("deny", body["path"]) if denied else ("none", None), (body["verdict"], body.get("rule")), body)
 
     def deny_quietly(self, path):
         rows = dbus.Array([(str(path), "deny")], signature="(ss)")

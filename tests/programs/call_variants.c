@@ -20,12 +20,14 @@
 enum shape {
   NAME,      /* (name, value…) */
   AT,        /* (folder, name, value…) */
+  EMPTY,     /* (descriptor, "", …, AT_EMPTY_PATH) */
   HOW,       /* openat2 */
   HANDLE,    /* open_by_handle_at */
   NAMES,     /* (name, other) */
   NAMES_AT,  /* (folder, name, folder, other, value) */
   TEXT_AT,   /* (name, folder, other) */
   OPENED,    /* (descriptor, value…) */
+  ROOM,      /* (descriptor, 0, 0, length) */
   BYTES,     /* (descriptor, buffer, length, place) */
   VECTOR,    /* (descriptor, vector, count, place) */
   SEND,      /* (other, descriptor, 0, length) */
@@ -65,6 +67,7 @@ static const struct call calls[] = {
     {"splice", SYS_splice, 313, INTO_PIPE, {0, 0}},
     {"mmap", SYS_mmap, 192, MAP, {0, 0}},
     {"mprotect", SYS_mprotect, 125, PROTECT, {0, 0}},
+    {"pkey_mprotect", SYS_pkey_mprotect, 380, PROTECT, {0, 0}},
     {"truncate", SYS_truncate, 92, NAME, {MOVED, 0}},
     {"truncate64", ABSENT, 193, NAME, {MOVED, 0}},
     {"ftruncate", SYS_ftruncate, 93, OPENED, {MOVED, 0}},
@@ -81,9 +84,11 @@ static const struct call calls[] = {
     {"renameat2", SYS_renameat2, 353, NAMES_AT, {EXCHANGE, 0}},
     {"link", SYS_link, 9, NAMES, {0, 0}},
     {"linkat", SYS_linkat, 303, NAMES_AT, {0, 0}},
+    {"linkat-empty", SYS_linkat, 303, EMPTY, {0, 0}},
     {"symlink", SYS_symlink, 83, NAMES, {0, 0}},
     {"symlinkat", SYS_symlinkat, 304, TEXT_AT, {0, 0}},
     {"chmod", SYS_chmod, 15, NAME, {0640, 0}},
+    {"fallocate", SYS_fallocate, 324, ROOM, {0, 0}},
     {"fchmod", SYS_fchmod, 94, OPENED, {0640, 0}},
     {"fchmodat", SYS_fchmodat, 306, AT, {0640, 0}},
     {"fchmodat2", 452, 452, AT, {0640, 0}},
@@ -91,6 +96,8 @@ static const struct call calls[] = {
     {"lchown", SYS_lchown, 198, NAME, {0, 0}},
     {"fchown", SYS_fchown, 207, OPENED, {0, 0}},
     {"fchownat", SYS_fchownat, 298, AT, {0, 0}},
+    {"fchownat-empty", SYS_fchownat, 298, EMPTY, {0, 0}},
+    {"fchmodat2-empty", 452, 452, EMPTY, {0, 0}},
 };
 
 static long call32(long number, const long* a) {
@@ -159,15 +166,26 @@ static long on_memory(const struct call* call, int fd) {
     return at < 0 && at >= -4095 ? at : 0;
   }
   void* at = mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_32BIT, fd, 0);
-  return make_call(call, (long)at, 4096, PROT_READ | PROT_WRITE, 0, 0);
+  return make_call(call, (long)at, 4096, PROT_READ | PROT_WRITE, -1, 0); /* with the key that every page has */
+}
+
+/* The file is the descriptor's own: the name is "". */
+static long by_empty_name(const struct call* call, int fd) {
+  if (call->number32 == 303) return make_call(call, fd, (long)"", AT_FDCWD, (long)other, AT_EMPTY_PATH);
+  if (call->number32 == 298) return make_call(call, fd, (long)"", 0, 0, AT_EMPTY_PATH);
+  return make_call(call, fd, (long)"", 0640, AT_EMPTY_PATH, 0);
 }
 
 static long on_descriptor(const struct call* call) {
   const int fd = open(name, O_RDWR);
   int pipes[2];
   switch (call->shape) {
+    case EMPTY:
+      return by_empty_name(call, fd);
     case OPENED:
       return make_call(call, fd, call->value[0], call->value[1], 0, 0);
+    case ROOM: /* 32-bit callers have two arguments for each number */
+      return compat ? make_call(call, fd, 0, 0, 0, MOVED) : make_call(call, fd, 0, 0, MOVED, 0);
     case BYTES:
       return make_call(call, fd, (long)bytes, MOVED, 0, 0);
     case VECTOR:

@@ -1,10 +1,12 @@
 /* odd_files FOLDER: opens and writes what has no ordinary path. Says `WHAT INODE` for each, `WHAT failed` where this
- * kernel has no such thing. In a mount namespace of its own, and at last in a root of its own. */
+ * kernel has no such thing. In a mount namespace of its own, to which `foreign` does not belong, and at last in a root
+ * of its own. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -69,11 +71,14 @@ int main(int argc, char** argv) {
   if (argc < 2) return 120;
   use("memfd", memfd_create("aa test", 0));
   if (pipe(pipes) != 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) return 121;
+  use("event-fd", eventfd(0, 0)); /* takes eight bytes */
   use("pipe", pipes[1]);
   use("socket", pair[1]);
   use("tmpfile", open(argv[1], O_TMPFILE | O_RDWR, 0600));
   use_deleted(argv[1]);
+  const int foreign = made(argv[1], "foreign");
   if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return 122;
+  use("foreign", foreign);
   use_unmounted(argv[1]);
   use_tree(argv[1]);
   use_outside(argv[1]);

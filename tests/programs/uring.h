@@ -64,17 +64,26 @@ static void ring_put(unsigned char opcode, int fd, const void* address, unsigned
   __atomic_store_n(ring.tail, tail + 1, __ATOMIC_SEQ_CST);
 }
 
-/* One request, waited for: its result, or a negative errno. */
-static inline int ring_request(unsigned char opcode, int fd, const void* address, unsigned length, unsigned long offset,
-                               unsigned flags) {
-  ring_put(opcode, fd, address, length, offset, flags);
+/* What was put, and at least `wanted` results. */
+static inline void ring_submit(unsigned wanted) {
   const unsigned wake = __atomic_load_n(ring.flags, __ATOMIC_SEQ_CST) & IORING_SQ_NEED_WAKEUP;
-  const unsigned how = IORING_ENTER_GETEVENTS | (wake ? IORING_ENTER_SQ_WAKEUP : 0u);
-  while (__atomic_load_n(ring.cq_tail, __ATOMIC_ACQUIRE) == *ring.cq_head)
-    if (syscall(SYS_io_uring_enter, ring.fd, 1, 1, how, NULL, 0) < 0 && errno != EINTR) fail("io_uring_enter");
+  const unsigned how = (wanted ? IORING_ENTER_GETEVENTS : 0u) | (wake ? IORING_ENTER_SQ_WAKEUP : 0u);
+  if (syscall(SYS_io_uring_enter, ring.fd, 1, wanted, how, NULL, 0) < 0 && errno != EINTR) fail("io_uring_enter");
+}
+
+/* Waits for the next one: a result, or a negative errno. */
+static inline int ring_result(void) {
+  while (__atomic_load_n(ring.cq_tail, __ATOMIC_ACQUIRE) == *ring.cq_head) ring_submit(1);
   const int result = ring.cqes[*ring.cq_head & *ring.cq_mask].res;
   __atomic_store_n(ring.cq_head, *ring.cq_head + 1, __ATOMIC_RELEASE);
   return result;
+}
+
+/* One request, waited for. */
+static inline int ring_request(unsigned char opcode, int fd, const void* address, unsigned length, unsigned long offset,
+                               unsigned flags) {
+  ring_put(opcode, fd, address, length, offset, flags);
+  return ring_result();
 }
 
 #endif

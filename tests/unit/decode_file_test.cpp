@@ -134,6 +134,13 @@ TEST_CASE("decode: what lies in no tree and what is too long is unresolved") {
   pipe.file.ino = 77;
   pipe.file.at.flags |= AA_PATH_DETACHED;
   CHECK(decoded_file(pipe).at.path == "anon:[77]");
+  pipe.file.at.flags |= AA_PATH_PIPE;
+  CHECK(decoded_file(pipe).at.path == "pipe:[77]");
+  RawFile socket;
+  socket.at("TCP");
+  socket.file.ino = 78;
+  socket.file.at.flags |= AA_PATH_DETACHED | AA_PATH_SOCKET;
+  CHECK(decoded_file(socket).at.path == "socket:[78]");
   RawFile tail;
   tail.at("/tail");
   tail.file.at.flags |= AA_PATH_TOO_LONG;

@@ -321,6 +321,26 @@ TEST_CASE("files: a sum is told with the path of its first call, and its bytes")
   CHECK(body.bytes == 300);
 }
 
+TEST_CASE("files: a sum that began before its file was denied under another name is flagged") {
+  FileHouse house;
+  const std::uint64_t generation = house.rule("**/.env");
+  house(house.first_read("/data"));
+  FileSum sum = house.sum(3, 300);
+  sum.generation = generation;
+  CHECK(only_file(house.monitor.complete(SumsFlipped{house.now, {sum}})).verdict == Verdict::none);
+  Event alias = house.file("/srv/.env", generation);
+  std::get<FileBody>(alias.body).ino = FileHouse::inode_of("/data");
+  house(alias);
+  const Step step = house.monitor.complete(SumsFlipped{house.now, {sum}});
+  const FileBody body = only_file(step);
+  CHECK(body.at.path == "/data");
+  CHECK(body.verdict == Verdict::deny);
+  CHECK(body.rule == "**/.env");
+  CHECK(body.sensitive);
+  CHECK(body.bytes == 300);
+  CHECK(types_of(step) == std::vector<std::string>{"file", "alert"});
+}
+
 TEST_CASE("files: a sum whose first call was lost is told without a path") {
   FileHouse house;
   const FileBody body = only_file(house.monitor.complete(SumsFlipped{house.now, {house.sum(1, 5)}}));
