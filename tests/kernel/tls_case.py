@@ -49,6 +49,31 @@ def streams_of(account):
     return dict(streams)
 
 
+def told_by_connection(account):
+    """{(process id, connection): {"send": bodies, "recv": bodies}}, of what is told of each, in order of offsets."""
+    told = collections.defaultdict(lambda: {"send": [], "recv": []})
+    for event in account.of_type("tls"):
+        told[event["process"]["id"], event["tls"]["connection"]][event["tls"]["direction"]].append(event["tls"])
+    for directions in told.values():
+        for bodies in directions.values():
+            bodies.sort(key=lambda body: body["offset"])
+    return told
+
+
+def gaps_of(bodies, whole):
+    """[bytes]: how many no event tells, of one direction: between events, and then at its end. What is told must be what was said there."""
+    gaps, end = [], 0
+    for body in bodies:
+        assert body["offset"] >= end, f"{body['offset']} was told already: up to {end}"
+        assert body["captured"] == body["length"], f"{body['withheld']}: {body['captured']} of {body['length']} bytes"
+        data = data_of(body)
+        assert len(data) == body["length"] and whole[body["offset"]:body["offset"] + len(data)] == data, f"other bytes at {body['offset']}"
+        gaps.append(body["offset"] - end)
+        end = body["offset"] + body["length"]
+    assert end <= len(whole), f"{end} of {len(whole)} bytes are told"
+    return [gap for gap in (*gaps, len(whole) - end) if gap]
+
+
 class TlsCase(KernelCase):
     types = ("fork", "exec", "exit", "target", "alert", "loss", "gap", "probe", "tls")
 
