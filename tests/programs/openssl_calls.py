@@ -4,7 +4,9 @@
 It maps libssl only now, and sends 1 MiB and fetches 1 MiB. WAY: `plain`; `peek`: each read is looked at before, and more
 than once; `partial`: a socket that is soon full, partial writes that are tried again; `cold`: what is sent lies in a mapped
 file that nobody has touched; `bio`: through a BIO that does TLS by itself, with one before it that buffers; `small-N`: N
-requests of a few bytes first.
+requests of a few bytes first. Instead of that: `clear`: one request, and another on a second connection by the same object,
+cleared; `reuse`: one by each of some objects, until one lies where the one that was freed just before did, and one by that;
+`kept`: both on the same connection, of which somebody who held it too let go between them.
 """
 
 import ctypes
@@ -34,12 +36,31 @@ def load():
 class Link:
     def __init__(self, library, port):
         self.library = library
+        self.context = ctypes.c_void_p(library.SSL_CTX_new(ctypes.c_void_p(library.TLS_client_method())))
+        self.ssl = self.made()
+        self.connect(port)
+
+    def made(self):
+        return ctypes.c_void_p(self.library.SSL_new(self.context))
+
+    def connect(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port))
-        context = ctypes.c_void_p(library.SSL_CTX_new(ctypes.c_void_p(library.TLS_client_method())))
-        self.ssl = ctypes.c_void_p(library.SSL_new(context))
-        library.SSL_set_fd(self.ssl, self.socket.fileno())
-        if library.SSL_connect(self.ssl) != 1:
+        self.library.SSL_set_fd(self.ssl, self.socket.fileno())
+        if self.library.SSL_connect(self.ssl) != 1:
             sys.exit("no handshake")
+
+    def clear(self):
+        self.library.SSL_shutdown(self.ssl)
+        assert self.library.SSL_clear(self.ssl) == 1
+        self.socket.close()
+
+    def make_anew(self):
+        """Whether the new object lies where the one that was freed did."""
+        address = self.ssl.value
+        self.end()
+        self.socket.close()
+        self.ssl = self.made()
+        return self.ssl.value == address
 
     def tried(self, call, *arguments):
         """The call's result, once it has one."""
@@ -134,12 +155,40 @@ def cold_address(folder):
         return libc.mmap(None, BIG, 1, 2, file.fileno(), 0)  # PROT_READ, MAP_PRIVATE
 
 
+def ask(link, size):
+    link.send_bytes(f"GET /{size} HTTP/1.1\r\n\r\n".encode())
+    assert len(link.answer()) == size
+
+
+def live_on(link, port, way):
+    """Requests, between which something happens to the object."""
+    ask(link, 3)
+    if way == "kept":
+        assert link.library.SSL_up_ref(link.ssl) == 1
+        link.library.SSL_free(link.ssl)
+    elif way == "clear":
+        link.clear()
+        link.connect(port)
+    else:
+        for _ in range(100):
+            is_reused = link.make_anew()
+            link.connect(port)
+            ask(link, 4)
+            if is_reused:
+                break
+        else:
+            sys.exit("no address is used again")
+    ask(link, 5)
+    link.end()
+
+
 def main():
     port, way, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    if way in ("clear", "reuse", "kept"):
+        return live_on(Link(load(), port), port, way)
     link = (BioLink if way == "bio" else Link)(load(), port)
     for size in range(int(way.removeprefix("small-")) if way.startswith("small-") else 0):
-        link.send_bytes(f"GET /{size % 50 + 1} HTTP/1.1\r\n\r\n".encode())
-        assert len(link.answer()) == size % 50 + 1
+        ask(link, size % 50 + 1)
     if way == "partial":
         link.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         link.socket.setblocking(False)
