@@ -10,6 +10,7 @@ from tls_case import TlsCase, streams_of
 from tls_server import CERTIFICATE
 
 PYTHON = "/usr/bin/python3"
+SMALL = 100 if QUICK else 1000  # calls of a few bytes
 
 # Every answer is compared with what the server always answers.
 CAREFUL_CLIENT = """
@@ -22,6 +23,25 @@ for size in range(1, small + 1):
     link.request("GET", f"/{size}")
     assert link.getresponse().read() == random.Random(size).randbytes(size), size
 link.close()
+"""
+
+# Says what it was told, head and body, and ends with a status of its own.
+TELLING_CLIENT = """
+import hashlib, http.client, random, ssl, sys
+port, small, big = map(int, sys.argv[1:4])
+link = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context())
+whole = hashlib.sha256()
+def ask(method, path, body=None):
+    link.request(method, path, body)
+    answer = link.getresponse()
+    told = answer.read()
+    whole.update(repr((answer.status, answer.getheaders())).encode() + told)
+    print(path, len(told), whole.hexdigest())
+for size in range(1, small + 1): ask("GET", f"/{size}")
+ask("PUT", "/", random.Random(1).randbytes(big))
+ask("GET", f"/{big}")
+link.close()
+sys.exit(3)
 """
 
 
@@ -44,6 +64,19 @@ class Programs(TlsCase):
         streams = streams_of(account).values()
         self.assertEqual(words, sorted(stream["send"] for stream in streams if stream["send"]))
         self.assertEqual(words, sorted(stream["recv"] for stream in streams if stream["recv"]))
+
+    def test_same_results(self):
+        """tls: a program says, ends with and sends the same, byte for byte, whether it is watched or not"""
+        script = self.folder / "client.py"
+        script.write_text(TELLING_CLIENT)
+        command = [PYTHON, script, self.server.port, SMALL, 1 << 20]
+        alone = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        said = self.server.take(1)
+        account, told = self.watched_path(*command, options={"tls": "full"})
+        self.assertTrue(account.of_type("tls"))
+        self.assertEqual((3, SMALL + 2), (alone.returncode, len(alone.stdout.splitlines())))
+        self.assertEqual((alone.returncode, alone.stdout), (self.last.status, told))
+        self.assertTrue(said == self.server.take(1), "another conversation, as the server has it")
 
     def test_places(self):
         """tls: unless tls.return_probes is set no function has one, and the state of each library says what it has instead"""
