@@ -10,7 +10,7 @@ import unittest
 
 from harness import PATIENCE, program, wait_until, watch
 from kernel_case import QUICK, Account, pid_of
-from tls_case import LOST, DurableTlsCase, TlsCase, data_of, gaps_of, library_called, streams_of, told_by_connection
+from tls_case import LOST, LOST_UNCOUNTED, DurableTlsCase, TlsCase, data_of, gaps_of, library_called, streams_of, told_by_connection
 from tls_server import CERTIFICATE, TlsServer, some_bytes
 
 PYTHON = "/usr/bin/python3"
@@ -565,13 +565,17 @@ class ManyConnections(DurableTlsCase):
         counted = [f"tls.{cause}" for cause in LOST] + ["jsonl.sink-stalled"]  # a slow disk costs the file, and is counted
         lost = sum(after[name] - before[name] for name in counted)
         said, told, gaps = self.server.take(64), told_by_connection(account), []
-        self.assertEqual((64, 64), (len(said), len(told)))
-        for bodies in told.values():
+        seen = [bodies for bodies in told.values() if all(body["from_start"] for one in bodies.values() for body in one)]
+        self.assertEqual((64, 64), (len(said), len(seen)))
+        for bodies in seen:
             at = next(at for at, (received, sent) in enumerate(said) if begins(bodies["send"], received) and begins(bodies["recv"], sent))
             received, sent = said.pop(at)
             gaps += gaps_of(bodies["send"], received) + gaps_of(bodies["recv"], sent)
         whole = sum(body["length"] for directions in told.values() for bodies in directions.values() for body in bodies)
         print(f"        {whole >> 20} MiB told, {sum(gaps)} bytes missing in {lost} lost records", flush=True)
+        if any(after[f"tls.{cause}"] > before[f"tls.{cause}"] for cause in LOST_UNCOUNTED):
+            return  # nobody knows how much was moved: what followed is another connection
+        self.assertEqual(64, len(told))
         self.assertLessEqual(len(gaps), lost)
         self.assertLessEqual(sum(gaps), lost * LARGEST)
 
