@@ -635,14 +635,14 @@ class Git(TlsCase):
     def test_clone(self):
         """tls: git clone over https of 1 MiB is exact, whichever library git's helper has"""
         copy = self.folder / "copy"
-        sent, received = self.talk_git("clone", "-q", self.server.url("kept.git"), copy)
+        _, received = self.talk_git("clone", "-q", self.server.url("kept.git"), copy)
         self.assertGreater(received, BIG)
         self.assertEqual(some_bytes(BIG), (copy / "first").read_bytes())
 
     def test_push(self):
         """tls: git push over https of 1 MiB is exact"""
         self.commit("second", some_bytes(BIG + 1))
-        sent, received = self.talk_git("-C", self.clone, "push", "-q", self.server.url("kept.git"), "HEAD")
+        sent, _ = self.talk_git("-C", self.clone, "push", "-q", self.server.url("kept.git"), "HEAD")
         self.assertGreater(sent, BIG)
         self.assertEqual(*(self.run_git("-C", where, "rev-parse", "HEAD") for where in (self.clone, self.kept)))
 
