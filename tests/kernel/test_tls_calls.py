@@ -5,20 +5,22 @@ import subprocess
 import unittest
 
 from kernel_case import QUICK
-from tls_case import TlsCase
+from tls_case import TlsCase, streams_of
+from tls_server import CERTIFICATE
 
 PYTHON = "/usr/bin/python3"
-CALLS = pathlib.Path(__file__).resolve().parents[1] / "programs/openssl_calls.py"
+PROGRAMS = pathlib.Path(__file__).resolve().parents[1] / "programs"
+CALLS, EARLY = PROGRAMS / "openssl_calls.py", PROGRAMS / "openssl_early.py"
 
 
 class Calls(TlsCase):
     settings = {"tls.call_kib": 2048}
 
-    def exact(self, way, *before):
+    def exact(self, way, *before, connections=1):
         def told():
             self.server.conversations.clear()
             account = self.talk(*before, PYTHON, CALLS, self.server.port, way, self.folder, deadline=60)
-            self.assert_exact(account, 1)
+            self.assert_exact(account, connections or len(streams_of(account)))
             return account
 
         account = self.unskipped("tls", told)
@@ -56,6 +58,30 @@ class Calls(TlsCase):
     def test_cold(self):
         """tls: what is sent out of a mapped file that nobody touched before is told"""
         self.exact("cold")
+
+    def test_cleared(self):
+        """tls: an object that is cleared and connected again is another connection, which counts from its own start"""
+        self.exact("clear", connections=2)
+
+    def test_reused(self):
+        """tls: an object at the address of one that was freed is another connection"""
+        self.exact("reuse", connections=None)
+
+    def test_kept(self):
+        """tls: an object that one of two who held it freed is the same connection"""
+        self.exact("kept")
+
+    def test_early(self):
+        """tls: OpenSSL's early data, of the client and of the server, is told of both ends, as the first bytes of its connection"""
+        def told():
+            account, said = self.watched_path(PYTHON, EARLY, CERTIFICATE, options={"tls": "full"}, deadline=30)
+            self.assertEqual((0, "early 500\n"), (self.last.status, said))
+            asked = (b"hello", b"world")
+            early = (b"early" * 100 + b"hello", b"soon" * 10 + b"world")
+            streams = [(stream["send"], stream["recv"]) for stream in streams_of(account).values()]
+            self.assertEqual(sorted([asked, asked[::-1], early, early[::-1]]), sorted(streams))
+
+        self.unskipped("tls", told)
 
     def test_mount_namespace(self):
         """tls: in a mount namespace of its own"""

@@ -85,6 +85,19 @@ class Files(TlsCase):
         self.assertEqual(("failed", "read its symbols: it is no ELF file"), self.state_of(text))
         self.still_well()
 
+    def test_one_function_less(self):
+        """tls: a library that lacks one function that it should have is degraded, and the reason names that one"""
+        path = self.folder / "libssl.so.3"
+        whole = system_library("libssl.so").read_bytes()
+        self.assertIn(b"\0SSL_clear\0", whole)
+        path.write_bytes(whole.replace(b"\0SSL_clear\0", b"\0SSL_cleaX\0"))
+        state, reason = self.state_of(path)
+        self.assertEqual("degraded", state)
+        self.assertTrue(reason.startswith("it does not export SSL_clear; "), reason)
+        self.assertIn("SSL_read", reason)
+        self.assertIn(("degraded", reason), {(str(row[2]), str(row[4])) for row in self.daemon.property("ProbeStates")})
+        self.still_well()
+
     def test_rewritten(self):
         """tls: a library that is rewritten in place is let go of, and looked into again: its functions lie elsewhere"""
         path = self.folder / "libssl.so.3"

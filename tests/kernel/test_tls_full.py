@@ -21,6 +21,11 @@ def bpftool(*words):
     return json.loads(subprocess.run(["bpftool", "-j", "map", *words], stdout=subprocess.PIPE, check=True).stdout)
 
 
+def calls_of(size):
+    """The client's for a request of so many bytes: it, the answer's head but for its end, that byte by byte, the body."""
+    return 1 + 1 + len(f"{size}\r\n\r\n") + 1
+
+
 def map_of(pid, name):
     """The number of the map of that name which the process has open."""
     numbers = set()
@@ -47,8 +52,7 @@ class Calls(FullCase):
     def test_calls(self):
         """tls: calls that there is no room to note are counted, and what follows is another connection, not seen from its start"""
         told, rose = self.told(f"crowd-{ROOM}")
-        head = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n"
-        self.assertEqual(1 + len(head) + 1, rose["tls.calls-full"])  # a request, the head byte by byte, the body
+        self.assertEqual(calls_of(20), rose["tls.calls-full"])
         self.assertEqual(0, rose["tls.late-attach"])
         of_link = {body["connection"] for body in told if data_of(body) in (b"GET /10 HTTP/1.1\r\n\r\n", b"GET /30 HTTP/1.1\r\n\r\n")}
         before, after = sorted(of_link)
@@ -91,7 +95,7 @@ class Connections(FullCase):
         room = OBJECTS - TRIED
         told, rose = self.told(f"many-{room + 3}")
         self.assertEqual(room, len({body["connection"] for body in told}))
-        calls = [1 + len(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n") + 1 for size in range(1, room + 4)]
+        calls = [calls_of(size) for size in range(1, room + 4)]
         self.assertEqual(sum(calls[room:]), rose["tls.connections-full"])
         self.assertEqual(sum(calls[:room]), len(told))
 

@@ -3,14 +3,14 @@
 import subprocess
 import unittest
 
-from harness import Daemon, PrivateBus, program, watch
+from harness import Daemon, PrivateBus, aactl_path, program, watch
 from kernel_case import QUICK
+from test_tls_sealed import WARM, Sealed
 from tls_case import TlsCase, streams_of
 from tls_server import CERTIFICATE
 
 PYTHON = "/usr/bin/python3"
-ROUNDS = 200 if QUICK else 1000
-SIZE, WARM = 1000, 20  # as sealed_tls.c has them
+SMALL = 100 if QUICK else 1000  # calls of a few bytes
 
 # Every answer is compared with what the server always answers.
 CAREFUL_CLIENT = """
@@ -25,33 +25,34 @@ for size in range(1, small + 1):
 link.close()
 """
 
+# Says what it was told, head and body, and ends with a status of its own.
+TELLING_CLIENT = """
+import hashlib, http.client, random, ssl, sys
+port, small, big = map(int, sys.argv[1:4])
+link = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context())
+whole = hashlib.sha256()
+def ask(method, path, body=None):
+    link.request(method, path, body)
+    answer = link.getresponse()
+    told = answer.read()
+    whole.update(repr((answer.status, answer.getheaders())).encode() + told)
+    print(path, len(told), whole.hexdigest())
+for size in range(1, small + 1): ask("GET", f"/{size}")
+ask("PUT", "/", random.Random(1).randbytes(big))
+ask("GET", f"/{big}")
+link.close()
+sys.exit(3)
+"""
 
-class Sealed(TlsCase):
-    """Programs under seccomp: a system call too many is their death."""
 
+def functions_with_places(reason):
+    """Of which functions the reason of a library's state says where they are listened to: `entry + returns: SSL_read, SSL_write; …`."""
+    groups = [part.partition(": ") for part in reason.split("; ")]
+    return {name for places, _, names in groups if " + " in places for name in names.split(", ")}
+
+
+class Programs(TlsCase):
     settings = {"tls.call_kib": 2048}
-
-    def talk_sealed(self, way):
-        account, said = self.watched("sealed_tls", CERTIFICATE, way, ROUNDS, options={"tls": "full"}, deadline=60)
-        self.assertEqual((0, "ok\n"), (self.last.status, said), "watched, it fails")
-        sent = b"".join(bytes(ord("a") + (r + i) % 26 for i in range(SIZE)) for r in range(WARM + ROUNDS))
-        streams = list(streams_of(account).values())
-        self.assertEqual(2, len(streams))
-        for stream in streams:
-            self.assertTrue(stream == {"send": sent, "recv": sent}, {name: len(one) for name, one in stream.items()})
-
-    def test_none(self):
-        """tls: both ends of a connection in one process are two connections, exact"""
-        self.talk_sealed("none")
-
-    def test_strict(self):
-        """tls: a program in seccomp's strict mode survives, and is exact"""
-        self.talk_sealed("strict")
-
-    def test_filter(self):
-        """tls: a program under a filter that kills survives, and is exact"""
-        self.talk_sealed("filter")
-
 
     def test_coroutines(self):
         """tls: a program whose calls do not end in the order of one stack survives, watched or not, and is exact"""
@@ -64,6 +65,18 @@ class Sealed(TlsCase):
         self.assertEqual(words, sorted(stream["send"] for stream in streams if stream["send"]))
         self.assertEqual(words, sorted(stream["recv"] for stream in streams if stream["recv"]))
 
+    def test_same_results(self):
+        """tls: a program says, ends with and sends the same, byte for byte, whether it is watched or not"""
+        script = self.folder / "client.py"
+        script.write_text(TELLING_CLIENT)
+        command = [PYTHON, script, self.server.port, SMALL, 1 << 20]
+        alone = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        said = self.server.take(1)
+        account, told = self.watched_path(*command, options={"tls": "full"})
+        self.assertTrue(account.of_type("tls"))
+        self.assertEqual((3, SMALL + 2), (alone.returncode, len(alone.stdout.splitlines())))
+        self.assertEqual((alone.returncode, alone.stdout), (self.last.status, told))
+        self.assertTrue(said == self.server.take(1), "another conversation, as the server has it")
 
     def test_places(self):
         """tls: unless tls.return_probes is set no function has one, and the state of each library says what it has instead"""
@@ -72,12 +85,21 @@ class Sealed(TlsCase):
         for name, reason in reasons.items():
             self.assertNotIn("return probe", reason, name)
 
+    def test_chosen(self):
+        """tls: where SSL_read and SSL_write are listened to is named for each of them, in ProbeStates and by aactl doctor"""
+        done = subprocess.run([aactl_path(), "--bus", self.bus.address, "doctor"], stdout=subprocess.PIPE, text=True, check=False)
+        shown = [line.split(", ", 1)[1] for line in done.stdout.splitlines() if " tls libssl.so" in line]
+        states = [str(row[4]) for row in self.daemon.property("ProbeStates") if str(row[1]).startswith("libssl.so")]
+        self.assertTrue(states)
+        self.assertEqual(states, shown)
+        for reason in states:
+            self.assertLessEqual({"SSL_read", "SSL_write"}, functions_with_places(reason), reason)
+
 
 class SealedByReturnProbes(Sealed):
     """The same with the kernel's return probes, where programs survive them."""
 
     settings = {**Sealed.settings, "tls.return_probes": "auto"}
-    test_places = test_coroutines = None  # these are killed by them
 
 
 class Soak(TlsCase):
@@ -144,7 +166,7 @@ class Killed(TlsCase):
         self.killed_at(lambda event: seen.append(event) or len(seen) > 100, 1000)
 
 
-del TlsCase
+del TlsCase, Sealed
 
 if __name__ == "__main__":
     unittest.main()

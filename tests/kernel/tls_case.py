@@ -16,7 +16,8 @@ from harness import CALL_TIMEOUT, kind_of_change, wait_until
 from kernel_case import Account, KernelCase
 from tls_server import TlsServer
 
-LOST = ("ring-full", "calls-full", "connections-full", "recursion")
+LOST_UNCOUNTED = ("calls-full", "connections-full", "recursion")  # with them the number of bytes is lost
+LOST = ("ring-full", *LOST_UNCOUNTED)
 
 
 def library_called(name):
@@ -47,6 +48,31 @@ def streams_of(account):
             length += len(pieces[-1])
         streams[process, connection][direction] = b"".join(pieces)
     return dict(streams)
+
+
+def told_by_connection(account):
+    """{(process id, connection): {"send": bodies, "recv": bodies}}, of what is told of each, in order of offsets."""
+    told = collections.defaultdict(lambda: {"send": [], "recv": []})
+    for event in account.of_type("tls"):
+        told[event["process"]["id"], event["tls"]["connection"]][event["tls"]["direction"]].append(event["tls"])
+    for directions in told.values():
+        for bodies in directions.values():
+            bodies.sort(key=lambda body: body["offset"])
+    return told
+
+
+def gaps_of(bodies, whole):
+    """[bytes]: how many no event tells, of one direction: between events, and then at its end. What is told must be what was said there."""
+    gaps, end = [], 0
+    for body in bodies:
+        assert body["offset"] >= end, f"{body['offset']} was told already: up to {end}"
+        assert body["captured"] == body["length"], f"{body['withheld']}: {body['captured']} of {body['length']} bytes"
+        data = data_of(body)
+        assert len(data) == body["length"] and whole[body["offset"]:body["offset"] + len(data)] == data, f"other bytes at {body['offset']}"
+        gaps.append(body["offset"] - end)
+        end = body["offset"] + body["length"]
+    assert end <= len(whole), f"{end} of {len(whole)} bytes are told"
+    return [gap for gap in (*gaps, len(whole) - end) if gap]
 
 
 class TlsCase(KernelCase):

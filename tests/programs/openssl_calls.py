@@ -4,8 +4,10 @@
 It maps libssl only now, and sends 1 MiB and fetches 1 MiB. WAY: `plain`; `peek`: each read is looked at before, and more
 than once; `partial`: a socket that is soon full, partial writes that are tried again; `cold`: what is sent lies in a mapped
 file that nobody has touched; `bio`: through a BIO that does TLS by itself, with one before it that buffers; `small-N`: N
-requests of a few bytes first. Two other ways exchange a few bytes only: `crowd-N`: before, while and after N threads wait in a
-read each; `many-N`: on N connections that are all open.
+requests of a few bytes first. Instead of that: `clear`: one request, and another on a second connection by the same object,
+cleared; `reuse`: one by each of some objects, until one lies where the one that was freed just before did, and one by that;
+`kept`: both on the same connection, of which somebody who held it too let go between them; `crowd-N`: one before, one while and
+one after N threads wait in a read each; `many-N`: one on each of N connections that are all open.
 """
 
 import ctypes
@@ -19,6 +21,7 @@ import time
 BIG = 1 << 20
 WANT_READ, WANT_WRITE = 2, 3
 CTRL_MODE, PARTIAL_WRITE, MOVING_BUFFER = 33, 1, 2
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: "  # what every answer begins with: a call for each byte would be more than a reader follows
 BIO_FLUSH, BIO_SET_CONNECT, BIO_HANDSHAKE = 11, 100, 101
 
 
@@ -37,12 +40,31 @@ def load():
 class Link:
     def __init__(self, library, port):
         self.library = library
+        self.context = ctypes.c_void_p(library.SSL_CTX_new(ctypes.c_void_p(library.TLS_client_method())))
+        self.ssl = self.made()
+        self.connect(port)
+
+    def made(self):
+        return ctypes.c_void_p(self.library.SSL_new(self.context))
+
+    def connect(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port))
-        context = ctypes.c_void_p(library.SSL_CTX_new(ctypes.c_void_p(library.TLS_client_method())))
-        self.ssl = ctypes.c_void_p(library.SSL_new(context))
-        library.SSL_set_fd(self.ssl, self.socket.fileno())
-        if library.SSL_connect(self.ssl) != 1:
+        self.library.SSL_set_fd(self.ssl, self.socket.fileno())
+        if self.library.SSL_connect(self.ssl) != 1:
             sys.exit("no handshake")
+
+    def clear(self):
+        self.library.SSL_shutdown(self.ssl)
+        assert self.library.SSL_clear(self.ssl) == 1
+        self.socket.close()
+
+    def make_anew(self):
+        """Whether the new object lies where the one that was freed did."""
+        address = self.ssl.value
+        self.end()
+        self.socket.close()
+        self.ssl = self.made()
+        return self.ssl.value == address
 
     def tried(self, call, *arguments):
         """The call's result, once it has one."""
@@ -80,7 +102,7 @@ class Link:
 
     def answer(self, peek=False):
         """The body of one answer."""
-        head = b""
+        head = self.receive(len(HEAD))
         while not head.endswith(b"\r\n\r\n"):
             head += self.receive(1)
         length = int(head.split(b"Content-Length: ")[1].split(b"\r")[0])
@@ -137,22 +159,49 @@ def cold_address(folder):
         return libc.mmap(None, BIG, 1, 2, file.fileno(), 0)  # PROT_READ, MAP_PRIVATE
 
 
-def ask(link, path):
-    link.send_bytes(f"GET /{path} HTTP/1.1\r\n\r\n".encode())
-    return link.answer()
+def ask(link, size):
+    link.send_bytes(f"GET /{size} HTTP/1.1\r\n\r\n".encode())
+    assert len(link.answer()) == size
+
+
+def live_on(link, port, way):
+    """Requests, between which something happens to the object."""
+    ask(link, 3)
+    if way == "kept":
+        assert link.library.SSL_up_ref(link.ssl) == 1
+        link.library.SSL_free(link.ssl)
+    elif way == "clear":
+        link.clear()
+        link.connect(port)
+    else:
+        for _ in range(100):
+            is_reused = link.make_anew()
+            link.connect(port)
+            ask(link, 4)
+            if is_reused:
+                break
+        else:
+            sys.exit("no address is used again")
+    ask(link, 5)
+    link.end()
+
+
+def wait(link):
+    link.send_bytes(b"GET /after-3 HTTP/1.1\r\n\r\n")
+    assert link.answer() == b"ok"
 
 
 def crowd(library, port, count):
     link, others = Link(library, port), [Link(library, port) for _ in range(count)]
-    assert len(ask(link, 10)) == 10
-    waiting = [threading.Thread(target=ask, args=(other, "after-3")) for other in others]
+    ask(link, 10)
+    waiting = [threading.Thread(target=wait, args=(other,)) for other in others]
     for thread in waiting:
         thread.start()
     time.sleep(1)
-    assert len(ask(link, 20)) == 20
+    ask(link, 20)
     for thread in waiting:
         thread.join()
-    assert len(ask(link, 30)) == 30
+    ask(link, 30)
     for other in (link, *others):
         other.end()
 
@@ -160,7 +209,7 @@ def crowd(library, port, count):
 def many(library, port, count):
     links = [Link(library, port) for _ in range(count)]
     for number, link in enumerate(links, 1):
-        assert len(ask(link, number)) == number
+        ask(link, number)
     for link in links:
         link.end()
 
@@ -170,10 +219,11 @@ def main():
     name, _, count = way.partition("-")
     if name in ("crowd", "many"):
         return {"crowd": crowd, "many": many}[name](load(), port, int(count))
+    if way in ("clear", "reuse", "kept"):
+        return live_on(Link(load(), port), port, way)
     link = (BioLink if way == "bio" else Link)(load(), port)
     for size in range(int(way.removeprefix("small-")) if way.startswith("small-") else 0):
-        link.send_bytes(f"GET /{size % 50 + 1} HTTP/1.1\r\n\r\n".encode())
-        assert len(link.answer()) == size % 50 + 1
+        ask(link, size % 50 + 1)
     if way == "partial":
         link.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         link.socket.setblocking(False)
