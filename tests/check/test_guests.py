@@ -6,6 +6,7 @@ import pathlib
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 import tree
 
@@ -13,6 +14,8 @@ sys.path[:0] = [str(tree.ROOT / "tests/support/guest"), str(tree.ROOT / "tests/g
 import console  # noqa: E402
 import debian  # noqa: E402
 import machine  # noqa: E402
+import main  # noqa: E402
+import place  # noqa: E402
 import rows  # noqa: E402
 import table  # noqa: E402
 
@@ -24,6 +27,11 @@ COMPLAINTS = (
     "[  101.000001] watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [x:1]",
     "[  243.000001] INFO: task kworker/0:1:9 blocked for more than 120 seconds.",
     "[    9.000001] WARNING: possible circular locking dependency detected",
+    "[    9.000001] NMI watchdog: Watchdog detected hard LOCKUP on cpu 1",
+    "[    9.000001] rcu: rcu_preempt kthread starved for 5250 jiffies!",
+    "[    9.000001] BUG: Bad page state in process x  pfn:1",
+    "[    9.000001] list_del corruption, ffff888 is LIST_POISON1",
+    "[    9.000001] EXT4-fs error (device vda): ext4_lookup:1: inode #2",
     "  ok    a test  [    9.000001] Oops: 0000 [#1] PREEMPT SMP",  # the suites' words end without a line break
 )
 HARMLESS = (
@@ -64,6 +72,38 @@ class Guests(unittest.TestCase):
                         self.judged([UP, GOOD]), self.judged([UP, GOOD, DONE], trouble="hangs"), self.judged([UP, DONE]),
                         self.judged([])):
             self.assertFalse(table.passed(outcome))
+
+    def test_silent(self):
+        """guests: a row whose suites failed without a failed test has not passed: one was not there, or all were skipped"""
+        skipped = {**GOOD, "passed": 0, "skipped": 1}
+        outcome = self.judged([UP, skipped, {**DONE, "status": 1}])
+        self.assertFalse(table.passed(outcome))
+        self.assertIn("not there", outcome.trouble)
+
+    def test_during(self):
+        """guests: a guest that hangs or dies says in which test"""
+        begun = [{"event": "begin", "test": "exec: one"}, {"event": "test", "test": "exec: one", "outcome": "ok"},
+                 {"event": "begin", "test": "exec: two"}]
+        self.assertEqual("hangs, during: exec: two", self.judged([UP, *begun], trouble="hangs").trouble)
+        self.assertEqual("hangs", self.judged([UP, *begun[:2]], trouble="hangs").trouble)
+
+    def test_suites(self):
+        """guests: every suite of every row is there, and one that is not is refused before anything is made"""
+        for row in rows.ROWS:
+            main.check_suites(row.suites)
+        main.check_suites(rows.FULL_SUITES)
+        for name in ("kernle", "tests/kernel/test_typo.py", "tests/kernel"):
+            with self.assertRaises(place.Unavailable):
+                main.check_suites([name])
+
+    def test_alone(self):
+        """guests: two runs of one clone do not share its guests' files"""
+        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.dict("os.environ", XDG_CACHE_HOME=folder):
+            with place.alone():
+                with self.assertRaises(place.Unavailable), place.alone():
+                    pass
+            with place.alone():
+                pass
 
     def test_why(self):
         """guests: what failed is said with row, suite, sentence and reason"""

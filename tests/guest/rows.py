@@ -35,6 +35,7 @@ class Row:
     hooks: tuple = ("tp_btf", "raw_tp", "fentry", "kprobe", "tracepoint")  # hook sets that must work here: a test of one of these may not be skipped
     suites: tuple = EVERYWHERE
     append: str = ""  # words for the kernel's command line
+    lsm: str = ""  # a security module that must be on there
 
 
 # Those that take longest come first: none is alone at the end.
@@ -44,6 +45,6 @@ ROWS = (
     Row("6.1", "6.1", "bookworm", 12, suites=(*LAND_SUITES, *SMOKE_SUITES)),
     Row("5.10", "5.10", "bullseye", 12, suites=(*kernel_tests("exec", "exit", "forks"), *EVERYWHERE)),
     Row("5.10-lsm", "5.10", "bullseye", 12, suites=kernel_tests("hook_sets"),
-        append="lsm=lockdown,yama,integrity,apparmor,bpf"),
+        append="lsm=lockdown,yama,integrity,apparmor,bpf", lsm="bpf"),
     Row("6.12-preempt", "6.12", "trixie", 13, suites=kernel_tests("tls_records", "tls_hold"), append="preempt=full"),
 )

@@ -21,7 +21,7 @@ RECIPE = 1  # to be raised when what is done below changes
 def mirror():
     """Address of the Debian archive this machine is set up with."""
     lines = run(["apt-get", "indextargets", "--format", "$(LABEL)|$(RELEASE)|$(REPO_URI)", "Created-By: Packages"],
-                "read apt's configuration")
+                "read apt's configuration", stderr=None)  # its warnings are none of it
     for line in lines.splitlines():
         label, release, address = line.split("|", 2)
         if label == "Debian" or release in CODENAMES.values():  # without its lists apt knows no label
@@ -31,7 +31,7 @@ def mirror():
 
 def network_settings():
     """How this machine's apt reaches the network: proxies, and what it does not check."""
-    lines = run(["apt-config", "dump"], "read apt's configuration").splitlines()
+    lines = run(["apt-config", "dump"], "read apt's configuration", stderr=None).splitlines()
     return [line for line in lines if re.match(r"Acquire::(?:https?::|Check-|Retries)", line) and '""' not in line]
 
 

@@ -21,6 +21,7 @@ MODULES = ("virtio_pci", "virtio_blk", "virtio_console")  # what a guest cannot 
 BOOT_SECONDS = 180
 SILENT_SECONDS = 420  # neither the console nor the results say anything for so long: it hangs
 MEMORY_MIB = 3072
+MOST_ORDERS = 2047  # bytes of a kernel's command line, on x86; of more it takes none
 # Services of packages that tests need, and of a machine that lives on: half of the time until it is up.
 MASKED = ("nginx.service", "systemd-networkd-wait-online.service", "systemd-logind.service", "systemd-udev-trigger.service",
           "e2scrub_reap.service", "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
@@ -114,6 +115,8 @@ def boot(row, kernel, disks, start, folder, seconds, orders):
              "-device", "virtserialport,chardev=results,name=aa.results"]
     line = command(row, kernel, disks, start, extra)
     line[-1] += " " + " ".join([UNATTENDED, *(f"aa.{name}={value}" for name, value in orders.items())])
+    if len(line[-1]) > MOST_ORDERS:
+        raise Unavailable(f"the suites' names do not fit a kernel's command line ({len(line[-1])} of {MOST_ORDERS} bytes): name fewer")
     begin = time.monotonic()
     with (folder / "qemu.log").open("wb") as said:
         # Should this process be killed, the guest goes too.
@@ -156,21 +159,35 @@ def judge(trouble, folder, begin):
             break  # the guest died while it wrote
     events = {report.get("event") for report in reports}
     log = folder / "console.log"
-    if not log.exists():
+    text = log.read_text(errors="replace") if log.exists() else ""
+    if not text.strip():
         log = folder / "qemu.log"  # it did not even start
-    text = log.read_text(errors="replace")
     if not trouble and "done" not in events:
         trouble = "ended before its suites were done" if "up" in events else "ended before it was up"
+    if trouble:
+        trouble += during(reports)
+    elif not any(report.get("failed") for report in reports) and reports[-1].get("status"):
+        trouble = "its suites failed, though no test did: a suite is not there, or nothing but skipped"
     complaint = console.complaint(text)
     if complaint:
         trouble = f"the kernel complained: {complaint}" + (f"; {trouble}" if trouble else "")
     return Outcome(reports, trouble, "up" in events, time.monotonic() - begin, log)
 
 
-def shell(row, kernel, disks, start):
-    """An interactive console; Ctrl-A X ends it."""
+def during(reports):
+    """The test that had begun and did not end."""
+    running = [report["test"] for report in reports if report.get("event") in ("begin", "test")][-1:]
+    has_ended = any(report.get("event") == "test" and [report["test"]] == running for report in reports)
+    return f", during: {running[0]}" if running and not has_ended else ""
+
+
+def need_terminal():
     if not os.isatty(0):
         raise Unavailable("a console needs a terminal")
+
+
+def shell(row, kernel, disks, start):
+    """An interactive console; Ctrl-A X ends it."""
     line = command(row, kernel, disks, start, ["-serial", "mon:stdio"])
     line[-1] += " systemd.wants=aa-shell.service systemd.mask=serial-getty@ttyS0.service"
     os.execvp(line[0], line)

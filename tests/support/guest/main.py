@@ -11,7 +11,9 @@ import fnmatch
 import json
 import os
 import pathlib
+import signal
 import sys
+import threading
 import time
 
 import console
@@ -19,11 +21,12 @@ import debian
 import machine
 import project
 import table
-from place import ROOT, Unavailable, note
+from place import ROOT, Unavailable, alone, note, stop_children
 
 sys.path.insert(0, str(ROOT / "tests/guest"))
 import rows as matrix  # noqa: E402
 
+STOPPED = 130
 UNAVAILABLE = 3  # exit status: no guest could be had, which says nothing about the project
 
 
@@ -33,6 +36,15 @@ def chosen(words):
         if not any(fnmatch.fnmatch(row.name, word) for row in matrix.ROWS):
             raise Unavailable(f"no row is called {word}. There are: {', '.join(row.name for row in matrix.ROWS)}")
     return [row for row in matrix.ROWS if not words or any(fnmatch.fnmatch(row.name, word) for word in words)]
+
+
+def check_suites(names):
+    """A suite that is not there would be a row that says nothing."""
+    for name in names:
+        place = name.partition(":")[0]
+        is_there = (ROOT / place).is_file() if place.endswith(".py") else (ROOT / "tests" / place).is_dir()
+        if not is_there:
+            raise Unavailable(f"no suite is called {name}: name a folder of tests/, or a file as tests/kernel/test_exec.py")
 
 
 class Parts:
@@ -64,29 +76,50 @@ class Parts:
 
 
 def run_row(row, parts, options):
+    """Whatever goes wrong with one row, the others are told of."""
+    try:
+        outcome = booted(row, parts, options)
+    except (OSError, ValueError, Unavailable) as error:
+        outcome = machine.Outcome(trouble=f"{type(error).__name__}: {error}")
+    if row.lsm and outcome.up and row.lsm not in outcome.versions.get("lsm", "").split(","):
+        outcome.trouble = outcome.trouble or f"its security modules are {outcome.versions.get('lsm')}, without {row.lsm}"
+    tell(row, outcome)
+    return outcome
+
+
+def booted(row, parts, options):
+    if options.stopped.is_set():
+        return machine.Outcome(trouble="stopped")
     kernel, disks, start = parts.of(row)
     folder = options.logs / row.name
     orders = {"suites": ",".join(options.suites or row.suites), "hooks": ",".join(row.hooks), "quick": "0" if options.full else "1"}
     note(f"{row.name}: booting")
     outcome = machine.boot(row, kernel, disks, start, folder, options.seconds, orders)
-    if not outcome.up:
+    if not outcome.up and not options.stopped.is_set():
         note(f"{row.name}: did not boot ({outcome.trouble}); once more")
         first = outcome.log.read_text(errors="replace") if outcome.log.exists() else ""
         outcome = machine.boot(row, kernel, disks, start, folder, options.seconds, orders)
         (folder / "first-boot.log").write_text(first)
         if not outcome.up:
             outcome.trouble = f"did not boot, twice: {outcome.trouble}"
-    tell(row, outcome)
     return outcome
 
 
 def tell(row, outcome):
     for line in table.failures(row, outcome):
         print(line)
-    if outcome.trouble:
+    if outcome.trouble and outcome.log is None:
+        print(f"---- {row.name}: {outcome.trouble}")
+    elif outcome.trouble:
         print(f"---- {row.name}: {outcome.trouble}; the last lines of {outcome.log}:")
         print(console.last_lines(outcome.log.read_text(errors="replace")))
     sys.stdout.flush()
+
+
+def at_least_one(word):
+    if not word.isdigit() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word} is no number from 1 on")
+    return int(word)
 
 
 def main():
@@ -99,21 +132,41 @@ def main():
     parser.add_argument("--summary", type=pathlib.Path, help="write what came of each row to this file, as JSON")
     parser.add_argument("--full", action="store_true", help="also what takes minutes")
     parser.add_argument("--shell", action="store_true", help="a console on KERNEL instead of suites")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at a time (default: one for each core)")
+    parser.add_argument("--jobs", type=at_least_one, default=os.cpu_count(), help="guests at a time (default: one for each core)")
     parser.add_argument("--seconds", type=int, help="how long one guest may take (default: half an hour, with --full four)")
     options = parser.parse_args(arguments[:split])
     options.suites = arguments[split + 1:] or list(matrix.FULL_SUITES if options.full else ())  # none: the row's own
     options.seconds = options.seconds or (14_400 if options.full else 1800)
+    options.stopped = threading.Event()
+
+    def stop(*_):
+        options.stopped.set()
+        stop_children()
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     try:
-        return run_rows(options)
+        with alone():
+            return run_rows(options)
     except Unavailable as error:
         note(str(error))
-        return UNAVAILABLE
+    except (OSError, ValueError) as error:
+        note(f"{type(error).__name__}: {error}")
+    except KeyboardInterrupt:
+        note("stopped")
+        return STOPPED
+    return UNAVAILABLE
 
 
 def run_rows(options):
     begin = time.monotonic()
     rows = chosen(options.rows)
+    check_suites(options.suites or [suite for row in rows for suite in row.suites])
+    if options.shell:
+        machine.need_terminal()
+        if len(rows) != 1:
+            raise Unavailable("a console is of one row: --shell ROW")
     packages = os.environ.get("AA_GUEST_PACKAGES", "").split()
     if not packages:
         raise Unavailable("which packages the project needs is known to ./dev: use ./dev guest, or ./dev test smoke")

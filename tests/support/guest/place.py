@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -58,6 +59,31 @@ def locked(name):
         yield
 
 
+@contextlib.contextmanager
+def alone():
+    """One run of a clone at a time: its guests use the image that a run makes, and the folder of its rows' results."""
+    clone = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+    with open(cache() / f".run-{clone}.lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable("guests of this clone are running already: wait for their end, or use another clone") from None
+        os.set_inheritable(lock.fileno(), True)  # by a console, which takes this process's place
+        yield
+
+
+def stop_children():
+    """Has all that this process started, and what that did, end as Ctrl-C would: some of it must tidy up."""
+    todo = [os.getpid()]
+    for pid in todo:  # which grows meanwhile
+        with contextlib.suppress(OSError):
+            for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+                todo += map(int, (task / "children").read_text().split())
+    for pid in todo[1:]:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGINT)
+
+
 def remove(folder):
     # Not across mounts: a user land that is in use has the source tree inside.
     mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
@@ -69,11 +95,12 @@ def remove(folder):
 
 def run(command, what, **options):
     """Output of a command; when it fails, Unavailable with its last words."""
+    options = {"stderr": subprocess.STDOUT, **options}
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, errors="replace", check=False, **options)
+                          text=True, errors="replace", check=False, **options)
     if done.returncode != 0:
         said = done.stdout.strip().splitlines()[-30:]
-        last = said[-1] if said else "without a word"
+        last = " ".join(said[-2:]) or "without a word"
         raise Unavailable("\n".join([f"cannot {what}: {command[0]} ended with {done.returncode}: {last}", *said[:-1]]))
     return done.stdout
 
