@@ -148,11 +148,11 @@ def write_junit(file, name, result):
     root = ElementTree.Element("testsuite", name=name, tests=str(len(result.rows)), failures=str(result.count("FAIL")),
                                skipped=str(result.count("skip")))
     for test, outcome, text, seconds in result.rows:
-        case = ElementTree.SubElement(root, "testcase", name=sentence(test), classname=test.id(), time=f"{seconds:.3f}")
+        case = ElementTree.SubElement(root, "testcase", name=printable(sentence(test)), classname=test.id(), time=f"{seconds:.3f}")
         if outcome == "FAIL":
             ElementTree.SubElement(case, "failure", message=printable(reason(text))).text = printable(text)
         elif outcome == "skip":
-            ElementTree.SubElement(case, "skipped", message=text)
+            ElementTree.SubElement(case, "skipped", message=printable(text))
     ElementTree.ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
 
 
