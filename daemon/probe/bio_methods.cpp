@@ -63,10 +63,11 @@ Result<BioCall> find_bio_call(const ElfSymbols& symbols, BioMethod method, const
   const auto begin = method_of(symbols, method, code);
   if (!begin) return begin.error();
   const std::set<std::uint64_t> workers = called_by(like, code);
+  if (workers.size() != 1) return Error{"what does the work of its methods is no function of its own", 0, ""};
   for (const Instruction& one : straight_on(*begin, kMostCode, code))
     if (one.flow == Flow::call && workers.contains(place(*begin, *one.target)))
       return BioCall{place(*begin, one.at), place(*begin, one.end())};
-  return Error{"its method calls nothing that SSL_read_ex or SSL_write_ex calls", 0, ""};
+  return Error{"its method does not call what SSL_read_ex or SSL_write_ex calls", 0, ""};
 }
 
 }  // namespace aa

@@ -61,6 +61,7 @@ Status ElfSymbols::read_headers() {
     const Segment found{segment.p_vaddr, segment.p_offset, segment.p_filesz};
     if (segment.p_type == PT_LOAD) segments_.push_back(found);
     if (segment.p_type == PT_DYNAMIC) dynamic = found;
+    if (segment.p_type == PT_INTERP) is_program_ = true;
   }
   if (!dynamic) return bad("it exports nothing: it is linked statically");
   return read_dynamic(*dynamic);

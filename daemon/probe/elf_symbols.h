@@ -32,6 +32,9 @@ class ElfSymbols {
   // nullopt: none of that name.
   std::optional<ElfFunction> function(std::string_view name) const;
 
+  // It is started by itself; a library is loaded by others.
+  bool is_program() const { return is_program_; }
+
   // What the word at `address` points to once the loader is done (by a relative relocation, else as it is in the file).
   // Reads all relocations: some 70 kB in libssl.
   std::optional<ElfFunction> pointed_at(std::uint64_t address) const;
@@ -53,6 +56,7 @@ class ElfSymbols {
   std::optional<std::uint64_t> relocated(std::uint64_t address) const;
 
   int fd_;
+  bool is_program_ = false;
   std::vector<Segment> segments_;
   std::uint64_t hash_ = 0;  // file offsets of the tables
   std::uint64_t symbols_ = 0;
