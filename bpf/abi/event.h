@@ -138,8 +138,7 @@ struct aa_file_path {
   __u16 root; /* bytes before the part below the process's root; AA_ROOT_UNMET: never met */
   __u16 requested_len;
   __u16 flags;     /* AA_PATH_* */
-  __u16 inner_len; /* where a part of another tree, or a procfs, is mounted on it: the path from that file system's root
-                    */
+  __u16 inner_len; /* where a part of another tree, or a procfs, is mounted on it: the path from its own root */
   __u16 reserved[3];
 };
 
@@ -154,7 +153,7 @@ struct aa_file_path {
 #define AA_PATH_UNREADABLE 64u /* requested could not be read */
 #define AA_PATH_PROC 128u      /* in a procfs, wherever that is mounted */
 #define AA_PATH_PIPE 256u      /* a pipe without a name */
-#define AA_PATH_SOCKET 512u
+#define AA_PATH_SOCKET 512u    /* a socket without a name */
 
 #define AA_FILE_OBJECTS 8
 
