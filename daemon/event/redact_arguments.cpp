@@ -143,8 +143,9 @@ void redact_words(std::vector<std::string>& words, int script) {
   Program program = Program::other;  // also of what sudo, env or xargs is told to run
   How next = How::script;
   for (std::string& word : words) {
-    How how = next == How::secret && looks_like_option(word) ? How::script : next;
-    if (script > 0 && is_expanded(word)) how = How::script;
+    const bool may_run = script > 0 && is_expanded(word);
+    const bool is_no_value = may_run || (next == How::secret && looks_like_option(word));
+    const How how = is_no_value ? How::script : next;
     next = How::script;
     if (how != How::script) {
       word = redacted(word, how);
@@ -155,7 +156,7 @@ void redact_words(std::vector<std::string>& words, int script) {
     if (is_named) program = named;
     const Asked asked = asked_by(word, program);
     if (asked.at == std::string::npos) next = asked.how;
-    if (asked.at == std::string::npos || asked.how == How::script || (script > 0 && is_expanded(word))) {
+    if (asked.at == std::string::npos || asked.how == How::script || may_run) {
       word = redacted(word, How::script);
       redact_commands(word, script + 1);
     } else {

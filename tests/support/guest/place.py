@@ -33,6 +33,11 @@ def cache():
     return folder
 
 
+def clone():
+    """What tells the parts of this clone from another's."""
+    return hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+
+
 def part(kind, recipe, make):
     """The folder of this recipe (anything json can write); `make(folder)` fills a new one."""
     digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
@@ -62,8 +67,7 @@ def locked(name):
 @contextlib.contextmanager
 def alone():
     """One run of a clone at a time: its guests use the image that a run makes, and the folder of its rows' results."""
-    clone = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
-    with open(cache() / f".run-{clone}.lock", "w", encoding="utf-8") as lock:
+    with open(cache() / f".run-{clone()}.lock", "w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -4,22 +4,20 @@ Comes in: a user land. Goes out: an image with `src/` (the tree) and `build/` (i
 build itself saw: /aa/src and /aa/build. The build folder is kept, so that the next build has little to do.
 """
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 
 import debian
-from place import ROOT, Unavailable, cache, ext4_image, locked, remove
+from place import ROOT, Unavailable, cache, clone, ext4_image, locked, remove
 
 MESON_OPTIONS = ("-Dprefix=/usr", "-Dsysconfdir=/etc", "-Dtests=true")
 
 
 def build_folder(release):
     """One for each clone."""
-    clone = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
-    return cache() / f"build-{release}-{clone}"
+    return cache() / f"build-{release}-{clone()}"
 
 
 def image(release, land, suites):
