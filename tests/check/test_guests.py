@@ -1,16 +1,18 @@
 #!/usr/bin/python3
 """How guests are judged: what on a console is a complaint of the kernel's, and what becomes of a row."""
 
+import concurrent.futures
 import json
 import pathlib
 import sys
 import tempfile
+import threading
 import unittest
 import unittest.mock
 
 import tree
 
-sys.path[:0] = [str(tree.ROOT / "tests/support/guest"), str(tree.ROOT / "tests/guest")]
+sys.path[:0] = [str(tree.ROOT / folder) for folder in ("tests/support/guest", "tests/guest", "tests/support")]
 import console  # noqa: E402
 import debian  # noqa: E402
 import machine  # noqa: E402
@@ -18,6 +20,7 @@ import main  # noqa: E402
 import place  # noqa: E402
 import rows  # noqa: E402
 import table  # noqa: E402
+from deadline import wait_until  # noqa: E402
 
 COMPLAINTS = (
     "[   12.345678] WARNING: CPU: 1 PID: 7 at kernel/bpf/verifier.c:1 check+0x1/0x2",
@@ -104,6 +107,35 @@ class Guests(unittest.TestCase):
                     pass
             with place.alone():
                 pass
+
+    def test_waiting(self):
+        """guests: who waits for a part that another run makes is told so"""
+        said, got = [], threading.Event()
+
+        def take():
+            with place.locked("part"):
+                got.set()
+
+        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.dict("os.environ", XDG_CACHE_HOME=folder), \
+                unittest.mock.patch("place.note", said.append):
+            waiting = threading.Thread(target=take)
+            with place.locked("part"):
+                waiting.start()
+                wait_until(lambda: said, "somebody waits")
+                self.assertFalse(got.is_set())
+            waiting.join()
+        self.assertEqual((True, ["waiting for another run that makes part"]), (got.is_set(), said))
+
+    def test_trouble(self):
+        """guests: the first part that cannot be had is told at once, and what is being made beside it stops"""
+        tasks = pathlib.Path("/proc/self/task")
+
+        def refuse():
+            wait_until(lambda: any((task / "children").read_text() for task in tasks.iterdir()), "the other part is made")
+            raise place.Unavailable("no such kernel")
+
+        with self.assertRaisesRegex(place.Unavailable, "no such kernel"), concurrent.futures.ThreadPoolExecutor() as pool:
+            main.Parts.stop_at_trouble([pool.submit(place.run, ["sleep", "infinity"], "sleep"), pool.submit(refuse)])
 
     def test_why(self):
         """guests: what failed is said with row, suite, sentence and reason"""

@@ -54,8 +54,19 @@ class Parts:
         with concurrent.futures.ThreadPoolExecutor() as pool:
             kernels = {version: pool.submit(self.kernel, row) for version, row in {r.kernel: r for r in rows}.items()}
             houses = {release: pool.submit(self.house, release, packages, suites) for release in {r.release for r in rows}}
+            self.stop_at_trouble([*kernels.values(), *houses.values()])
         self.kernels = {version: made.result() for version, made in kernels.items()}
         self.houses = {release: made.result() for release, made in houses.items()}
+
+    @staticmethod
+    def stop_at_trouble(parts):
+        """The first that cannot be had is told at once; what the others would be made for does not come."""
+        try:
+            for made in concurrent.futures.as_completed(parts):
+                made.result()
+        except Exception:
+            stop_children()
+            raise
 
     @staticmethod
     def kernel(row):

@@ -60,7 +60,11 @@ def part(kind, recipe, make):
 def locked(name):
     """One process at a time makes or changes what has this name."""
     with open(cache() / f".{name}.lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            note(f"waiting for another run that makes {name}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
