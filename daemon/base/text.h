@@ -31,7 +31,10 @@ std::string to_bus_string(std::string_view bytes);
 // U+061C), line and paragraph separators and invalid bytes become \xNN per byte; a backslash stays as it is.
 std::string for_terminal(std::string_view bytes);
 
-// ASCII letters alone, whatever the locale: names of protocols and programs.
+// ASCII alone, whatever the locale: names of protocols and programs.
+constexpr bool is_digit(char byte) {
+  return byte >= '0' && byte <= '9';
+}
 constexpr char lower(char byte) {
   return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
 }

@@ -12,10 +12,6 @@ constexpr std::size_t kMostHeadLine = 512;
 constexpr std::size_t kVersion = 9;  // " HTTP/1.1" ends a request's first line
 constexpr std::size_t kMostMethod = 24;
 
-bool is_digit(char byte) {
-  return byte >= '0' && byte <= '9';
-}
-
 std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t");
   if (begin == std::string_view::npos) return {};

@@ -4,6 +4,8 @@
 #include <array>
 #include <optional>
 
+#include "base/text.h"
+
 namespace aa {
 namespace {
 
@@ -34,10 +36,6 @@ const ByteClass kRest = [] {  // what a secret's further lines are made of, also
   for (const char character : std::string_view("=\r\n\\")) bytes.set(static_cast<unsigned char>(character));
   return bytes;
 }();
-
-bool is_digit(char character) {
-  return character >= '0' && character <= '9';
-}
 
 bool is_word_byte(char character) {
   return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') || is_digit(character) ||

@@ -7,7 +7,7 @@
 namespace aa {
 namespace {
 
-constexpr std::size_t kMostCode = 1024;  // of a function that is looked through
+constexpr std::size_t kMostLookedAt = 1024;  // of a function that is looked through
 constexpr std::size_t kWord = 8;
 
 // From `at` on to the first place that nothing comes after; what is undefined ends it too.
@@ -37,7 +37,8 @@ std::uint64_t place(std::uint64_t function, std::int64_t at) {
 // The functions of this file that one of its functions calls.
 std::set<std::uint64_t> called_by(const ElfFunction& function, const ReadCode& code) {
   std::set<std::uint64_t> called;
-  for (const Instruction& one : straight_on(function.offset, std::min<std::size_t>(function.bytes, kMostCode), code))
+  for (const Instruction& one :
+       straight_on(function.offset, std::min<std::size_t>(function.bytes, kMostLookedAt), code))
     if (one.flow == Flow::call && !is_linkage(place(function.offset, *one.target), code))
       called.insert(place(function.offset, *one.target));
   return called;
@@ -47,7 +48,7 @@ std::set<std::uint64_t> called_by(const ElfFunction& function, const ReadCode& c
 Result<std::uint64_t> method_of(const ElfSymbols& symbols, BioMethod method, const ReadCode& code) {
   const auto maker = symbols.function("BIO_f_ssl");
   if (!maker) return Error{"it does not export BIO_f_ssl", 0, ""};
-  for (const Instruction& one : straight_on(maker->offset, kMostCode, code)) {
+  for (const Instruction& one : straight_on(maker->offset, kMostLookedAt, code)) {
     if (!one.loads) continue;
     const std::uint64_t table = place(maker->address, *one.loads);
     const auto found = symbols.pointed_at(table + static_cast<std::size_t>(method) * kWord);
@@ -64,7 +65,7 @@ Result<BioCall> find_bio_call(const ElfSymbols& symbols, BioMethod method, const
   if (!begin) return begin.error();
   const std::set<std::uint64_t> workers = called_by(like, code);
   if (workers.size() != 1) return Error{"what does the work of its methods is no function of its own", 0, ""};
-  for (const Instruction& one : straight_on(*begin, kMostCode, code))
+  for (const Instruction& one : straight_on(*begin, kMostLookedAt, code))
     if (one.flow == Flow::call && workers.contains(place(*begin, *one.target)))
       return BioCall{place(*begin, one.at), place(*begin, one.end())};
   return Error{"its method does not call what SSL_read_ex or SSL_write_ex calls", 0, ""};

@@ -66,8 +66,8 @@ std::string listed(const std::array<std::string_view, N>& names) {
   return out;
 }
 
-bool is_digit(std::string_view text) {
-  return text.size() == 1 && text[0] >= '0' && text[0] <= '9';
+bool is_one_digit(std::string_view text) {
+  return text.size() == 1 && is_digit(text[0]);
 }
 
 // Each member returns what is wrong, nullopt when nothing is.
@@ -168,7 +168,7 @@ class TableReader {
         wrapper.exec_options = values;
       } else if (key == "stop") {
         wrapper.stop_options = values;
-      } else if (key == "positionals" && values.size() == 1 && is_digit(values[0])) {
+      } else if (key == "positionals" && values.size() == 1 && is_one_digit(values[0])) {
         wrapper.positionals = static_cast<std::size_t>(values[0][0] - '0');
       } else if (key == "assignments") {
         wrapper.assignments = true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <set>
 
 #include "base/text.h"
@@ -16,8 +17,6 @@ constexpr std::array<std::string_view, 28> kRunners = {
     "node", "nodejs", "bun",  "deno", "python", "pypy", "sh",  "bash", "dash", "zsh", "env", "perl", "ruby", "php",
     "npx",  "bunx",   "pnpx", "uvx",  "pipx",   "sudo", "npm", "pnpm", "yarn", "uv",  "tsx", "exec", "nice", "nohup"};
 constexpr std::array<std::string_view, 8> kVerbs = {"run", "exec", "dlx", "x", "tool", "start", "serve", "--"};
-
-constexpr std::size_t kLongestName = 255;  // NAME_MAX
 
 // "@anthropic-ai/claude-code@latest" and "aider.py" are asked for by these names too.
 bool names(std::string_view word, std::string_view agent) {
@@ -70,7 +69,7 @@ std::optional<std::string> wrong_agent(const std::string& entry) {
   if (entry.find('/') != std::string::npos && entry.front() != '/')
     return "has " + quoted + ", which is neither a name nor an absolute path";
   const std::string_view last = last_component(entry);
-  if (last.empty() || last.size() > kLongestName ||
+  if (last.empty() || last.size() > NAME_MAX ||
       last.find_first_of(std::string_view("*?[ \0", 5)) != std::string_view::npos)
     return "has " + quoted + ", whose last part is no plain name; patterns may stand in folders only";
   if (entry.front() == '/' && lexically_normal(entry) != entry)

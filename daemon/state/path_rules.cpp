@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
 
 #include "base/text.h"
 #include "state/plan.h"
@@ -12,7 +13,6 @@ namespace {
 constexpr std::size_t kMostAlternatives = 256;
 constexpr std::size_t kLongestPattern = 4096;
 constexpr std::size_t kLongestCategory = 64;
-constexpr std::size_t kLongestName = 255;  // NAME_MAX
 
 std::string shown(std::string_view pattern) {
   constexpr std::size_t kShown = 200;
@@ -30,9 +30,9 @@ std::string check_components(const Glob& glob) {
   const auto components = glob.components();
   for (std::size_t at = 1; at < components.size(); ++at) {
     const auto& [text, least] = components[at];
-    if (least > kLongestName)
+    if (least > NAME_MAX)
       return "it holds a component of " + std::to_string(least) + " bytes, and no file's name has more than " +
-             std::to_string(kLongestName);
+             std::to_string(NAME_MAX);
     if (!text) continue;
     if (text->empty() && at + 1 < components.size()) return "it has two slashes in a row";
     if (*text == "." || *text == "..") return "it holds the component " + *text + ", which no resolved path has";

@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::size_t kNameMax = 128;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 bool is_hex(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }

@@ -8,6 +8,9 @@ import dbus
 from harness import CALL_TIMEOUT, kernel_since
 from kernel_case import KernelCase
 
+# From there on the kernel lets others run in the middle of programs or of a map's change: then it skips some runs, and counts them.
+KERNEL_SKIPS = kernel_since(7, 0)
+
 
 def of(account, **wanted):
     """The file members of an account's events that say all of `wanted`."""
@@ -18,11 +21,6 @@ def of(account, **wanted):
 def path_alerts(account):
     """The alerts that path rules raised: a shell is one of another kind."""
     return [event for event in account.of_type("alert") if event["alert"]["kind"] == "sensitive-path"]
-
-
-def kernel_skips(hooks):
-    """Whether the kernel preempts these programs: then it skips some of their runs, counts them, and not all is told."""
-    return hooks != "kprobe" and kernel_since(7, 0)
 
 
 class FileCase(KernelCase):

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import weakref
 
 import dbus
 import dbus.bus
@@ -91,7 +92,7 @@ class Daemon:
         self.status = []  # STATUS lines, in order
         self.notified = []  # every other assignment
         self._ready = threading.Event()
-        self._streams = []
+        self._streams = weakref.WeakSet()  # one that nobody has any more, with all it read, is not kept
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._notify.bind(str(self.folder / "notify"))
         command = [str(daemon_path()), "--bus", bus.address, *options]
@@ -180,7 +181,7 @@ class Daemon:
     def _clean(self):
         if self._notify.fileno() < 0:
             return
-        for stream in self._streams:
+        for stream in list(self._streams):
             stream.close()
         self._notify.shutdown(socket.SHUT_RDWR)  # wakes its reader
         self._notify.close()
@@ -242,7 +243,7 @@ class Daemon:
         """Events from now on; `target`, `types`, `min_severity` as the contract says."""
         fd = self.manager.Subscribe(dbus.Dictionary(selector, signature="sv"), timeout=CALL_TIMEOUT).take()
         stream = EventStream(fd)
-        self._streams.append(stream)
+        self._streams.add(stream)
         return stream
 
 
