@@ -139,14 +139,11 @@ TEST_CASE("control: a rule that is not UTF-8 is listed with its exact bytes besi
 TEST_CASE("control: path rules of up to 16 MiB are listed, more are refused with what to do") {
   WithFiles f;
   const auto long_rules = [](std::size_t count, const std::string& letter) {
+    std::string name = "/", below;
+    for (int n = 0; n < 50; ++n) name += letter;
+    while (below.size() < 3'900) below += name;
     std::vector<PathRule> rules(count);
-    for (std::size_t i = 0; i < count; ++i) {
-      rules[i].pattern = "/" + std::to_string(i);
-      while (rules[i].pattern.size() < 3'900) {
-        rules[i].pattern += "/";
-        for (int n = 0; n < 50; ++n) rules[i].pattern += letter;
-      }
-    }
+    for (std::size_t i = 0; i < count; ++i) rules[i].pattern = "/" + std::to_string(i) + below;
     return rules;
   };
   f.put(long_rules(4'100, "x"));
