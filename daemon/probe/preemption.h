@@ -2,8 +2,8 @@
 //
 // Then a second call of that program on the same CPU is refused meanwhile, and what it would have told is missed:
 // programs on the kernel's functions suffer from it wherever the kernel is preemptible, those on trace points from 7.0
-// on. Kprobes do not: they run with preemption off. That a program may turn preemption off itself (bpf_preempt_disable)
-// does not help: turning it on again, it gives the CPU away while its call still counts.
+// on. Kprobes hardly do: they run with preemption off. That a program may turn preemption off itself
+// (bpf_preempt_disable) does not help: turning it on again, it gives the CPU away while its call still counts.
 #pragma once
 
 #include <string>
