@@ -1,5 +1,6 @@
 """Other people's tools doing the same job: found, started, and known to work before anything is measured."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -32,10 +33,13 @@ class Snoop:
         return False
 
     def stop(self):
-        """The lines it wrote."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-        self._process.wait(60)
+        """The lines it wrote. bpftrace has been seen not to end when asked once."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            if self._process.poll() is None:
+                self._process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(30)
+                break
         self._out.seek(0)
         with self._out:
             return self._out.read().splitlines()
