@@ -109,7 +109,7 @@ class Guests(unittest.TestCase):
                 pass
 
     def test_waiting(self):
-        """guests: who waits for a part that another run makes is told so"""
+        """guests: who waits for a part that is being made already is told so"""
         said, got = [], threading.Event()
 
         def take():
@@ -124,7 +124,7 @@ class Guests(unittest.TestCase):
                 wait_until(lambda: said, "somebody waits")
                 self.assertFalse(got.is_set())
             waiting.join()
-        self.assertEqual((True, ["waiting for another run that makes part"]), (got.is_set(), said))
+        self.assertEqual((True, ["waiting: part is being made already"]), (got.is_set(), said))
 
     def test_trouble(self):
         """guests: the first part that cannot be had is told at once, and what is being made beside it stops"""

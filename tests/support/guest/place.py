@@ -63,7 +63,7 @@ def locked(name):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            note(f"waiting for another run that makes {name}")
+            note(f"waiting: {name} is being made already")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
