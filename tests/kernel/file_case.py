@@ -1,11 +1,14 @@
 """What the file tests share: rules set for a test, and file events by what they say."""
 
 import collections
+import functools
+import os
+import subprocess
 import time
 
 import dbus
 
-from harness import CALL_TIMEOUT, kernel_since
+from harness import CALL_TIMEOUT, kernel_since, program
 from kernel_case import KernelCase
 
 # From there on the kernel lets others run in the middle of programs or of a map's change: then it skips some runs, and counts them.
@@ -21,6 +24,12 @@ def of(account, **wanted):
 def path_alerts(account):
     """The alerts that path rules raised: a shell is one of another kind."""
     return [event for event in account.of_type("alert") if event["alert"]["kind"] == "sensitive-path"]
+
+
+@functools.cache
+def takes_32bit_calls():
+    """Whether this kernel does: it may be built, or booted, so that int 0x80 ends a program (ia32_emulation). A guest's must."""
+    return "AA_GUEST" in os.environ or subprocess.run([program("alias_ops"), "compat", "-", "/dev/null", "open"], stdout=subprocess.DEVNULL).returncode == 0
 
 
 class FileCase(KernelCase):
@@ -44,6 +53,15 @@ class FileCase(KernelCase):
         path = self.folder / name
         path.write_bytes(b"s" * size)
         return path
+
+    def need_32bit_calls(self):
+        if not takes_32bit_calls():
+            self.skipTest("this kernel takes no 32-bit calls")
+
+    def routes(self, *names):
+        """Those of them that this kernel has. A test that asks for others is called skipped, once the rest of it has passed."""
+        self.addCleanup(self.need_32bit_calls)
+        return [name for name in names if takes_32bit_calls() or not name.startswith("compat")]
 
     def need_uring(self):
         """Skips where requests of io_uring are not seen: by system call trace points before 6.1."""
