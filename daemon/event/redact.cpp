@@ -7,7 +7,7 @@
 namespace aa {
 void redact_paths(Event& event) {
   auto& file = std::get<FileBody>(event.body);
-  if (file.resolution != Resolution::user) return;
+  if (file.resolution == Resolution::kernel) return;
   const auto redact = [](FilePath& at) {
     at.path = without_secrets(at.path, SecretText::script);
     at.ns_path = without_secrets(at.ns_path, SecretText::script);

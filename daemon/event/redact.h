@@ -64,8 +64,8 @@ class Redactor {
   std::map<Key, Stream> streams_;
 };
 
-// Paths of a file event that are no more than the string its program passed. Not before they were judged: a rule must
-// see them whole.
+// Paths of a file event that are, or may be, no more than the string its program passed. Not before they were judged: a
+// rule must see them whole.
 void redact_paths(Event& event);
 
 // A program's arguments, each without its secrets.

@@ -295,16 +295,19 @@ TEST_CASE("files: what a program passed is told without secrets, and judged with
   Event event = house.file("/tmp/" + key, house.rule("**/ghp_a*"), FileOp::rename);
   CHECK(only_file(house(event)).at.path == "/tmp/" + key);
   auto& body = std::get<FileBody>(event.body);
-  body.resolution = Resolution::user;
   body.at.ns_path = "/x/" + key;
   body.to.emplace().path = "/y/" + key;
-  const Step step = house(event);
-  const FileBody told = only_file(step);
-  CHECK(told.verdict == Verdict::deny);
-  CHECK(told.at.path == "/tmp/" + stars);
-  CHECK(told.at.ns_path == "/x/" + stars);
-  CHECK(told.to->path == "/y/" + stars);
-  for (const Event& one : step.events) CHECK(to_json(one).find(key) == std::string::npos);
+  for (const Resolution passed :
+       {Resolution::user, Resolution::unresolved}) {  // unresolved: by a descriptor that is none
+    body.resolution = passed;
+    const Step step = house(event);
+    const FileBody told = only_file(step);
+    CHECK(told.verdict == Verdict::deny);
+    CHECK(told.at.path == "/tmp/" + stars);
+    CHECK(told.at.ns_path == "/x/" + stars);
+    CHECK(told.to->path == "/y/" + stars);
+    for (const Event& one : step.events) CHECK(to_json(one).find(key) == std::string::npos);
+  }
 }
 
 TEST_CASE("files: a sum is told with the path of its first call, and its bytes") {
