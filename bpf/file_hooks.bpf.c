@@ -31,7 +31,7 @@ static __always_inline int begin_name(__u32 call, int dirfd, __u64 pointer, __u3
   return 0;
 }
 
-static __always_inline int begin_two(__u32 call, int dirfd, __u64 pointer, int dirfd2, __u64 pointer2,
+static __always_inline int begin_two(__u32 call, int dirfd, __u64 pointer, int dirfd2, __u64 pointer2, __u32 flags,
                                      __u32 in_kernel) {
   struct aa_file_scratch* s = begun(call);
   if (!s) return 0;
@@ -39,6 +39,7 @@ static __always_inline int begin_two(__u32 call, int dirfd, __u64 pointer, int d
   s->args[1] = pointer;
   s->args[2] = (__s64)dirfd2;
   s->args[3] = pointer2;
+  s->args[4] = flags;
   s->request.in_kernel = in_kernel;
   describe_call(s, call);
   return 0;
@@ -83,7 +84,7 @@ AA_ENTRY(aa_open_uring_in, io_openat2, struct io_kiocb* req) {
 AA_RETURN(aa_open_uring_out, io_openat2, int, (struct io_kiocb * req, unsigned int issue_flags)) {
   __u32 number = 0;
   struct aa_file_scratch* s = opening(&number);
-  if (!s) return 0;
+  if (!s) return marked(AA_OP_OPEN) ? operation_end(result) : 0;
   if (result == AA_EAGAIN) return operation_end(AA_EAGAIN);
   return operation_end(s->operation.error ? s->operation.error : s->operation.fd ? (long)s->operation.fd - 1 : 0);
 }
@@ -106,11 +107,21 @@ static __always_inline void see_opened(struct aa_file_scratch* s, __u32 number, 
   see_path(number, AA_AT);
 }
 
+static __always_inline int see_early(struct file* file) {
+  __u32 number = 0;
+  struct aa_file_scratch* s = inside_or_early(AA_OP_OPEN, &number);
+  if (!s) return 0;
+  s->record.open_flags = BPF_CORE_READ(file, f_flags);
+  s->record.flags |= AA_FILE_FLAGS;
+  see_opened(s, number, file);
+  return end_seen(number);
+}
+
 /* On overlayfs it comes twice: for the file, and for the layer's, which rules may name too. */
 AA_ENTRY(aa_file_open, security_file_open, struct file* file) {
   __u32 number = 0;
   struct aa_file_scratch* s = opening(&number);
-  if (!s) return 0;
+  if (!s) return see_early((struct file*)plain(file));
   if (!s->operation.seen) {
     see_opened(s, number, (struct file*)plain(file));
   } else if (s->more.judge) {
@@ -188,25 +199,26 @@ AA_ENTRY(aa_mknod_in__filename_mknodat, filename_mknodat, int dirfd, struct file
 AA_END(aa_mknod_out__filename_mknodat, filename_mknodat, int,
        (int dirfd, struct filename* name, unsigned int mode, unsigned int dev))
 
-AA_ENTRY(aa_rename_in, do_renameat2, int dirfd, struct filename* from, int dirfd2, struct filename* to) {
-  return begin_two(AA_CALL_RENAMEAT2, dirfd, kernel_name(from), dirfd2, kernel_name(to), 1);
+AA_ENTRY(aa_rename_in, do_renameat2, int dirfd, struct filename* from, int dirfd2, struct filename* to,
+         unsigned int flags) {
+  return begin_two(AA_CALL_RENAMEAT2, dirfd, kernel_name(from), dirfd2, kernel_name(to), flags, 1);
 }
 AA_END(aa_rename_out, do_renameat2, int,
        (int dirfd, struct filename* from, int dirfd2, struct filename* to, unsigned int flags))
 AA_ENTRY(aa_rename_in__filename_renameat2, filename_renameat2, int dirfd, struct filename* from, int dirfd2,
-         struct filename* to) {
-  return begin_two(AA_CALL_RENAMEAT2, dirfd, kernel_name(from), dirfd2, kernel_name(to), 1);
+         struct filename* to, unsigned int flags) {
+  return begin_two(AA_CALL_RENAMEAT2, dirfd, kernel_name(from), dirfd2, kernel_name(to), flags, 1);
 }
 AA_END(aa_rename_out__filename_renameat2, filename_renameat2, int,
        (int dirfd, struct filename* from, int dirfd2, struct filename* to, unsigned int flags))
 
 AA_ENTRY(aa_link_in, do_linkat, int dirfd, struct filename* from, int dirfd2, struct filename* to) {
-  return begin_two(AA_CALL_LINKAT, dirfd, kernel_name(from), dirfd2, kernel_name(to), 1);
+  return begin_two(AA_CALL_LINKAT, dirfd, kernel_name(from), dirfd2, kernel_name(to), 0, 1);
 }
 AA_END(aa_link_out, do_linkat, int, (int dirfd, struct filename* from, int dirfd2, struct filename* to, int flags))
 AA_ENTRY(aa_link_in__filename_linkat, filename_linkat, int dirfd, struct filename* from, int dirfd2,
          struct filename* to) {
-  return begin_two(AA_CALL_LINKAT, dirfd, kernel_name(from), dirfd2, kernel_name(to), 1);
+  return begin_two(AA_CALL_LINKAT, dirfd, kernel_name(from), dirfd2, kernel_name(to), 0, 1);
 }
 AA_END(aa_link_out__filename_linkat, filename_linkat, int,
        (int dirfd, struct filename* from, int dirfd2, struct filename* to, int flags))
@@ -281,7 +293,7 @@ AA_ENTRY(aa_mknod_in__raw, do_mknodat, int dirfd, const char* name, unsigned int
   return begin_name(AA_CALL_MKNODAT, dirfd, (__u64)name, mode, 0);
 }
 AA_ENTRY(aa_link_in__raw, do_linkat, int dirfd, const char* from, int dirfd2, const char* to) {
-  return begin_two(AA_CALL_LINKAT, dirfd, (__u64)from, dirfd2, (__u64)to, 0);
+  return begin_two(AA_CALL_LINKAT, dirfd, (__u64)from, dirfd2, (__u64)to, 0, 0);
 }
 AA_ENTRY(aa_symlink_in__raw, do_symlinkat, const char* text, int dirfd, const char* name) {
   return begin_symlink((__u64)text, dirfd, (__u64)name, 0);
@@ -291,26 +303,22 @@ AA_ENTRY(aa_symlink_in__raw, do_symlinkat, const char* text, int dirfd, const ch
 
 AA_ENTRY(aa_path_unlink, security_path_unlink, const struct path* folder, struct dentry* dentry) {
   __u32 number = 0;
-  see_entry(AA_OP_UNLINK, folder, dentry, &number);
-  return 0;
+  return see_entry(AA_OP_UNLINK, folder, dentry, 0, &number) ? end_seen(number) : 0;
 }
 
 AA_ENTRY(aa_path_rmdir, security_path_rmdir, const struct path* folder, struct dentry* dentry) {
   __u32 number = 0;
-  see_entry(AA_OP_RMDIR, folder, dentry, &number);
-  return 0;
+  return see_entry(AA_OP_RMDIR, folder, dentry, 0, &number) ? end_seen(number) : 0;
 }
 
 AA_ENTRY(aa_path_mkdir, security_path_mkdir, const struct path* folder, struct dentry* dentry) {
   __u32 number = 0;
-  see_entry(AA_OP_MKDIR, folder, dentry, &number);
-  return 0;
+  return see_entry(AA_OP_MKDIR, folder, dentry, 0, &number) ? end_seen(number) : 0;
 }
 
 AA_ENTRY(aa_path_mknod, security_path_mknod, const struct path* folder, struct dentry* dentry) {
   __u32 number = 0;
-  see_entry(AA_OP_MKNOD, folder, dentry, &number);
-  return 0;
+  return see_entry(AA_OP_MKNOD, folder, dentry, 0, &number) ? end_seen(number) : 0;
 }
 
 #define AA_RENAME_EXCHANGE 2u
@@ -318,18 +326,15 @@ AA_ENTRY(aa_path_mknod, security_path_mknod, const struct path* folder, struct d
 AA_ENTRY(aa_path_rename, security_path_rename, const struct path* folder, struct dentry* dentry,
          const struct path* folder2, struct dentry* dentry2, unsigned int flags) {
   __u32 number = 0;
-  struct aa_file_scratch* s = inside(AA_OP_RENAME, &number);
-  if (!s) return 0;
-  s = see_entry(AA_OP_RENAME, folder, dentry, &number);
-  if (s) see_second(s, number, folder2, dentry2, BPF_CORE_READ(dentry, d_inode));
-  return 0;
+  struct inode* back = flags & AA_RENAME_EXCHANGE ? BPF_CORE_READ(dentry2, d_inode) : 0;
+  struct aa_file_scratch* s = see_entry(AA_OP_RENAME, folder, dentry, back, &number);
+  return s ? see_second(s, number, folder2, dentry2, BPF_CORE_READ(dentry, d_inode)) : 0;
 }
 
 AA_ENTRY(aa_path_link, security_path_link, struct dentry* old, const struct path* folder, struct dentry* dentry) {
   __u32 number = 0;
-  struct aa_file_scratch* s = see_entry(AA_OP_LINK, folder, old, &number); /* a link stays within its mount */
-  if (s) see_second(s, number, folder, dentry, BPF_CORE_READ(old, d_inode));
-  return 0;
+  struct aa_file_scratch* s = see_entry(AA_OP_LINK, folder, old, 0, &number); /* a link stays within its mount */
+  return s ? see_second(s, number, folder, dentry, BPF_CORE_READ(old, d_inode)) : 0;
 }
 
 /* The first name of a symlink is text: nothing is looked up. */
@@ -340,8 +345,7 @@ AA_ENTRY(aa_path_symlink, security_path_symlink, const struct path* folder, stru
   forget_seen(s);
   request_name(s, s->args[AA_ARG_CWD], s->args[0], 0, AA_AT);
   s->operation.text = put_name(number, bpf_get_current_task());
-  see_second(s, number, folder, dentry, 0);
-  return 0;
+  return see_second(s, number, folder, dentry, 0);
 }
 
 AA_ENTRY(aa_path_chmod, security_path_chmod, const struct path* path) {
@@ -397,13 +401,33 @@ AA_AROUND(aa_splice_in, aa_splice, do_splice, long,
           (struct file * from, void* pos, struct file* to, void* pos2, unsigned long count), (, unsigned int flags),
           on_copy, plain(from), plain(to), 0)
 
-/* Between its beginning and its end the descriptors may be given other files; it has no one place that sees both. */
-static __always_inline int on_sendfile(__u64 from, __u64 to, __u64 unused, long result) {
+/* Functions that are given descriptors, and no one place in them that sees what those stand for. */
+static __noinline int keep_files(__u64 place, __u32 fd, __u32 fd2) {
   struct task_struct* task = (struct task_struct*)bpf_get_current_task();
-  return on_copy((__u64)file_of(task, from), (__u64)file_of(task, to), 0, result);
+  if (!watched_now(task)) return 0;
+  return keep(place, (__u64)file_of(task, fd), (__u64)file_of(task, fd2), (__u64)fd2 << 32 | fd);
 }
-AA_AROUND(aa_sendfile_in, aa_sendfile, do_sendfile, long, (int to, int from, void* pos, unsigned long count, long max),
-          (), on_sendfile, from, to, 0)
+
+/* The file that stood behind the descriptor when the call began. When another one does at its end, or none, nobody
+ * knows which of them the call had: 0, and a call that succeeded is counted. */
+static __always_inline __u64 kept_file(__u64 file, __u32 fd, long result) {
+  if ((__u64)file_of((struct task_struct*)bpf_get_current_task(), fd) == file) return file;
+  if (result >= 0) ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, bpf_ktime_get_boot_ns());
+  return 0;
+}
+
+enum { aa_sent_fds_place = __COUNTER__, aa_truncated_fd_place = __COUNTER__ };
+
+AA_ENTRY(aa_sendfile_in, do_sendfile, int to, int from) {
+  return keep_files(aa_sent_fds_place, from, to);
+}
+
+AA_RETURN(aa_sendfile, do_sendfile, long, (int to, int from, void* pos, unsigned long count, long max)) {
+  struct aa_kept call;
+  if (!kept(aa_sent_fds_place, &call)) return 0;
+  return on_copy(kept_file(call.value[0], call.value[2], result), kept_file(call.value[1], call.value[2] >> 32, result),
+                 0, result);
+}
 
 /* io_uring reads and writes by no function above. */
 SEC("raw_tp/io_uring_complete")
@@ -479,13 +503,11 @@ AA_AROUND(aa_mprotect_in, aa_mprotect, security_file_mprotect, int,
 
 /* By descriptor: by name the operation encloses it. */
 static __always_inline int on_chmod(__u64 path, __u64 mode, __u64 unused, long result) {
-  __u32 number = 0;
-  if (inside(AA_OP_CHMOD, &number)) return 0;
+  if (is_inside(AA_OP_CHMOD)) return 0;
   return on_leaf(path, AA_OP_CHMOD | AA_LEAF_PATH | AA_LEAF_MODE, mode, result);
 }
 static __always_inline int on_chown(__u64 path, __u64 unused, __u64 unused2, long result) {
-  __u32 number = 0;
-  if (inside(AA_OP_CHOWN, &number)) return 0;
+  if (is_inside(AA_OP_CHOWN)) return 0;
   return on_leaf(path, AA_OP_CHOWN | AA_LEAF_PATH, 0, result);
 }
 AA_AROUND(aa_fchmod_in, aa_fchmod, chmod_common, int, (const struct path* path, unsigned short mode), (), on_chmod,
@@ -496,14 +518,18 @@ AA_AROUND(aa_fchown_in, aa_fchown, chown_common, int, (const struct path* path, 
 static __always_inline int on_truncated(__u64 file, __u64 unused, __u64 unused2, long result) {
   return on_leaf(file, AA_OP_TRUNCATE, 0, result);
 }
-/* Before 6.8 it is given the descriptor. */
-static __always_inline int on_truncated_fd(__u64 fd, __u64 unused, __u64 unused2, long result) {
-  return on_leaf((__u64)file_of((struct task_struct*)bpf_get_current_task(), fd), AA_OP_TRUNCATE, 0, result);
-}
 AA_AROUND(aa_ftruncate_in, aa_ftruncate, do_ftruncate, int, (struct file * file, long length, int small), (),
           on_truncated, plain(file), 0, 0)
-AA_AROUND(aa_ftruncate_in__do_sys_ftruncate, aa_ftruncate__do_sys_ftruncate, do_sys_ftruncate, int,
-          (unsigned int fd, long length, int small), (), on_truncated_fd, fd, 0, 0)
+/* Before 6.8 it is given the descriptor. */
+AA_ENTRY(aa_ftruncate_in__do_sys_ftruncate, do_sys_ftruncate, unsigned int fd) {
+  return keep_files(aa_truncated_fd_place, fd, fd);
+}
+
+AA_RETURN(aa_ftruncate__do_sys_ftruncate, do_sys_ftruncate, int, (unsigned int fd, long length, int small)) {
+  struct aa_kept call;
+  if (!kept(aa_truncated_fd_place, &call)) return 0;
+  return on_truncated(kept_file(call.value[0], call.value[2], result), 0, 0, result);
+}
 
 AA_ENTRY(aa_close, filp_flush, struct file* file) {
   return on_close(plain(file));

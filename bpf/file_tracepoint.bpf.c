@@ -320,9 +320,10 @@ static __always_inline void ask_uring(struct aa_uring_asked* asked, struct io_ki
     keep_name(asked, 0, AA_URING_NAME_OF(io_mkdir, req, filename));
   } else if (opcode == AA_URING_RENAMEAT) {
     struct io_rename* rename = (struct io_rename*)req;
-    asked->row = AA_CALL_RENAMEAT;
+    asked->row = AA_CALL_RENAMEAT2;
     asked->argument[0] = (__s64)BPF_CORE_READ(rename, old_dfd);
     asked->argument[2] = (__s64)BPF_CORE_READ(rename, new_dfd);
+    asked->argument[4] = BPF_CORE_READ(rename, flags);
     keep_name(asked, 0, AA_URING_NAME_OF(io_rename, req, oldpath));
     keep_name(asked, 1, AA_URING_NAME_OF(io_rename, req, newpath));
   } else { /* link, symlink: one structure */

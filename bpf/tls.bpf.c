@@ -70,9 +70,11 @@ static __noinline int on_enter(struct pt_regs* regs, __u32 function, __u32 depth
   state = bpf_map_lookup_elem(&aa_tls_connections, &object);
   if (state && is_current(state, entry))
     call.told = state->told[aa_tls_rows[function & (AA_TLS_ROWS - 1)].direction & 1];
-  if (state && result == AA_TLS_RESULT_SENT) state->sending = (__u32)key.stack;
   tls_thread_begin(object.object);
-  if (!bpf_map_update_elem(&aa_tls_calls, &key, &call, BPF_ANY)) return 0;
+  if (!bpf_map_update_elem(&aa_tls_calls, &key, &call, BPF_ANY)) {
+    if (state && result == AA_TLS_RESULT_SENT) state->sending = (__u32)key.stack;
+    return 0;
+  }
   now = bpf_ktime_get_boot_ns();
   tls_attempt(entry->slot, now);
   tls_lost(AA_CAUSE_CALLS_FULL, entry->slot, now);
@@ -265,12 +267,16 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what) {
   key.tgid = bpf_get_current_pid_tgid() >> 32;
   state = bpf_map_lookup_elem(&aa_tls_connections, &key);
   if (!state || !is_current(state, entry)) {
-    if (what != AA_TLS_LIFE_BEGIN && what != AA_TLS_LIFE_FD) return 0;
-    begin_object(&key, entry, 0);
+    if (what == AA_TLS_LIFE_MADE_FD)
+      make_connection(key.object, bpf_ktime_get_boot_ns());
+    else if (what == AA_TLS_LIFE_BEGIN || what == AA_TLS_LIFE_FD)
+      begin_object(&key, entry, 0);
+    else
+      return 0;
     state = bpf_map_lookup_elem(&aa_tls_connections, &key);
   }
   if (!state || what == AA_TLS_LIFE_BEGIN) return 0;
-  if (what == AA_TLS_LIFE_FD) {
+  if (what == AA_TLS_LIFE_FD || what == AA_TLS_LIFE_MADE_FD) {
     if (AA_ARG2(regs) < AA_TLS_MOST_FD) set_peer(state, AA_ARG2(regs));
     return 0;
   }
@@ -340,6 +346,11 @@ int aa_life_up_ref(struct pt_regs* regs) {
 SEC("uprobe")
 int aa_life_fd(struct pt_regs* regs) {
   return on_life(regs, AA_TLS_LIFE_FD);
+}
+
+SEC("uprobe")
+int aa_life_made_fd(struct pt_regs* regs) {
+  return on_life(regs, AA_TLS_LIFE_MADE_FD);
 }
 
 SEC("uprobe")

@@ -156,6 +156,7 @@ struct aa_file_path {
 #define AA_PATH_SOCKET 512u    /* a socket without a name */
 
 #define AA_FILE_OBJECTS 8
+#define AA_FILE_OBJECTS_ANY 4 /* the others are for those that a rule denies */
 
 /* file: then, back to back: at's path, inner path, requested; the same of to. */
 struct aa_file {
@@ -167,7 +168,7 @@ struct aa_file {
   __s64 result;     /* descriptor, bytes, or a negative errno */
   __u32 dev;
   __u32 inode_generation;
-  __u32 open_flags; /* open: O_*; mmap, mprotect: PROT_* */
+  __u32 open_flags; /* open: O_*; mmap, mprotect: PROT_*; rename: RENAME_* */
   __u32 mode;
   __u32 flags; /* AA_FILE_* */
   __u8 op;
@@ -186,10 +187,9 @@ struct aa_file {
 
 #define AA_NO_MOUNT 0xffffu
 
-#define AA_FILE_FLAGS 1u  /* open_flags is meant */
-#define AA_FILE_MODE 2u   /* mode is meant */
-#define AA_FILE_DENIED 4u /* a rule that denies names one of the objects */
-#define AA_FILE_OBJECTS_CUT 8u
+#define AA_FILE_FLAGS 1u    /* open_flags is meant */
+#define AA_FILE_MODE 2u     /* mode is meant */
+#define AA_FILE_DENIED 4u   /* a rule that denies names one of the objects */
 #define AA_FILE_WATCHED 16u /* a rule that watches does: each read and write is told */
 #define AA_FILE_BOUND 32u   /* a part of another tree is mounted on at's path */
 
@@ -201,7 +201,7 @@ struct aa_sum_key {
   __u32 dev;
   __u32 inode_generation;
   __u32 tgid;
-  __u32 reserved;
+  __u32 generation; /* of the rules it was judged by, its lower half: a sum never spans two sets */
 };
 
 struct aa_sum {

@@ -69,7 +69,8 @@ struct aa_target {
 #define AA_CAUSE_CONNECTIONS_FULL 10u /* no room for one more connection */
 #define AA_CAUSE_LATE_ATTACH 11u      /* a call that had begun before it could be seen: not a record */
 #define AA_CAUSE_LEARN_FULL 12u       /* not a loss: a file that a rule means is known by its path alone */
-#define AA_CAUSES 13u
+#define AA_CAUSE_RULES_CUT 13u        /* not a loss: a path met more rules than a record names */
+#define AA_CAUSES 14u
 
 /* Discovery: names are known by the hash of a path's last component (FNV-1a), looked for in the filename and in the
  * first three arguments, as far as so many bytes reach. */
@@ -100,6 +101,11 @@ struct aa_ledger_row {
   __u64 first_ns; /* CLOCK_BOOTTIME of the first and the last, 0 when none */
   __u64 last_ns;
 };
+
+/* Working memory of the file family's hooks on functions: rows for what is told at once, and behind them those of
+ * operations that may wait, for another process or a file system that answers late. */
+#define AA_FILE_ROWS_AT_ONCE 64u
+#define AA_FILE_ROWS_WAITING 128u
 
 /* A call that has begun, where its end is not given its arguments. */
 struct aa_kept_key {

@@ -58,7 +58,8 @@ enum aa_tls_function {
 #define AA_TLS_LIFE_FREE 0
 #define AA_TLS_LIFE_CLEAR 1
 #define AA_TLS_LIFE_UP_REF 2
-#define AA_TLS_LIFE_FD 4    /* its second argument is the descriptor it will use; nothing was moved before */
-#define AA_TLS_LIFE_BEGIN 3 /* the first thing done with an object; again later, and then nothing */
+#define AA_TLS_LIFE_FD 4      /* its second argument is the descriptor it will use; nothing was moved before */
+#define AA_TLS_LIFE_MADE_FD 5 /* the same, where an object's making is seen: one that was not is older than we are */
+#define AA_TLS_LIFE_BEGIN 3   /* the first thing done with an object; again later, and then nothing */
 
 #endif

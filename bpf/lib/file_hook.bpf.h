@@ -14,8 +14,6 @@
 
 #include "lib/file_operation.bpf.h"
 
-#if AA_FILE_HOOK == AA_HOOK_KPROBE
-
 struct aa_kept {
   __u64 value[3];
   __u64 is_inside; /* of a call that it makes to itself */
@@ -43,20 +41,22 @@ __noinline int keep(__u64 place, __u64 a, __u64 b, __u64 c) {
   return 0;
 }
 
+static __always_inline struct aa_kept* kept_now(__u64 place) {
+  struct aa_kept_key key = {bpf_get_current_pid_tgid(), place};
+  return bpf_map_lookup_elem(&aa_file_kept, &key);
+}
+
 /* True with what was kept, which then is no more. */
 static __always_inline int kept(__u64 place, struct aa_kept* out) {
   struct aa_kept_key key = {bpf_get_current_pid_tgid(), place};
-  struct aa_kept* found = bpf_map_lookup_elem(&aa_file_kept, &key);
+  struct aa_kept* found = kept_now(place);
   if (!found) return 0;
   *out = *found;
   bpf_map_delete_elem(&aa_file_kept, &key);
   return 1;
 }
 
-static __always_inline struct aa_kept* kept_now(__u64 place) {
-  struct aa_kept_key key = {bpf_get_current_pid_tgid(), place};
-  return bpf_map_lookup_elem(&aa_file_kept, &key);
-}
+#if AA_FILE_HOOK == AA_HOOK_KPROBE
 
 static __always_inline int begin_inner(__u64 place) {
   struct aa_kept* outer = kept_now(place);

@@ -6,22 +6,6 @@
 #include "lib/file_rows.bpf.h"
 #include "lib/sums.bpf.h"
 
-/* 1 + the number of a row with a record begun, 0 when the thread is not watched. */
-__noinline int leaf_begin(__u64 address, __u32 via) {
-  struct task_struct* task = (struct task_struct*)address;
-  struct aa_watched* entry = watched_now(task);
-  struct aa_file_scratch* s;
-  __u32 number = 0;
-  __u64 now;
-  if (!entry) return 0;
-  now = bpf_ktime_get_boot_ns();
-  if (!take_row(&number, entry->slot, now)) return 0;
-  s = file_scratch_of(number);
-  if (!s) return 0;
-  begin_file(s, task, entry, via, now);
-  return number + 1;
-}
-
 /* Something happened to what is at `address`. `what` is the operation; with flags, or with a mode, which `value` is; of
  * an open file, or of a struct path. */
 #define AA_LEAF_FLAGS 0x100u

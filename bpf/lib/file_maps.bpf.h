@@ -133,14 +133,14 @@ struct aa_name_request {
 
 /* An operation under way, where hooks see its parts. */
 struct aa_file_operation {
-  __u64 text;    /* bytes put so far */
-  __u64 address; /* argument of the enclosing function that its end needs */
-  __s32 error;   /* met on the way */
-  __u32 call;    /* row of aa_calls */
-  __u32 seen;    /* AA_SEEN_* */
-  __u32 fd;      /* 1 + the descriptor it got, 0 none */
-  __u32 joined;  /* how many of the scratch's `joined` are filled */
-  __u32 unused;
+  __u64 text;     /* bytes put so far */
+  __u64 address;  /* argument of the enclosing function that its end needs */
+  __s32 error;    /* met on the way */
+  __u32 call;     /* row of aa_calls */
+  __u32 seen;     /* AA_SEEN_* */
+  __u32 fd;       /* 1 + the descriptor it got, 0 none */
+  __u32 joined;   /* how many of the scratch's `joined` are filled */
+  __u32 is_early; /* told before it has ended */
 };
 
 /* A file that gets a rule's name by the operation under way. */

@@ -52,13 +52,17 @@ static __always_inline void request_name(struct aa_file_scratch* s, __u64 dirfd,
   s->request.which = which;
 }
 
-/* What the call is, and its mode where it has one. */
+/* What the call is, and its mode or its flags where those are told. */
 static __always_inline void describe_call(struct aa_file_scratch* s, __u32 row) {
   const volatile struct aa_call* call = &aa_calls[row & (AA_CALLS - 1)];
   s->record.op = call->op;
   if (call->mode != AA_ARG_NONE) {
     s->record.mode = AA_ARG(s, call->mode) & 07777;
     s->record.flags |= AA_FILE_MODE;
+  }
+  if (call->op == AA_OP_RENAME && AA_ARG(s, call->flags)) {
+    s->record.open_flags = AA_ARG(s, call->flags);
+    s->record.flags |= AA_FILE_FLAGS;
   }
   if (call->op == AA_OP_UNLINK && AA_ARG(s, call->flags) & AA_AT_REMOVEDIR) s->record.op = AA_OP_RMDIR;
 }

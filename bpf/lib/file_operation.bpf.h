@@ -8,9 +8,18 @@
 
 #define AA_SEEN_OBJECT 1u /* its path is put, what was asked for is not yet */
 #define AA_SEEN_ALL 2u
+#define AA_EINPROGRESS (-115)
 
-/* 1 + the number of the thread's row, 0 when it is not watched. A row that is there already is of an operation whose
- * end was missed, which the kernel counts. */
+static __always_inline void clear_operation(struct aa_file_scratch* s, __u32 call) {
+  __builtin_memset(&s->operation, 0, sizeof(s->operation));
+  __builtin_memset(&s->request, 0, sizeof(s->request));
+  __builtin_memset(s->args, 0, sizeof(s->args));
+  s->operation.call = call;
+  s->args[AA_ARG_CWD] = (__u64)AA_AT_FDCWD;
+}
+
+/* 1 + the number of the thread's row, 0 when it is not watched, or has a mark for want of a row. A row that is there
+ * already is of an operation whose end was missed, which the kernel counts. */
 __noinline int operation_begin(__u32 call) {
   __u64 id = bpf_get_current_pid_tgid();
   struct task_struct* task = (struct task_struct*)bpf_get_current_task();
@@ -22,25 +31,21 @@ __noinline int operation_begin(__u32 call) {
   if (!entry) return 0;
   now = bpf_ktime_get_boot_ns();
   known = bpf_map_lookup_elem(&aa_file_inside, &id);
-  if (known) {
+  if (known && !(*known & AA_ROW_NONE)) {
     number = *known;
   } else {
-    if (!take_row(&number, entry->slot, now)) return 0;
+    if (bpf_map_pop_elem(&aa_file_free_waiting, &number)) number = AA_ROW_NONE | call;
     if (bpf_map_update_elem(&aa_file_inside, &id, &number, BPF_ANY)) {
-      give_row(number);
-      attempt(AA_FAMILY_FILE, entry->slot, now);
-      lost(AA_FAMILY_FILE, AA_CAUSE_SCRATCH, entry->slot, now);
+      if (!(number & AA_ROW_NONE)) give_row(number);
+      no_row(entry->slot, now);
       return 0;
     }
+    if (number & AA_ROW_NONE) return 0;
   }
   s = file_scratch_of(number);
   if (!s) return 0;
   begin_file(s, task, entry, via_of(task), now);
-  __builtin_memset(&s->operation, 0, sizeof(s->operation));
-  __builtin_memset(&s->request, 0, sizeof(s->request));
-  __builtin_memset(s->args, 0, sizeof(s->args));
-  s->operation.call = call;
-  s->args[AA_ARG_CWD] = (__u64)AA_AT_FDCWD;
+  clear_operation(s, call);
   return number + 1;
 }
 
@@ -60,14 +65,68 @@ static __always_inline struct aa_file_scratch* inside(__u32 op, __u32* number) {
   return s && s->record.op == op ? s : 0;
 }
 
+/* The mark that the thread has in place of a row, when it is of an operation of this kind. */
+static __always_inline __u32* marked(__u32 op) {
+  __u64 id = bpf_get_current_pid_tgid();
+  __u32* mark = bpf_map_lookup_elem(&aa_file_inside, &id);
+  __u32 of;
+  if (!mark || !(*mark & AA_ROW_NONE)) return 0;
+  of = aa_calls[*mark & (AA_CALLS - 1)].op;
+  return of == op || (of == AA_OP_UNLINK && op == AA_OP_RMDIR) ? mark : 0;
+}
+
+static __always_inline int is_inside(__u32 op) {
+  __u32 number = 0;
+  return inside(op, &number) || marked(op);
+}
+
+/* An operation without a row is told by the hook that sees its object, before it has ended: by a row for this moment.
+ */
+__noinline int early_begin(__u32 op) {
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  __u32* mark = marked(op);
+  struct aa_file_scratch* s;
+  __u32 number;
+  if (!mark || *mark & AA_ROW_TOLD) return 0;
+  *mark |= AA_ROW_TOLD;
+  number = leaf_begin((__u64)task, via_of(task));
+  if (!number) return 0;
+  s = file_scratch_of(number - 1);
+  if (!s) return 0;
+  clear_operation(s, 0);
+  s->operation.is_early = 1;
+  s->record.op = op;
+  s->record.result = AA_EINPROGRESS;
+  return number;
+}
+
+/* The thread's operation of this kind; to be followed by end_seen(). */
+static __always_inline struct aa_file_scratch* inside_or_early(__u32 op, __u32* number) {
+  struct aa_file_scratch* s = inside(op, number);
+  __u32 early;
+  if (s) return s;
+  early = early_begin(op);
+  *number = early - 1;
+  return early ? file_scratch_of(early - 1) : 0;
+}
+
+__noinline int end_seen(__u32 number) {
+  struct aa_file_scratch* s = file_scratch_of(number);
+  if (!s || !s->operation.is_early) return 0;
+  emit_file(s, s->operation.text);
+  give_row(number);
+  return 0;
+}
+
 /* The kernel may try a second time: what it saw before is void. */
 static __always_inline void forget_seen(struct aa_file_scratch* s) {
   __builtin_memset(&s->record.at, 0, sizeof(s->record.at));
   __builtin_memset(&s->record.to, 0, sizeof(s->record.to));
   s->record.objects = 0;
-  s->record.flags &= ~(AA_FILE_DENIED | AA_FILE_WATCHED | AA_FILE_BOUND | AA_FILE_OBJECTS_CUT);
+  s->record.flags &= ~(AA_FILE_DENIED | AA_FILE_WATCHED | AA_FILE_BOUND);
   s->operation.text = 0;
   s->operation.seen = 0;
+  s->operation.joined = 0;
   s->more.joining = 0;
 }
 
@@ -119,10 +178,11 @@ static __always_inline int see_names(__u32 number) { /* inline: calls may be eig
   return 0;
 }
 
-/* An entry of a folder is looked at: the object of an operation with one name, or the first of two. */
+/* An entry of a folder is looked at: the object of an operation with one name, or the first of two. `joining`: the
+ * inode that gets this name by it, 0 none. */
 static __always_inline struct aa_file_scratch* see_entry(__u32 op, const struct path* folder, struct dentry* dentry,
-                                                         __u32* number) {
-  struct aa_file_scratch* s = inside(op, number);
+                                                         struct inode* joining, __u32* number) {
+  struct aa_file_scratch* s = inside_or_early(op, number);
   struct inode* inode;
   if (!s) return 0;
   forget_seen(s);
@@ -130,25 +190,27 @@ static __always_inline struct aa_file_scratch* see_entry(__u32 op, const struct 
   s->path.dentry = (struct dentry*)plain(dentry);
   inode = BPF_CORE_READ(dentry, d_inode);
   if (inode) put_inode(s, inode);
+  s->more.joining = plain(joining);
   see_path(*number, AA_AT);
   see_request(*number, AA_AT);
   return s;
 }
 
-static __always_inline void see_second(struct aa_file_scratch* s, __u32 number, const struct path* folder,
-                                       struct dentry* dentry, struct inode* joining) {
+static __always_inline int see_second(struct aa_file_scratch* s, __u32 number, const struct path* folder,
+                                      struct dentry* dentry, struct inode* joining) {
   s->path.mnt = (struct vfsmount*)plain(BPF_CORE_READ(folder, mnt));
   s->path.dentry = (struct dentry*)plain(dentry);
   s->more.joining = plain(joining);
   see_path(number, AA_TO);
   see_request(number, AA_TO);
+  return end_seen(number);
 }
 
 /* An object that was found by the whole name. */
 static __always_inline int see_object(__u32 op, const struct path* path) {
   struct aa_file_scratch* s;
   __u32 number = 0;
-  s = inside(op, &number);
+  s = inside_or_early(op, &number);
   if (!s) return 0;
   forget_seen(s);
   BPF_CORE_READ_INTO(&s->path.mnt, path, mnt);
@@ -156,6 +218,15 @@ static __always_inline int see_object(__u32 op, const struct path* path) {
   put_inode(s, BPF_CORE_READ(path, dentry, d_inode));
   see_path(number, AA_AT);
   see_request(number, AA_AT);
+  return end_seen(number);
+}
+
+/* What had no row was told by a hook on the way, or is lost. */
+static __always_inline int end_unseen(__u32 mark, long result) {
+  struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+  struct aa_watched* entry = watched_now(task);
+  if (mark & AA_ROW_TOLD || !entry) return 0;
+  if (result != AA_EAGAIN || via_of(task) != AA_VIA_IO_URING) no_row(entry->slot, bpf_ktime_get_boot_ns());
   return 0;
 }
 
@@ -168,11 +239,12 @@ __noinline int operation_end(long result) {
   if (!row) return 0;
   number = *row;
   bpf_map_delete_elem(&aa_file_inside, &id);
+  if (number & AA_ROW_NONE) return end_unseen(number, result);
   s = file_scratch_of(number);
   if (!s) return 0;
   s->record.result = result;
   if (!s->operation.seen) see_names(number);
-  if (result == 0 && s->operation.joined) learn_joined(number);
+  if (result == 0) learn_joined(s, number);
   if (s->record.via != AA_VIA_IO_URING || result != AA_EAGAIN) /* io_uring comes back in a thread that may wait */
     emit_file(s, s->operation.text);
   give_row(number);

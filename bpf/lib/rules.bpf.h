@@ -7,13 +7,13 @@
 #include "lib/file_maps.bpf.h"
 
 /* Global, so that the verifier does not go on in two ways after each of them. */
-__noinline int add_object_id(__u32 kind, __u32 id) {
+__noinline int add_object_id(__u32 kind, __u32 id, __u32 denies) {
   struct aa_file_scratch* s = file_scratch_of(kind);
   __u32 at;
   if (!s || !id) return 0;
   at = s->record.objects;
-  if (at >= AA_FILE_OBJECTS) {
-    s->record.flags |= AA_FILE_OBJECTS_CUT;
+  if (at >= AA_FILE_OBJECTS || (at >= AA_FILE_OBJECTS_ANY && !denies)) {
+    ledger_count(AA_FAMILY_FILE, AA_CAUSE_RULES_CUT, s->record.header.boot_ns);
     return 0;
   }
   s->record.object[at & (AA_FILE_OBJECTS - 1)] = id;
@@ -22,13 +22,14 @@ __noinline int add_object_id(__u32 kind, __u32 id) {
 }
 
 static __always_inline void met(__u32 kind, struct aa_file_scratch* s, struct aa_object* object) {
-  if (object->flags & AA_OBJECT_DENIES) s->record.flags |= AA_FILE_DENIED;
+  __u32 denies = object->flags & AA_OBJECT_DENIES;
+  if (denies) s->record.flags |= AA_FILE_DENIED;
   if (object->flags & AA_OBJECT_WATCHES) s->record.flags |= AA_FILE_WATCHED;
-  add_object_id(kind, object->id[0]);
+  add_object_id(kind, object->id[0], denies);
   if (!object->id[1]) return;
-  add_object_id(kind, object->id[1]);
-  add_object_id(kind, object->id[2]);
-  add_object_id(kind, object->id[3]);
+  add_object_id(kind, object->id[1], denies);
+  add_object_id(kind, object->id[2], denies);
+  add_object_id(kind, object->id[3], denies);
 }
 
 static __always_inline void* objects_of(__u64 generation) {
@@ -85,16 +86,47 @@ static __always_inline void learn_inode(struct aa_file_scratch* s, struct inode*
     put_learned(s, objects, &s->object, &s->learned);
 }
 
-/* The operation has succeeded: what got a rule's name by it is that rule's file from now on. */
-__noinline int learn_joined(__u32 number) {
+/* A file is known by one rule more. */
+__noinline int add_learned_id(__u32 number, __u32 id) {
   struct aa_file_scratch* s = file_scratch_of(number);
+  if (!s || !id) return 0;
+  for (__u32 i = 0; i < AA_OBJECT_IDS; i++) {
+    if (s->learned.id[i] == id) return 0;
+    if (s->learned.id[i]) continue;
+    s->learned.id[i] = id;
+    return 0;
+  }
+  ledger_count(AA_FAMILY_FILE, AA_CAUSE_LEARN_FULL, s->record.header.boot_ns);
+  return 0;
+}
+
+/* What it is known as already, it stays. */
+__noinline int learn_one_joined(__u32 number, __u32 which) {
+  struct aa_file_scratch* s = file_scratch_of(number);
+  struct aa_object* known;
+  struct aa_joined* joined;
   void* objects;
   if (!s) return 0;
   objects = objects_of(s->record.generation);
+  joined = &s->joined[which & (AA_JOINED - 1)];
   if (!objects) return 0;
-  if (s->operation.joined > 0) put_learned(s, objects, &s->joined[0].key, &s->joined[0].object);
-  if (s->operation.joined > 1) put_learned(s, objects, &s->joined[1].key, &s->joined[1].object);
+  __builtin_memcpy(&s->object, &joined->key, sizeof(s->object));
+  __builtin_memcpy(&s->learned, &joined->object, sizeof(s->learned));
+  known = bpf_map_lookup_elem(objects, &s->object);
+  if (known && known->inode_generation == joined->object.inode_generation) {
+    __builtin_memcpy(&s->learned, known, sizeof(s->learned));
+    s->learned.flags |= joined->object.flags;
+    for (__u32 i = 0; i < AA_OBJECT_IDS; i++) add_learned_id(number, joined->object.id[i]);
+  }
+  put_learned(s, objects, &s->object, &s->learned);
   return 0;
+}
+
+/* The operation has succeeded: what got a rule's name by it is that rule's file from now on. */
+static __always_inline void learn_joined(struct aa_file_scratch* s, __u32 number) {
+  __u32 joined = s->operation.joined;
+  if (joined > 0) learn_one_joined(number, 0);
+  if (joined > 1) learn_one_joined(number, 1);
 }
 
 static __always_inline void match_name(__u32 kind, struct aa_file_scratch* s, struct dentry* dentry,
@@ -115,10 +147,11 @@ static __always_inline void match_name(__u32 kind, struct aa_file_scratch* s, st
   bpf_probe_read_kernel(s->name.name, len, BPF_CORE_READ(dentry, d_name.name));
   object = bpf_map_lookup_elem(names, &s->name);
   if (!object) return;
-  if (!known) {
-    met(kind, s, object);
-    if (inode) learn_inode(s, inode, object);
-  }
+  if (!known || (object->flags & AA_OBJECT_DENIES && !(s->record.flags & AA_FILE_DENIED))) met(kind, s, object);
+  if (s->more.joining)
+    learn_inode(s, (struct inode*)s->more.joining, object);
+  else if (inode && !known)
+    learn_inode(s, inode, object);
 }
 
 /* The object itself; its folders are met by the walk. Global: what it finds would double the ways through the walk. */
@@ -133,10 +166,7 @@ __noinline int match_self(__u32 kind, __u64 address) {
     known = match_inode(kind, s, inode, AA_OBJECT_FILE);
     match_inode(kind, s, inode, AA_OBJECT_DIRECTORY);
   }
-  if (s->more.joining)
-    match_name(kind, s, dentry, (struct inode*)s->more.joining, 0);
-  else
-    match_name(kind, s, dentry, inode, known);
+  match_name(kind, s, dentry, inode, known);
   return 0;
 }
 

@@ -10,6 +10,7 @@ static __always_inline void* sums_now(void) {
   return bpf_map_lookup_elem(&aa_sums_now, &zero);
 }
 
+/* By the rules in force: calls judged by others are in another sum. */
 static __always_inline void name_sum(struct aa_sum_key* key, struct file* file, __u32 tgid, __u64 start_ns) {
   struct inode* inode = BPF_CORE_READ(file, f_inode);
   key->file = (__u64)file;
@@ -18,7 +19,7 @@ static __always_inline void name_sum(struct aa_sum_key* key, struct file* file, 
   key->dev = BPF_CORE_READ(inode, i_sb, s_dev);
   key->inode_generation = BPF_CORE_READ(inode, i_generation);
   key->tgid = tgid;
-  key->reserved = 0;
+  key->generation = aa_file_state.generation;
 }
 
 static __always_inline void add_up(struct aa_sum* sum, __u32 op, __u64 bytes, __u64 now) {
@@ -48,7 +49,7 @@ static __always_inline struct aa_sum* sum_made(struct aa_file_scratch* s, void* 
   return bpf_map_lookup_elem(sums, &s->key);
 }
 
-/* A call that moved `result` bytes, or failed. The record must have been begun. */
+/* A call that moved `result` bytes, or failed. The record must have been begun, and s->key named. */
 __noinline int on_moved(__u32 kind, __u64 address, __u32 op, long result) {
   struct aa_file_scratch* s = file_scratch_of(kind);
   struct file* file = (struct file*)address;
@@ -58,6 +59,7 @@ __noinline int on_moved(__u32 kind, __u64 address, __u32 op, long result) {
   void* sums;
   if (!s) return 0;
   now = s->record.header.boot_ns;
+  s->key.generation = s->record.generation;
   s->record.op = op;
   s->record.result = result;
   s->record.bytes = bytes;
@@ -73,7 +75,6 @@ __noinline int on_moved(__u32 kind, __u64 address, __u32 op, long result) {
     emit_file(s, text);
     return 0;
   }
-  sum->generation = s->record.generation;
   if (!(sum->told & 1u << op)) {
     s->record.file = (__u64)file;
     if (try_file(s, text)) {
@@ -102,7 +103,7 @@ static __always_inline int summed(struct aa_sum_key* key, __u32 op, long result,
   struct aa_sum* sum;
   if (result < 0 || aa_file_state.each || !sums) return 0;
   sum = bpf_map_lookup_elem(sums, key);
-  if (!sum || !(sum->told & 1u << op) || sum->generation != aa_file_state.generation) return 0;
+  if (!sum || !(sum->told & 1u << op)) return 0;
   if (is_ruled(key)) return 0;
   add_up(sum, op, result, now);
   return 1;
@@ -125,10 +126,14 @@ static __always_inline void finish_sum(struct aa_file_scratch* s, void* sums, st
   __builtin_memcpy(&s->sum_record.key, &s->key, sizeof(s->key));
   header_from_task(&s->sum_record.header, task, AA_KIND_FILE_SUM, sizeof(s->sum_record), now);
   header_from_entry(&s->sum_record.header, entry);
-  if (bpf_ringbuf_output(&aa_file_ring, &s->sum_record, sizeof(s->sum_record), wake_flags()))
-    bpf_map_update_elem(sums, &s->key, &s->sum_record.sum, BPF_NOEXIST); /* user space fetches it with the others */
-  else
+  if (!bpf_ringbuf_output(&aa_file_ring, &s->sum_record, sizeof(s->sum_record), wake_flags())) {
     attempt(AA_FAMILY_FILE, entry->slot, now);
+    return;
+  }
+  /* User space fetches it with the others. */
+  if (!bpf_map_update_elem(sums, &s->key, &s->sum_record.sum, BPF_NOEXIST)) return;
+  attempt(AA_FAMILY_FILE, entry->slot, now);
+  lost(AA_FAMILY_FILE, AA_CAUSE_RING_FULL, entry->slot, now);
 }
 
 #endif

@@ -130,10 +130,10 @@ Result<Event> decode_file_sum(Event event, std::span<const std::byte> record) {
   aa_file_sum raw;
   std::memcpy(&raw, record.data(), sizeof(raw));
   FileSum sum;
-  sum.key = {{raw.key.tgid, raw.key.start_ns}, raw.key.file, raw.key.ino, raw.key.dev, raw.key.inode_generation};
+  sum.key = {{raw.key.tgid, raw.key.start_ns}, raw.key.file,      raw.key.ino, raw.key.dev,
+             raw.key.inode_generation,         raw.sum.generation};
   sum.slot = raw.sum.slot;
   sum.last_boot_ns = raw.sum.last_ns;
-  sum.generation = raw.sum.generation;
   sum.read_bytes = raw.sum.read_bytes;
   sum.reads = raw.sum.reads;
   sum.write_bytes = raw.sum.write_bytes;

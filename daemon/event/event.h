@@ -99,6 +99,7 @@ struct SumKey {
   std::uint64_t ino = 0;
   std::uint32_t dev = 0;
   std::uint32_t inode_generation = 0;
+  std::uint64_t generation = 0;  // of the rules: calls judged by others are in another sum
 
   auto operator<=>(const SumKey&) const = default;
 };
@@ -106,7 +107,6 @@ struct FileSum {
   SumKey key;
   std::uint32_t slot = 0;
   std::uint64_t last_boot_ns = 0;
-  std::uint64_t generation = 0;
   std::uint64_t read_bytes = 0;
   std::uint64_t reads = 0;
   std::uint64_t write_bytes = 0;
@@ -173,7 +173,7 @@ struct FileBody {
   FileOp op = FileOp::open;
   FilePath at;
   std::optional<FilePath> to;          // the second path of rename, link and symlink
-  std::optional<std::uint32_t> flags;  // open's, as the kernel took them; prot of mmap and mprotect
+  std::optional<std::uint32_t> flags;  // open's, as the kernel took them; prot of mmap and mprotect; rename's, if any
   std::optional<std::uint32_t> mode;   // open with O_CREAT, mkdir, mknod, chmod
   std::int64_t result = 0;             // descriptor, bytes, or a negative errno
   std::optional<std::uint64_t> bytes;  // read, write: moved

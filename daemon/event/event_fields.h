@@ -85,14 +85,14 @@ void fields(A& archive, FileBody& value) {
 
 template <class A>
 void fields(A& archive, SumKey& value) {
-  auto& [process, file, ino, dev, inode_generation] = value;
+  auto& [process, file, ino, dev, inode_generation, generation] = value;  // the generation stands in the sum
   archive(process, file, ino, dev, inode_generation);
 }
 
 template <class A>
 void fields(A& archive, FileSum& value) {
-  auto& [key, slot, last_boot_ns, generation, read_bytes, reads, write_bytes, writes] = value;
-  archive(key, slot, last_boot_ns, generation, read_bytes, reads, write_bytes, writes);
+  auto& [key, slot, last_boot_ns, read_bytes, reads, write_bytes, writes] = value;
+  archive(key, slot, last_boot_ns, key.generation, read_bytes, reads, write_bytes, writes);
 }
 
 template <class A>

@@ -26,6 +26,8 @@ constexpr std::array kOpenFlags = {
 #endif
 };
 
+constexpr std::array kRenames = {Flag{1, "RENAME_NOREPLACE"}, Flag{2, "RENAME_EXCHANGE"}, Flag{4, "RENAME_WHITEOUT"}};
+
 constexpr std::array kProtections = {Flag{1, "PROT_READ"}, Flag{2, "PROT_WRITE"}, Flag{4, "PROT_EXEC"}};
 
 template <class Flags>
@@ -41,6 +43,10 @@ std::vector<std::string> flag_names(FileOp op, std::uint32_t value) {
   std::vector<std::string> names;
   if (op == FileOp::mmap || op == FileOp::mprotect) {
     append_flags(names, kProtections, value);
+    return names;
+  }
+  if (op == FileOp::rename) {
+    append_flags(names, kRenames, value);
     return names;
   }
   constexpr std::array<std::string_view, 4> kAccess = {"O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE"};

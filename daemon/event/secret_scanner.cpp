@@ -446,7 +446,7 @@ void SecretScanner::in_name(unsigned char byte) {
     return begin_value(End::quote);
   }
   const bool is_common = rule_->least > 0 || kind_ == "password" || kind_ == "token";
-  const bool prose = separator_ == ':' && end_without_quote_ == End::word && is_common;
+  const bool prose = separator_ == ':' && end_without_quote_ == End::word && is_common && !is_member_;
   if (prose || byte == '\r' || byte == '\n' || byte == '{') return enter_text();
   begin_value(separator_ == '=' && end_without_quote_ == End::line ? End::word : end_without_quote_);
 }
@@ -481,16 +481,29 @@ bool SecretScanner::is_line_end_in_name(unsigned char byte) {
   return !is_second;
 }
 
-// Text in quotes inside of quoted text ("{\"a\":\"b\"}"): there the backslash belongs to the quote. And single quotes
-// know no backslash: a shell would go on behind them.
+// Of text in quotes inside of quoted text ("{\"a\":\"b\"}") the backslashes before it belong to the quote. Single
+// quotes know none: a shell would go on behind them.
 void SecretScanner::open_quote(std::size_t at) {
   quote_ = buffer_[at];
-  has_escapes_ = quote_ == '"' && (at == 0 || buffer_[at - 1] != '\\');
+  has_escapes_ = quote_ == '"';
+  depth_ = 0;
+  while (depth_ < at && buffer_[at - 1 - depth_] == '\\') ++depth_;
+}
+
+// As many backslashes belong to the quote that ends the value; what is beyond them stands for backslashes of the value
+// itself, or for its own quotes. With fewer an outer text ends.
+bool SecretScanner::is_end_quote(unsigned char byte) const {
+  if (static_cast<char>(byte) != quote_) return false;
+  return !has_escapes_ || backslashes_ < depth_ || backslashes_ % (2 * (depth_ + 1)) == depth_;
+}
+
+void SecretScanner::count_backslashes(unsigned char byte) {
+  backslashes_ = byte == '\\' ? backslashes_ + 1 : 0;
 }
 
 void SecretScanner::enter_value(End end) {
   end_ = end;
-  escaped_ = false;
+  backslashes_ = 0;
   line_end_ = 0;
   is_unsure_ = false;
   scheme_ = end == End::word && kind_ == "authorization";
@@ -508,7 +521,7 @@ bool SecretScanner::ends_value(unsigned char byte) const {
   const bool line_ends = byte == '\n' || byte == '\r';
   if (end_ == End::line) return line_ends;
   if (end_ == End::word) return !kInWord.test(byte);
-  return line_ends || (!escaped_ && static_cast<char>(byte) == quote_);
+  return line_ends || is_end_quote(byte);
 }
 
 // A '<' begins what language models call a token.
@@ -517,7 +530,7 @@ void SecretScanner::in_common(unsigned char byte) {
     at_ = since_;
     return enter_text();
   }
-  escaped_ = has_escapes_ && byte == '\\' && !escaped_;
+  count_backslashes(byte);
   ++at_;
   if (at_ - since_ < rule_->least) return;
   hide(kind_, since_, at_);
@@ -552,7 +565,7 @@ void SecretScanner::in_value(unsigned char byte) {
     return;
   }
   if (ends) return enter_text();
-  escaped_ = has_escapes_ && byte == '\\' && !escaped_;
+  count_backslashes(byte);
   hide(kind_, at_, at_ + 1);
   ++at_;
 }

@@ -91,6 +91,8 @@ class SecretScanner {
   void enter_value(End end);
   void begin_value(End end);
   bool ends_value(unsigned char byte) const;
+  bool is_end_quote(unsigned char byte) const;
+  void count_backslashes(unsigned char byte);
   bool is_undecided() const { return mode_ == Mode::candidate || mode_ == Mode::userinfo || mode_ == Mode::common; }
   bool is_whole() const { return text_ == SecretText::script || text_ == SecretText::header; }
   void leave_name();
@@ -146,8 +148,9 @@ class SecretScanner {
   bool in_rest_ = false;    // what is made of base64 and line ends is the rest of a secret
   char separator_ = 0;
   bool has_escapes_ = false;
-  bool escaped_ = false;
-  bool scheme_ = false;  // a word may come before the value itself
+  std::size_t depth_ = 0;        // backslashes that belong to the quote
+  std::size_t backslashes_ = 0;  // value: its last bytes
+  bool scheme_ = false;          // a word may come before the value itself
   std::uint8_t dashes_ = 0;
   std::uint8_t message_ = 0;  // bytes of "HTTP/1." seen
 };

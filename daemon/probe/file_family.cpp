@@ -32,9 +32,7 @@ struct FileFamily::Set {
   const char* name;
   const char* opening;  // its program that tells of opened files
   bool rests;           // while nothing is watched
-  std::uint32_t
-      rows;  // working memory: a fixed number, or one for each CPU and this many kinds (AA_FILE_SCRATCH_KINDS)
-  bool rows_per_cpu;
+  bool rows_per_cpu;    // working memory: of each CPU, or taken by operations until they end (lib/file_rows.bpf.h)
   const void* (*bytes)(std::size_t*);
   const void* (*older_bytes)(std::size_t*);  // for kernels before 5.17, where those need another build
 };
@@ -48,6 +46,7 @@ struct FileFamily::Program {
 
 namespace {
 
+constexpr std::uint32_t kKinds = 4;               // AA_FILE_SCRATCH_KINDS
 constexpr std::uint32_t kUringBeforehand = 1024;  // requests under way, where each takes 8 KiB from the start
 constexpr const char* kLearn = "aa_file_learn";   // is run, not attached
 constexpr std::size_t kMostRefused = 16;
@@ -80,9 +79,9 @@ void FileFamily::detach() {
 
 std::unique_ptr<FileFamily> FileFamily::make(const FileFamilySettings& settings, const SharedMaps& shared) {
   static const Set kSets[] = {
-      {FileHooks::fentry, "fentry", "aa_open_out", false, 128, false, &file_hooks_bpf::elf_bytes, nullptr},
-      {FileHooks::kprobe, "kprobe", "aa_open_out", false, 128, false, &file_kprobes_bpf::elf_bytes, nullptr},
-      {FileHooks::tracepoint, "tracepoint", "aa_file_exit", true, 4, true, &file_tracepoint_bpf::elf_bytes,
+      {FileHooks::fentry, "fentry", "aa_open_out", false, false, &file_hooks_bpf::elf_bytes, nullptr},
+      {FileHooks::kprobe, "kprobe", "aa_open_out", false, false, &file_kprobes_bpf::elf_bytes, nullptr},
+      {FileHooks::tracepoint, "tracepoint", "aa_file_exit", true, true, &file_tracepoint_bpf::elf_bytes,
        &file_tracepoint_old_bpf::elf_bytes}};
   std::unique_ptr<FileFamily> family(new FileFamily);
   std::array order = {&kSets[0], &kSets[1], &kSets[2]};
@@ -156,9 +155,10 @@ void FileFamily::size_maps(const Set& set, const FileFamilySettings& settings) {
   resize("aa_file_ring", settings.ring_bytes);
   resize("aa_sums_a", settings.sums);
   resize("aa_sums_b", settings.sums);
-  const std::uint32_t cpus = set.rows_per_cpu ? static_cast<std::uint32_t>(libbpf_num_possible_cpus()) : 1;
-  resize("aa_file_rows", set.rows * cpus);
-  resize("aa_file_free", set.rows);
+  const auto cpus = static_cast<std::uint32_t>(libbpf_num_possible_cpus());
+  resize("aa_file_rows", set.rows_per_cpu ? kKinds * cpus : AA_FILE_ROWS_AT_ONCE + AA_FILE_ROWS_WAITING);
+  resize("aa_file_free", AA_FILE_ROWS_AT_ONCE);
+  resize("aa_file_free_waiting", AA_FILE_ROWS_WAITING);
   if (!kernel_allocates_for_programs()) resize("aa_uring_now", kUringBeforehand);
   allocate_beforehand(object_.get());
 }
@@ -204,12 +204,15 @@ Status FileFamily::fill() {
   learn_map_ = MappedMap(map_fd(".data.learn"), sizeof(aa_learned) * AA_LEARN_MAX);
   if (settings_map_.data() == nullptr || learn_map_.data() == nullptr)
     return Error{"map the file family's settings", errno, ""};
-  const bpf_map* free = bpf_object__find_map_by_name(object_.get(), "aa_file_free");
-  if (free == nullptr) return Done{};
-  for (std::uint32_t row = 0; row < bpf_map__max_entries(free); ++row)
-    if (bpf_map_update_elem(bpf_map__fd(free), nullptr, &row, BPF_ANY) != 0)
-      return Error{"make working memory for file operations", errno, ""};
+  if (bpf_object__find_map_by_name(object_.get(), "aa_file_free") == nullptr) return Done{};
+  for (std::uint32_t row = 0; row < AA_FILE_ROWS_AT_ONCE + AA_FILE_ROWS_WAITING; ++row)
+    if (!give_row(row)) return Error{"make working memory for file operations", errno, ""};
   return Done{};
+}
+
+bool FileFamily::give_row(std::uint32_t row) const {
+  const char* free = row < AA_FILE_ROWS_AT_ONCE ? "aa_file_free" : "aa_file_free_waiting";
+  return bpf_map_update_elem(map_fd(free), nullptr, &row, BPF_ANY) == 0;
 }
 
 void FileFamily::attach(Program& program) {
@@ -298,7 +301,7 @@ void FileFamily::sweep() {
       std::uint32_t row = 0;
       const bool taken = is_gone(thread) && bpf_map_lookup_elem(bpf_map__fd(inside), &thread, &row) == 0 &&
                          bpf_map_delete_elem(bpf_map__fd(inside), &thread) == 0;
-      if (taken) bpf_map_update_elem(map_fd("aa_file_free"), nullptr, &row, BPF_ANY);
+      if (taken && row < AA_FILE_ROWS_AT_ONCE + AA_FILE_ROWS_WAITING) give_row(row);  // else it was a mark
     }
   if (const bpf_map* kept = bpf_object__find_map_by_name(object_.get(), "aa_file_kept"))
     for (const aa_kept_key& call : keys_of<aa_kept_key>(kept))

@@ -97,6 +97,7 @@ class FileFamily {
   void choose_programs();
   Status fill();
   void attach(Program& program);
+  bool give_row(std::uint32_t row) const;
   void add_unavailable(const Set& set, const std::string& reason, int error);
   int map_fd(const char* name) const;
 

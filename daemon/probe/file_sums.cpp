@@ -15,10 +15,9 @@ namespace {
 
 FileSum value_of(const aa_sum_key& key, const aa_sum& sum) {
   FileSum value;
-  value.key = {{key.tgid, key.start_ns}, key.file, key.ino, key.dev, key.inode_generation};
+  value.key = {{key.tgid, key.start_ns}, key.file, key.ino, key.dev, key.inode_generation, sum.generation};
   value.slot = sum.slot;
   value.last_boot_ns = sum.last_ns;
-  value.generation = sum.generation;
   value.read_bytes = sum.read_bytes;
   value.reads = sum.reads;
   value.write_bytes = sum.write_bytes;
@@ -34,6 +33,7 @@ aa_sum_key key_of(const SumKey& key) {
   raw.dev = key.dev;
   raw.inode_generation = key.inode_generation;
   raw.tgid = key.process.pid;
+  raw.generation = static_cast<std::uint32_t>(key.generation);
   return raw;
 }
 

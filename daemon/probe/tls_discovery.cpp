@@ -48,9 +48,10 @@ TlsDiscovery::Met* TlsDiscovery::newly_met(Key key, const std::string& path) {
 bool TlsDiscovery::meet(const Key& key, const std::string& path, const std::string& name) {
   Met* met = newly_met(key, path);
   if (met == nullptr) return false;
-  const bool attached = tls_.attach(path, name);
-  met->library = attached || tls_.knows(path);
-  return attached;
+  const TlsFamily::Found found = tls_.attach(path, name);
+  met->library = found == TlsFamily::Found::library || tls_.knows(path);
+  if (found == TlsFamily::Found::not_read) met->change = {};  // as if it had been changed since
+  return found == TlsFamily::Found::library;
 }
 
 bool TlsDiscovery::is_known(const FileBody& file) const {

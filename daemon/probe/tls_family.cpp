@@ -44,7 +44,8 @@ constexpr std::array kEnterPrograms = {
     AA_TLS_FUNCTIONS(AA_TLS_PROGRAM)
 #undef AA_TLS_PROGRAM
 };
-constexpr std::array kLifePrograms = {"aa_life_free", "aa_life_clear", "aa_life_up_ref", "aa_life_begin", "aa_life_fd"};
+constexpr std::array kLifePrograms = {"aa_life_free",  "aa_life_clear", "aa_life_up_ref",
+                                      "aa_life_begin", "aa_life_fd",    "aa_life_made_fd"};
 
 // The first pair whose hook the kernel has.
 constexpr std::array kSocketTracepoints = {"aa_tls_sent", "aa_tls_received"};
@@ -95,6 +96,11 @@ void allow_many_descriptors() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Not for what the file is, but for what is the case now.
+bool may_be_read_later(int error) {
+  return error == ENOENT || error == ESRCH || error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR;
 }
 
 bool is_uprobe(const bpf_program* program) {
@@ -151,8 +157,8 @@ Status TlsFamily::open(const TlsFamilySettings& settings, const SharedMaps& shar
   if (!changes_) return Error{"watch libraries for changes", errno, "fs.inotify.max_user_instances may be too small"};
   return_probes_ = settings.return_probes;
   if (Status tried = try_out(); !tried) return tried;
-  if (!settings.by_process) return Done{};
   allow_many_descriptors();
+  if (!settings.by_process) return Done{};
   if (!multi_)
     states_.push_back({"tls", "tls.scope", "uprobe", ProbeState::degraded, 0,
                        "attached one by one, for want of an uprobe_multi that sees all threads of a process: the "
@@ -258,23 +264,36 @@ TlsPlaces TlsFamily::places() const {
   return {return_probes_, kernel_has_callbacks()};
 }
 
-bool TlsFamily::attach(const std::string& path, const std::string& name) {
-  if (!runs() || knows(path)) return false;
+TlsFamily::Found TlsFamily::attach(const std::string& path, const std::string& name) {
+  if (!runs()) return Found::nothing;
+  const auto known = met_.find(met_at(path).first);
+  if (known != met_.end() && !known->second.unattached) return Found::nothing;
   auto library = read_tls_library(path, places());
+  if (!library && may_be_read_later(library.error().errno_value)) return not_read(library.error().errno_value);
   const bool carries = library && *library;
-  if (!carries && !is_tls_library_name(last_component(name))) return false;
-  Met* met = meet(path, name);
-  if (met == nullptr) return false;
+  if (!carries && !is_tls_library_name(last_component(name))) return Found::nothing;
+  Met* met = known != met_.end() ? &known->second : meet(path, name);
+  if (met == nullptr) return may_be_read_later(errno) ? not_read(errno) : Found::nothing;
   listen(met_at(link_to(met->file)).first, *met, std::move(library));
-  return true;
+  return met->unattached ? Found::not_read : Found::library;
 }
 
-// Null: it is gone, or was met before.
+// A file that its process has let go of meanwhile is nobody's fault; without descriptors or memory we miss something.
+TlsFamily::Found TlsFamily::not_read(int error) {
+  if (error == ENOENT || error == ESRCH || not_read_) return Found::not_read;
+  not_read_ = true;
+  states_.push_back({"tls", "aa_tls_files", "uprobe", ProbeState::degraded, error,
+                     "a file could not be looked into; it is when somebody maps it again"});
+  return Found::not_read;
+}
+
+// Null: it is gone, cannot be opened (errno), or was met before (errno 0).
 TlsFamily::Met* TlsFamily::meet(const std::string& path, const std::string& name) {
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0) return nullptr;
   const auto [place, is_new] = met_.try_emplace({status.st_dev, status.st_ino});
+  errno = 0;
   if (!is_new) return nullptr;
   Met& met = place->second;
   met.file = std::move(file);
@@ -293,6 +312,7 @@ void TlsFamily::listen(const FileNumbers& file, Met& met, Result<std::optional<T
   state.error_number = 0;
   if (!library || !*library) {
     state.reason = library ? "it exports none of a TLS library's functions" : library.error().doing;
+    met.unattached = false;
     return;
   }
   if (processes_) {
@@ -304,7 +324,10 @@ void TlsFamily::listen(const FileNumbers& file, Met& met, Result<std::optional<T
       if (!is_gone(process.pid, process.start_ns)) attach_in(process, file, *met.library);
     return;
   }
-  if (const Status attached = attach_all(**library, 0, met.links); !attached) {
+  const Status attached = attach_all(**library, 0, met.links);
+  met.unattached = !attached && may_be_read_later(attached.error().errno_value);
+  if (!attached) {
+    met.links.clear();
     state.error_number = attached.error().errno_value;
     state.reason = attached.error().doing;
     return;

@@ -59,10 +59,12 @@ class TlsFamily {
   bool runs() const { return object_ != nullptr; }
   int ring_fd() const;
 
-  // Attaches to everything of the file that has programs. True: there is a state more, which says which places were
-  // chosen, or why a file with a TLS library's name cannot be attached to. False, and nothing happens, when it is no
-  // TLS library or was met before. `name` is for people. Cost: 5 to 20 ms. By process nobody is attached to yet.
-  bool attach(const std::string& path, const std::string& name);
+  // library: attached to everything of the file that has programs; there is a state more, which says which places were
+  // chosen, or why a file with a TLS library's name cannot be attached to. nothing: it is no TLS library, or was met
+  // before. not_read: for want of descriptors or memory, or because its process is gone; ask again when it is met
+  // again. `name` is for people. Cost: 5 to 20 ms. By process nobody is attached to yet.
+  enum class Found { nothing, library, not_read };
+  Found attach(const std::string& path, const std::string& name);
   bool is_by_process() const { return processes_ != nullptr; }
   // By process: attaches to a library met before, in a watched process that has it mapped. The kernel goes on with that
   // when the process executes another program, unless a thread that was not its first did so: then it is attached to
@@ -99,6 +101,7 @@ class TlsFamily {
     UniqueFd file;
     int watch = -1;  // inotify's number
     bool written = false;
+    bool unattached = false;  // for want of descriptors or memory: tried again when it is met again
     TlsLinks links;
     std::optional<TlsLibrary> library;   // by process: what is to be attached to in each
     std::vector<ProcessId> interrupted;  // who had it when it was written to
@@ -110,6 +113,7 @@ class TlsFamily {
   Status attach_trial(const char* end, std::uint64_t end_offset);
   TlsPlaces places() const;
   Met* meet(const std::string& path, const std::string& name);
+  Found not_read(int error);
   std::pair<FileNumbers, const Met*> met_at(const std::string& path) const;
   void listen(const FileNumbers& file, Met& met, Result<std::optional<TlsLibrary>> library);
   static void tell_places(ProbeBody& state, const TlsLibrary& library);
@@ -137,6 +141,7 @@ class TlsFamily {
   std::unique_ptr<TlsProcesses> processes_;  // null: not by process
   std::vector<ProbeBody> states_;
   std::string not_firing_;
+  bool not_read_ = false;  // it was said that some file was not
   Counts counts_;
 };
 

@@ -59,7 +59,7 @@ const std::array<Provider, 2>& providers() {
                {{AA_TLS_LIFE_FREE, "SSL_free"},
                 {AA_TLS_LIFE_CLEAR, "SSL_clear"},
                 {AA_TLS_LIFE_UP_REF, "SSL_up_ref"},
-                {AA_TLS_LIFE_FD, "SSL_set_fd"}},
+                {AA_TLS_LIFE_MADE_FD, "SSL_set_fd"}},
                {{AA_TLS_BIO_READ, BioMethod::read, "SSL_read_ex"},
                 {AA_TLS_BIO_WRITE2, BioMethod::write, "SSL_write_ex2"},
                 {AA_TLS_BIO_WRITE, BioMethod::write, "SSL_write_ex"}}},
@@ -141,7 +141,8 @@ class Reader {
   void take_life(const Function& function) {
     const auto found = symbols_.function(function.name);
     if (!found) return;
-    const std::uint32_t needed = function.row == AA_TLS_LIFE_FD ? bit(kRdi) | bit(kRsi) : bit(kRdi);
+    const bool has_fd = function.row == AA_TLS_LIFE_FD || function.row == AA_TLS_LIFE_MADE_FD;
+    const std::uint32_t needed = has_fd ? bit(kRdi) | bit(kRsi) : bit(kRdi);
     library_.life.push_back(
         site(*found, choose(*found, {.arguments = needed, .end = false, .return_probes = false}).begin, function.row));
   }

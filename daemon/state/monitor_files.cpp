@@ -4,6 +4,7 @@
 // ancestry, plans that bring a set or a newly found secret to the kernel. A record is judged by exactly the set it
 // names.
 #include <fcntl.h>
+#include <linux/fs.h>
 
 #include <cstring>
 
@@ -129,7 +130,7 @@ void Monitor::Impl::rules_done(Step& step, const RulesInForce& done) {
   }
   const std::uint64_t before = rules_in_force->generation();
   rules_in_force = found->second;
-  std::erase_if(rule_sets, [before](const auto& entry) { return entry.first < before; });
+  std::erase_if(rule_sets, [&](const auto& entry) { return entry.first < before && !is_summed(entry.first); });
   settle_configure(step, done);
   settle_promises(step, done);
   answer(step, done.token, std::to_string(done.generation));
@@ -189,6 +190,12 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
   return worst;
 }
 
+void Monitor::Impl::learn_name(Step& step, const Event& event, const FilePath& at, std::uint32_t object) {
+  const std::uint64_t generation = std::get<FileBody>(event.body).generation;
+  step.plans.emplace_back(LearnPlan{generation, object, 0, 0, 0, at.from_namespace()});
+  learned.learn_name(at.from_namespace(), generation, object, event.boot_ns);
+}
+
 void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* owner) {
   observe(step, event, key_of(owner));
   note_summed(event);
@@ -211,8 +218,8 @@ void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* own
   // A name was all that was seen of it: whose it is now must be looked up.
   const bool named = file.result == 0 && (file.op == FileOp::rename || file.op == FileOp::link);
   if (told_each && named && file.ino == 0 && file.to && file.generation == last_generation) {
-    step.plans.emplace_back(LearnPlan{file.generation, judgement.object, 0, 0, 0, file.to->from_namespace()});
-    learned.learn_name(file.to->from_namespace(), file.generation, judgement.object, event.boot_ns);
+    learn_name(step, event, *file.to, judgement.object);
+    if (file.flags.value_or(0) & RENAME_EXCHANGE) learn_name(step, event, file.at, judgement.object);
   }
   redact_paths(event);
   deliver(step, std::move(event), owner);

@@ -35,7 +35,8 @@ const LedgerRow* find_row(const std::vector<LedgerRow>& rows, const LedgerRow& l
 void Monitor::Impl::losses(Step& step, const KernelCounts& counts) {
   bool records_lost = false;
   for (const LedgerRow& row : counts.ledger) {
-    if (row.cause == "attempt" || row.cause == "sum-full" || row.cause == "learn-full") continue;
+    if (row.cause == "attempt" || row.cause == "sum-full" || row.cause == "learn-full" || row.cause == "rules-cut")
+      continue;
     const LedgerRow* before = find_row(ledger, row);
     const std::uint64_t known = before == nullptr ? 0 : before->count;
     if (row.count <= known) continue;

@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint64_t kRareFlips = 10;
 
 SumKey key_of_event(const Event& event, const FileBody& body) {
-  return {event.process->id, body.sum_key, body.ino, body.dev, body.inode_generation};
+  return {event.process->id, body.sum_key, body.ino, body.dev, body.inode_generation, body.generation};
 }
 
 }  // namespace
@@ -36,6 +36,10 @@ bool Monitor::Impl::is_summed(const FileBody& body) const {
     const SumKey& key = entry.first;
     return key.ino == body.ino && key.dev == body.dev && key.inode_generation == body.inode_generation;
   });
+}
+
+bool Monitor::Impl::is_summed(std::uint64_t generation) const {
+  return std::ranges::any_of(summed, [&](const auto& entry) { return entry.first.generation == generation; });
 }
 
 void Monitor::Impl::tell_sum(Step& step, const FileSum& sum, FileOp op, std::uint64_t bytes, std::uint64_t count) {
@@ -62,7 +66,7 @@ void Monitor::Impl::tell_sum(Step& step, const FileSum& sum, FileOp op, std::uin
   body.bytes = bytes;
   body.count = count;
   body.result = static_cast<std::int64_t>(bytes);
-  body.generation = sum.generation;
+  body.generation = sum.key.generation;
   event.body = std::move(body);
   on_file(step, std::move(event), slots.owner(sum.slot));
 }
@@ -85,7 +89,7 @@ void Monitor::Impl::on_exit(Step& step, Event event) {
 
 void Monitor::Impl::settled(Step& step, const Settled& done) {
   CollectSumsPlan plan{done.process, {}};
-  const SumKey first{done.process, 0, 0, 0, 0};
+  const SumKey first{done.process};
   for (auto at = summed.lower_bound(first); at != summed.end() && at->first.process == done.process; ++at)
     plan.keys.push_back(at->first);
   if (plan.keys.empty() || !ending.contains(done.process)) return finish_exit(step, done.process);
@@ -94,7 +98,7 @@ void Monitor::Impl::settled(Step& step, const Settled& done) {
 
 void Monitor::Impl::collected(Step& step, const SumsCollected& done) {
   tell_sums(step, done.sums);
-  const SumKey first{done.process, 0, 0, 0, 0};
+  const SumKey first{done.process};
   auto last = summed.lower_bound(first);
   const auto begin = last;
   while (last != summed.end() && last->first.process == done.process) ++last;

@@ -45,6 +45,17 @@ for size in (10, 20, 30):
     os.pread(file, size, 0)
     os.pwrite(file, bytes(size + 1), 0)
 """
+READ_ON = """
+import os, sys, time
+file = os.open(sys.argv[1], os.O_RDONLY)
+for _ in range(3):
+    os.pread(file, 10, 0)
+os.close(os.open(sys.argv[2] + "/half", os.O_CREAT | os.O_WRONLY))
+while not os.path.exists(sys.argv[2] + "/on"):
+    time.sleep(0.01)
+for _ in range(3):
+    os.pread(file, 10, 0)
+"""
 
 
 def succeeded(case, said, ops, may_lack=()):
@@ -316,12 +327,22 @@ class Rules(FileCase):
                 wait_until(lambda: self.is_denied(alias), "the file has joined", 10)  # right after, where names are all one sees
                 path.unlink()
 
+    def test_joined_to_allowed(self):
+        """rules: a denied file that a watched program links or renames to the name of another rule stays denied under that one"""
+        for tool in ("ln", "mv"):
+            with self.subTest(tool):
+                secret, known, alias = self.secret(f"secret-{tool}"), self.folder / f"known-{tool}", self.folder / f"alias-{tool}"
+                os.link(secret, alias)
+                self.put_rules(("deny", secret), ("allow", known))
+                self.watched_path(f"/bin/{tool}", secret, known)
+                self.assertEqual([["deny"], ["deny"]], [self.verdicts(known), self.verdicts(alias)])
+
     def is_denied(self, path):
         (verdict,) = self.verdicts(path)
         return verdict == "deny"
 
     def test_exchange(self):
-        """rules: an exchange is judged at both ends, and each file stays denied under its new name"""
+        """rules: an exchange is judged at both ends; the denied file stays denied, and the other one is, under any name"""
         names = ("renameat2", "renameat2.to")
         for denied, other in (names, names[::-1]):
             with self.subTest(denied):
@@ -329,11 +350,14 @@ class Rules(FileCase):
                 folder.mkdir()
                 for name in names:
                     (folder / name).touch()
+                os.link(folder / other, folder / "alias")
                 self.deny(folder / denied)
                 account, said = self.watched("call_variants", "plain", folder, "renameat2")
                 self.assertEqual("renameat2 0", said.strip())
                 (body,) = of(account, op="rename")
                 self.assertEqual(("deny", str(folder / denied)), (body["verdict"], body["rule"]))
+                self.assertEqual(["RENAME_EXCHANGE"], body["flags"])
+                wait_until(lambda: self.is_denied(folder / "alias"), "the other file has joined", 10)
                 account, _ = self.watched("alias_ops", "plain", "-", folder / other, "open")
                 self.assertEqual(1, len(of(account, op="open", path=str(folder / other), verdict="deny")))
 
@@ -391,6 +415,35 @@ class Rules(FileCase):
                 account, _ = self.watched_path("/usr/bin/python3", "-c", READ_AND_WRITE, path)
                 told = [body for body in of(account, path=str(path), rule=rule) if body["op"] in ("read", "write")]
                 self.assertEqual(wanted, [(body["op"], body["bytes"], body["count"], body["verdict"]) for body in told])
+
+    def test_sum_of_other_rules(self):
+        """rules: what was read under other rules is judged by those alone, and told apart from what was read after"""
+        path, other = self.secret(), self.secret("other")
+        self.put_rules(("allow", path))
+        with watch(self.daemon, ["/usr/bin/python3", "-c", READ_ON, str(path), str(self.folder)],
+                   selector={"types": ["file", "target"]}) as watched:
+            watched.go()
+            wait_until((self.folder / "half").exists, "half of the reads", 30)
+            self.put_rules(("deny", other))
+            (self.folder / "on").touch()
+            account = Account(watched.finish(60))
+        told = [(body["count"], body["bytes"], body["verdict"]) for body in of(account, op="read", path=str(path))]
+        self.assertEqual([(1, 10, "none"), (2, 20, "none")], told)
+
+    def test_many_rules_on_a_path(self):
+        """rules: a denied folder counts, however many others that are watched lie below it; what found no room is counted"""
+        self.mounted("all", self.folder, "tmpfs")  # in which a rule's path is not the path
+        folders = [self.folder / "vault"]
+        for number in range(9):
+            folders.append(folders[-1] / str(number))
+        folders[-1].mkdir(parents=True)
+        (folders[-1] / "x").touch()
+        (self.folder / "window").mkdir()
+        self.mounted(folders[-1], self.folder / "window")
+        self.put_rules(("deny", f"{folders[0]}/"), *(("watch", f"{folder}/") for folder in folders[1:]))
+        before = self.daemon.counters().get("file.rules-cut", 0)
+        self.assertEqual(["deny"], self.verdicts(self.folder / "window/x"))
+        self.assertGreater(self.daemon.counters()["file.rules-cut"], before)
 
     def test_number_used_again(self):
         """rules: a new file that has the inode number of a denied one that is gone is not denied, by its path or a glob's"""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import resource
 import shutil
 import subprocess
 import threading
@@ -23,6 +24,13 @@ file = os.open(sys.argv[1], os.O_RDONLY)
 held = mmap.mmap(file, 4096, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)
 print("mapped", flush=True)
 sys.stdin.read()
+"""
+MAPPER_IN_TURN = """
+import mmap, os, sys
+held = []
+for line in sys.stdin:
+    held.append(mmap.mmap(os.open(line.strip(), os.O_RDONLY), 4096, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC))
+    print("mapped", flush=True)
 """
 CLIENT = """
 import http.client, ssl, sys
@@ -126,6 +134,29 @@ class Files(TlsCase):
         account, _ = self.watched_path(PYTHON, script, self.server.port, options={"tls": "full"},
                                        env={**os.environ, "LD_LIBRARY_PATH": str(self.folder)})
         self.assert_exact(account, 1)
+
+    def test_no_descriptors(self):
+        """tls: a library that could not be attached to for want of descriptors says so, and is when it is mapped again"""
+        path = self.folder / "libssl.so.3"
+        shutil.copyfile(system_library("libssl.so"), path)
+        script = self.folder / "mapper.py"
+        script.write_text(MAPPER_IN_TURN)
+        with subprocess.Popen([PYTHON, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            self.daemon.start(process.pid)
+            def map_it():
+                print(path, file=process.stdin, flush=True)
+                process.stdout.readline()
+            used = max(int(name) for name in os.listdir(f"/proc/{self.daemon.pid}/fd")) + 1
+            limits = resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, (used + 3, limits[1]))
+            try:
+                map_it()
+                wait_until(lambda: self.explain(process.pid).get(str(path), ("",))[0] == "failed", "it has failed")
+            finally:
+                resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, limits)
+            map_it()
+            wait_until(lambda: self.explain(process.pid)[str(path)][0] == "attached", "it is attached to")
+            process.stdin.close()
 
     def test_unreadable_proc(self):
         """tls: of a process whose /proc cannot be read it is said that its libraries are not known, and nothing breaks"""

@@ -75,7 +75,7 @@ inline FileSum session_sum(const Who& who, std::uint64_t reads) {
   FileSum sum;
   sum.key = {who.id, 77, 2, 1, 0};
   sum.slot = 0x101;
-  sum.generation = 1;
+  sum.key.generation = 1;
   sum.last_boot_ns = 99'350;
   sum.reads = reads;
   sum.read_bytes = 100 * reads;

@@ -55,17 +55,17 @@ struct FileHouse : Monitored {
     return event;
   }
 
-  Event first_read(const std::string& path) {
-    Event event = file(path, 0, FileOp::read);
+  Event first_read(const std::string& path, std::uint64_t generation = 0) {
+    Event event = file(path, generation, FileOp::read);
     auto& body = std::get<FileBody>(event.body);
     body.bytes = 10;
     body.sum_key = 77;
     return event;
   }
 
-  FileSum sum(std::uint64_t reads, std::uint64_t bytes) {
+  FileSum sum(std::uint64_t reads, std::uint64_t bytes, std::uint64_t generation = 0) {
     FileSum sum;
-    sum.key = {kCat.id, 77, inode_of("/data"), 1, 0};
+    sum.key = {kCat.id, 77, inode_of("/data"), 1, 0, generation};
     sum.slot = slot;
     sum.reads = reads;
     sum.read_bytes = bytes;
@@ -327,9 +327,8 @@ TEST_CASE("files: a sum is told with the path of its first call, and its bytes")
 TEST_CASE("files: a sum that began before its file was denied under another name is flagged") {
   FileHouse house;
   const std::uint64_t generation = house.rule("**/.env");
-  house(house.first_read("/data"));
-  FileSum sum = house.sum(3, 300);
-  sum.generation = generation;
+  house(house.first_read("/data", generation));
+  const FileSum sum = house.sum(3, 300, generation);
   CHECK(only_file(house.monitor.complete(SumsFlipped{house.now, {sum}})).verdict == Verdict::none);
   Event alias = house.file("/srv/.env", generation);
   std::get<FileBody>(alias.body).ino = FileHouse::inode_of("/data");
@@ -342,6 +341,19 @@ TEST_CASE("files: a sum that began before its file was denied under another name
   CHECK(body.sensitive);
   CHECK(body.bytes == 300);
   CHECK(types_of(step) == std::vector<std::string>{"file", "alert"});
+}
+
+TEST_CASE("files: what was summed under rules that are no more is judged by those, by its own objects and path") {
+  FileHouse house;
+  const std::uint64_t first = house.rule("/data", Verdict::allow);
+  Event read = house.first_read("/data", first);
+  std::get<FileBody>(read.body).objects = {1};
+  house(read);
+  house.rule("/other");  // its first object, too
+  const std::uint64_t last = house.rule("/data");
+  CHECK(house.monitor.complete(SumsFlipped{house.now, {house.sum(3, 300, first)}}).events.empty());
+  house(house.first_read("/data", last));
+  CHECK(only_file(house.monitor.complete(SumsFlipped{house.now, {house.sum(3, 300, last)}})).verdict == Verdict::deny);
 }
 
 TEST_CASE("files: a sum whose first call was lost is told without a path") {

@@ -211,6 +211,41 @@ TEST_CASE("secrets: fields are known however their names are joined, with whatev
         "form-data; name=\"user[password]\"\n\n***\n--x");
 }
 
+TEST_CASE("secrets: a JSON member's value is hidden without quotes, too; what is said in prose stays") {
+  CHECK(shown_of({"{\"password\":12345,\"a\":1}"}) == "{\"password\":*****,\"a\":1}");
+  CHECK(shown_of({"{\"db_password\" : hunter2 }"}) == "{\"db_password\" : ******* }");
+  CHECK(shown_of({"{\\\"password\\\": 12345}"}) == "{\\\"password\\\": *****}");
+  CHECK(shown_of({"{\"token\":1234567890123456}"}) == "{\"token\":****************}");
+  CHECK(shown_of({"{\"token\":123456}, the password: yours"}) == "{\"token\":123456}, the password: yours");
+  CHECK(shown_of({"{\"password\": {\"min\": 8}}"}) == "{\"password\": {\"min\": 8}}");
+}
+
+// JSON as the value of a string, so many times.
+TEST_CASE("secrets: quotes and backslashes of a value end it at no depth of JSON within JSON") {
+  const auto quoted = [](const std::string& text) {
+    std::string out = "\"";
+    for (const char character : text) {
+      if (character == '"' || character == '\\') out += '\\';
+      out += character;
+    }
+    return out + '"';
+  };
+  for (const std::string secret : {"a\"bc", "\"", "a\\", "\\\"\\", "\\\\\"x\\\\"}) {
+    std::string text = "{\"password\": " + quoted(secret) + ", \"next\": \"shown\"}";
+    for (int depth = 0; depth < 4; ++depth) {
+      INFO(depth << ": " << text);
+      const std::string shown = shown_of({text});
+      const std::size_t first = shown.find('*');
+      REQUIRE(first != std::string::npos);
+      const std::size_t next = text.find(", ", first);
+      CHECK(shown.substr(0, first) == text.substr(0, first));
+      CHECK(shown.substr(first, shown.find_first_not_of('*', first) - first).size() >= next - first - 1);
+      CHECK(shown.substr(next) == text.substr(next));
+      text = "{\"inner\": " + quoted(text) + "}";
+    }
+  }
+}
+
 TEST_CASE("secrets: values of names that are common are hidden when they have sixteen bytes without a space") {
   const std::string value = letters(16), stars(16, '*');
   for (const std::string name : {"token", "secret", "signature", "bot_token", "webhookSecret"}) {
