@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "event/redact.h"
@@ -53,9 +54,10 @@ std::string_view doing(FileOp op) {
 
 std::string summary_of(const Event& event, const FileBody& file, const std::string& path, const PathRule& rule) {
   const std::string who = event.process->comm + " (pid " + std::to_string(event.process->id.pid) + ") ";
-  const std::string what = file.result < 0 ? "tried to touch " + path + " (" + std::string(name_of(file.op)) +
-                                                 " failed: " + std::strerror(static_cast<int>(-file.result)) + ")"
-                                           : std::string(doing(file.op)) + " " + path;
+  const bool failed = file.result < 0 && file.result != -EINPROGRESS;  // that one was told before it ended
+  const std::string what = failed ? "tried to touch " + path + " (" + std::string(name_of(file.op)) +
+                                        " failed: " + std::strerror(static_cast<int>(-file.result)) + ")"
+                                  : std::string(doing(file.op)) + " " + path;
   return who + what + ", denied by the rule " + rule.pattern +
          (rule.category.empty() ? "" : " (" + rule.category + ")");
 }

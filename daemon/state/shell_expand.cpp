@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/text.h"
 #include "state/shell_word.h"
 
 namespace aa::shell {
@@ -118,7 +119,7 @@ void WordReader::read_dollar(Word& word, bool quoted) {
     }
     return;
   }
-  if (text_[at_ + 1] >= '0' && text_[at_ + 1] <= '9') end = at_ + 2;
+  if (is_digit(text_[at_ + 1])) end = at_ + 2;
   const std::string_view name = text_.substr(at_ + 1, end - at_ - 1);
   at_ = end;
   if (name == "IFS" && !quoted) {

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/text.h"
+
 namespace aa::shell {
 namespace {
 
@@ -128,7 +130,7 @@ std::string WordReader::take_document(const std::string& mark, bool strip_tabs) 
 
 bool WordReader::read_redirect(Redirect& out) {
   std::size_t digits = at_;
-  while (digits < text_.size() && text_[digits] >= '0' && text_[digits] <= '9') ++digits;
+  while (digits < text_.size() && is_digit(text_[digits])) ++digits;
   const std::string_view rest = text_.substr(digits);
   static constexpr std::string_view kOps[] = {"&>>", "<<<", "<<-", "&>", "<<", ">>", ">&", "<&", "<>", ">|", "<", ">"};
   for (const std::string_view op : kOps) {
@@ -148,7 +150,7 @@ bool WordReader::read_assignment() {
   std::size_t end = 0;
   while (end < word.size() && is_name(word[end])) ++end;
   const bool append = word.substr(end).starts_with("+=");
-  if (end == 0 || (!append && !word.substr(end).starts_with('=')) || (word[0] >= '0' && word[0] <= '9')) return false;
+  if (end == 0 || (!append && !word.substr(end).starts_with('=')) || is_digit(word[0])) return false;
   const std::string name(word.substr(0, end));
   at_ += end + (append ? 2 : 1);
   Word value = at_word() ? read_word() : Word{};

@@ -148,7 +148,15 @@ def asked(client, request, body=b"", more=""):
 
 
 class Clients(TlsCase):
+    """The clients that agents use. Of what each of them says and hears records take no more of the ring than they may."""
+
     settings = {"tls.call_kib": 2048}  # Node writes a request's head and its body with one call
+
+    def talk(self, *argv, **how):
+        before = self.taken()
+        account = super().talk(*argv, **how)
+        self.assert_taken(account, self.taken() - before)
+        return account
 
     def written(self, name, text):
         path = self.folder / name
@@ -156,7 +164,7 @@ class Clients(TlsCase):
         return path
 
     def test_curl(self):
-        """tls: curl up and down, 1 MiB each and many small requests, is exact"""
+        """tls: curl up and down, 1 MiB each and many small requests, is exact, in a quarter more than its bytes of the ring at most"""
         curl = self.needs("/usr/bin/curl")
         upload = self.written("upload", "u" * BIG)
         self.assert_exact(self.talk(curl, "-sk", "-T", upload, self.server.url("")), 1)

@@ -169,6 +169,9 @@ class Kept(OwnDaemonCase):
         with watch(self.daemon, ["/usr/bin/strace", "-f", "-o", str(log), program("tiny")]) as client:
             client.run()
         self.assertNotIn("SIGSTOP", log.read_text())
+        counters = self.daemon.counters()
+        self.assertGreater(counters["tls.held"], 0)  # it was seen to, and left alone
+        self.assertGreater(counters["tls.hold-missed"], 0)
 
 
 del TlsCase

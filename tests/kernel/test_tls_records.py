@@ -7,32 +7,12 @@ import unittest
 
 from harness import program, watch
 from kernel_case import QUICK
-from kernel_maps import maps_of, ring_bytes
-from tls_case import DurableTlsCase, TlsCase, data_of
+from tls_case import BESIDE_SMALL, SMALL, DurableTlsCase, TlsCase, data_of
 from tls_server import CERTIFICATE
 
-PYTHON = "/usr/bin/python3"
 CALLS = 50 if QUICK else 300
 PROCESSORS = 10  # at most, with six threads on each: letters_tls has 64, one for each letter
 LETTERS = 50  # calls of each thread: more than the file follows would be lost, and prove nothing
-BIG = 1 << 20
-SMALL, BESIDE_SMALL = 192, 80  # a call of up to so many bytes takes so many more of the ring
-BESIDE_LONG = 1.25  # longer ones take so many times their length, all together
-CONNECTION = 256  # for what is told of a connection beside its calls, at most
-
-# As most agents talk: small requests and answers, 1 MiB up, 1 MiB down.
-CLIENT = """
-import http.client, ssl, sys
-port, small, big = map(int, sys.argv[1:4])
-link = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context())
-def ask(method, path, body=None):
-    link.request(method, path, body)
-    assert link.getresponse().read()
-for i in range(small): ask("GET", f"/{i + 1}")
-ask("PUT", "/", bytes(big))
-ask("GET", f"/{big}")
-link.close()
-"""
 
 
 def preemption():
@@ -53,10 +33,6 @@ def asked_preemption():
 class Ring(TlsCase):
     without = ("file",)
     settings = {"tls.call_kib": 2048}
-
-    def taken(self):
-        """Bytes of the ring, so far."""
-        return ring_bytes(maps_of(self.daemon.pid)["aa_tls_ring"])
 
     def of_calls(self, size, count):
         before = self.taken()
@@ -80,26 +56,6 @@ class Ring(TlsCase):
         for size in (SMALL + 1, 257, 1025, 4097, 12289, 16384):
             with self.subTest(size):
                 self.assertLessEqual(self.of_one_call(size), size * 1.5 + BESIDE_SMALL)
-
-    def test_conversations(self):
-        """tls: of what clients say and hear, the longer calls take together at most 1.25 times their length of the ring"""
-        script = self.folder / "client.py"
-        script.write_text(CLIENT)
-        python = (PYTHON, script, self.server.port, CALLS, BIG)
-        curl = (self.needs("/usr/bin/curl"), "-sk", *(self.server.url(size + 1) for size in range(CALLS)), self.server.url(BIG))
-        for client in (python, curl):
-            with self.subTest(client[0]):
-                before = self.taken()
-                account = self.talk(*client, deadline=60)
-                taken = self.taken() - before
-                calls = [event["tls"] for event in account.of_type("tls")]
-                connections = {body["connection"] for body in calls}
-                small = [body["length"] for body in calls if body["call_length"] <= SMALL]
-                longer = sum(body["length"] for body in calls if body["call_length"] > SMALL)
-                others = sum(small) + len(small) * BESIDE_SMALL + len(connections) * CONNECTION
-                print(f"        {longer} bytes in longer calls took {(taken - others) / longer:.3f} times that at most", flush=True)
-                self.assertGreaterEqual(longer, BIG)
-                self.assertLessEqual(taken - others, BESIDE_LONG * longer)
 
 
 class Mixed(DurableTlsCase):

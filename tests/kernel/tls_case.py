@@ -14,8 +14,12 @@ import dbus
 
 from harness import CALL_TIMEOUT, kind_of_change, wait_until
 from kernel_case import Account, KernelCase
+from kernel_maps import maps_of, ring_bytes
 from tls_server import TlsServer
 
+SMALL, BESIDE_SMALL = 192, 80  # a call of up to so many bytes takes so many more of the ring
+BESIDE_LONG = 1.25  # longer ones take so many times their length, all together
+CONNECTION = 256  # for what is told of a connection beside its calls, at most
 LOST_UNCOUNTED = ("calls-full", "connections-full", "recursion")  # with them the number of bytes is lost
 LOST = ("ring-full", *LOST_UNCOUNTED)
 
@@ -109,6 +113,21 @@ class TlsCase(KernelCase):
                                        stdin=subprocess.DEVNULL if stdin is None else stdin, **popen)
         self.assertEqual(0, self.last.status, f"{argv[0]} failed")
         return account
+
+    def taken(self):
+        """Bytes of the ring, so far."""
+        return ring_bytes(maps_of(self.daemon.pid)["aa_tls_ring"])
+
+    def assert_taken(self, account, taken):
+        """Of what these events took of the ring, longer calls took no more than they may; small ones and connections count as they may."""
+        calls = [event["tls"] for event in account.of_type("tls")]
+        connections = {(event["process"]["id"], event["tls"]["connection"]) for event in account.of_type("tls")}
+        small = [body["length"] for body in calls if body["call_length"] <= SMALL]
+        longer = sum(body["length"] for body in calls if body["call_length"] > SMALL)
+        others = sum(small) + len(small) * BESIDE_SMALL + len(connections) * CONNECTION
+        if longer:
+            print(f"        {longer} bytes in longer calls took {(taken - others) / longer:.3f} times that at most", flush=True)
+        self.assertLessEqual(taken - others, BESIDE_LONG * longer)
 
     def assert_exact(self, account, connections):
         """Every byte of every conversation, both ways: what events hold is what the server wrote down."""

@@ -298,7 +298,7 @@ TEST_CASE("files: what a program passed is told without secrets, and judged with
   body.at.ns_path = "/x/" + key;
   body.to.emplace().path = "/y/" + key;
   for (const Resolution passed :
-       {Resolution::user, Resolution::unresolved}) {  // unresolved: by a descriptor that is none
+       {Resolution::user, Resolution::unresolved}) {  // the latter by a descriptor that is none
     body.resolution = passed;
     const Step step = house(event);
     const FileBody told = only_file(step);
@@ -308,6 +308,18 @@ TEST_CASE("files: what a program passed is told without secrets, and judged with
     CHECK(told.to->path == "/y/" + stars);
     for (const Event& one : step.events) CHECK(to_json(one).find(key) == std::string::npos);
   }
+}
+
+TEST_CASE("files: an alert says of what was tried that it failed, but not of what is under way yet") {
+  FileHouse house;
+  const std::uint64_t generation = house.rule("/etc/");
+  const auto summary = [&](const std::string& path, std::int64_t result) {
+    Event event = house.file(path, generation);
+    std::get<FileBody>(event.body).result = result;
+    return bodies_of<AlertBody>(house(event)).at(0).summary;
+  };
+  CHECK(summary("/etc/a", -13).find("tried to touch /etc/a (open failed: ") != std::string::npos);
+  CHECK(summary("/etc/b", -115).find("opened /etc/b") != std::string::npos);
 }
 
 TEST_CASE("files: a sum is told with the path of its first call, and its bytes") {
