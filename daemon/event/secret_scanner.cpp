@@ -42,6 +42,19 @@ bool is_word_byte(char character) {
          character == '_';
 }
 
+bool is_hex(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+}
+
+// As JSON and URLs have bytes: "\n", "\u0020", "%20". JSON within JSON has more backslashes.
+bool ends_in_escape(std::string_view text) {
+  const auto last = [text](std::size_t count) { return text.substr(text.size() - std::min(text.size(), count)); };
+  const std::string_view one = last(2), percent = last(3), unicode = last(6);
+  if (one.size() == 2 && one[0] == '\\') return std::string_view("nrtbf").find(one[1]) != std::string_view::npos;
+  if (percent.size() == 3 && percent[0] == '%') return is_hex(percent.substr(1));
+  return unicode.size() == 6 && unicode.starts_with("\\u") && is_hex(unicode.substr(2));
+}
+
 }  // namespace
 
 // ---- in and out ----
@@ -207,17 +220,22 @@ void SecretScanner::try_rules(std::size_t from) {
 bool SecretScanner::fits(const SecretRule& rule) const {
   const std::size_t begin = at_ - std::min(at_, rule.begin.size());
   if (!rule.any_case && buffer_.compare(begin, rule.begin.size(), rule.begin) != 0) return false;
-  if (rule.whole_word && begin > 0 && is_word_byte(buffer_[begin - 1])) return false;
+  if (rule.whole_word && !begins_word(begin)) return false;
   if (rule.digits_before && !has_digits_before(begin)) return false;
   return rule.shape != SecretShape::pem || begins_pem(begin);
 }
 
+bool SecretScanner::begins_word(std::size_t at) const {
+  return at == 0 || !is_word_byte(buffer_[at - 1]) || ends_in_escape(std::string_view(buffer_).substr(0, at));
+}
+
 bool SecretScanner::has_digits_before(std::size_t begin) const {
-  std::size_t first = begin;
-  while (first > 0 && begin - first <= 10 && is_digit(buffer_[first - 1])) --first;
-  const bool as_many = begin - first >= 8 && begin - first <= 10;
-  return as_many && (first == 0 || !is_word_byte(buffer_[first - 1]) ||
-                     buffer_.compare(first - std::min<std::size_t>(first, 3), 3, "bot") == 0);
+  for (std::size_t count = 1; count <= begin && count <= 10 && is_digit(buffer_[begin - count]); ++count) {
+    const std::size_t first = begin - count;
+    if (count < 8) continue;
+    if (begins_word(first) || buffer_.compare(first - std::min<std::size_t>(first, 3), 3, "bot") == 0) return true;
+  }
+  return false;
 }
 
 // "-----BEGIN … PRIVATE KEY-----", and not the same with END.

@@ -99,6 +99,7 @@ class SecretScanner {
   bool in_word_of_name(unsigned char byte);
   bool is_port() const;
   bool is_needed_there(unsigned char byte, std::size_t at) const;
+  bool begins_word(std::size_t at) const;
   bool has_digits_before(std::size_t begin) const;
   void enter_unknown();
   void enter_binary();

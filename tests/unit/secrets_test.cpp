@@ -96,6 +96,13 @@ std::string shown_of(const std::vector<std::string>& pieces) {
   return through(scanner, pieces).bytes;
 }
 
+void check_everywhere(const std::string& text, const std::string& shown) {
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    INFO("cut at " << cut);
+    CHECK(shown_of({text.substr(0, cut), text.substr(cut)}) == shown);
+  }
+}
+
 // Of a text in base64, cut in two somewhere, all behind its first `begin` bytes is hidden, and nothing behind the
 // base64.
 void check_hidden_in_base64(const std::string& plain, std::size_t begin, std::size_t cut) {
@@ -394,6 +401,23 @@ TEST_CASE("secrets: bytes missed at the end of a value's line do not end it") {
   (void)word.take("?password=abc");
   (void)word.miss(5);
   CHECK(word.take("d e&f\nMIIB\n--").bytes == "***********--");
+}
+
+TEST_CASE("secrets: an escape before a key, of JSON or of a URL, is no part of its word") {
+  const std::string key = letters(36), stars(36, '*');
+  const std::string bot = "123456789:AA", rest = letters(33), jwt = letters(20) + "." + letters(20);
+  for (const std::string escape : {"\\n", "\\r", "\\t", "\\b", "\\f", "\\\\n", "\\\\\\n", "\\u0020", "\\\\u003d", "%20",
+                                   "%3D", "%3a", "%22", "%0A"}) {
+    INFO(escape);
+    check_everywhere("{\"content\":\"my .env:" + escape + "ghp_" + key + "\"}",
+                     "{\"content\":\"my .env:" + escape + "ghp_" + stars + "\"}");
+    check_everywhere("GET /10?q=" + escape + bot + rest + " on",
+                     "GET /10?q=" + escape + bot + std::string(33, '*') + " on");
+    check_everywhere("a" + escape + "eyJ" + jwt + " on", "a" + escape + "eyJ" + std::string(41, '*') + " on");
+  }
+  for (const std::string& text : {"anghp_" + key, "u0020ghp_" + key, "20ghp_" + key, "\\xghp_" + key, "\\u20ghp_" + key,
+                                  "%2ghp_" + key, "%n0ghp_" + key, "12345678901:AA" + rest})
+    CHECK(shown_of({text + " "}) == text + " ");
 }
 
 TEST_CASE("secrets: what is held is taken for a secret when it must be told") {
