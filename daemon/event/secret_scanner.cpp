@@ -42,6 +42,17 @@ bool is_word_byte(char character) {
          character == '_';
 }
 
+// What keys are made of, of whatever kind.
+const ByteClass& any_key() {
+  static const ByteClass bytes = [] {
+    ByteClass all;
+    for (const SecretRule& rule : secret_rules())
+      if (rule.shape == SecretShape::token) all |= *rule.bytes;
+    return all;
+  }();
+  return bytes;
+}
+
 bool is_hex(std::string_view text) {
   return text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
 }
@@ -146,15 +157,24 @@ void SecretScanner::judge_rest(unsigned char byte) {
 
 void SecretScanner::settle() {
   while (mode_ == Mode::userinfo) {
-    const bool is_shown = is_whole() && (behind_at_ != 0 || is_port());
-    if (colon_ != 0 && !is_shown) return enter_secret(rule_->kind, kPassword, colon_);
+    const bool is_shown = is_whole() && (colon_ == 0 || behind_at_ != 0 || is_port());
+    if (!is_shown) return enter_secret(rule_->kind, kPassword, is_short_name() ? colon_ : since_);
     end_userinfo();
     run();
   }
-  if (mode_ == Mode::candidate) return enter_secret(rule_->kind, *rule_->bytes, since_);
+  if (mode_ == Mode::candidate)
+    return enter_secret(rule_->kind, may_begin_longer() ? any_key() : *rule_->bytes, since_);
   if (mode_ != Mode::common) return;
   hide(kind_, since_, at_);
   mode_ = Mode::value;
+}
+
+// Whether another rule's beginning may go on where this one's ended: "sk-an" is one of "sk-" and may be of "sk-ant-".
+bool SecretScanner::may_begin_longer() const {
+  const std::string_view seen = std::string_view(buffer_).substr(since_ - std::min(since_, rule_->begin.size()));
+  return std::ranges::any_of(secret_rules(), [seen](const SecretRule& rule) {
+    return rule.begin.size() > seen.size() && rule.begin.starts_with(seen);
+  });
 }
 
 SecretScanner::Shown SecretScanner::show() {
@@ -366,17 +386,24 @@ bool SecretScanner::decodes(unsigned char byte) {
 
 void SecretScanner::in_userinfo(unsigned char byte) {
   const ByteClass& bytes = colon_ == 0 ? kUserinfo : text_ == SecretText::script ? kPasswordInScript : kPassword;
-  if (!(byte == '@' || bytes.test(byte)) || (!kUserinfo.test(byte) && byte != '@' && is_port())) return end_userinfo();
+  const bool ends_port = (byte == '?' || byte == '#') && is_port();
+  if (!(byte == '@' || bytes.test(byte)) || ends_port) return end_userinfo();
   ++at_;
   if (byte == '@') behind_at_ = at_;
   if (byte == ':' && colon_ == 0) colon_ = at_;
   if (at_ - since_ >= kMostHeld) enter_secret(rule_->kind, kPassword, since_);
 }
 
-// Only digits are behind the colon.
+// Digits are behind the colon, and nothing else.
 bool SecretScanner::is_port() const {
   const std::string_view host = std::string_view(buffer_).substr(0, at_);
-  return colon_ != 0 && behind_at_ == 0 && host.find_first_not_of("0123456789", colon_) == std::string_view::npos;
+  return colon_ != 0 && colon_ < at_ && behind_at_ == 0 &&
+         host.find_first_not_of("0123456789", colon_) == std::string_view::npos;
+}
+
+// Before a colon.
+bool SecretScanner::is_short_name() const {
+  return colon_ != 0 && colon_ - 1 - since_ < kLongName;
 }
 
 // A long user name is a token itself; a short one before a password is shown. The host is looked through.
@@ -384,8 +411,7 @@ void SecretScanner::end_userinfo() {
   if (behind_at_ == 0) return give_up();
   const std::size_t end = behind_at_ - 1;
   const bool has_password = colon_ != 0 && colon_ <= end;
-  const std::size_t name_end = has_password ? colon_ - 1 : end;
-  const bool is_token = name_end - since_ >= kLongName;
+  const bool is_token = has_password ? !is_short_name() : end - since_ >= kLongName;
   if (is_token || has_password) hide(rule_->kind, is_token ? since_ : colon_, end);
   at_ = end;
   enter_text();

@@ -98,6 +98,8 @@ class SecretScanner {
   void leave_name();
   bool in_word_of_name(unsigned char byte);
   bool is_port() const;
+  bool is_short_name() const;
+  bool may_begin_longer() const;
   bool is_needed_there(unsigned char byte, std::size_t at) const;
   bool begins_word(std::size_t at) const;
   bool has_digits_before(std::size_t begin) const;

@@ -62,6 +62,8 @@ std::vector<Secret> secrets() {
   all.push_back({"url-password", "postgres://app:", "p:w", "@db/x"});
   all.push_back({"url-password", "postgres://app:", "p@w#?&;{(x@", "@db/x"});
   all.push_back({"url-password", "\"https://me@corp.com:", "p@w", "@example.com\" "});
+  for (const std::string password : {"(x", ";x", "2024&x", "1(x)", "1@x", "8080|x", "8080", "&", "?x", "#1"})
+    all.push_back({"url-password", "postgres://app:", password, "@db/x"});
   all.push_back({"url-password", "\"https:\\/\\/me:", "p@w", "@example.com\\/a\""});
   const std::string pem = "\nMII" + letters(200) + "\n" + letters(64) + "=\n-----";
   all.push_back({"private-key", "-----BEGIN RSA PRIVATE KEY-----", pem, "END RSA PRIVATE KEY-----\nafter"});
@@ -285,6 +287,8 @@ TEST_CASE("secrets: what is too short for a key, a port, and a comparison are ha
                                   "if (password==null) x",
                                   "https://example.com:8080?a=b@c ",
                                   "https://example.com:8080/a@b ",
+                                  "https://example.com:8080#a@b ",
+                                  "(http://localhost:8080) a@b, http://localhost:8080; a@b ",
                                   "ssh://git@example.com:22/a ",
                                   "at 1234567:AA" + letters(33) + " ",
                                   "SK" + letters(31, "0123456789abcdef") + " ",
@@ -427,10 +431,36 @@ TEST_CASE("secrets: what is held is taken for a secret when it must be told") {
   CHECK(scanner.take("def done").bytes == "*** done");
   SecretScanner address;
   CHECK(address.take("see https://example").bytes == "see https://");
-  CHECK(address.flush().bytes == "example");
+  CHECK(address.flush().bytes == "*******");
+  CHECK(address.take(".com/ path").bytes == "****/ path");
   SecretScanner port;
   CHECK(port.take("https://me:pass").bytes == "https://");
   CHECK(port.flush().bytes == "me:****");
+}
+
+TEST_CASE("secrets: what is told before it is decided gives nothing away of what comes behind it") {
+  const auto told = [](const std::string& text, std::size_t cut) {
+    SecretScanner scanner;
+    std::string shown = scanner.take(text.substr(0, cut)).bytes;
+    shown += scanner.flush().bytes;
+    shown += scanner.take(text.substr(cut)).bytes;
+    return shown + scanner.flush().bytes;
+  };
+  const std::string secret = letters(40, "0123456789abcdef");
+  for (const std::string before : {"key sk-ant-api03-", "key sk-proj-", "key sk-svcacct-", "key sk-or-v1-",
+                                   "see https://me:", "see https://me@corp.com:", "see https://"})
+    for (const std::string after : {" on", "\" on"}) {
+      const bool is_address = before.starts_with("see");
+      const std::string text = before + secret + (is_address ? "@example.com/" : "") + after;
+      for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+        INFO("cut at " << cut << ": " << told(text, cut));
+        CHECK(told(text, cut).find(secret.substr(0, 8)) == std::string::npos);
+        CHECK(told(text, cut).find(secret.substr(32)) == std::string::npos);
+        CHECK(told(text, cut).ends_with(after));
+      }
+    }
+  CHECK(told("a sk-abc-def on", 8) == "a sk-***-def on");
+  CHECK(without_secrets("see https://example", SecretText::script) == "see https://example");
 }
 
 TEST_CASE("secrets: in a script only the word is replaced, so that what a shell would run stays to be seen") {
