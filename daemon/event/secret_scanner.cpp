@@ -100,6 +100,7 @@ void SecretScanner::enter_unknown() {
   kind_ = "unknown";
   quote_ = '"';
   has_escapes_ = false;
+  is_list_ = false;
   enter_value(End::quote);
 }
 
@@ -125,6 +126,9 @@ void SecretScanner::run() {
         break;
       case Mode::value:
         in_value(byte);
+        break;
+      case Mode::list:
+        in_list(byte);
         break;
       case Mode::secret:
         in_secret(byte);
@@ -317,6 +321,7 @@ void SecretScanner::found_field(std::size_t begin) {
   percent_ = 0;
   line_end_ = 0;
   is_member_ = false;
+  is_list_ = false;
   named_in_quotes_ = before == '"' || before == '\'';
   is_part_ = begin >= kPartName.size() && buffer_.compare(begin - kPartName.size(), kPartName.size(), kPartName) == 0;
   lines_ = 0;
@@ -481,6 +486,7 @@ void SecretScanner::in_name(unsigned char byte) {
     return;
   }
   if (byte == '[') {
+    is_list_ = true;
     ++at_;
     return;
   }
@@ -517,12 +523,16 @@ bool SecretScanner::in_word_of_name(unsigned char byte) {
 // in the next line, when that is indented.
 bool SecretScanner::is_line_end_in_name(unsigned char byte) {
   const bool is_end = byte == '\n' || byte == '\r';
-  if (is_member_ && at_ > 0 && buffer_[at_ - 1] == '\\' && (byte == 'n' || byte == 'r' || byte == 't')) return true;
+  if (is_member_ && is_escaped_blank(byte)) return true;
   if (is_end && is_member_) return true;
   if (!is_end || separator_ == 0 || end_without_quote_ != End::line) return false;
   const bool is_second = line_end_ != 0 && !(line_end_ == '\r' && byte == '\n');
   line_end_ = static_cast<char>(byte);
   return !is_second;
+}
+
+bool SecretScanner::is_escaped_blank(unsigned char byte) const {
+  return at_ > 0 && buffer_[at_ - 1] == '\\' && (byte == 'n' || byte == 'r' || byte == 't');
 }
 
 // Of text in quotes inside of quoted text ("{\"a\":\"b\"}") the backslashes before it belong to the quote. Single
@@ -568,8 +578,18 @@ bool SecretScanner::ends_value(unsigned char byte) const {
   return line_ends || is_end_quote(byte);
 }
 
-// A '<' begins what language models call a token.
+// Behind it more of a list may come, unless what the list is in has ended, too.
+void SecretScanner::leave_value(unsigned char byte) {
+  const bool is_quoted = end_ == End::quote && static_cast<char>(byte) == quote_ && backslashes_ >= depth_;
+  const bool may_go_on = is_quoted || (end_ == End::word && is_member_);
+  if (!is_list_ || !may_go_on) return enter_text();
+  if (is_quoted) ++at_;
+  mode_ = Mode::list;
+}
+
+// A '<' begins what language models call a token. What is shorter in a list holds no key.
 void SecretScanner::in_common(unsigned char byte) {
+  if (is_list_ && ends_value(byte)) return leave_value(byte);
   if (ends_value(byte) || byte <= ' ' || (byte == '<' && at_ == since_)) {
     at_ = since_;
     return enter_text();
@@ -608,10 +628,25 @@ void SecretScanner::in_value(unsigned char byte) {
     ++at_;
     return;
   }
-  if (ends) return enter_text();
+  if (ends) return leave_value(byte);
   count_backslashes(byte);
   hide(kind_, at_, at_ + 1);
   ++at_;
+}
+
+// Between two values.
+void SecretScanner::in_list(unsigned char byte) {
+  if (byte == '"' || byte == '\'') {
+    open_quote(at_++);
+    return begin_value(End::quote);
+  }
+  if (std::string_view(", \t\r\n\\").find(static_cast<char>(byte)) != std::string_view::npos ||
+      is_escaped_blank(byte)) {
+    ++at_;
+    return;
+  }
+  if (!is_member_ || !kInWord.test(byte)) return enter_text();
+  begin_value(End::word);
 }
 
 void SecretScanner::in_pem(unsigned char byte) {

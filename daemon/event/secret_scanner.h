@@ -59,7 +59,7 @@ class SecretScanner {
   std::size_t held() const { return buffer_.size() - shown_; }
 
  private:
-  enum class Mode : std::uint8_t { text, candidate, userinfo, name, common, value, secret, pem, binary };
+  enum class Mode : std::uint8_t { text, candidate, userinfo, name, common, value, list, secret, pem, binary };
   enum class End : std::uint8_t { line, word, quote };  // of a value
 
   void run();
@@ -72,6 +72,7 @@ class SecretScanner {
   void in_percent(unsigned char byte);
   void in_common(unsigned char byte);
   void in_value(unsigned char byte);
+  void in_list(unsigned char byte);
   void in_secret(unsigned char byte);
   void in_pem(unsigned char byte);
   void in_binary(unsigned char byte);
@@ -90,6 +91,7 @@ class SecretScanner {
   void enter_secret(std::string_view kind, const ByteClass& bytes, std::size_t from);
   void enter_value(End end);
   void begin_value(End end);
+  void leave_value(unsigned char byte);
   bool ends_value(unsigned char byte) const;
   bool is_end_quote(unsigned char byte) const;
   void count_backslashes(unsigned char byte);
@@ -106,6 +108,7 @@ class SecretScanner {
   void enter_unknown();
   void enter_binary();
   bool is_line_end_in_name(unsigned char byte);
+  bool is_escaped_blank(unsigned char byte) const;
   void end_userinfo();
   void hide(std::string_view kind, std::size_t from, std::size_t to);
   bool is_text(unsigned char byte);
@@ -146,6 +149,7 @@ class SecretScanner {
   bool is_part_ = false;    // name: of a form in parts; behind an empty line comes the value
   std::uint8_t lines_ = 0;  // name: ends of lines behind a part's name
   bool is_member_ = false;  // name: of JSON, its quotes hold nothing else
+  bool is_list_ = false;    // name, value: of several, in brackets
   char line_end_ = 0;       // name, value: the last byte was this; an indented line goes on with it
   bool is_unsure_ = false;  // value: bytes of it were missed, another secret may have begun there
   bool in_rest_ = false;    // what is made of base64 and line ends is the rest of a secret

@@ -229,6 +229,23 @@ TEST_CASE("secrets: a JSON member's value is hidden without quotes, too; what is
   CHECK(shown_of({"{\"password\": {\"min\": 8}}"}) == "{\"password\": {\"min\": 8}}");
 }
 
+TEST_CASE("secrets: of a list all values are hidden, not what is behind it") {
+  check_everywhere("{\"set-cookie\":[\"a\",\"sid=b\"],\"Authorization\":[\"x\", \"Bearer c\"],\"d\":[\"e\"]}",
+                   "{\"set-cookie\":[\"*\",\"*****\"],\"Authorization\":[\"*\", \"********\"],\"d\":[\"e\"]}");
+  check_everywhere("{\"password\": [\n  \"\",\n\t\"abc\" ,\r\n  \"def\"\n], \"a\": \"b\"}",
+                   "{\"password\": [\n  \"\",\n\t\"***\" ,\r\n  \"***\"\n], \"a\": \"b\"}");
+  check_everywhere("{\"password\":[12345, 678 ,null],\"a\":1}", "{\"password\":[*****, *** ,****],\"a\":1}");
+  check_everywhere("{\\\"password\\\":[\\\"abc\\\",\\n \\\"def\\\"],\\\"a\\\":\\\"b\\\"}",
+                   "{\\\"password\\\":[\\\"****\",\\n \\\"****\"],\\\"a\\\":\\\"b\\\"}");
+  check_everywhere("{\"token\":[\"short\",\"abcdefghijklmnop\",\"<|abcdefghijklmnop\"],\"b\":[\"abcdefghijklmnop\"]}",
+                   "{\"token\":[\"short\",\"****************\",\"<|abcdefghijklmnop\"],\"b\":[\"abcdefghijklmnop\"]}");
+  check_everywhere("password = ['abc', 'def']; 'x'", "password = ['***', '***']; 'x'");
+  for (const std::string text : {"{\"password\":[],\"a\":\"b\"}", "{\"password\":[{\"a\":\"b\"}, \"c\"]}",
+                                 "the password: [required, \"string\"]"})
+    check_everywhere(text, text);
+  check_everywhere("\"{\\\"password\\\":[\\\"abc\", \"a\"", "\"{\\\"password\\\":[\\\"***\", \"a\"");
+}
+
 // JSON as the value of a string, so many times.
 TEST_CASE("secrets: quotes and backslashes of a value end it at no depth of JSON within JSON") {
   const auto quoted = [](const std::string& text) {
