@@ -29,6 +29,7 @@ const ByteClass kUserinfo = all_but("/?#@\"'`<>\\|;&(){}^");
 const ByteClass kPassword = all_but("/\"'`<>\\");
 const ByteClass kPasswordInScript = all_but("/\"'`<>\\|;&(){}");
 const ByteClass kInWord = all_but("\"'`<>\\|;&(){}[],");
+const ByteClass kUnquoted = all_but("\"'`<>\\");
 const ByteClass kRest = [] {  // what a secret's further lines are made of, also as JSON writes their ends
   ByteClass bytes;
   for (unsigned byte = 0; byte < 128; ++byte)
@@ -51,6 +52,14 @@ const ByteClass& any_key() {
     return all;
   }();
   return bytes;
+}
+
+bool is_line_end(char character) {
+  return character == '\n' || character == '\r';
+}
+
+bool is_blank(char character) {
+  return character == ' ' || character == '\t';
 }
 
 bool is_hex(std::string_view text) {
@@ -88,7 +97,7 @@ SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   buffer_.clear();
   shown_ = at_ = 0;
   continuation_ = 0;
-  const bool goes_on = mode_ == Mode::pem || mode_ == Mode::binary || (mode_ == Mode::value && end_ != End::word);
+  const bool goes_on = mode_ == Mode::pem || mode_ == Mode::binary || (mode_ == Mode::value && !ends_at_blank());
   if (!goes_on) enter_unknown();
   line_end_ = 0;  // whether its next line is indented was not seen
   is_unsure_ = true;
@@ -310,12 +319,12 @@ void SecretScanner::found_coded() {
 
 // Where the value will end follows from what is before the name, with all that is joined to it.
 void SecretScanner::found_field(std::size_t begin) {
+  const std::size_t name = begin;
   const auto is_joined = [this](std::size_t at) {
     return is_word_byte(buffer_[at]) || kInName.find(buffer_[at]) != std::string_view::npos;
   };
   for (std::size_t joined = 0; begin > 0 && joined < kMostJoined && is_joined(begin - 1); ++joined) --begin;
   const char before = begin > 0 ? buffer_[begin - 1] : '\n';
-  const bool begins_line = before == '\n' && text_ != SecretText::script;
   mode_ = Mode::name;
   separator_ = 0;
   percent_ = 0;
@@ -324,12 +333,32 @@ void SecretScanner::found_field(std::size_t begin) {
   is_list_ = false;
   named_in_quotes_ = before == '"' || before == '\'';
   is_part_ = begin >= kPartName.size() && buffer_.compare(begin - kPartName.size(), kPartName.size(), kPartName) == 0;
+  in_part_line_ = false;
   lines_ = 0;
   if (named_in_quotes_)
     open_quote(begin - 1);
   else
     quote_ = 0;
-  end_without_quote_ = begins_line ? End::line : named_in_quotes_ ? End::quote : End::word;
+  end_without_quote_ = named_in_quotes_ ? End::quote : End::word;
+  judge_line(begin, begin < name);
+}
+
+// Whether a name begins a line, or does but for blanks; or one that ended as JSON has it, whose escape's letter then is
+// joined to the name when no blanks are.
+void SecretScanner::judge_line(std::size_t begin, bool is_joined) {
+  const std::size_t first = at_ - std::min(at_, kLookBack);
+  const bool is_letter_escaped = is_joined && begin > 0 && buffer_[begin - 1] == '\\';
+  const std::string_view all = std::string_view(buffer_).substr(first, begin - first + (is_letter_escaped ? 1 : 0));
+  std::string_view before = all;
+  while (before.ends_with(' ') || before.ends_with('\t') || before.ends_with("\\t")) {
+    before.remove_suffix(1);
+    while (before.ends_with('\\')) before.remove_suffix(1);
+  }
+  const bool begins_stream = before.empty() && at_ < kLookBack;
+  const bool is_script = text_ == SecretText::script;
+  is_escaped_line_ = !is_script && (before.ends_with("\\n") || before.ends_with("\\r"));
+  if (is_script || !(begins_stream || before.ends_with('\n'))) return;
+  end_without_quote_ = before.size() == all.size() ? End::line : End::row;
 }
 
 void SecretScanner::give_up() {
@@ -425,7 +454,7 @@ void SecretScanner::end_userinfo() {
 // ---- inside ----
 
 void SecretScanner::in_secret(unsigned char byte) {
-  const bool line_ends = byte == '\n' || byte == '\r';
+  const bool line_ends = is_line_end(static_cast<char>(byte));
   if (line_ends && rule_ != nullptr && rule_->shape == SecretShape::coded &&
       (in_line_ == 0 || in_line_ >= kWholeLine)) {
     in_line_ = 0;
@@ -460,21 +489,19 @@ void SecretScanner::in_name(unsigned char byte) {
     ++at_;
     return;
   }
-  if (is_part_ && is_member_ && byte == '\n' && ++lines_ == 2) {
-    ++at_;
-    return begin_value(End::line);
-  }
+  if (is_part_ && is_member_ && in_part(byte)) return;
   if (byte == ' ' || byte == '\t' || byte == '\\' || is_line_end_in_name(byte) || in_word_of_name(byte)) {
     ++at_;
     return;
   }
-  if (line_end_ != 0 && at_ > 0 && (buffer_[at_ - 1] == '\n' || buffer_[at_ - 1] == '\r') && !is_member_)
-    return enter_text();                                      // the field is empty
+  const bool is_empty = is_escaped_line_ ? byte != 't' && is_escaped_blank(byte)
+                                         : line_end_ != 0 && at_ > 0 && is_line_end(buffer_[at_ - 1]);
+  if (is_empty && !is_member_) return enter_text();
   if (separator_ == '=' && byte == '=') return enter_text();  // a comparison
   if (separator_ == 0) {
     if (byte == ':' || byte == '=') {
       separator_ = static_cast<char>(byte);
-    } else if (static_cast<char>(byte) == quote_ && named_in_quotes_) {
+    } else if (closes_name(byte)) {
       end_without_quote_ = End::word;  // the quotes hold the name alone: "name": value
       is_member_ = true;
       quote_ = 0;
@@ -496,9 +523,48 @@ void SecretScanner::in_name(unsigned char byte) {
     return begin_value(End::quote);
   }
   const bool is_common = rule_->least > 0 || kind_ == "password" || kind_ == "token";
-  const bool prose = separator_ == ':' && end_without_quote_ == End::word && is_common && !is_member_;
+  const bool prose =
+      separator_ == ':' && end_without_quote_ == End::word && is_common && !is_member_ && !is_escaped_line_;
   if (prose || byte == '\r' || byte == '\n' || byte == '{') return enter_text();
-  begin_value(separator_ == '=' && end_without_quote_ == End::line ? End::word : end_without_quote_);
+  begin_value(end_of_unquoted());
+}
+
+// In a script a value ends with its word, and in a list with its comma.
+SecretScanner::End SecretScanner::end_of_unquoted() const {
+  const bool is_open = text_ != SecretText::script && !is_list_;
+  if (separator_ == '=' && end_without_quote_ != End::quote) return is_open ? End::blank : End::word;
+  if (!is_open || is_member_ || end_without_quote_ != End::word) return end_without_quote_;
+  if (kind_ == "cookie") return End::cookie;
+  return is_escaped_line_ ? End::blank : End::word;
+}
+
+// The quote that was open before the name; or one right behind it, whatever else it holds: "Connection:Password".
+bool SecretScanner::closes_name(unsigned char byte) const {
+  if (named_in_quotes_ && static_cast<char>(byte) == quote_) return true;
+  return (byte == '"' || byte == '\'') && buffer_.find_first_not_of('\\', since_) == at_;
+}
+
+// Below the name of a form's part: lines of its head, which are text ("Content-Type: …"), an empty one, and the value.
+bool SecretScanner::in_part(unsigned char byte) {
+  if (byte == '\n' && ++lines_ == 2) {
+    ++at_;
+    begin_value(End::line);
+    return true;
+  }
+  if (byte == '\n' || byte == '\r') {
+    ++at_;
+    return true;
+  }
+  if (lines_ > 0) {
+    in_part_line_ = byte == 'C' || byte == 'c';
+    state_ = 0;
+  }
+  lines_ = 0;
+  if (!in_part_line_) return false;
+  mode_ = Mode::text;
+  in_text(byte);
+  if (mode_ == Mode::text) mode_ = Mode::name;
+  return true;
 }
 
 // It is no field's. Something longer may have begun with it: AGE-SECRET-KEY-1.
@@ -522,8 +588,8 @@ bool SecretScanner::in_word_of_name(unsigned char byte) {
 // Next to a member's colon lines may end, in JSON that is quoted itself as two characters; a header's value may begin
 // in the next line, when that is indented.
 bool SecretScanner::is_line_end_in_name(unsigned char byte) {
-  const bool is_end = byte == '\n' || byte == '\r';
-  if (is_member_ && is_escaped_blank(byte)) return true;
+  const bool is_end = is_line_end(static_cast<char>(byte));
+  if ((is_member_ || (is_escaped_line_ && separator_ != 0 && byte == 't')) && is_escaped_blank(byte)) return true;
   if (is_end && is_member_) return true;
   if (!is_end || separator_ == 0 || end_without_quote_ != End::line) return false;
   const bool is_second = line_end_ != 0 && !(line_end_ == '\r' && byte == '\n');
@@ -560,7 +626,7 @@ void SecretScanner::enter_value(End end) {
   backslashes_ = 0;
   line_end_ = 0;
   is_unsure_ = false;
-  scheme_ = end == End::word && kind_ == "authorization";
+  scheme_ = ends_at_blank() && kind_ == "authorization";
   mode_ = Mode::value;
 }
 
@@ -572,9 +638,20 @@ void SecretScanner::begin_value(End end) {
 }
 
 bool SecretScanner::ends_value(unsigned char byte) const {
-  const bool line_ends = byte == '\n' || byte == '\r';
-  if (end_ == End::line) return line_ends;
-  if (end_ == End::word) return !kInWord.test(byte);
+  const bool line_ends = is_line_end(static_cast<char>(byte));
+  switch (end_) {
+    case End::line:
+    case End::row:
+      return line_ends;
+    case End::word:
+      return !kInWord.test(byte);
+    case End::blank:
+      return !kUnquoted.test(byte) || (byte == '&' && separator_ == '=');
+    case End::cookie:
+      return line_ends || byte == '"' || byte == '\'' || byte == '\\';
+    case End::quote:
+      break;
+  }
   return line_ends || is_end_quote(byte);
 }
 
@@ -590,7 +667,8 @@ void SecretScanner::leave_value(unsigned char byte) {
 // A '<' begins what language models call a token. What is shorter in a list holds no key.
 void SecretScanner::in_common(unsigned char byte) {
   if (is_list_ && ends_value(byte)) return leave_value(byte);
-  if (ends_value(byte) || byte <= ' ' || (byte == '<' && at_ == since_)) {
+  const bool ends = ends_value(byte) || (end_ == End::blank && !kInWord.test(byte));  // code has short ones
+  if (ends || byte <= ' ' || (byte == '<' && at_ == since_)) {
     at_ = since_;
     return enter_text();
   }
@@ -601,8 +679,13 @@ void SecretScanner::in_common(unsigned char byte) {
   mode_ = Mode::value;
 }
 
+// "Bearer" is a word of its own, with blanks behind it.
+bool SecretScanner::is_behind_scheme(unsigned char byte) const {
+  return is_blank(static_cast<char>(byte)) && ends_at_blank() && (scheme_ || is_blank(buffer_[at_ - 1]));
+}
+
 void SecretScanner::in_value(unsigned char byte) {
-  const bool line_ends = byte == '\n' || byte == '\r';
+  const bool line_ends = is_line_end(static_cast<char>(byte));
   if (line_end_ != 0) {
     if (line_end_ == '\r' && byte == '\n') {
       line_end_ = '\n';
@@ -612,7 +695,7 @@ void SecretScanner::in_value(unsigned char byte) {
     line_end_ = 0;
     if (byte != ' ' && byte != '\t') return enter_text();
   }
-  if (scheme_ && byte == ' ') {  // "Bearer" is a word of its own
+  if (is_behind_scheme(byte)) {
     scheme_ = false;
     ++at_;
     return;

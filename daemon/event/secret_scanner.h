@@ -60,7 +60,15 @@ class SecretScanner {
 
  private:
   enum class Mode : std::uint8_t { text, candidate, userinfo, name, common, value, list, secret, pem, binary };
-  enum class End : std::uint8_t { line, word, quote };  // of a value
+  // Where a value ends.
+  enum class End : std::uint8_t {
+    line,    // with its line, and those below it that are indented
+    row,     // with its line
+    word,    // as a shell's or a language's
+    blank,   // before a blank or a quote
+    cookie,  // before a quote, a backslash or the line's end
+    quote,   // with the one that began it
+  };
 
   void run();
   Shown show();
@@ -91,6 +99,8 @@ class SecretScanner {
   void enter_secret(std::string_view kind, const ByteClass& bytes, std::size_t from);
   void enter_value(End end);
   void begin_value(End end);
+  End end_of_unquoted() const;
+  bool ends_at_blank() const { return end_ == End::word || end_ == End::blank; }
   void leave_value(unsigned char byte);
   bool ends_value(unsigned char byte) const;
   bool is_end_quote(unsigned char byte) const;
@@ -98,6 +108,10 @@ class SecretScanner {
   bool is_undecided() const { return mode_ == Mode::candidate || mode_ == Mode::userinfo || mode_ == Mode::common; }
   bool is_whole() const { return text_ == SecretText::script || text_ == SecretText::header; }
   void leave_name();
+  void judge_line(std::size_t begin, bool is_joined);
+  bool closes_name(unsigned char byte) const;
+  bool is_behind_scheme(unsigned char byte) const;
+  bool in_part(unsigned char byte);
   bool in_word_of_name(unsigned char byte);
   bool is_port() const;
   bool is_short_name() const;
@@ -146,13 +160,15 @@ class SecretScanner {
   End end_without_quote_ = End::line;
   char quote_ = 0;
   bool named_in_quotes_ = false;
-  bool is_part_ = false;    // name: of a form in parts; behind an empty line comes the value
-  std::uint8_t lines_ = 0;  // name: ends of lines behind a part's name
-  bool is_member_ = false;  // name: of JSON, its quotes hold nothing else
-  bool is_list_ = false;    // name, value: of several, in brackets
-  char line_end_ = 0;       // name, value: the last byte was this; an indented line goes on with it
-  bool is_unsure_ = false;  // value: bytes of it were missed, another secret may have begun there
-  bool in_rest_ = false;    // what is made of base64 and line ends is the rest of a secret
+  bool is_part_ = false;  // name: of a form in parts; behind an empty line comes the value
+  bool in_part_line_ = false;
+  std::uint8_t lines_ = 0;        // name: ends of lines behind a part's name, or behind another line of its head
+  bool is_escaped_line_ = false;  // name: begins a line that ended as JSON has it: "\n"
+  bool is_member_ = false;        // name: of JSON, its quotes hold nothing else
+  bool is_list_ = false;          // name, value: of several, in brackets
+  char line_end_ = 0;             // name, value: the last byte was this; an indented line goes on with it
+  bool is_unsure_ = false;        // value: bytes of it were missed, another secret may have begun there
+  bool in_rest_ = false;          // what is made of base64 and line ends is the rest of a secret
   char separator_ = 0;
   bool has_escapes_ = false;
   std::size_t depth_ = 0;        // backslashes that belong to the quote

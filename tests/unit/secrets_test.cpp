@@ -229,6 +229,83 @@ TEST_CASE("secrets: a JSON member's value is hidden without quotes, too; what is
   CHECK(shown_of({"{\"password\": {\"min\": 8}}"}) == "{\"password\": {\"min\": 8}}");
 }
 
+TEST_CASE("secrets: a cookie in the middle of a line goes on to the next quote, backslash or line's end") {
+  check_everywhere("{\"out\":\"> Host: a\\n> Cookie: a=b; c=d\\n> Accept: e\"}",
+                   "{\"out\":\"> Host: a\\n> Cookie: ********\\n> Accept: e\"}");
+  check_everywhere("> Cookie: a=b, (c); d=e\r\n> f; g", "> Cookie: *************\r\n> f; g");
+  check_everywhere("{\"cookie\":12,\"a\":1}, a=b&cookie=c&d=e", "{\"cookie\":**,\"a\":1}, a=b&cookie=*&d=e");
+}
+
+TEST_CASE("secrets: behind an equals sign a value goes on to what forms and lines end it with") {
+  check_everywhere("password=x,y;z(1)[2]{3}|4&b=2", "password=****************&b=2");
+  check_everywhere("A=b\nDB_PASSWORD=p;q\nC=d", "A=b\nDB_PASSWORD=***\nC=d");
+  check_everywhere("\"DB_PASSWORD\" = p;q on", "\"DB_PASSWORD\" = *** on");
+  for (const std::string end : {" ", "\"", "'", "`", "<", ">", "\\", "\t", "\n"})
+    CHECK(shown_of({"a&password=x,y" + end + "on"}) == "a&password=***" + end + "on");
+  const std::string code = "f(token=e,n.signature=function(e){return(e)})";
+  CHECK(shown_of({code}) == code);
+}
+
+TEST_CASE("secrets: lines may lie between the name and the value of a form's part") {
+  const std::string name = "form-data; name=\"password\"";
+  check_everywhere(name + "\r\nContent-Type: text/plain\r\n\r\nab c\r\n--x",
+                   name + "\r\nContent-Type: text/plain\r\n\r\n****\r\n--x");
+  check_everywhere(name + "\ncontent-type: a/b\nContent-Length: 3\n\nabc\n--x",
+                   name + "\ncontent-type: a/b\nContent-Length: 3\n\n***\n--x");
+  check_everywhere(name + "\r\nContent-X: ghp_" + letters(36) + "\r\n\r\n",
+                   name + "\r\nContent-X: ghp_" + std::string(36, '*') + "\r\n\r\n");
+  for (const std::string text : {"<input name=\"password\" class=\"a\">\n\nb\n", "name=\"password\"\nsays more\n\nb\n",
+                                 "name=\"password\";\n\nb\n"})
+    check_everywhere(text, text);
+  check_everywhere("name=\"password\"\ncookie: a\n\nb", "name=\"password\"\ncookie: *\n\nb");
+}
+
+TEST_CASE("secrets: a name that its quote ends is a member's, whatever comes before it") {
+  for (const std::string name : {"production_primary_database_replica_password", "ConnectionStrings:Password",
+                                 "the password", "db/password", "it's password"}) {
+    check_everywhere("{\"" + name + "\": \"abc\", \"a\": \"b\"}", "{\"" + name + "\": \"***\", \"a\": \"b\"}");
+    check_everywhere("{\\\"" + name + "\\\":123,\\\"a\\\":1}", "{\\\"" + name + "\\\":***,\\\"a\\\":1}");
+  }
+  check_everywhere("{'my password': 'abc'}", "{'my password': '***'}");
+  for (const std::string text :
+       {"{\"a\":\"the password\",\"b\":\"c\"}", "the \"old password\" was: a", "password\", b"})
+    check_everywhere(text, text);
+}
+
+TEST_CASE("secrets: behind an authorization's scheme any blanks may come") {
+  check_everywhere("run with Authorization:  Basic  abc now", "run with Authorization:  *****  *** now");
+  check_everywhere("run with Authorization: Basic \t abc, now", "run with Authorization: ***** \t ***, now");
+}
+
+TEST_CASE("secrets: blanks before a name do not take it from its line's beginning; its value ends with the line") {
+  check_everywhere("db:\n  password: a b, c\n  host: d\n", "db:\n  password: ******\n  host: d\n");
+  check_everywhere("db:\n\t \tpassword:\n  host: d\n", "db:\n\t \tpassword:\n  host: d\n");
+  check_everywhere("  password: a b", "  password: ***");
+  const std::string blanks(40, ' ');
+  check_everywhere("a:\n" + blanks + "db_password: a b\n" + blanks + "b: c",
+                   "a:\n" + blanks + "db_password: ***\n" + blanks + "b: c");
+  const std::string far = "a" + std::string(100, ' ') + "password: b";
+  check_everywhere(far, far);
+  check_everywhere(far.substr(1), far.substr(1));
+  for (const std::string script : {"  password: sh", "x\\npassword: sh", "password=a;sh", "x cookie: a;sh"})
+    CHECK(without_secrets(script, SecretText::script).ends_with("sh"));
+}
+
+TEST_CASE("secrets: in a string of JSON's a line's end is one as well; a value ends there with its word") {
+  for (const std::string end : {"\\n", "\\r\\n", "\\\\n", "\\n  ", "\\n\\t ", "\\\\n\\\\t"}) {
+    INFO(end);
+    check_everywhere("{\"content\":\"db:" + end + "password: a,b;c d" + end + "host: e\"}",
+                     "{\"content\":\"db:" + end + "password: ***** d" + end + "host: e\"}");
+    check_everywhere("\"db:" + end + "password: abc\"", "\"db:" + end + "password: ***\"");
+    check_everywhere("\"db:" + end + "password:" + end + "host: e\"", "\"db:" + end + "password:" + end + "host: e\"");
+    check_everywhere("\"db:" + end + "Cookie: a=b; c" + end + "host: e\"",
+                     "\"db:" + end + "Cookie: ******" + end + "host: e\"");
+    check_everywhere("\"db:" + end + "token: abcdefghijklmnopqrst\"", "\"db:" + end + "token: ********************\"");
+  }
+  check_everywhere("\"a\\npassword:\\tabc\"", "\"a\\npassword:\\t***\"");
+  check_everywhere("\"in\\n the password: is\"", "\"in\\n the password: is\"");
+}
+
 TEST_CASE("secrets: of a list all values are hidden, not what is behind it") {
   check_everywhere("{\"set-cookie\":[\"a\",\"sid=b\"],\"Authorization\":[\"x\", \"Bearer c\"],\"d\":[\"e\"]}",
                    "{\"set-cookie\":[\"*\",\"*****\"],\"Authorization\":[\"*\", \"********\"],\"d\":[\"e\"]}");
