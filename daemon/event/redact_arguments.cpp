@@ -29,7 +29,7 @@ constexpr std::array<std::string_view, 18> kSecretOptions = {
     "--password",      "--passwd",        "--token",         "--api-key",      "--apikey",       "--api-token",
     "--secret",        "--access-token",  "--auth-token",    "--bearer",       "--bearer-token", "--oauth2-bearer",
     "--refresh-token", "--client-secret", "--http-password", "--ftp-password", "--db-password",  "--proxy-password"};
-constexpr std::string_view kCurlTakes = "AbcCdDeEFHKmoPQrtTuUwxXyYzZ";  // the rest of the argument, or the next
+constexpr std::string_view kCurlTakes = "AbcCdDeEFHKmoPQrtTuUwxXyYz";  // the rest of the argument, or the next
 
 template <std::size_t N>
 bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -128,7 +128,7 @@ void redact_words(std::vector<std::string>& words, int script);
 // The commands in a text, which keeps its length and all that is no secret.
 void redact_commands(std::string& text, int script) {
   const auto has_option = [&text](char blank) { return text.find(std::string{blank, '-'}) != std::string::npos; };
-  if (script > kMostScripts || (!has_option(' ') && !has_option('\t'))) return;
+  if (script > kMostScripts || std::ranges::none_of(std::string_view(" \t\n"), has_option)) return;
   for (const ShellCommand& command : shell_commands(text)) {
     std::vector<std::string> words;
     for (const ShellWord& word : command) words.push_back(word.text);

@@ -251,6 +251,7 @@ TEST_CASE("redact: what an option asks for is replaced where it asks for a secre
         Words{"curl", "-u", "me", "-b", "jar.txt", "-o", "u:x", "-ou:x", "-bjar"});
   CHECK(redacted({"curl", "-b", "a=b=c; d=e", "-ba=b", "--cookie", "a=", "--cookie=a=b"}) ==
         Words{"curl", "-b", "a=***; d=*", "-ba=*", "--cookie", "a=", "--cookie=a=*"});
+  CHECK(redacted({"curl", "-Zu", "me:pw", "-Zsume:pw"}) == Words{"curl", "-Zu", "me:**", "-Zsume:**"});
   CHECK(redacted({"curl", "-HCookie: a=1; b=2", "-u", std::string(kPat) + ":"}) ==
         Words{"curl", "-HCookie: ********", "-u", "ghp_" + std::string(kPat.size() - 4, '*') + ":"});
   // What may be run, and what is no secret, stays to be seen.
@@ -270,6 +271,7 @@ TEST_CASE("redact: so it is in the commands of a script, whatever its quotes") {
   CHECK(redacted("curl\t-u 'me:p w'>x; y") == "curl\t-u 'me:***'>x; y");
   CHECK(redacted("curl -u \"me:p\\\"w\\d\" x") == "curl -u \"me:*\\****\" x");
   CHECK(redacted("curl \\\n  -u me:pw \\\n  x") == "curl \\\n  -u me:** \\\n  x");
+  CHECK(redacted("curl x \\\n-u me:pw") == "curl x \\\n-u me:**");
   CHECK(redacted("for i in 1 2; do (tool --token ab); done") == "for i in 1 2; do (tool --token **); done");
   CHECK(redacted("x=$(curl -u me:pw h)") == "x=$(curl -u me:** h)");
   CHECK(redacted("x=\"$(curl -u me:pw h)\"") == "x=\"$(curl -u me:** h)\"");
