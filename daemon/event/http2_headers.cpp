@@ -53,6 +53,7 @@ bool Http2Headers::take(std::string_view fragment, bool is_last) {
 void Http2Headers::add(const nghttp2_nv& field) {
   const std::string_view name = view(field.name, field.namelen);
   const std::string_view value = view(field.value, field.valuelen);
+  if (name == ":status") block_.is_interim = value.starts_with('1');
   if (name == "content-encoding") block_.coding = block_.coding == Coding::none ? coding_named(value) : Coding::other;
   block_.is_cut = block_.is_cut || block_.lines.size() + name.size() + value.size() > kMostLines;
   if (block_.is_cut) return;

@@ -26,7 +26,8 @@ class Http2Headers {
 
   struct Block {
     std::string lines;
-    bool is_cut = false;  // there were more
+    bool is_cut = false;      // there were more
+    bool is_interim = false;  // of an answer behind which another comes
     Coding coding = Coding::none;
   };
   // The block that has ended.

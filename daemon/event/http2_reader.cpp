@@ -149,6 +149,7 @@ void Http2Reader::end_block(Pieces& out) {
   out.add(std::move(piece));
   if (block_is_promise_) return;
   if (block_ends_stream_) return end_stream(stream, out);
+  if (block.is_interim) return;
   begin_stream(stream, block.coding, out);
 }
 

@@ -49,6 +49,14 @@ TEST_CASE("http2: what a server says too, and it begins with settings") {
   check_cuts(bytes, ":status: 200\nset-cookie: ******\n" + kShownText);
 }
 
+TEST_CASE("http2: an answer that is not the last one says nothing of how its body is coded") {
+  HeaderPacker packer;
+  const std::string bytes = http2_settings() + block(packer, 1, {{":status", "103"}, {"link", "a"}}) +
+                            block(packer, 1, {{":status", "200"}, {"content-encoding", "gzip"}}) +
+                            http2_frame(kData, kEndStream, 1, gzip(kText));
+  check_cuts(bytes, ":status: 103\nlink: a\n:status: 200\ncontent-encoding: gzip\n" + kShownText);
+}
+
 TEST_CASE("http2: a block needs those before it, in frames of every form") {
   HeaderPacker packer;
   const std::string first = packer.pack(kRequest), second = packer.pack(kRequest), third = packer.pack(kRequest);
