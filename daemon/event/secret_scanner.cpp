@@ -226,8 +226,7 @@ bool SecretScanner::is_text(unsigned char byte) {
     --continuation_;
     return (byte & 0xC0) == 0x80;
   }
-  if (byte < 0x80)
-    return (byte >= 0x20 && byte != 0x7F) || byte == '\t' || byte == '\n' || byte == '\r' || byte == 0x1B;
+  if (byte < 0x80) return (byte >= 0x20 && byte != 0x7F) || (byte >= '\a' && byte <= '\r') || byte == 0x1B;
   if (byte < 0xC2 || byte > 0xF4) return false;
   continuation_ = byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3;
   return true;

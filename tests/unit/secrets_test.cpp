@@ -444,6 +444,11 @@ TEST_CASE("secrets: what is no text is replaced up to the next message") {
   CHECK(shown_of({"\x81\x05hello"}) == std::string(7, '*'));
 }
 
+TEST_CASE("secrets: what terminals and printers are told by a byte is text") {
+  const std::string text = "page 1\f\x1B[1mpage 2\a b\bc\v\n";
+  CHECK(shown_of({text}) == text);
+}
+
 TEST_CASE("secrets: after bytes were missed, what comes is a secret's rest up to a quote or what is no base64") {
   SecretScanner scanner;
   (void)scanner.take("GET / HTTP/1.1\r\nAuthor");
