@@ -571,6 +571,30 @@ TEST_CASE("secrets: in a script only the word is replaced, so that what a shell 
   CHECK(script("PASSWORD=abc;sh") == "PASSWORD=***;sh");
 }
 
+TEST_CASE("secrets: any text cut anywhere is shown as it is whole") {
+  std::mt19937 random(13);
+  const std::string_view kParts[] = {"password",    "\"",      "\"",    ":",
+                                     ": ",          "=",       "\n",    "\r\n",
+                                     "  ",          "\\n",     "\\t",   "\\",
+                                     "cookie",      "[",       "]",     ",",
+                                     "abc",         "name=\"", "sk-",   "ant-",
+                                     "://",         "@",       "%20",   "%3D",
+                                     "ghp_",        "eyJ",     "token", "Authorization",
+                                     "Basic ",      ";",       "C",     "abcdefghijklmnopqrstuvwxyz0123456789ABCD",
+                                     "            "};
+  for (int round = 0; round < 2000; ++round) {
+    std::string text;
+    while (text.size() < 300) text += kParts[random() % std::size(kParts)];
+    std::vector<std::string> pieces;
+    for (std::size_t at = 0; at < text.size();) {
+      pieces.push_back(text.substr(at, 1 + random() % 30));
+      at += pieces.back().size();
+    }
+    INFO(text);
+    REQUIRE(shown_of(pieces) == shown_of({text}));
+  }
+}
+
 TEST_CASE("secrets: any bytes cut anywhere give as many bytes") {
   std::mt19937 random(11);
   const std::string_view kParts[] = {"sk-ant-", "eyJ",  "://", "password", "\"", ":", "\n",
