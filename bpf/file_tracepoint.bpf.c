@@ -14,6 +14,8 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* ---- descriptors ---- */
 
+#define AA_HOW_BYTES 16 /* of struct open_how: flags and mode */
+
 __noinline int on_open(__u32 kind, __u64 address, __u32 row, long result) {
   const volatile struct aa_call* call = &aa_calls[row & (AA_CALLS - 1)];
   struct aa_file_scratch* s = file_scratch_of(kind);
@@ -27,7 +29,10 @@ __noinline int on_open(__u32 kind, __u64 address, __u32 row, long result) {
   record->op = AA_OP_OPEN;
   record->flags |= AA_FILE_FLAGS;
   if (call->shape == AA_SHAPE_OPEN_HOW) {
-    bpf_probe_read_user(&how, 16, (void*)AA_ARG(s, call->flags));
+    if (s->request.asked)
+      bpf_probe_read_kernel(&how, AA_HOW_BYTES, s->asked.head[1]);
+    else
+      bpf_probe_read_user(&how, AA_HOW_BYTES, (void*)AA_ARG(s, call->flags));
     record->open_flags = how.flags;
     record->mode = how.mode;
   } else {
@@ -228,6 +233,8 @@ static __always_inline int on_enter(struct pt_regs* regs) {
   }
   keep_asked(s, 0, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path));
   s->asked.length[1] = -1;
+  if (shape == AA_SHAPE_OPEN_HOW) /* it may be changed as well; there is no second name */
+    bpf_probe_read_user(s->asked.head[1], AA_HOW_BYTES, (void*)AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].flags));
   if (shape == AA_SHAPE_NAMES) keep_asked(s, 1, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path2));
   bpf_map_update_elem(&aa_asked_now, &id, &s->asked, BPF_ANY); /* without room the string of the call's end has to do */
   return 0;
@@ -263,6 +270,10 @@ static __always_inline int on_exit(struct pt_regs* regs, long result) {
   if (call->shape == AA_SHAPE_PROTECT) return on_protect();
   if (call->shape == AA_SHAPE_OBJECT) return on_object((__u64)actor.task, actor.row);
   asked = bpf_map_lookup_elem(&aa_asked_now, &id);
+  if (is_interrupted(result)) {
+    if (asked) bpf_map_delete_elem(&aa_asked_now, &id);
+    return 0;
+  }
   s->request.asked = asked != 0;
   s->request.in_kernel = 0;
   s->request.nameless = 0;
@@ -302,7 +313,7 @@ static __always_inline void ask_uring(struct aa_uring_asked* asked, struct io_ki
     struct io_open* open = (struct io_open*)req;
     asked->row = AA_CALL_OPENAT;
     asked->argument[0] = (__s64)BPF_CORE_READ(open, dfd);
-    asked->argument[2] = BPF_CORE_READ(open, how.flags);
+    asked->argument[2] = BPF_CORE_READ(open, how.flags) & ~(__u64)AA_O_LARGEFILE;
     asked->argument[3] = BPF_CORE_READ(open, how.mode);
     asked->direct = BPF_CORE_READ(open, file_slot) != 0;
     keep_name(asked, 0, AA_URING_NAME_OF(io_open, req, filename));
@@ -336,6 +347,26 @@ static __always_inline void ask_uring(struct aa_uring_asked* asked, struct io_ki
   }
 }
 
+/* What a name starts from now, 0 when that says nothing: the name is whole, or the descriptor none. */
+static __always_inline __u64 folder_now(struct task_struct* task, struct aa_uring_asked* asked, __u32 which) {
+  const volatile struct aa_call* call = &aa_calls[asked->row & (AA_CALLS - 1)];
+  __s32 dirfd = AA_AT_FDCWD;
+  __u32 place = which ? call->dirfd2 : call->dirfd;
+  struct file* file;
+  if (asked->name[which & 1][0] == '/') return 0;
+  if (place < 6) dirfd = asked->argument[place];
+  if (dirfd == AA_AT_FDCWD) return (__u64)BPF_CORE_READ(task, fs, pwd.dentry);
+  file = file_of(task, dirfd);
+  return file ? (__u64)BPF_CORE_READ(file, f_path.dentry) : 0;
+}
+
+/* The program may have moved on between its request and our learning of its end. */
+static __always_inline void mark_moved(struct aa_file_scratch* s, struct task_struct* task,
+                                       struct aa_uring_asked* asked) {
+  if (asked->folder[0] != folder_now(task, asked, 0)) s->record.at.flags |= AA_PATH_CHANGED;
+  if (asked->folder[1] != folder_now(task, asked, 1)) s->record.to.flags |= AA_PATH_CHANGED;
+}
+
 static __always_inline int on_uring_submit(struct io_kiocb* req) {
   __u32 opcode = BPF_CORE_READ(req, opcode);
   struct aa_file_scratch* s;
@@ -353,6 +384,8 @@ static __always_inline int on_uring_submit(struct io_kiocb* req) {
   __builtin_memset(&s->uring, 0, sizeof(s->uring) - sizeof(s->uring.name));
   s->uring.name[0][0] = s->uring.name[1][0] = 0;
   ask_uring(&s->uring, req, opcode);
+  s->uring.folder[0] = folder_now(uring_owner(req), &s->uring, 0);
+  s->uring.folder[1] = folder_now(uring_owner(req), &s->uring, 1);
   bpf_map_update_elem(&aa_uring_now, &key, &s->uring, BPF_ANY);
   return 0;
 }
@@ -379,6 +412,7 @@ static __always_inline int on_uring_names(__u64 address, __u64 request, long res
   if (aa_calls[row & (AA_CALLS - 1)].shape == AA_SHAPE_NAMES)
     s->args[aa_calls[row & (AA_CALLS - 1)].path2 & 7] = (__u64)asked->name[1];
   if (asked->direct && result >= 0) ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, s->record.header.boot_ns);
+  if (row != AA_CALL_OPENAT || result < 0) mark_moved(s, (struct task_struct*)address, asked);
   if (row == AA_CALL_OPENAT)
     on_open(AA_FILE_SCRATCH_COMPLETE, address, row, result);
   else

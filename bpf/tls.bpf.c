@@ -97,6 +97,7 @@ static __always_inline __u64 bytes_moved(struct aa_tls_call* call, __u64 result)
     case AA_TLS_RESULT_FILE:
       return (__s64)result > 0 ? result : 0;
     case AA_TLS_RESULT_SENT:
+    case AA_TLS_RESULT_MADE:
       return 0;
     case AA_TLS_RESULT_EARLY:
       if ((__s32)result != 1 && (__s32)result != 2) return 0;
@@ -201,6 +202,24 @@ static __always_inline void tell_call(struct aa_watched* entry, struct aa_tls_ca
   if (state->told[row_of(call)->direction & 1] == call->told) send_call(entry, state, call, stack, tgid, bytes, now);
 }
 
+static __always_inline void begin_object(struct aa_tls_object* key, struct aa_watched* entry, __u32 references) {
+  struct aa_tls_state state;
+  begin_connection(&state, entry, bpf_ktime_get_boot_ns());
+  state.flags = AA_TLS_FLAG_FROM_START;
+  state.references = references;
+  bpf_map_update_elem(&aa_tls_connections, key, &state, BPF_ANY);
+}
+
+/* A call has put the object that it made where its first argument points. A function of its own for its stack's sake.
+ */
+static __noinline int begin_made(__u64 address) {
+  struct aa_watched* entry = tls_caller();
+  struct aa_tls_object key = {.tgid = bpf_get_current_pid_tgid() >> 32};
+  if (!entry || bpf_probe_read_user(&key.object, sizeof(key.object), (void*)address)) return 0;
+  begin_object(&key, entry, 0);
+  return 0;
+}
+
 /* `stack`: the stack pointer at the function's first byte. A place that is `shared` is come to without a call too. */
 static __always_inline int on_return(struct pt_regs* regs, __u64 stack, int shared) {
   struct aa_watched* entry = tls_caller();
@@ -222,19 +241,12 @@ static __always_inline int on_return(struct pt_regs* regs, __u64 stack, int shar
   bytes = bytes_moved(call, AA_RESULT(regs));
   if (bytes) tell_call(entry, call, key.stack, key.tgid, bytes, now);
   if (row_of(call)->result == AA_TLS_RESULT_SENT) end_sending(call->object, key.tgid);
+  if (row_of(call)->result == AA_TLS_RESULT_MADE && !(__u32)AA_RESULT(regs)) begin_made(call->object);
   bpf_map_delete_elem(&aa_tls_calls, &key);
   return 0;
 }
 
 /* ---- an object's life ---- */
-
-static __always_inline void begin_object(struct aa_tls_object* key, struct aa_watched* entry, __u32 references) {
-  struct aa_tls_state state;
-  begin_connection(&state, entry, bpf_ktime_get_boot_ns());
-  state.flags = AA_TLS_FLAG_FROM_START;
-  state.references = references;
-  bpf_map_update_elem(&aa_tls_connections, key, &state, BPF_ANY);
-}
 
 static __always_inline int on_new(struct pt_regs* regs) {
   struct aa_watched* entry = tls_caller();
@@ -267,16 +279,12 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what) {
   key.tgid = bpf_get_current_pid_tgid() >> 32;
   state = bpf_map_lookup_elem(&aa_tls_connections, &key);
   if (!state || !is_current(state, entry)) {
-    if (what == AA_TLS_LIFE_MADE_FD)
-      make_connection(key.object, bpf_ktime_get_boot_ns());
-    else if (what == AA_TLS_LIFE_BEGIN || what == AA_TLS_LIFE_FD)
-      begin_object(&key, entry, 0);
-    else
-      return 0;
+    if (what != AA_TLS_LIFE_BEGIN && what != AA_TLS_LIFE_FD) return 0;
+    make_connection(key.object, bpf_ktime_get_boot_ns()); /* its making was not seen: it may have been in use */
     state = bpf_map_lookup_elem(&aa_tls_connections, &key);
   }
   if (!state || what == AA_TLS_LIFE_BEGIN) return 0;
-  if (what == AA_TLS_LIFE_FD || what == AA_TLS_LIFE_MADE_FD) {
+  if (what == AA_TLS_LIFE_FD) {
     if (AA_ARG2(regs) < AA_TLS_MOST_FD) set_peer(state, AA_ARG2(regs));
     return 0;
   }
@@ -346,11 +354,6 @@ int aa_life_up_ref(struct pt_regs* regs) {
 SEC("uprobe")
 int aa_life_fd(struct pt_regs* regs) {
   return on_life(regs, AA_TLS_LIFE_FD);
-}
-
-SEC("uprobe")
-int aa_life_made_fd(struct pt_regs* regs) {
-  return on_life(regs, AA_TLS_LIFE_MADE_FD);
 }
 
 SEC("uprobe")

@@ -20,6 +20,9 @@
 #define AA_TLS_RESULT_LONG 4  /* the result, a ssize_t, when above 0 */
 #define AA_TLS_RESULT_FILE 5  /* the same; the bytes come from a file, not from memory */
 #define AA_TLS_RESULT_SENT 6  /* nothing: what it sends, by calls of its own, was told when it was given */
+#define AA_TLS_RESULT_MADE                                                                   \
+  7 /* nothing: it makes an object, in *(void**) of the first argument, when the result is 0 \
+     */
 
 #define AA_TLS_FUNCTIONS(X)                                                  \
   X(SSL_READ, read, "SSL_read", RECV, INT)                                   \
@@ -38,7 +41,8 @@
   X(GNUTLS_UNCORK, g_uncork, "gnutls_record_uncork", SEND, SENT)             \
   X(BIO_READ, b_read, "BIO_f_ssl.read", RECV, OUT4)                          \
   X(BIO_WRITE, b_write, "BIO_f_ssl.write", SEND, OUT4)                       \
-  X(BIO_WRITE2, b_write2, "BIO_f_ssl.write", SEND, OUT5)
+  X(BIO_WRITE2, b_write2, "BIO_f_ssl.write", SEND, OUT5)                     \
+  X(GNUTLS_INIT, g_init, "gnutls_init", RECV, MADE)
 
 enum aa_tls_function {
 #define AA_TLS_ID(id, short, name, direction, result) AA_TLS_##id,
@@ -58,8 +62,7 @@ enum aa_tls_function {
 #define AA_TLS_LIFE_FREE 0
 #define AA_TLS_LIFE_CLEAR 1
 #define AA_TLS_LIFE_UP_REF 2
-#define AA_TLS_LIFE_FD 4      /* its second argument is the descriptor it will use; nothing was moved before */
-#define AA_TLS_LIFE_MADE_FD 5 /* the same, where an object's making is seen: one that was not is older than we are */
-#define AA_TLS_LIFE_BEGIN 3   /* the first thing done with an object; again later, and then nothing */
+#define AA_TLS_LIFE_FD 4    /* its second argument is the descriptor it will use */
+#define AA_TLS_LIFE_BEGIN 3 /* the first thing that an object does, or one that it does again */
 
 #endif

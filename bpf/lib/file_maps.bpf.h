@@ -92,6 +92,7 @@ struct aa_uring_asked {
   __u64 argument[6]; /* as the system call of the same name takes them, names apart */
   __u32 row;         /* of aa_calls */
   __u32 direct;      /* opens no descriptor */
+  __u64 folder[2];   /* that a name starts from, when it is asked for: a dentry, to be compared only */
   __u8 name[2][AA_URING_NAME];
 };
 

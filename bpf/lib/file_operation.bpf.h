@@ -225,7 +225,7 @@ static __always_inline int see_object(__u32 op, const struct path* path) {
 static __always_inline int end_unseen(__u32 mark, long result) {
   struct task_struct* task = (struct task_struct*)bpf_get_current_task();
   struct aa_watched* entry = watched_now(task);
-  if (mark & AA_ROW_TOLD || !entry) return 0;
+  if (mark & AA_ROW_TOLD || !entry || is_interrupted(result)) return 0;
   if (result != AA_EAGAIN || via_of(task) != AA_VIA_IO_URING) no_row(entry->slot, bpf_ktime_get_boot_ns());
   return 0;
 }
@@ -245,7 +245,8 @@ __noinline int operation_end(long result) {
   s->record.result = result;
   if (!s->operation.seen) see_names(number);
   if (result == 0) learn_joined(s, number);
-  if (s->record.via != AA_VIA_IO_URING || result != AA_EAGAIN) /* io_uring comes back in a thread that may wait */
+  /* io_uring comes back in a thread that may wait. */
+  if (!is_interrupted(result) && (s->record.via != AA_VIA_IO_URING || result != AA_EAGAIN))
     emit_file(s, s->operation.text);
   give_row(number);
   return 0;

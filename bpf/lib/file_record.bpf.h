@@ -57,6 +57,11 @@ static __always_inline __u64 put_file_name(struct aa_file_scratch* s, __u64 off,
 #define AA_AT 0u
 #define AA_TO 1u
 
+/* By a signal: the kernel makes the call again, or an EINTR of it (ERESTARTSYS to ERESTART_RESTARTBLOCK). */
+static __always_inline int is_interrupted(long result) {
+  return result <= -512 && result >= -516;
+}
+
 /* Whether the path can be taken at its word: what is mounted on it may be a part of another tree. */
 static __always_inline void put_mount(struct aa_file_scratch* s) {
   s->record.below_mount = s->more.mount ? AA_WALK_BUFFER + 1 - s->more.mount : AA_NO_MOUNT;

@@ -2,7 +2,9 @@
 #ifndef AA_FILE_URING_BPF_H
 #define AA_FILE_URING_BPF_H
 
+#include "lib/emit.bpf.h"
 #include "lib/kernel.bpf.h"
+#include "lib/watched.bpf.h"
 
 #define AA_URING_READV 1
 #define AA_URING_WRITEV 2
@@ -57,6 +59,15 @@ static __always_inline __u32 uring_moves(__u32 opcode) {
     default:
       return 0;
   }
+}
+
+/* The queue of completions is full: of what waits until there is room nobody is told again. */
+SEC("raw_tp/io_uring_cqe_overflow")
+int aa_uring_overflow(void* context) {
+  (void)context;
+  if (watched_now((struct task_struct*)bpf_get_current_task()))
+    ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, bpf_ktime_get_boot_ns());
+  return 0;
 }
 
 #endif

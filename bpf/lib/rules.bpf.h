@@ -32,13 +32,20 @@ static __always_inline void met(__u32 kind, struct aa_file_scratch* s, struct aa
   add_object_id(kind, object->id[3], denies);
 }
 
+/* An operation may have begun under rules that are no more: their slots hold others now. */
+static __always_inline int is_kept(__u64 generation) {
+  return aa_file_state.generation - generation <= 1;
+}
+
 static __always_inline void* objects_of(__u64 generation) {
   __u32 slot = generation & 1;
+  if (!is_kept(generation)) return 0;
   return bpf_map_lookup_elem(&aa_rule_objects, &slot);
 }
 
 static __always_inline void* names_of(__u64 generation) {
   __u32 slot = generation & 1;
+  if (!is_kept(generation)) return 0;
   return bpf_map_lookup_elem(&aa_rule_names, &slot);
 }
 

@@ -35,7 +35,7 @@ static __always_inline void add_up(struct aa_sum* sum, __u32 op, __u64 bytes, __
 
 /* Nothing was moved, and the caller will ask again. */
 static __always_inline int tries_again(long result) {
-  return result == -11 || result == -4 || (result <= -512 && result >= -516); /* EAGAIN, EINTR, ERESTART* */
+  return result == -11 || result == -4 || is_interrupted(result); /* EAGAIN, EINTR */
 }
 
 /* The sum of s->key, made when there is none; 0 when there is no room. */

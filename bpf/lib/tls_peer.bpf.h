@@ -19,7 +19,7 @@ static __always_inline void read_peer(struct aa_tls_peer* peer, struct sock* soc
   } else {
     return;
   }
-  peer->family = family;
+  if (peer->port) peer->family = family; /* without one it is not connected yet */
 }
 
 /* The other end of the socket behind a descriptor. GnuTLS takes descriptors and pointers alike; these are larger. */

@@ -1,6 +1,7 @@
 #include "probe/file_family.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -55,6 +56,14 @@ constexpr std::array<std::string_view, 2> kUntried = {"uring", "32_"};
 
 bool returns(const bpf_program* program) {
   return std::string_view(bpf_program__section_name(program)).substr(0, 10) == "kretprobe/";
+}
+
+// As far as the kernel describes itself.
+bool lacks_tracepoint(const bpf_program* program, const btf* types) {
+  const std::string_view section = bpf_program__section_name(program);
+  if (types == nullptr || !section.starts_with("raw_tp/")) return false;
+  const std::string name = "btf_trace_" + std::string(section.substr(section.find('/') + 1));
+  return btf__find_by_name_kind(types, name.c_str(), BTF_KIND_TYPEDEF) < 0;
 }
 
 // What can be known of a set before its programs are loaded.
@@ -173,13 +182,14 @@ void FileFamily::choose_programs() {
     break;
   }
   std::map<std::string, std::size_t> places;
+  const std::shared_ptr<const btf> types = kernel_btf();
   bpf_object__for_each_program(program, object_.get()) {
     const std::string job = job_of(program);
     if (job == kLearn) continue;
     const bool function = hooks_function(program);
     const auto refusal = refused_.find(bpf_program__name(program));
     const bool refused = refusal != refused_.end();
-    const bool wanted = !refused && (!function || chosen[job] == program);
+    const bool wanted = !refused && !lacks_tracepoint(program, types.get()) && (!function || chosen[job] == program);
     bpf_program__set_autoload(program, wanted);
     if (!wanted && !refused && !variant_of(program).empty()) continue;  // another kernel's: nothing is missing here
     const auto [place, fresh] = places.emplace(job, programs_.size());

@@ -1,7 +1,9 @@
 #include "probe/file_rules.h"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +31,11 @@ void add_id(aa_object& object, const PathRules::Object& rule) {
     id = rule.id;
     return;
   }  // more rules than that on one file: the others are found by its path
+}
+
+bool is_folder(const UniqueFd& file) {
+  struct stat status {};
+  return ::fstat(file.get(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 // Every entry of a map of objects, read a batch at a time.
@@ -131,21 +138,25 @@ void FileRules::run() {
 // ---- what the kernel calls a path
 // ----------------------------------------------------------------------------------
 
-void FileRules::ask(const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known) {
-  opener_.open(paths, AA_LEARN_MAX - 1, [&](std::size_t begin, const std::vector<UniqueFd>& open) {
+void FileRules::ask(const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known,
+                    int flags) {
+  const auto use = [&](std::size_t begin, const std::vector<UniqueFd>& open) {
     aa_learned* rows = family_.learn_rows();
     std::memset(rows, 0, sizeof(*rows) * AA_LEARN_MAX);
-    std::vector<const std::string*> named;
+    std::vector<std::size_t> named;
     for (std::size_t at = 0; at < open.size(); ++at) {
       if (!open[at]) continue;  // does not exist yet: its name in its folder stands for it
       rows[named.size()].fd = static_cast<__u32>(open[at].get());
-      named.push_back(&paths[begin + at]);
+      named.push_back(at);
     }
     LIBBPF_OPTS(bpf_test_run_opts, options);
     if (named.empty() || bpf_prog_test_run_opts(family_.learn_program_fd(), &options) != 0) return;
     for (std::size_t at = 0; at < named.size(); ++at)
-      if (rows[at].is_known != 0) known[*named[at]] = {rows[at].ino, rows[at].dev, rows[at].inode_generation};
-  });
+      if (rows[at].is_known != 0)
+        known[paths[begin + named[at]]] = {rows[at].ino, rows[at].dev, rows[at].inode_generation,
+                                           is_folder(open[named[at]])};
+  };
+  opener_.open(paths, AA_LEARN_MAX - 1, use, flags);
 }
 
 void FileRules::collect(const PathRules& rules, Entries& entries) {
@@ -263,28 +274,30 @@ Status FileRules::apply(const std::shared_ptr<const PathRules>& rules) {
 
 void FileRules::look_at(LearnPlan plan) {
   std::unordered_map<std::string, Identity> known;
-  ask({plan.path}, known);
+  ask({plan.path}, known, O_NOFOLLOW);  // a symlink got the name, not what it leads to
   const auto found = known.find(plan.path);
   if (found == known.end()) return;
   plan.path.clear();
   plan.ino = found->second.ino;
   plan.dev = found->second.dev;
   plan.inode_generation = found->second.inode_generation;
-  learn(plan);
+  learn_as(plan, found->second.is_folder ? AA_OBJECT_DIRECTORY : AA_OBJECT_FILE);
 }
 
 void FileRules::learn(const LearnPlan& plan) {
+  if (plan.path.empty()) return learn_as(plan, AA_OBJECT_FILE);
   const std::lock_guard lock(mutex_);
-  if (!plan.path.empty()) {
-    if (unseen_.size() < kMostUnseen) unseen_.push_back(plan);
-    wanted_.notify_one();
-    return;
-  }
+  if (unseen_.size() < kMostUnseen) unseen_.push_back(plan);
+  wanted_.notify_one();
+}
+
+void FileRules::learn_as(const LearnPlan& plan, std::uint32_t kind) {
+  const std::lock_guard lock(mutex_);
   const Slot& slot = slots_[plan.generation & 1];
   if (generation_ != plan.generation || slot.rules == nullptr || plan.object == 0 ||
       plan.object > slot.rules->objects().size())
     return;
-  const aa_object_key key{plan.ino, plan.dev, AA_OBJECT_FILE};
+  const aa_object_key key{plan.ino, plan.dev, kind};
   aa_object object{};
   if (bpf_map_lookup_elem(slot.objects.get(), &key, &object) != 0 || object.inode_generation != plan.inode_generation)
     object = {};

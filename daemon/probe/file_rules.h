@@ -50,6 +50,7 @@ class FileRules {
     std::uint64_t ino = 0;
     std::uint32_t dev = 0;
     std::uint32_t inode_generation = 0;
+    bool is_folder = false;
   };
   struct Entries;
   struct Slot {
@@ -62,7 +63,8 @@ class FileRules {
   void run();
   Status apply(const std::shared_ptr<const PathRules>& rules);
   void look_at(LearnPlan plan);
-  void ask(const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known);
+  void learn_as(const LearnPlan& plan, std::uint32_t kind);  // AA_OBJECT_FILE, AA_OBJECT_DIRECTORY
+  void ask(const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known, int flags = 0);
   void collect(const PathRules& rules, Entries& entries);
   // The objects of a set that the next one has too: by the id in the one, the objects of the other.
   using Heirs = std::vector<std::vector<const Object*>>;

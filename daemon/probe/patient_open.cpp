@@ -31,6 +31,7 @@ struct PatientOpen::Work {
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<std::string> paths;
+  int flags = 0;
   std::size_t begin = 0;  // of paths, among all
   std::size_t most = 0;
   Use use;
@@ -45,7 +46,7 @@ struct PatientOpen::Work {
     while (!given_up && tried < paths.size()) {
       const std::string& path = paths[tried];
       lock.unlock();
-      UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
+      UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC | flags));
       lock.lock();
       if (given_up) break;
       open.push_back(std::move(fd));
@@ -61,7 +62,7 @@ struct PatientOpen::Work {
   }
 };
 
-void PatientOpen::open(const std::vector<std::string>& paths, std::size_t most, const Use& use) {
+void PatientOpen::open(const std::vector<std::string>& paths, std::size_t most, const Use& use, int flags) {
   for (std::size_t at = 0; at < paths.size();) {
     {
       const std::lock_guard lock(mutex_);
@@ -71,19 +72,20 @@ void PatientOpen::open(const std::vector<std::string>& paths, std::size_t most, 
       });
       if (stopping_ || hanging_.size() >= kMostHanging) return;
     }
-    at = hangs(paths[at]) ? at + 1 : open_from(at, paths, most, use);
+    at = hangs(paths[at]) ? at + 1 : open_from(at, paths, most, use, flags);
   }
 }
 
 // The place of the first path that is still to be done.
 std::size_t PatientOpen::open_from(std::size_t begin, const std::vector<std::string>& paths, std::size_t most,
-                                   const Use& use) try {
+                                   const Use& use, int flags) try {
   const auto work = std::make_shared<Work>();
   std::size_t end = begin;
   while (end < paths.size() && !hangs(paths[end])) work->paths.push_back(paths[end++]);
   work->begin = begin;
   work->most = most;
   work->use = use;
+  work->flags = flags;
   {
     const std::lock_guard lock(mutex_);
     now_ = work;

@@ -24,15 +24,17 @@ class PatientOpen {
   // open() has returned; by whichever thread.
   using Use = std::function<void(std::size_t begin, const std::vector<UniqueFd>& open)>;
 
-  // At most `most` are open at a time. Where nobody answers it goes on behind that path some seconds later.
-  void open(const std::vector<std::string>& paths, std::size_t most, const Use& use);
+  // At most `most` are open at a time. Where nobody answers it goes on behind that path some seconds later. `flags`: of
+  // open(2), beside O_PATH.
+  void open(const std::vector<std::string>& paths, std::size_t most, const Use& use, int flags = 0);
 
   std::vector<std::string> take_unanswered();  // paths that were given up on since it was last asked
   void stop();                                 // from another thread: opens nothing more, and waits for nobody
 
  private:
   struct Work;
-  std::size_t open_from(std::size_t begin, const std::vector<std::string>& paths, std::size_t most, const Use& use);
+  std::size_t open_from(std::size_t begin, const std::vector<std::string>& paths, std::size_t most, const Use& use,
+                        int flags);
   bool hangs(const std::string& path) const;
 
   std::chrono::milliseconds patience_;

@@ -131,7 +131,10 @@ std::vector<TlsStack> TlsDiscovery::explain(std::uint32_t pid) const {
     }
     const auto found = found_at(mapping.link(pid));
     const std::string stack = found ? stack_in(*found, mapping, pid) : "";
-    if (!stack.empty()) stacks.push_back({mapping.name, "not-covered", stack});
+    if (!stack.empty() && tls_.carries(mapping.link(pid)))
+      stacks.push_back({mapping.name, kUnknown, "it has not been looked into yet"});
+    else if (!stack.empty())
+      stacks.push_back({mapping.name, "not-covered", stack});
     if (!found) stacks.push_back({mapping.name, kUnknown, "it cannot be opened through /proc"});
   }
   return stacks;

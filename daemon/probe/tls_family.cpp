@@ -44,8 +44,7 @@ constexpr std::array kEnterPrograms = {
     AA_TLS_FUNCTIONS(AA_TLS_PROGRAM)
 #undef AA_TLS_PROGRAM
 };
-constexpr std::array kLifePrograms = {"aa_life_free",  "aa_life_clear", "aa_life_up_ref",
-                                      "aa_life_begin", "aa_life_fd",    "aa_life_made_fd"};
+constexpr std::array kLifePrograms = {"aa_life_free", "aa_life_clear", "aa_life_up_ref", "aa_life_begin", "aa_life_fd"};
 
 // The first pair whose hook the kernel has.
 constexpr std::array kSocketTracepoints = {"aa_tls_sent", "aa_tls_received"};
@@ -98,16 +97,15 @@ void allow_many_descriptors() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Not for what the file is, but for what is the case now.
-bool may_be_read_later(int error) {
-  return error == ENOENT || error == ESRCH || error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR;
-}
-
 bool is_uprobe(const bpf_program* program) {
   return std::string_view(bpf_program__section_name(program)).starts_with("u");
 }
 
 }  // namespace
+
+bool TlsFamily::may_be_read_later(int error) {
+  return error == ENOENT || error == ESRCH || error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR;
+}
 
 TlsFamily::~TlsFamily() {
   detach();
@@ -264,6 +262,11 @@ TlsPlaces TlsFamily::places() const {
   return {return_probes_, kernel_has_callbacks()};
 }
 
+bool TlsFamily::carries(const std::string& path) const {
+  const auto library = read_tls_library(path, places());
+  return runs() && library && *library;
+}
+
 TlsFamily::Found TlsFamily::attach(const std::string& path, const std::string& name) {
   if (!runs()) return Found::nothing;
   const auto known = met_.find(met_at(path).first);
@@ -312,7 +315,7 @@ void TlsFamily::listen(const FileNumbers& file, Met& met, Result<std::optional<T
   state.error_number = 0;
   if (!library || !*library) {
     state.reason = library ? "it exports none of a TLS library's functions" : library.error().doing;
-    met.unattached = false;
+    met.unattached = !library && may_be_read_later(library.error().errno_value);
     return;
   }
   if (processes_) {

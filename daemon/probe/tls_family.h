@@ -77,6 +77,8 @@ class TlsFamily {
   // again when its writer has closed it. Readable when there is something to take; −1 without programs.
   int changes_fd() const { return changes_.get(); }
   bool take_changes();  // true: a state has changed
+  // It could be attached to.
+  bool carries(const std::string& path) const;
   // The file was met.
   bool knows(const std::string& path) const { return met_at(path).second != nullptr; }
   // How the file is attached to, by process in that one; nullopt when it is not known.
@@ -114,10 +116,12 @@ class TlsFamily {
   TlsPlaces places() const;
   Met* meet(const std::string& path, const std::string& name);
   Found not_read(int error);
+  static bool may_be_read_later(int error);  // not for what the file is, but for what is the case now
   std::pair<FileNumbers, const Met*> met_at(const std::string& path) const;
   void listen(const FileNumbers& file, Met& met, Result<std::optional<TlsLibrary>> library);
   static void tell_places(ProbeBody& state, const TlsLibrary& library);
   bool attach_in(const ProcessId& process, const FileNumbers& file, const TlsLibrary& library);
+  void tell_trouble(const ProcessId& process, const FileNumbers& file, const Error& error);
   // `pid` 0: in all processes.
   Status attach_all(const TlsLibrary& library, std::uint32_t pid, TlsLinks& links);
   Status attach_sites(const char* program, const std::string& path, const std::vector<TlsSite>& sites,

@@ -11,9 +11,9 @@ bool TlsFamily::attach_in(std::uint32_t pid, const ExecutableMapping& mapping) {
   if (met == nullptr || !met->library) return false;
   const TlsLibrary& library = *met->library;
   if (const TlsProcesses::Row* row = processes_->find(*process, file)) {
-    if (row->trouble || library.begins.empty()) return false;
-    if (has_trap(pid, mapping, library.file.get(), library.begins.front().offset)) return false;
-    processes_->let_go(*process, file);  // of a thread that is no more
+    if (library.begins.empty() || (row->trouble && !may_be_read_later(row->trouble->errno_value))) return false;
+    if (!row->trouble && has_trap(pid, mapping, library.file.get(), library.begins.front().offset)) return false;
+    processes_->let_go(*process, file);  // of a thread that is no more, or in vain
   }
   return attach_in(*process, file, library);
 }
@@ -24,6 +24,7 @@ bool TlsFamily::attach_in(const ProcessId& process, const FileNumbers& file, con
   if (const Status attached = attach_all(library, process.pid, row.links); !attached) {
     row.links.clear();
     row.trouble = attached.error();
+    tell_trouble(process, file, attached.error());
   }
   counts_.attached += row.trouble ? 0 : 1;
   counts_.took_ns += boot_ns() - began;
@@ -32,6 +33,15 @@ bool TlsFamily::attach_in(const ProcessId& process, const FileNumbers& file, con
   if (!is_gone(process.pid, process.start_ns)) return attached;
   processes_->let_go(process);  // its end was told before
   return false;
+}
+
+void TlsFamily::tell_trouble(const ProcessId& process, const FileNumbers& file, const Error& error) {
+  const auto met = met_.find(file);
+  if (met == met_.end()) return;
+  ProbeBody& state = states_[met->second.state];
+  state.state = ProbeState::degraded;
+  state.error_number = error.errno_value;
+  state.reason = "not attached to in process " + std::to_string(process.pid) + ": " + error.doing;
 }
 
 void TlsFamily::let_go(const ProcessId& process) {

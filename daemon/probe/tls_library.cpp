@@ -59,14 +59,14 @@ const std::array<Provider, 2>& providers() {
                {{AA_TLS_LIFE_FREE, "SSL_free"},
                 {AA_TLS_LIFE_CLEAR, "SSL_clear"},
                 {AA_TLS_LIFE_UP_REF, "SSL_up_ref"},
-                {AA_TLS_LIFE_MADE_FD, "SSL_set_fd"}},
+                {AA_TLS_LIFE_FD, "SSL_set_fd"}},
                {{AA_TLS_BIO_READ, BioMethod::read, "SSL_read_ex"},
                 {AA_TLS_BIO_WRITE2, BioMethod::write, "SSL_write_ex2"},
                 {AA_TLS_BIO_WRITE, BioMethod::write, "SSL_write_ex"}}},
       Provider{"libgnutls.so",
                "gnutls_",
                {"gnutls_record_send", "gnutls_record_recv"},
-               {"gnutls_record_send2", "gnutls_record_recv", "gnutls_handshake", "gnutls_deinit"},
+               {"gnutls_record_send2", "gnutls_record_recv", "gnutls_init", "gnutls_handshake", "gnutls_deinit"},
                nullptr,
                {{AA_TLS_LIFE_FREE, "gnutls_deinit"},
                 {AA_TLS_LIFE_BEGIN, "gnutls_handshake"},
@@ -94,7 +94,7 @@ constexpr std::uint32_t bit(std::uint32_t number) {
 // Registers that the programs read at a function's beginning (bpf/tls.bpf.c).
 constexpr std::uint32_t kNeedsINT = bit(kRdi) | bit(kRsi), kNeedsLONG = kNeedsINT, kNeedsFILE = kNeedsINT;
 constexpr std::uint32_t kNeedsOUT4 = kNeedsINT | bit(kRcx), kNeedsEARLY = kNeedsOUT4;
-constexpr std::uint32_t kNeedsSENT = bit(kRdi);
+constexpr std::uint32_t kNeedsSENT = bit(kRdi), kNeedsMADE = kNeedsSENT;
 constexpr std::uint32_t kNeedsOUT5 = kNeedsINT | bit(kR8);
 constexpr std::array kArguments = {
 #define AA_TLS_NEEDED(id, short, name, direction, result) kNeeds##result,
@@ -141,8 +141,7 @@ class Reader {
   void take_life(const Function& function) {
     const auto found = symbols_.function(function.name);
     if (!found) return;
-    const bool has_fd = function.row == AA_TLS_LIFE_FD || function.row == AA_TLS_LIFE_MADE_FD;
-    const std::uint32_t needed = has_fd ? bit(kRdi) | bit(kRsi) : bit(kRdi);
+    const std::uint32_t needed = function.row == AA_TLS_LIFE_FD ? bit(kRdi) | bit(kRsi) : bit(kRdi);
     library_.life.push_back(
         site(*found, choose(*found, {.arguments = needed, .end = false, .return_probes = false}).begin, function.row));
   }

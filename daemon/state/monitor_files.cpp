@@ -154,12 +154,15 @@ std::vector<PathQuery::Whose> Monitor::Impl::targets_of(const SlotTable::Owner* 
 
 Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) const {
   auto& file = std::get<FileBody>(event.body);
-  const auto set = rule_sets.find(file.generation);
-  if (set == rule_sets.end()) return {};
+  if (file.generation == 0) return {};
+  const auto found = rule_sets.find(file.generation);
+  const bool outlasted = found == rule_sets.end();  // it began under rules that are no more: by those in force then
+  if (outlasted) file.generation = rules_in_force->generation();
+  const RuleSet& set = outlasted ? rules_in_force : found->second;
   const std::vector<PathQuery::Whose> whose = targets_of(owner);
   Judgement worst;
   bool unfinished = false;
-  std::vector<std::uint32_t> objects = file.objects;
+  std::vector<std::uint32_t> objects = outlasted ? std::vector<std::uint32_t>() : file.objects;
   if (const std::uint32_t known = learned.object_of(file, event.boot_ns)) objects.push_back(known);
   const auto judge_one = [&](const FilePath& at, PathQuery query) {
     query.op = file.op;
@@ -174,7 +177,7 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
     query.inner = at.inner;
     if (at.too_long) query.tail = at.from_namespace();
     query.targets = whose;
-    const Judgement one = set->second->judge(query);
+    const Judgement one = set->judge(query);
     unfinished = unfinished || one.unfinished;
     const auto is_worst = [&](Verdict verdict) { return one.verdict == verdict && worst.verdict != verdict; };
     if (is_worst(Verdict::deny) || (is_worst(Verdict::watch) && worst.verdict != Verdict::deny)) worst = one;
@@ -190,6 +193,21 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
   file.rule = worst.rule->pattern;
   file.sensitive = worst.verdict == Verdict::deny;
   return worst;
+}
+
+// What the kernel does not know of by itself: the file that a glob means, by a folder what was moved out of that.
+void Monitor::Impl::learn(Step& step, const Event& event, const Judgement& judgement, bool met) {
+  const auto& file = std::get<FileBody>(event.body);
+  const bool gives_name = file.op == FileOp::rename || file.op == FileOp::link;
+  if (gives_name && file.result != 0 && file.result != -EINPROGRESS) return;
+  const bool known = (met && file.op != FileOp::rename) || judgement.asked_only;
+  if (!known && file.ino != 0 && learned.learn(file, judgement.object))
+    step.plans.emplace_back(
+        LearnPlan{file.generation, judgement.object, file.dev, file.ino, file.inode_generation, ""});
+  // A name is all that was seen of it, or it may be a folder: what it is must be looked up.
+  if (!gives_name || !file.to || (file.ino != 0 && file.op != FileOp::rename)) return;
+  learn_name(step, event, *file.to, judgement.object);
+  if ((file.flags.value_or(0) & RENAME_EXCHANGE) != 0) learn_name(step, event, file.at, judgement.object);
 }
 
 void Monitor::Impl::learn_name(Step& step, const Event& event, const FilePath& at, std::uint32_t object) {
@@ -211,18 +229,7 @@ void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* own
   const bool denied = judgement.verdict == Verdict::deny;
   const bool told_each = denied || judgement.verdict == Verdict::watch;
   const bool met = std::find(file.objects.begin(), file.objects.end(), judgement.object) != file.objects.end();
-  // By a folder the kernel knows it only as long as it lies there, and not in the middle of a sum.
-  const bool settled = met && !(file.op == FileOp::rename && is_summed(file));
-  if (told_each && !settled && file.ino != 0 && file.generation == last_generation &&
-      learned.learn(file, judgement.object))
-    step.plans.emplace_back(
-        LearnPlan{file.generation, judgement.object, file.dev, file.ino, file.inode_generation, ""});
-  // A name was all that was seen of it: whose it is now must be looked up.
-  const bool named = file.result == 0 && (file.op == FileOp::rename || file.op == FileOp::link);
-  if (told_each && named && file.ino == 0 && file.to && file.generation == last_generation) {
-    learn_name(step, event, *file.to, judgement.object);
-    if (file.flags.value_or(0) & RENAME_EXCHANGE) learn_name(step, event, file.at, judgement.object);
-  }
+  if (told_each && file.generation == last_generation) learn(step, event, judgement, met);
   redact_paths(event);
   deliver(step, std::move(event), owner);
   if (denied) alert_path(step, Event(step.events.back()), *judgement.rule, owner);

@@ -176,6 +176,7 @@ struct Monitor::Impl {
   void alert_path(Step& step, const Event& event, const PathRule& rule, const SlotTable::Owner* owner);
   bool is_summed(const FileBody& body) const;      // some process's reads or writes of it are being summed
   bool is_summed(std::uint64_t generation) const;  // some were judged by these rules
+  void learn(Step& step, const Event& event, const Judgement& judgement, bool met);  // met: by the rule's own object
   void learn_name(Step& step, const Event& event, const FilePath& at, std::uint32_t object);
   void forget_path_alerts(const ProcessId& id);
 

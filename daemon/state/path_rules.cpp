@@ -67,6 +67,11 @@ std::string check_pattern(const std::string& pattern) {
   return {};
 }
 
+// By its text alone "/vault/../x" lies below /vault.
+bool climbs(std::string_view path) {
+  return path.ends_with("/..") || path.find("/../") != std::string_view::npos;
+}
+
 }  // namespace
 
 std::string_view name_of(RuleLayer layer) {
@@ -219,17 +224,16 @@ void PathRules::add_object(const std::string& path, std::uint32_t matcher) {
 // program's own making, and must never uncover anything.
 class PathRules::Matched {
  public:
-  enum class By : std::uint8_t { object, requested, path };
+  enum class By : std::uint8_t { object, requested, inner, path };
 
   explicit Matched(const PathRules& set) : set_(set) {}
   void now_by(By what) { by_ = what; }
   void add(std::uint32_t matcher) {
     if (by_ != By::path && set_.rules_[set_.matchers_[matcher].rule].verdict == Verdict::allow) return;
     const auto known = std::ranges::find(list_, matcher, &Found::matcher);
-    if (known == list_.end())
-      list_.push_back({matcher, by_ != By::object});
-    else
-      known->by_text = known->by_text || by_ != By::object;
+    Found& found = known == list_.end() ? list_.emplace_back(Found{matcher}) : *known;
+    found.by_text = found.by_text || by_ != By::object;
+    found.resolved = found.resolved || by_ != By::requested;
   }
   void keep_those_of(const PathQuery& query) {
     std::erase_if(
@@ -312,6 +316,7 @@ Judgement PathRules::decide(const Matched& matched, const PathQuery& query) cons
   const auto severity = [this](const Matcher& m) { return rules_[m.rule].severity.value_or(Severity::warning); };
   const Matcher* deny = nullptr;
   const Matcher* other = nullptr;
+  bool resolved = false;
   for (const Found& found : matched.list()) {
     const Matcher& one = matchers_[found.matcher];
     const Verdict verdict = rules_[one.rule].verdict;
@@ -328,8 +333,9 @@ Judgement PathRules::decide(const Matched& matched, const PathQuery& query) cons
     const bool stronger = deny == nullptr || severity(one) > severity(*deny) ||
                           (severity(one) == severity(*deny) && one.prefix > deny->prefix);
     if (stronger) deny = &one;
+    if (stronger) resolved = found.resolved;
   }
-  if (deny != nullptr) return {Verdict::deny, &rules_[deny->rule], false, deny->object};
+  if (deny != nullptr) return {Verdict::deny, &rules_[deny->rule], false, deny->object, !resolved};
   if (other != nullptr) return {rules_[other->rule].verdict, &rules_[other->rule], false, other->object};
   return {};
 }
@@ -343,10 +349,11 @@ Judgement PathRules::judge(const PathQuery& query) const {
   }
   matched.now_by(By::requested);
   if (!query.requested.empty()) {
-    match_text(query.requested, query, matched);
-    if (const std::string normal = lexically_normal(query.requested); normal != query.requested)
-      match_text(normal, query, matched);
+    const std::string normal = lexically_normal(query.requested);
+    match_text(normal, query, matched);
+    if (normal != query.requested && !climbs(query.requested)) match_text(query.requested, query, matched);
   }
+  matched.now_by(By::inner);
   match_text(query.inner, query, matched);
   if (!query.tail.empty()) match_globs(anywhere_, query.tail, query, matched);  // they hold for any path that ends so
   matched.now_by(By::path);

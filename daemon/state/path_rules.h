@@ -91,6 +91,7 @@ struct Judgement {
   const PathRule* rule = nullptr;  // null for none; lives as long as the set
   bool unfinished = false;         // imported globs cost too much for this path: not all were held against it
   std::uint32_t object = 0;        // the rule's, by which the kernel can be told to recognise the same file again
+  bool asked_only = false;         // what was passed made it match, and nothing that was resolved
 };
 
 class PathRules {
@@ -131,7 +132,8 @@ class PathRules {
   // A matcher that matched.
   struct Found {
     std::uint32_t matcher = 0;
-    bool by_text = false;  // not by an object alone, which may be met anywhere
+    bool by_text = false;   // not by an object alone, which may be met anywhere
+    bool resolved = false;  // not by what was passed alone, which may be anything
   };
   class Matched;
 

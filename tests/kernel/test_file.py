@@ -82,6 +82,33 @@ for thread in threads:
     thread.join()
 """
 
+REWRITES_FLAGS = """
+import ctypes, os, sys, threading, time
+how = (ctypes.c_uint64 * 3)(os.O_WRONLY, 0, 0)
+name = ctypes.create_string_buffer(sys.argv[1].encode())
+def meet():
+    time.sleep(0.5)
+    how[0] = os.O_RDWR
+    os.close(os.open(sys.argv[1], os.O_RDONLY))
+thread = threading.Thread(target=meet)
+thread.start()
+assert ctypes.CDLL(None).syscall(437, -100, name, how, 24) >= 0
+thread.join()
+"""
+INTERRUPTED = """
+import os, signal, sys, threading, time
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.siginterrupt(signal.SIGALRM, False)
+def meet():
+    time.sleep(0.8)
+    os.close(os.open(sys.argv[1], os.O_WRONLY))
+thread = threading.Thread(target=meet)
+thread.start()
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+os.close(os.open(sys.argv[1], os.O_RDONLY))
+thread.join()
+"""
+
 OPENED_BEFORE = """
 import os, sys
 file = os.open(sys.argv[1], os.O_RDWR)
@@ -359,6 +386,48 @@ class Files(FileCase):
                 told = [body["op"] for body in of(account, path=str(path))][1:]
                 # Of what goes into the ring's own table the name is told everywhere.
                 self.assertEqual(["open"] if what == "direct" else ["read"] if seen else [], told)
+
+    def test_no_room_for_completions(self):
+        """file: a read by io_uring whose completion finds no room is told, or counted as unseen"""
+        self.need_uring()
+        path = self.folder / "file"
+        path.write_text("secret\n")
+        before = self.daemon.counters().get("file.unseen", 0)
+        account, said = self.watched("uring_unheard", "overflow", path)
+        if "unsupported" in said:
+            self.skipTest(said)
+        self.assertEqual("overflow done", said.strip())
+        told = len(of(account, op="read", path=str(path)))
+        self.assertGreaterEqual(self.daemon.counters().get("file.unseen", 0) - before + told, 1)
+
+    def test_moved_on(self):
+        """file: a name that io_uring was asked for is told by its file, or marked, when its folder is another one at its end"""
+        self.need_uring()
+        account, said = self.watched("uring_unheard", "moved", self.secret())
+        if "unsupported" in said:
+            self.skipTest(said)
+        self.assertEqual("moved done", said.strip())
+        (body,) = of(account, op="unlink")
+        if body["hook"] == "tracepoint":
+            self.assertEqual(["changed"], body["flags_path"])
+        else:
+            self.assertEqual(f"{self.folder}/secret", body["path"])
+
+    def test_flags_rewritten(self):
+        """file: what openat2 was asked to do is told as it began, whatever another thread writes over it"""
+        path = self.folder / "fifo"
+        os.mkfifo(path)
+        account, _ = self.watched_path("/usr/bin/python3", "-c", REWRITES_FLAGS, path)
+        opened = of(account, op="open", path=str(path))
+        self.assertEqual([["O_RDONLY", "O_CLOEXEC"], ["O_WRONLY"]], sorted(body["flags"] for body in opened))
+
+    def test_interrupted(self):
+        """file: an open that waits, and begins again after a signal, is told once"""
+        path = self.folder / "fifo"
+        os.mkfifo(path)
+        account, _ = self.watched_path("/usr/bin/python3", "-c", INTERRUPTED, path)
+        opened = of(account, op="open", path=str(path))
+        self.assertEqual([True, True], [body["result"] >= 0 for body in opened])
 
     def test_closed_meanwhile(self):
         """file: a read whose descriptor another thread closes meanwhile is told, or counted as unseen"""

@@ -2,6 +2,7 @@
 
 import collections
 import os
+import time
 import unittest
 
 import dbus
@@ -384,6 +385,35 @@ class Rules(FileCase):
         (body,) = of(account, op="rename")
         self.assertEqual(("deny", True), (body["verdict"], body["result"] < 0))
         self.assertFalse(self.is_denied(other))
+
+    def test_moved_out(self):
+        """rules: what a watched program moves out of a denied folder stays denied, a file and all below a folder, until the rule goes"""
+        (self.folder / "vault/sub/deep").mkdir(parents=True)
+        for name in ("vault/file", "vault/sub/deep/x"):
+            (self.folder / name).touch()
+        self.deny(f"{self.folder}/vault/")
+        for name, moved, inside in (("file", "out", "out"), ("sub", "shed", "shed/deep/x")):
+            self.watched_path("/bin/mv", self.folder / "vault" / name, self.folder / moved)
+            wait_until(lambda inside=inside: self.is_denied(self.folder / inside), f"{inside} is known", 10)
+        self.deny(f"{self.folder}/vault/", "/nowhere/else")
+        self.assertEqual([["deny"], ["deny"]], [self.verdicts(self.folder / name) for name in ("out", "shed/deep/x")])
+        self.deny("/nowhere/else")
+        self.assertEqual([["none"], ["none"]], [self.verdicts(self.folder / name) for name in ("out", "shed/deep/x")])
+
+    def test_strings_teach_nothing(self):
+        """rules: a file that was only asked for by a denied string, or that a moved symlink leads to, is as free as before"""
+        (self.folder / "vault").mkdir()
+        climbed, linked, led = (self.secret(name) for name in ("climbed", "linked", "led"))
+        os.symlink(linked, self.folder / "vault/link")
+        os.symlink(led, self.folder / "vault/moved")
+        self.deny(f"{self.folder}/vault/")
+        account, _ = self.watched("alias_ops", "plain", "-", f"{self.folder}/vault/../climbed", "open")
+        self.assertEqual([], of(account, verdict="deny"))
+        account, _ = self.watched("alias_ops", "plain", "-", self.folder / "vault/link", "open")
+        self.assertEqual([str(linked)], [body["path"] for body in of(account, verdict="deny")])
+        self.watched_path("/bin/mv", self.folder / "vault/moved", self.folder / "moved")
+        time.sleep(0.5)  # what could be learned is
+        self.assertEqual([["none"]] * 3, [self.verdicts(path) for path in (climbed, linked, led)])
 
     def test_learned_stays(self):
         """rules: a file that was moved away from its denied path, or from a glob's, stays denied when other rules change, until its rule goes"""

@@ -295,6 +295,31 @@ link.close()
 """
 
 
+# Speaks over an object that is older than the watching, after it has done AGAIN what is done first with a new one.
+OLDER_OBJECT = """
+import ctypes, socket, sys
+gnutls = ctypes.CDLL("libgnutls.so.30")
+credentials, session = ctypes.c_void_p(), ctypes.c_void_p()
+gnutls.gnutls_certificate_allocate_credentials(ctypes.byref(credentials))
+gnutls.gnutls_init(ctypes.byref(session), 2)
+gnutls.gnutls_set_default_priority(session)
+gnutls.gnutls_credentials_set(session, 1, credentials)
+link = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+def set_transport(): gnutls.gnutls_transport_set_int2(session, link.fileno(), link.fileno())
+def handshake(): assert gnutls.gnutls_handshake(session) == 0
+def say(words): assert gnutls.gnutls_record_send(session, words, len(words)) == len(words)
+set_transport()
+handshake()
+say(b"GET /10 HTTP/1.1\\r\\nAuthorization: Bearer unseen")
+print("ready", flush=True)
+sys.stdin.readline()
+{again}
+say(b"tail\\r\\n\\r\\n")
+print("said", flush=True)
+sys.stdin.read()
+"""
+
+
 class Discovery(TlsCase):
     """Libraries that nobody knew of when the daemon was started."""
 
@@ -325,6 +350,21 @@ class Discovery(TlsCase):
         self.assertEqual(second, b"".join(data_of(body) for body in bodies if body["direction"] == "recv"))
         self.assertEqual({False}, {body["from_start"] for body in bodies})
         self.assertTrue([event for event in stream.of_type("probe") if "libssl" in event["probe"]["hook"]])
+
+    def test_older_object(self):
+        """tls: an object that was in use before it was watched says so, whatever it begins anew, and what it says ends a secret first"""
+        for again in ("pass", "handshake()", "set_transport()"):
+            with self.subTest(again), subprocess.Popen([PYTHON, "-c", OLDER_OBJECT.format(again=again), str(self.server.port)],
+                                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+                self.assertEqual("ready\n", client.stdout.readline())
+                stream = self.daemon.subscribe(types=["tls"])
+                self.addCleanup(stream.close)
+                self.daemon.start(client.pid, tls="redacted")
+                print("go", file=client.stdin, flush=True)
+                self.assertEqual("said\n", client.stdout.readline())
+                event = stream.wait_for(lambda e: e["type"] == "tls" and e["tls"]["direction"] == "send", 10, "what it says")
+                self.assertEqual((False, True), (event["tls"]["from_start"], event["tls"]["data"].startswith("****")), event)
+                client.stdin.close()
 
     def test_mapped(self):
         """tls: a private copy that a watched program maps is attached to, what may be missing is told, and explained"""

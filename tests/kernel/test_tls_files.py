@@ -1,6 +1,7 @@
 """TLS: files that are not as they should be, or not for long: a state and a sentence, never a crash."""
 
 import contextlib
+import itertools
 import os
 import pathlib
 import resource
@@ -46,6 +47,36 @@ def system_library(stem):
     known = subprocess.run(["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE, text=True, check=True).stdout
     paths = [line.split("=> ")[1] for line in known.splitlines() if line.strip().startswith(stem)]
     return pathlib.Path(paths[0]).resolve()
+
+
+class NoDescriptors(TlsCase):
+    def test_no_descriptors(self):
+        """tls: a library that could not be attached to for want of descriptors says so, and is when it is mapped again"""
+        path = self.folder / "libssl.so.3"
+        shutil.copyfile(system_library("libssl.so"), path)
+        script = self.folder / "mapper.py"
+        script.write_text(MAPPER_IN_TURN)
+        with subprocess.Popen([PYTHON, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            self.daemon.start(process.pid)
+            def map_it():
+                print(path, file=process.stdin, flush=True)
+                process.stdout.readline()
+            used = {int(name) for name in os.listdir(f"/proc/{self.daemon.pid}/fd")}
+            third_free = next(at for at in itertools.count() if len(set(range(at)) - used) == 3)
+            limits = resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, (third_free, limits[1]))
+            try:
+                map_it()
+                wait_until(lambda: self.explain(process.pid).get(str(path), ("",))[0] == "failed", "it has failed")
+            finally:
+                resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, limits)
+            map_it()
+            wait_until(lambda: self.explain(process.pid)[str(path)][0] == "attached", "it is attached to")
+            process.stdin.close()
+
+
+class NoDescriptorsByProcess(NoDescriptors):
+    settings = {"tls.scope": "watched"}
 
 
 class Files(TlsCase):
@@ -134,29 +165,6 @@ class Files(TlsCase):
         account, _ = self.watched_path(PYTHON, script, self.server.port, options={"tls": "full"},
                                        env={**os.environ, "LD_LIBRARY_PATH": str(self.folder)})
         self.assert_exact(account, 1)
-
-    def test_no_descriptors(self):
-        """tls: a library that could not be attached to for want of descriptors says so, and is when it is mapped again"""
-        path = self.folder / "libssl.so.3"
-        shutil.copyfile(system_library("libssl.so"), path)
-        script = self.folder / "mapper.py"
-        script.write_text(MAPPER_IN_TURN)
-        with subprocess.Popen([PYTHON, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-            self.daemon.start(process.pid)
-            def map_it():
-                print(path, file=process.stdin, flush=True)
-                process.stdout.readline()
-            used = max(int(name) for name in os.listdir(f"/proc/{self.daemon.pid}/fd")) + 1
-            limits = resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE)
-            resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, (used + 3, limits[1]))
-            try:
-                map_it()
-                wait_until(lambda: self.explain(process.pid).get(str(path), ("",))[0] == "failed", "it has failed")
-            finally:
-                resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, limits)
-            map_it()
-            wait_until(lambda: self.explain(process.pid)[str(path)][0] == "attached", "it is attached to")
-            process.stdin.close()
 
     def test_unreadable_proc(self):
         """tls: of a process whose /proc cannot be read it is said that its libraries are not known, and nothing breaks"""

@@ -16,6 +16,13 @@ for size in (1, 2, 3):
     assert len(link.getresponse().read()) == size
 link.close()
 """
+CONNECTED_LATER_CLIENT = """
+import socket, ssl, sys
+link = ssl._create_unverified_context().wrap_socket(socket.socket())
+link.connect(("127.0.0.1", int(sys.argv[1])))
+link.sendall(b"GET /10 HTTP/1.1\\r\\nConnection: close\\r\\n\\r\\n")
+while link.recv(1000): pass
+"""
 TWO_SERVERS_CLIENT = """
 import asyncio, ssl, sys
 async def talk(port):
@@ -50,6 +57,12 @@ class Peers(TlsCase):
         with request.open() as stdin:
             account = self.talk(self.needs("/usr/bin/openssl"), "s_client", "-quiet", "-connect", f"127.0.0.1:{self.server.port}",
                                 stdin=stdin)
+        self.assert_exact(account, 1)
+        self.assert_peers(account, "call")
+
+    def test_connected_later(self):
+        """tls: of a socket that was given to the library before it was connected the peer is the one it has then"""
+        account = self.talk(PYTHON, self.written(CONNECTED_LATER_CLIENT), self.server.port)
         self.assert_exact(account, 1)
         self.assert_peers(account, "call")
 

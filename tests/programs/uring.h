@@ -8,6 +8,8 @@
 
 #include "say.h"
 
+#define SINGLE_ISSUER (1u << 12)
+#define DEFER_TASKRUN (1u << 13)
 #define QUIETLY 64 /* IOSQE_CQE_SKIP_SUCCESS, Linux 5.17 */
 
 static struct {
@@ -20,13 +22,17 @@ static struct {
 } ring;
 
 /* MODE: `plain`, `async` (each request by a worker of the kernel), `sqpoll` (by a thread that looks for requests),
- * `quiet` (only what fails has a completion). Says `unsupported ERRNO` and ends where there is no io_uring. */
+ * `quiet` (only what fails has a completion), `overflow` (room for two completions), `moved` (by a worker, and
+ * completed when somebody waits for it; Linux 6.1). Says `unsupported ERRNO` and ends where there is no io_uring. */
 static void ring_set_up(const char* mode) {
   struct io_uring_params params = {0};
   if (strcmp(mode, "sqpoll") == 0) params.flags = IORING_SETUP_SQPOLL;
-  if (strcmp(mode, "async") == 0) ring.sqe_flags = IOSQE_ASYNC;
+  if (strcmp(mode, "moved") == 0) params.flags = SINGLE_ISSUER | DEFER_TASKRUN;
+  if (strcmp(mode, "overflow") == 0) params.flags = IORING_SETUP_CQSIZE;
+  params.cq_entries = 2;
+  if (strcmp(mode, "async") == 0 || strcmp(mode, "moved") == 0) ring.sqe_flags = IOSQE_ASYNC;
   if (strcmp(mode, "quiet") == 0) ring.sqe_flags = QUIETLY;
-  ring.fd = (int)syscall(SYS_io_uring_setup, 8, &params);
+  ring.fd = (int)syscall(SYS_io_uring_setup, strcmp(mode, "overflow") == 0 ? 2 : 8, &params);
   if (ring.fd < 0) {
     say("unsupported %d", errno);
     exit(0);

@@ -1,6 +1,8 @@
 /* uring_unheard WHAT FILE: one request of io_uring that may not be seen, and whether it did its work: `WHAT done` or
  * `WHAT RESULT`. WHAT: `quiet`, a read of FILE whose success nobody is told of; `direct`, an open of FILE into the
- * ring's own table; `splice` of FILE into a pipe; `multishot`, a read of a pipe that goes on. */
+ * ring's own table; `splice` of FILE into a pipe; `multishot`, a read of a pipe that goes on; `overflow`, a read of
+ * FILE when there is no room for its completion; `moved`, FILE is unlinked by its name alone, and its end looked for
+ * from another folder. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 
@@ -15,10 +17,35 @@ static struct io_uring_sqe* last(void) {
   return &ring.sqes[(*ring.tail - 1) & *ring.mask];
 }
 
-static int quiet(int fd) {
+static void read_soon(int fd) {
   ring_put(IORING_OP_READ, fd, (const void*)bytes, 7, 0, 0);
   ring_submit(0);
   for (int waited = 0; waited < 100 && bytes[0] == 0; waited++) usleep(10 * 1000);
+}
+
+static int overflow(int fd) {
+  for (int i = 0; i < 2; i++) {
+    ring_put(IORING_OP_NOP, -1, NULL, 0, 0, 0);
+    ring_submit(0);
+  }
+  read_soon(fd);
+  return bytes[0] != 0;
+}
+
+static int moved(char* file) {
+  char* name = strrchr(file, '/');
+  *name++ = 0;
+  if (chdir(file) != 0) fail(file);
+  ring_put(IORING_OP_UNLINKAT, AT_FDCWD, name, 0, 0, 0);
+  ring_submit(0);
+  for (int waited = 0; waited < 100 && access(name, F_OK) == 0; waited++) usleep(10 * 1000);
+  if (chdir("/") != 0) fail("/");
+  if (syscall(SYS_io_uring_enter, ring.fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0) fail("io_uring_enter");
+  return ring_result() + 1;
+}
+
+static int quiet(int fd) {
+  read_soon(fd);
   return *ring.cq_head != __atomic_load_n(ring.cq_tail, __ATOMIC_ACQUIRE) ? ring_result() : bytes[0] != 0;
 }
 
@@ -53,10 +80,12 @@ int main(int argc, char** argv) {
   const int fd = open(argv[2], O_RDONLY);
   if (fd < 0 || pipe(ends) != 0) fail(argv[2]);
   ring_set_up(argv[1]);
-  const int result = strcmp(argv[1], "quiet") == 0    ? quiet(fd)
-                     : strcmp(argv[1], "direct") == 0 ? direct(argv[2])
-                     : strcmp(argv[1], "splice") == 0 ? splice_file(fd, ends)
-                                                      : multishot(ends);
+  const int result = strcmp(argv[1], "quiet") == 0      ? quiet(fd)
+                     : strcmp(argv[1], "direct") == 0   ? direct(argv[2])
+                     : strcmp(argv[1], "splice") == 0   ? splice_file(fd, ends)
+                     : strcmp(argv[1], "overflow") == 0 ? overflow(fd)
+                     : strcmp(argv[1], "moved") == 0    ? moved(argv[2])
+                                                        : multishot(ends);
   if (result > 0)
     say("%s done", argv[1]);
   else
