@@ -368,6 +368,21 @@ TEST_CASE("files: what was summed under rules that are no more is judged by thos
   CHECK(only_file(house.monitor.complete(SumsFlipped{house.now, {house.sum(3, 300, last)}})).verdict == Verdict::deny);
 }
 
+TEST_CASE("files: what outlasted its rules is judged by those in force, which it names, and not by its objects") {
+  FileHouse house;
+  const std::uint64_t first = house.rule("/nothing");
+  house.rule("/between");
+  const std::uint64_t last = house.rule("/fifo");
+  const auto told = [&](const std::string& path) {
+    Event event = house.file(path, first);
+    std::get<FileBody>(event.body).objects = {1};  // now another's number
+    return only_file(house(event));
+  };
+  CHECK(told("/fifo").verdict == Verdict::deny);
+  CHECK(told("/fifo").generation == last);
+  CHECK(told("/other").verdict == Verdict::none);
+}
+
 TEST_CASE("files: a sum whose first call was lost is told without a path") {
   FileHouse house;
   const FileBody body = only_file(house.monitor.complete(SumsFlipped{house.now, {house.sum(1, 5)}}));

@@ -256,6 +256,20 @@ TEST_CASE("rules: what was asked for is denied too, but never allows anything") 
   CHECK(set->judge(query).verdict == Verdict::deny);
 }
 
+TEST_CASE("rules: what was asked for is below a folder only if it does not climb out of it; it alone teaches nothing") {
+  const Set set = compiled("deny /vault/\n");
+  PathQuery query;
+  query.path = "/x";
+  query.requested = "/vault/../x";
+  CHECK(set->judge(query).verdict == Verdict::none);
+  query.requested = "/x/../vault/link";
+  CHECK(set->judge(query).verdict == Verdict::deny);
+  CHECK(set->judge(query).asked_only);
+  query.path = "/vault/link";
+  CHECK(set->judge(query).verdict == Verdict::deny);
+  CHECK_FALSE(set->judge(query).asked_only);
+}
+
 TEST_CASE("rules: an object the kernel met denies whatever the path says, and allows nothing") {
   const Set set = compiled("deny /etc/shadow\nallow /srv/pub");
   const std::vector<std::uint32_t> objects = {set->objects()[0].id};
