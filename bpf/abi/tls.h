@@ -20,9 +20,7 @@
 #define AA_TLS_RESULT_LONG 4  /* the result, a ssize_t, when above 0 */
 #define AA_TLS_RESULT_FILE 5  /* the same; the bytes come from a file, not from memory */
 #define AA_TLS_RESULT_SENT 6  /* nothing: what it sends, by calls of its own, was told when it was given */
-#define AA_TLS_RESULT_MADE                                                                   \
-  7 /* nothing: it makes an object, in *(void**) of the first argument, when the result is 0 \
-     */
+#define AA_TLS_RESULT_MADE 7  /* nothing: when it is 0, *(void**) of the first argument is a new object */
 
 #define AA_TLS_FUNCTIONS(X)                                                  \
   X(SSL_READ, read, "SSL_read", RECV, INT)                                   \

@@ -22,7 +22,7 @@ struct aa_kept {
 /* Calls of watched threads that have begun. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 4096);
+  __uint(max_entries, 32768);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct aa_kept_key);
   __type(value, struct aa_kept);

@@ -80,8 +80,7 @@ static __always_inline int is_inside(__u32 op) {
   return inside(op, &number) || marked(op);
 }
 
-/* An operation without a row is told by the hook that sees its object, before it has ended: by a row for this moment.
- */
+/* An operation without a row is told by the hook that sees its object, before it has ended, by a row for the moment. */
 __noinline int early_begin(__u32 op) {
   struct task_struct* task = (struct task_struct*)bpf_get_current_task();
   __u32* mark = marked(op);
