@@ -66,12 +66,27 @@ bool is_hex(std::string_view text) {
   return text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
 }
 
-// As JSON and URLs have bytes: "\n", "\u0020", "%20". JSON within JSON has more backslashes.
+// "ESC[32m", as terminals have it, and as text has that.
+bool ends_in_colour(std::string_view text) {
+  if (!text.ends_with('m')) return false;
+  text.remove_suffix(1);
+  const std::size_t bracket = text.find_last_not_of("0123456789;");
+  if (bracket == std::string_view::npos || text[bracket] != '[') return false;
+  const std::string_view before = text.substr(0, bracket);
+  constexpr std::array<std::string_view, 6> kEscapes = {"\x1B", "\\u001b", "\\u001B", "\\x1b", "\\x1B", "\\033"};
+  return std::any_of(kEscapes.begin(), kEscapes.end(),
+                     [&](std::string_view escape) { return before.ends_with(escape); });
+}
+
+// As JSON, programs, URLs and terminals have bytes: "\n", "\u0020", "\x20", "%20", "ESC[32m". JSON within JSON has more
+// backslashes.
 bool ends_in_escape(std::string_view text) {
   const auto last = [text](std::size_t count) { return text.substr(text.size() - std::min(text.size(), count)); };
-  const std::string_view one = last(2), percent = last(3), unicode = last(6);
+  const std::string_view one = last(2), percent = last(3), hex = last(4), unicode = last(6);
   if (one.size() == 2 && one[0] == '\\') return std::string_view("nrtbf").find(one[1]) != std::string_view::npos;
   if (percent.size() == 3 && percent[0] == '%') return is_hex(percent.substr(1));
+  if (hex.starts_with("\\x") && is_hex(hex.substr(2))) return true;
+  if (ends_in_colour(text)) return true;
   return unicode.size() == 6 && unicode.starts_with("\\u") && is_hex(unicode.substr(2));
 }
 

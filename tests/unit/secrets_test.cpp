@@ -509,8 +509,9 @@ TEST_CASE("secrets: bytes missed at the end of a value's line do not end it") {
 TEST_CASE("secrets: an escape before a key, of JSON or of a URL, is no part of its word") {
   const std::string key = letters(36), stars(36, '*');
   const std::string bot = "123456789:AA", rest = letters(33), jwt = letters(20) + "." + letters(20);
-  for (const std::string escape : {"\\n", "\\r", "\\t", "\\b", "\\f", "\\\\n", "\\\\\\n", "\\u0020", "\\\\u003d", "%20",
-                                   "%3D", "%3a", "%22", "%0A"}) {
+  for (const std::string escape :
+       {"\\n", "\\r", "\\t", "\\b", "\\f", "\\\\n", "\\\\\\n", "\\u0020", "\\\\u003d", "%20", "%3D", "%3a", "%22",
+        "%0A", "\\x20", "\x1B[32m", "\x1B[m", "\\u001b[1;31m", "\\033[0m"}) {
     INFO(escape);
     check_everywhere("{\"content\":\"my .env:" + escape + "ghp_" + key + "\"}",
                      "{\"content\":\"my .env:" + escape + "ghp_" + stars + "\"}");
