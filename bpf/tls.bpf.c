@@ -337,6 +337,11 @@ int aa_tls_end(struct pt_regs* regs) {
 }
 
 SEC("uprobe")
+int aa_tls_end_shared(struct pt_regs* regs) {
+  return on_return(regs, regs->sp, 1);
+}
+
+SEC("uprobe")
 int aa_life_free(struct pt_regs* regs) {
   return on_life(regs, AA_TLS_LIFE_FREE);
 }

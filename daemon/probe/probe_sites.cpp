@@ -203,7 +203,7 @@ std::vector<ProbePlace> returns(const Code& code, const ProbeNeeds& needs, std::
   }
   if (code.lost) trouble = "it goes on where it cannot be followed";
   for (const std::int64_t at : code.returns) places.push_back({at, 0, true});
-  if (!code.returns.empty() && !needs.depths) trouble = "it ends in another function";
+  if (!code.returns.empty() && !needs.begin) trouble = "it ends in another function";  // whose results are no objects
   if (places.empty() && trouble.empty()) trouble = "it has no return";
   return places;
 }

@@ -36,6 +36,7 @@ namespace {
 constexpr const char* kEnter = "aa_tls_enter";
 constexpr const char* kReturn = "aa_tls_return";
 constexpr const char* kEnd = "aa_tls_end";
+constexpr const char* kEndShared = "aa_tls_end_shared";  // where there are no cookies, which say it
 constexpr const char* kLife = "aa_tls_life";
 constexpr const char* kNew = "aa_tls_new";
 constexpr const char* kNewEnd = "aa_tls_new_end";
@@ -224,6 +225,7 @@ bpf_program* TlsFamily::program_for(const char* name, const TlsSite& site) const
   const bool own = !kernel_has_callbacks();
   if (own && name == kEnter) name = kEnterPrograms.at(site.row);
   if (own && name == kLife) name = kLifePrograms.at(site.row);
+  if (own && name == kEnd && site.shared) name = kEndShared;
   return bpf_object__find_program_by_name(object_.get(), name);
 }
 
