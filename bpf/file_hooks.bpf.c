@@ -432,20 +432,27 @@ AA_RETURN(aa_sendfile, do_sendfile, long, (int to, int from, void* pos, unsigned
 /* io_uring reads and writes by no function above. */
 SEC("raw_tp/io_uring_complete")
 int BPF_PROG(aa_uring_done, void* ring, struct io_kiocb* req) {
+  struct task_struct* task;
   __u32 moves;
   if (!req || !bpf_core_field_exists(req->cqe)) return 0; /* another one's completion, or 5.10's */
   moves = uring_moves(BPF_CORE_READ(req, opcode));
   if (!moves) return 0;
-  return on_bytes((__u64)uring_owner(req), (__u64)BPF_CORE_READ(req, file), (moves - 1) | AA_LEAF_URING,
+  task = uring_owner(req);
+  if (!is_quiet(req) && watched_now(task)) uring_opened(BPF_CORE_READ(task, tgid), -1);
+  return on_bytes((__u64)task, (__u64)BPF_CORE_READ(req, file), (moves - 1) | AA_LEAF_URING,
                   BPF_CORE_READ(req, cqe.res));
 }
 
 /* What completes without a word to anybody, or many times, is counted when it is asked for. */
 static __always_inline int on_uring_asked(struct io_kiocb* req) {
   __u32 opcode = BPF_CORE_READ(req, opcode);
-  int quiet = uring_moves(opcode) && BPF_CORE_READ(req, flags) & AA_URING_QUIET;
-  if (!quiet && opcode != AA_URING_READ_MULTISHOT) return 0;
-  if (watched_now(uring_owner(req))) ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, bpf_ktime_get_boot_ns());
+  struct task_struct* task = uring_owner(req);
+  if (!uring_moves(opcode) && opcode != AA_URING_READ_MULTISHOT) return 0;
+  if (!watched_now(task)) return 0;
+  if (is_quiet(req) || opcode == AA_URING_READ_MULTISHOT)
+    ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, bpf_ktime_get_boot_ns());
+  else
+    uring_opened(BPF_CORE_READ(task, tgid), 1);
   return 0;
 }
 

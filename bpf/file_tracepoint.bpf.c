@@ -376,8 +376,10 @@ static __always_inline int on_uring_submit(struct io_kiocb* req) {
     return 0;
   entry = watched_now(uring_owner(req));
   if (!entry) return 0;
-  if (BPF_CORE_READ(req, flags) & AA_URING_QUIET || opcode == AA_URING_SPLICE || opcode == AA_URING_READ_MULTISHOT)
+  if (is_quiet(req) || opcode == AA_URING_SPLICE || opcode == AA_URING_READ_MULTISHOT)
     ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, bpf_ktime_get_boot_ns());
+  else
+    uring_opened(BPF_CORE_READ(uring_owner(req), tgid), 1);
   if (!uring_names(opcode)) return 0;
   s = file_scratch_of(AA_FILE_SCRATCH_SUBMIT);
   if (!s) return 0;
@@ -436,6 +438,7 @@ static __always_inline int on_uring_complete(struct io_kiocb* req) {
   task = uring_owner(req);
   entry = watched_now(task);
   if (!entry) return 0;
+  if ((moves || uring_names(opcode)) && !is_quiet(req)) uring_opened(BPF_CORE_READ(task, tgid), -1);
   result = BPF_CORE_READ(req, cqe.res);
   now = bpf_ktime_get_boot_ns();
   s = file_scratch_or_count(AA_FILE_SCRATCH_COMPLETE, entry->slot, now);

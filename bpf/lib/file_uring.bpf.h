@@ -2,9 +2,7 @@
 #ifndef AA_FILE_URING_BPF_H
 #define AA_FILE_URING_BPF_H
 
-#include "lib/emit.bpf.h"
 #include "lib/kernel.bpf.h"
-#include "lib/watched.bpf.h"
 
 #define AA_URING_READV 1
 #define AA_URING_WRITEV 2
@@ -61,13 +59,28 @@ static __always_inline __u32 uring_moves(__u32 opcode) {
   }
 }
 
-/* The queue of completions is full: of what waits until there is room nobody is told again. */
-SEC("raw_tp/io_uring_cqe_overflow")
-int aa_uring_overflow(void* context) {
-  (void)context;
-  if (watched_now((struct task_struct*)bpf_get_current_task()))
-    ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, bpf_ktime_get_boot_ns());
+/* Requests of a process that were asked for, and whose completion nobody was told of yet. The kernel does not tell of
+ * completions that find no room, nor of those that are looked for by nobody until the process is gone: user space
+ * counts what is left then. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 4096);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u32); /* tgid */
+  __type(value, __s64);
+} aa_uring_open SEC(".maps");
+
+__noinline int uring_opened(__u32 tgid, __s64 by) {
+  __s64* open = bpf_map_lookup_elem(&aa_uring_open, &tgid);
+  __s64 first = by;
+  if (!open && !bpf_map_update_elem(&aa_uring_open, &tgid, &first, BPF_NOEXIST)) return 0;
+  if (!open) open = bpf_map_lookup_elem(&aa_uring_open, &tgid);
+  if (open) __sync_fetch_and_add(open, by);
   return 0;
+}
+
+static __always_inline int is_quiet(struct io_kiocb* req) {
+  return (BPF_CORE_READ(req, flags) & AA_URING_QUIET) != 0;
 }
 
 #endif

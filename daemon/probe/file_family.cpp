@@ -1,7 +1,6 @@
 #include "probe/file_family.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -56,14 +55,6 @@ constexpr std::array<std::string_view, 2> kUntried = {"uring", "32_"};
 
 bool returns(const bpf_program* program) {
   return std::string_view(bpf_program__section_name(program)).substr(0, 10) == "kretprobe/";
-}
-
-// As far as the kernel describes itself.
-bool lacks_tracepoint(const bpf_program* program, const btf* types) {
-  const std::string_view section = bpf_program__section_name(program);
-  if (types == nullptr || !section.starts_with("raw_tp/")) return false;
-  const std::string name = "btf_trace_" + std::string(section.substr(section.find('/') + 1));
-  return btf__find_by_name_kind(types, name.c_str(), BTF_KIND_TYPEDEF) < 0;
 }
 
 // What can be known of a set before its programs are loaded.
@@ -182,14 +173,13 @@ void FileFamily::choose_programs() {
     break;
   }
   std::map<std::string, std::size_t> places;
-  const std::shared_ptr<const btf> types = kernel_btf();
   bpf_object__for_each_program(program, object_.get()) {
     const std::string job = job_of(program);
     if (job == kLearn) continue;
     const bool function = hooks_function(program);
     const auto refusal = refused_.find(bpf_program__name(program));
     const bool refused = refusal != refused_.end();
-    const bool wanted = !refused && !lacks_tracepoint(program, types.get()) && (!function || chosen[job] == program);
+    const bool wanted = !refused && (!function || chosen[job] == program);
     bpf_program__set_autoload(program, wanted);
     if (!wanted && !refused && !variant_of(program).empty()) continue;  // another kernel's: nothing is missing here
     const auto [place, fresh] = places.emplace(job, programs_.size());
@@ -316,6 +306,20 @@ void FileFamily::sweep() {
   if (const bpf_map* kept = bpf_object__find_map_by_name(object_.get(), "aa_file_kept"))
     for (const aa_kept_key& call : keys_of<aa_kept_key>(kept))
       if (is_gone(call.thread)) bpf_map_delete_elem(bpf_map__fd(kept), &call);
+  count_unheard();
+}
+
+// Of processes that are not watched any more nobody will be told.
+void FileFamily::count_unheard() {
+  const bpf_map* open = bpf_object__find_map_by_name(object_.get(), "aa_uring_open");
+  for (const std::uint32_t tgid : keys_of<std::uint32_t>(open)) {
+    aa_watched entry{};
+    std::int64_t left = 0;
+    if (bpf_map_lookup_elem(map_fd("aa_watched"), &tgid, &entry) == 0) continue;
+    if (bpf_map_lookup_elem(bpf_map__fd(open), &tgid, &left) != 0) continue;
+    bpf_map_delete_elem(bpf_map__fd(open), &tgid);
+    if (left > 0) unheard_ += static_cast<std::uint64_t>(left);
+  }
 }
 
 int FileFamily::map_fd(const char* name) const {

@@ -78,6 +78,7 @@ class FileFamily {
   std::uint64_t returns_missed() const { return returns_.missed(); }
   // A file that a rule means found no room among those that the kernel recognises. From any thread.
   void count_unlearned() const { unlearned_.fetch_add(1, std::memory_order_relaxed); }
+  std::uint64_t unheard() const { return unheard_; }  // requests of io_uring whose completion nobody was told of
   std::uint64_t unlearned() const { return unlearned_.load(std::memory_order_relaxed); }
 
  private:
@@ -98,6 +99,7 @@ class FileFamily {
   Status fill();
   void attach(Program& program);
   bool give_row(std::uint32_t row) const;
+  void count_unheard();
   void add_unavailable(const Set& set, const std::string& reason, int error);
   int map_fd(const char* name) const;
 
@@ -108,6 +110,7 @@ class FileFamily {
   MappedMap learn_map_;
   ReturnProbes returns_;
   mutable std::atomic<std::uint64_t> unlearned_ = 0;
+  std::uint64_t unheard_ = 0;
   std::vector<Program> programs_;
   std::map<std::string, std::string> refused_;  // name → the verifier's reason, of the set being loaded
   std::vector<ProbeBody> elsewhere_;            // sets that do not run here, and why

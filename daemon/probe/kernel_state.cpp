@@ -394,6 +394,7 @@ KernelCounts KernelState::counts() const {
   add_skipped(counts, "exec", "recursion", family_.recursion_misses());
   for (auto& row : counts.ledger) {
     if (row.family == "exec" && row.cause == "unseen") row.count += family_.unseen();
+    if (row.family == "file" && row.cause == "unseen") row.count += files_.unheard();
     if (row.family == "file" && row.cause == "learn-full") row.count += files_.unlearned();
   }
   add_skipped(counts, "file", "recursion", files_.recursion_misses());

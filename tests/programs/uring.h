@@ -27,10 +27,11 @@ static struct {
 static void ring_set_up(const char* mode) {
   struct io_uring_params params = {0};
   if (strcmp(mode, "sqpoll") == 0) params.flags = IORING_SETUP_SQPOLL;
-  if (strcmp(mode, "moved") == 0) params.flags = SINGLE_ISSUER | DEFER_TASKRUN;
+  const int is_late = strcmp(mode, "moved") == 0 || strcmp(mode, "unfetched") == 0;
+  if (is_late) params.flags = SINGLE_ISSUER | DEFER_TASKRUN;
   if (strcmp(mode, "overflow") == 0) params.flags = IORING_SETUP_CQSIZE;
   params.cq_entries = 2;
-  if (strcmp(mode, "async") == 0 || strcmp(mode, "moved") == 0) ring.sqe_flags = IOSQE_ASYNC;
+  if (strcmp(mode, "async") == 0 || is_late) ring.sqe_flags = IOSQE_ASYNC;
   if (strcmp(mode, "quiet") == 0) ring.sqe_flags = QUIETLY;
   ring.fd = (int)syscall(SYS_io_uring_setup, strcmp(mode, "overflow") == 0 ? 2 : 8, &params);
   if (ring.fd < 0) {

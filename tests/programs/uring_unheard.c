@@ -1,8 +1,8 @@
 /* uring_unheard WHAT FILE: one request of io_uring that may not be seen, and whether it did its work: `WHAT done` or
  * `WHAT RESULT`. WHAT: `quiet`, a read of FILE whose success nobody is told of; `direct`, an open of FILE into the
  * ring's own table; `splice` of FILE into a pipe; `multishot`, a read of a pipe that goes on; `overflow`, a read of
- * FILE when there is no room for its completion; `moved`, FILE is unlinked by its name alone, and its end looked for
- * from another folder. */
+ * FILE when there is no room for its completion; `unfetched`, one whose completion nobody looks for; `moved`, FILE is
+ * unlinked by its name alone, and its end looked for from another folder. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 
@@ -28,6 +28,11 @@ static int overflow(int fd) {
     ring_put(IORING_OP_NOP, -1, NULL, 0, 0, 0);
     ring_submit(0);
   }
+  read_soon(fd);
+  return bytes[0] != 0;
+}
+
+static int unfetched(int fd) {
   read_soon(fd);
   return bytes[0] != 0;
 }
@@ -80,12 +85,13 @@ int main(int argc, char** argv) {
   const int fd = open(argv[2], O_RDONLY);
   if (fd < 0 || pipe(ends) != 0) fail(argv[2]);
   ring_set_up(argv[1]);
-  const int result = strcmp(argv[1], "quiet") == 0      ? quiet(fd)
-                     : strcmp(argv[1], "direct") == 0   ? direct(argv[2])
-                     : strcmp(argv[1], "splice") == 0   ? splice_file(fd, ends)
-                     : strcmp(argv[1], "overflow") == 0 ? overflow(fd)
-                     : strcmp(argv[1], "moved") == 0    ? moved(argv[2])
-                                                        : multishot(ends);
+  const int result = strcmp(argv[1], "quiet") == 0       ? quiet(fd)
+                     : strcmp(argv[1], "direct") == 0    ? direct(argv[2])
+                     : strcmp(argv[1], "splice") == 0    ? splice_file(fd, ends)
+                     : strcmp(argv[1], "overflow") == 0  ? overflow(fd)
+                     : strcmp(argv[1], "unfetched") == 0 ? unfetched(fd)
+                     : strcmp(argv[1], "moved") == 0     ? moved(argv[2])
+                                                         : multishot(ends);
   if (result > 0)
     say("%s done", argv[1]);
   else
