@@ -340,11 +340,13 @@ AA_ENTRY(aa_path_link, security_path_link, struct dentry* old, const struct path
 /* The first name of a symlink is text: nothing is looked up. */
 AA_ENTRY(aa_path_symlink, security_path_symlink, const struct path* folder, struct dentry* dentry) {
   __u32 number = 0;
-  struct aa_file_scratch* s = inside(AA_OP_SYMLINK, &number);
+  struct aa_file_scratch* s = inside_or_early(AA_OP_SYMLINK, &number);
   if (!s) return 0;
   forget_seen(s);
-  request_name(s, s->args[AA_ARG_CWD], s->args[0], 0, AA_AT);
-  s->operation.text = put_name(number, bpf_get_current_task());
+  if (!s->operation.is_early) {
+    request_name(s, s->args[AA_ARG_CWD], s->args[0], 0, AA_AT);
+    s->operation.text = put_name(number, bpf_get_current_task());
+  }
   return see_second(s, number, folder, dentry, 0);
 }
 
@@ -438,7 +440,7 @@ int BPF_PROG(aa_uring_done, void* ring, struct io_kiocb* req) {
   moves = uring_moves(BPF_CORE_READ(req, opcode));
   if (!moves) return 0;
   task = uring_owner(req);
-  if (!is_quiet(req) && watched_now(task)) uring_opened(BPF_CORE_READ(task, tgid), -1);
+  if (watched_now(task)) uring_ended((__u64)req);
   return on_bytes((__u64)task, (__u64)BPF_CORE_READ(req, file), (moves - 1) | AA_LEAF_URING,
                   BPF_CORE_READ(req, cqe.res));
 }
@@ -452,7 +454,7 @@ static __always_inline int on_uring_asked(struct io_kiocb* req) {
   if (is_quiet(req) || opcode == AA_URING_READ_MULTISHOT)
     ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, bpf_ktime_get_boot_ns());
   else
-    uring_opened(BPF_CORE_READ(task, tgid), 1);
+    uring_opened((__u64)req, BPF_CORE_READ(task, tgid));
   return 0;
 }
 

@@ -29,7 +29,7 @@ __noinline int on_open(__u32 kind, __u64 address, __u32 row, long result) {
   record->op = AA_OP_OPEN;
   record->flags |= AA_FILE_FLAGS;
   if (call->shape == AA_SHAPE_OPEN_HOW) {
-    if (s->request.asked)
+    if (s->request.asked && s->asked.length[1] > 0)
       bpf_probe_read_kernel(&how, AA_HOW_BYTES, s->asked.head[1]);
     else
       bpf_probe_read_user(&how, AA_HOW_BYTES, (void*)AA_ARG(s, call->flags));
@@ -233,8 +233,10 @@ static __always_inline int on_enter(struct pt_regs* regs) {
   }
   keep_asked(s, 0, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path));
   s->asked.length[1] = -1;
-  if (shape == AA_SHAPE_OPEN_HOW) /* it may be changed as well; there is no second name */
-    bpf_probe_read_user(s->asked.head[1], AA_HOW_BYTES, (void*)AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].flags));
+  if (shape == AA_SHAPE_OPEN_HOW && /* it may be changed as well; there is no second name */
+      !bpf_probe_read_user(s->asked.head[1], AA_HOW_BYTES,
+                           (void*)AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].flags)))
+    s->asked.length[1] = AA_HOW_BYTES;
   if (shape == AA_SHAPE_NAMES) keep_asked(s, 1, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path2));
   bpf_map_update_elem(&aa_asked_now, &id, &s->asked, BPF_ANY); /* without room the string of the call's end has to do */
   return 0;
@@ -379,7 +381,7 @@ static __always_inline int on_uring_submit(struct io_kiocb* req) {
   if (is_quiet(req) || opcode == AA_URING_SPLICE || opcode == AA_URING_READ_MULTISHOT)
     ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, bpf_ktime_get_boot_ns());
   else
-    uring_opened(BPF_CORE_READ(uring_owner(req), tgid), 1);
+    uring_opened((__u64)req, BPF_CORE_READ(uring_owner(req), tgid));
   if (!uring_names(opcode)) return 0;
   s = file_scratch_of(AA_FILE_SCRATCH_SUBMIT);
   if (!s) return 0;
@@ -438,7 +440,7 @@ static __always_inline int on_uring_complete(struct io_kiocb* req) {
   task = uring_owner(req);
   entry = watched_now(task);
   if (!entry) return 0;
-  if ((moves || uring_names(opcode)) && !is_quiet(req)) uring_opened(BPF_CORE_READ(task, tgid), -1);
+  uring_ended((__u64)req);
   result = BPF_CORE_READ(req, cqe.res);
   now = bpf_ktime_get_boot_ns();
   s = file_scratch_or_count(AA_FILE_SCRATCH_COMPLETE, entry->slot, now);

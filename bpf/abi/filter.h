@@ -238,11 +238,12 @@ struct aa_tls_state {
 #define AA_LEARN_MAX 256u
 struct aa_learned {
   __u64 ino;
-  __u64 parent_ino;
+  __u32 mode; /* S_IFMT */
   __u32 dev;
   __u32 inode_generation;
   __u32 fd;       /* in */
   __u32 is_known; /* out: 1 when the rest is filled */
+  __u32 reserved;
 };
 
 /* moves: key __u32 tgid. Processes the next scan shall give to another slot. */

@@ -14,6 +14,7 @@ __noinline int learn_row(__u32 number) {
   if (!file) return 1;
   inode = BPF_CORE_READ(file, f_inode);
   row->ino = BPF_CORE_READ(inode, i_ino);
+  row->mode = BPF_CORE_READ(inode, i_mode);
   row->dev = BPF_CORE_READ(inode, i_sb, s_dev);
   row->inode_generation = BPF_CORE_READ(inode, i_generation);
   row->is_known = 1;

@@ -2,6 +2,7 @@
 #ifndef AA_FILE_URING_BPF_H
 #define AA_FILE_URING_BPF_H
 
+#include "lib/emit.bpf.h"
 #include "lib/kernel.bpf.h"
 
 #define AA_URING_READV 1
@@ -59,24 +60,26 @@ static __always_inline __u32 uring_moves(__u32 opcode) {
   }
 }
 
-/* Requests of a process that were asked for, and whose completion nobody was told of yet. The kernel does not tell of
- * completions that find no room, nor of those that are looked for by nobody until the process is gone: user space
- * counts what is left then. */
+/* Requests that were asked for, and whose completion nobody was told of yet. The kernel does not tell of completions
+ * that find no room, nor of those that are looked for by nobody until the process is gone: what is left then user space
+ * counts, and what the kernel uses again is counted here. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 4096);
+  __uint(max_entries, 16384);
   __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, __u32); /* tgid */
-  __type(value, __s64);
+  __type(key, __u64);   /* the request's address */
+  __type(value, __u32); /* tgid */
 } aa_uring_open SEC(".maps");
 
-__noinline int uring_opened(__u32 tgid, __s64 by) {
-  __s64* open = bpf_map_lookup_elem(&aa_uring_open, &tgid);
-  __s64 first = by;
-  if (!open && !bpf_map_update_elem(&aa_uring_open, &tgid, &first, BPF_NOEXIST)) return 0;
-  if (!open) open = bpf_map_lookup_elem(&aa_uring_open, &tgid);
-  if (open) __sync_fetch_and_add(open, by);
+__noinline int uring_opened(__u64 request, __u32 tgid) {
+  if (!bpf_map_update_elem(&aa_uring_open, &request, &tgid, BPF_NOEXIST)) return 0;
+  ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, bpf_ktime_get_boot_ns()); /* the one before, or there is no room */
+  bpf_map_update_elem(&aa_uring_open, &request, &tgid, BPF_EXIST);
   return 0;
+}
+
+static __always_inline void uring_ended(__u64 request) {
+  bpf_map_delete_elem(&aa_uring_open, &request);
 }
 
 static __always_inline int is_quiet(struct io_kiocb* req) {

@@ -312,13 +312,12 @@ void FileFamily::sweep() {
 // Of processes that are not watched any more nobody will be told.
 void FileFamily::count_unheard() {
   const bpf_map* open = bpf_object__find_map_by_name(object_.get(), "aa_uring_open");
-  for (const std::uint32_t tgid : keys_of<std::uint32_t>(open)) {
+  for (const std::uint64_t request : keys_of<std::uint64_t>(open)) {
     aa_watched entry{};
-    std::int64_t left = 0;
+    std::uint32_t tgid = 0;
+    if (bpf_map_lookup_elem(bpf_map__fd(open), &request, &tgid) != 0) continue;
     if (bpf_map_lookup_elem(map_fd("aa_watched"), &tgid, &entry) == 0) continue;
-    if (bpf_map_lookup_elem(bpf_map__fd(open), &tgid, &left) != 0) continue;
-    bpf_map_delete_elem(bpf_map__fd(open), &tgid);
-    if (left > 0) unheard_ += static_cast<std::uint64_t>(left);
+    if (bpf_map_delete_elem(bpf_map__fd(open), &request) == 0) ++unheard_;
   }
 }
 

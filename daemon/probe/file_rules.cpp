@@ -33,9 +33,10 @@ void add_id(aa_object& object, const PathRules::Object& rule) {
   }  // more rules than that on one file: the others are found by its path
 }
 
-bool is_folder(const UniqueFd& file) {
-  struct stat status {};
-  return ::fstat(file.get(), &status) == 0 && S_ISDIR(status.st_mode);
+// What lies below a folder is meant by rules that name a folder, or end in **.
+bool means_what_is_below(const PathRules::Object& rule) {
+  return rule.kind == PathRules::Object::Kind::directory ||
+         (rule.kind == PathRules::Object::Kind::glob && rule.path.ends_with("**"));
 }
 
 // Every entry of a map of objects, read a batch at a time.
@@ -82,6 +83,7 @@ FileRules::~FileRules() {
   }
   wanted_.notify_one();
   opener_.stop();
+  learner_.stop();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -138,25 +140,24 @@ void FileRules::run() {
 // ---- what the kernel calls a path
 // ----------------------------------------------------------------------------------
 
-void FileRules::ask(const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known,
-                    int flags) {
+void FileRules::ask(PatientOpen& opener, const std::vector<std::string>& paths,
+                    std::unordered_map<std::string, Identity>& known, int flags) {
   const auto use = [&](std::size_t begin, const std::vector<UniqueFd>& open) {
     aa_learned* rows = family_.learn_rows();
     std::memset(rows, 0, sizeof(*rows) * AA_LEARN_MAX);
-    std::vector<std::size_t> named;
+    std::vector<const std::string*> named;
     for (std::size_t at = 0; at < open.size(); ++at) {
       if (!open[at]) continue;  // does not exist yet: its name in its folder stands for it
       rows[named.size()].fd = static_cast<__u32>(open[at].get());
-      named.push_back(at);
+      named.push_back(&paths[begin + at]);
     }
     LIBBPF_OPTS(bpf_test_run_opts, options);
     if (named.empty() || bpf_prog_test_run_opts(family_.learn_program_fd(), &options) != 0) return;
     for (std::size_t at = 0; at < named.size(); ++at)
       if (rows[at].is_known != 0)
-        known[paths[begin + named[at]]] = {rows[at].ino, rows[at].dev, rows[at].inode_generation,
-                                           is_folder(open[named[at]])};
+        known[*named[at]] = {rows[at].ino, rows[at].dev, rows[at].inode_generation, S_ISDIR(rows[at].mode)};
   };
-  opener_.open(paths, AA_LEARN_MAX - 1, use, flags);
+  opener.open(paths, AA_LEARN_MAX - 1, use, flags);
 }
 
 void FileRules::collect(const PathRules& rules, Entries& entries) {
@@ -169,7 +170,7 @@ void FileRules::collect(const PathRules& rules, Entries& entries) {
   std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   std::unordered_map<std::string, Identity> known;
-  ask(paths, known);
+  ask(opener_, paths, known, 0);
   for (const Object& object : rules.objects()) {
     if (object.kind == Object::Kind::glob) continue;
     const bool folder = object.kind == Object::Kind::directory;
@@ -274,7 +275,7 @@ Status FileRules::apply(const std::shared_ptr<const PathRules>& rules) {
 
 void FileRules::look_at(LearnPlan plan) {
   std::unordered_map<std::string, Identity> known;
-  ask({plan.path}, known, O_NOFOLLOW);  // a symlink got the name, not what it leads to
+  ask(learner_, {plan.path}, known, O_NOFOLLOW);  // a symlink got the name, not what it leads to
   const auto found = known.find(plan.path);
   if (found == known.end()) return;
   plan.path.clear();
@@ -287,7 +288,8 @@ void FileRules::look_at(LearnPlan plan) {
 void FileRules::learn(const LearnPlan& plan) {
   if (plan.path.empty()) return learn_as(plan, AA_OBJECT_FILE);
   const std::lock_guard lock(mutex_);
-  if (unseen_.size() < kMostUnseen) unseen_.push_back(plan);
+  if (unseen_.size() >= kMostUnseen) return family_.count_unlearned();
+  unseen_.push_back(plan);
   wanted_.notify_one();
 }
 
@@ -297,12 +299,13 @@ void FileRules::learn_as(const LearnPlan& plan, std::uint32_t kind) {
   if (generation_ != plan.generation || slot.rules == nullptr || plan.object == 0 ||
       plan.object > slot.rules->objects().size())
     return;
-  const aa_object_key key{plan.ino, plan.dev, kind};
+  const Object& rule = slot.rules->objects()[plan.object - 1];
+  const aa_object_key key{plan.ino, plan.dev, means_what_is_below(rule) ? kind : AA_OBJECT_FILE};
   aa_object object{};
   if (bpf_map_lookup_elem(slot.objects.get(), &key, &object) != 0 || object.inode_generation != plan.inode_generation)
     object = {};
   object.inode_generation = plan.inode_generation;
-  add_id(object, slot.rules->objects()[plan.object - 1]);
+  add_id(object, rule);
   if (bpf_map_update_elem(slot.objects.get(), &key, &object, BPF_ANY) != 0) family_.count_unlearned();
 }
 

@@ -64,7 +64,8 @@ class FileRules {
   Status apply(const std::shared_ptr<const PathRules>& rules);
   void look_at(LearnPlan plan);
   void learn_as(const LearnPlan& plan, std::uint32_t kind);  // AA_OBJECT_FILE, AA_OBJECT_DIRECTORY
-  void ask(const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known, int flags = 0);
+  void ask(PatientOpen& opener, const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known,
+           int flags);
   void collect(const PathRules& rules, Entries& entries);
   // The objects of a set that the next one has too: by the id in the one, the objects of the other.
   using Heirs = std::vector<std::vector<const Object*>>;
@@ -75,6 +76,7 @@ class FileRules {
 
   const FileFamily& family_;
   PatientOpen opener_;
+  PatientOpen learner_;  // of names that the watched choose: where nobody answers for them, rules are opened still
   UniqueFd done_;
   std::mutex mutex_;
   std::condition_variable wanted_;

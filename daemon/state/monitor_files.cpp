@@ -172,14 +172,16 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
     const std::string& asked = file.resolution == Resolution::user ? at.from_namespace() : at.requested;
     // From a place that is not in the tree, or as a name below an unknown folder: it can deny, as any text can.
     const std::string rooted = at.detached ? as_absolute(at.from_namespace()) : "";
-    const std::string& text = at.detached ? rooted : asked;
-    if (!text.empty() && text.front() == '/') query.requested = text;
-    query.inner = at.inner;
+    const bool in_no_tree = at.detached && at.inner.empty();
+    query.inner = in_no_tree ? rooted : at.inner;
+    if (!in_no_tree && !asked.empty() && asked.front() == '/') query.requested = asked;
     if (at.too_long) query.tail = at.from_namespace();
     query.targets = whose;
     const Judgement one = set->judge(query);
     unfinished = unfinished || one.unfinished;
-    const auto is_worst = [&](Verdict verdict) { return one.verdict == verdict && worst.verdict != verdict; };
+    const auto is_worst = [&](Verdict verdict) {
+      return one.verdict == verdict && (worst.verdict != verdict || (worst.asked_only && !one.asked_only));
+    };
     if (is_worst(Verdict::deny) || (is_worst(Verdict::watch) && worst.verdict != Verdict::deny)) worst = one;
     return one;
   };
@@ -195,12 +197,24 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
   return worst;
 }
 
-// What the kernel does not know of by itself: the file that a glob means, by a folder what was moved out of that.
+// Where it is now the kernel meets the folder that a rule names, as before.
+bool Monitor::Impl::stays_below(const FileBody& file, std::uint32_t object) const {
+  const auto set = rule_sets.find(file.generation);
+  if (set == rule_sets.end() || object == 0 || !file.to) return false;
+  const PathRules::Object& rule = set->second->objects()[object - 1];
+  return rule.kind == PathRules::Object::Kind::directory && file.to->whole() &&
+         file.to->from_namespace().starts_with(rule.path + "/");
+}
+
+// What the kernel does not know of by itself: the file that a glob means, by a folder what leaves that.
 void Monitor::Impl::learn(Step& step, const Event& event, const Judgement& judgement, bool met) {
   const auto& file = std::get<FileBody>(event.body);
   const bool gives_name = file.op == FileOp::rename || file.op == FileOp::link;
   if (gives_name && file.result != 0 && file.result != -EINPROGRESS) return;
-  const bool known = (met && file.op != FileOp::rename) || judgement.asked_only;
+  if (gives_name && file.ino != 0 && stays_below(file, judgement.object)) return;
+  const bool resolved = file.resolution == Resolution::kernel;
+  if (judgement.asked_only && resolved) return;
+  const bool known = met && !gives_name;
   if (!known && file.ino != 0 && learned.learn(file, judgement.object))
     step.plans.emplace_back(
         LearnPlan{file.generation, judgement.object, file.dev, file.ino, file.inode_generation, ""});

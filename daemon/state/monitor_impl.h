@@ -178,6 +178,7 @@ struct Monitor::Impl {
   bool is_summed(std::uint64_t generation) const;  // some were judged by these rules
   void learn(Step& step, const Event& event, const Judgement& judgement, bool met);  // met: by the rule's own object
   void learn_name(Step& step, const Event& event, const FilePath& at, std::uint32_t object);
+  bool stays_below(const FileBody& file, std::uint32_t object) const;
   void forget_path_alerts(const ProcessId& id);
 
   // monitor_tls.cpp
