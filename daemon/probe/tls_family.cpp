@@ -40,7 +40,6 @@ constexpr const char* kEndShared = "aa_tls_end_shared";  // where there are no c
 constexpr const char* kLife = "aa_tls_life";
 constexpr const char* kNew = "aa_tls_new";
 constexpr const char* kNewEnd = "aa_tls_new_end";
-constexpr const char* kClosed = "nobody who is watched has it mapped: it is closed until somebody has";
 // Where programs get no cookie, each function has one of its own, in the order of the rows.
 constexpr std::array kEnterPrograms = {
 #define AA_TLS_PROGRAM(id, short, name, direction, result) "aa_in_" #short,
@@ -279,7 +278,7 @@ TlsFamily::Found TlsFamily::attach(const std::string& path, const std::string& n
   if (!library && may_be_read_later(library.error().errno_value)) return not_read(library.error().errno_value);
   const bool carries = library && *library;
   if (!carries && !is_tls_library_name(last_component(name))) return Found::nothing;
-  Met* met = known == met_.end() ? meet(path, name) : &known->second;
+  Met* met = known == met_.end() ? meet(path, name) : open(known->second, path) ? &known->second : nullptr;
   if (met == nullptr) return may_be_read_later(errno) ? not_read(errno) : Found::nothing;
   listen(met_at(link_to(met->file)).first, *met, std::move(library));
   return met->unattached ? Found::not_read : Found::library;
@@ -304,22 +303,26 @@ TlsFamily::Met* TlsFamily::meet(const std::string& path, const std::string& name
   if (!is_new) return nullptr;
   Met& met = place->second;
   met.file = std::move(file);
-  met.watch = ::inotify_add_watch(changes_.get(), link_to(met.file).c_str(), IN_MODIFY | IN_CLOSE_WRITE);
-  met.state = state_of(name);
+  watch(met);
+  met.state = states_.size();
+  const bool taken = std::any_of(states_.begin(), states_.end(),
+                                 [&](const ProbeBody& other) { return other.program == last_component(name); });
+  states_.push_back({"tls", taken ? name : std::string(last_component(name)),
+                     (multi_ ? "uprobe_multi:" : "uprobe:") + name, ProbeState::failed, 0, ""});
   return &met;
 }
 
-// Its row among the states: the one that it had when it was closed, or another.
-std::size_t TlsFamily::state_of(const std::string& name) {
-  const std::string hook = (multi_ ? "uprobe_multi:" : "uprobe:") + name;
-  const auto before = std::find_if(states_.begin(), states_.end(), [&](const ProbeBody& state) {
-    return state.hook == hook && state.reason == kClosed;
-  });
-  if (before != states_.end()) return static_cast<std::size_t>(before - states_.begin());
-  const bool taken = std::any_of(states_.begin(), states_.end(),
-                                 [&](const ProbeBody& other) { return other.program == last_component(name); });
-  states_.push_back({"tls", taken ? name : std::string(last_component(name)), hook, ProbeState::failed, 0, ""});
-  return states_.size() - 1;
+void TlsFamily::watch(Met& met) {
+  met.watch = ::inotify_add_watch(changes_.get(), link_to(met.file).c_str(), IN_MODIFY | IN_CLOSE_WRITE);
+}
+
+// Again, when it was closed.
+bool TlsFamily::open(Met& met, const std::string& path) {
+  if (met.file) return true;
+  met.file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!met.file) return false;
+  watch(met);
+  return true;
 }
 
 void TlsFamily::listen(const FileNumbers& file, Met& met, Result<std::optional<TlsLibrary>> library) {
@@ -437,32 +440,36 @@ void TlsFamily::keep_met() {
 }
 
 bool TlsFamily::has_passing() const {
-  return std::any_of(met_.begin(), met_.end(), [](const auto& one) { return !one.second.kept; });
+  return std::any_of(met_.begin(), met_.end(), [](const auto& one) { return !one.second.kept && one.second.file; });
 }
 
 bool TlsFamily::let_go_of_unmapped(const std::set<FileNumbers>& mapped, bool at_once) {
-  const std::size_t before = met_.size();
-  for (auto at = met_.begin(); at != met_.end();) {
-    Met& met = at->second;
-    const bool is_mapped = met.kept || mapped.contains(at->first);
+  bool closed = false;
+  for (auto& [file, met] : met_) {
+    if (met.kept || !met.file) continue;
+    const bool is_mapped = mapped.contains(file);
     const bool was_unmapped = std::exchange(met.was_unmapped, !is_mapped);
-    const bool is_closed = !is_mapped && (was_unmapped || at_once);
-    if (is_closed) close(met);
-    at = is_closed ? met_.erase(at) : std::next(at);
+    if (is_mapped || !(was_unmapped || at_once)) continue;
+    close(met);
+    closed = true;
   }
-  return met_.size() != before;
+  return closed;
 }
 
 // The kernel takes its time to let go of each link.
 void TlsFamily::close(Met& met) {
-  ::inotify_rm_watch(changes_.get(), met.watch);
+  ::inotify_rm_watch(changes_.get(), std::exchange(met.watch, -1));
   quiet_thread([links = std::make_shared<TlsLinks>(std::exchange(met.links, {}))]() mutable {
     links.reset();
   }).detach();
+  met.library.reset();
+  met.file.reset();
+  met.unattached = true;
+  met.was_unmapped = false;
   ProbeBody& state = states_[met.state];
   state.state = ProbeState::standby;
   state.error_number = 0;
-  state.reason = kClosed;
+  state.reason = "nobody who is watched has it mapped: it is closed until somebody has";
 }
 
 std::vector<std::uint32_t> TlsFamily::watched_pids() const {

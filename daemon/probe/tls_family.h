@@ -111,7 +111,7 @@ class TlsFamily {
     UniqueFd file;
     int watch = -1;  // inotify's number
     bool written = false;
-    bool unattached = false;  // for want of descriptors or memory: tried again when it is met again
+    bool unattached = false;  // for want of descriptors or memory, or let go of: tried again when it is met again
     bool kept = false;
     bool was_unmapped = false;  // when it was looked for last
     TlsLinks links;
@@ -125,7 +125,8 @@ class TlsFamily {
   Status attach_trial(const char* end, std::uint64_t end_offset);
   TlsPlaces places() const;
   Met* meet(const std::string& path, const std::string& name);
-  std::size_t state_of(const std::string& name);
+  void watch(Met& met);
+  bool open(Met& met, const std::string& path);
   void close(Met& met);
   Found not_read(int error);
   static bool may_be_read_later(int error);  // not for what the file is, but for what is the case now
