@@ -210,7 +210,6 @@ void Daemon::open_tls(const SharedMaps& shared) {
   settings.by_process = config_.tls.scope == "watched";
   tls_ = TlsFamily::make(settings, shared);
   for (const std::string& path : usual_tls_libraries()) tls_->attach(path, path);
-  tls_->keep_met();
   if (hold_guard_ && tls_->runs()) hold_ = TlsHold::make(std::move(hold_guard_), shared);
   tls_discovery_ = std::make_unique<TlsDiscovery>(*tls_, hold_.get());
 }

@@ -217,7 +217,6 @@ void Daemon::carry_out(const Plan& plan) {
                      spdlog::error("file operations are not read: {}", ring.error().text());
                    else
                      files_->set_watching(standby.watching);
-                   if (!standby.watching) tls_discovery_->let_go_of_unmapped();
                    input(TimePassed{boot_ns()});  // so that what came too early can be dated
                    publish_probes();
                  },
@@ -252,7 +251,6 @@ void Daemon::refresh_counts() {
     swept_ns_ = now;
     files_->sweep();
     tls_->sweep(now);
-    if (tls_discovery_->let_go_of_unmapped()) publish_probes();
   }
   KernelCounts counts = kernel_->counts();
   const BpfSource::Counts& source = source_->counts();

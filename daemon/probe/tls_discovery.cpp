@@ -6,7 +6,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <set>
 #include <utility>
 
 #include "base/clock.h"
@@ -15,8 +14,7 @@
 namespace aa {
 namespace {
 
-constexpr std::size_t kMostMet = 65'536;          // then files are looked into again
-constexpr std::size_t kMostLookedThrough = 1000;  // processes, for the loop's sake: some 100 µs each
+constexpr std::size_t kMostMet = 65'536;  // then files are looked into again
 constexpr std::uint32_t kProtExec = 4;
 constexpr const char* kUnknown = "unknown";
 
@@ -120,24 +118,6 @@ bool TlsDiscovery::look_into(std::uint32_t pid) {
     if (tls_.is_by_process()) attached = tls_.attach_in(pid, mapping) || attached;
   }
   return attached;
-}
-
-bool TlsDiscovery::let_go_of_unmapped() {
-  if (!tls_.runs() || hold_ != nullptr || !tls_.has_passing()) return false;
-  std::set<FileNumbers> mapped;
-  const std::vector<std::uint32_t> watched = tls_.watched_pids();
-  if (watched.size() > kMostLookedThrough) return false;
-  for (const std::uint32_t pid : watched) {
-    const auto mappings = executable_mappings_of(pid);
-    if (mappings.empty()) return false;  // it cannot be read, or is about to end
-    for (const ExecutableMapping& mapping : mappings) {
-      struct stat status {};
-      if (::stat(mapping.link(pid).c_str(), &status) == 0) mapped.insert({status.st_dev, status.st_ino});
-    }
-  }
-  if (!tls_.let_go_of_unmapped(mapped, watched.empty())) return false;
-  met_.clear();  // whoever maps one of them again is looked into
-  return true;
 }
 
 std::vector<TlsStack> TlsDiscovery::explain(std::uint32_t pid) const {

@@ -36,10 +36,6 @@ class TlsDiscovery {
   // Everything a process has mapped. True: something was attached.
   bool look_into(std::uint32_t pid);
 
-  // Files that no watched process has mapped any more are closed; not where processes are held, for what was looked
-  // into holds nobody. True: a state has changed. Cost: while there are such files, reads each watched process's maps.
-  bool let_go_of_unmapped();
-
   // Whoever maps this file is attached to anew.
   bool is_of_each_process(const aa_hold_file& file) const;
 

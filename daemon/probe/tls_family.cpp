@@ -16,7 +16,6 @@
 
 #include "abi/filter.h"
 #include "abi/tls.h"
-#include "base/quiet_thread.h"
 #include "base/text.h"
 #include "probe/embedded.h"
 #include "probe/kernel_age.h"
@@ -278,7 +277,7 @@ TlsFamily::Found TlsFamily::attach(const std::string& path, const std::string& n
   if (!library && may_be_read_later(library.error().errno_value)) return not_read(library.error().errno_value);
   const bool carries = library && *library;
   if (!carries && !is_tls_library_name(last_component(name))) return Found::nothing;
-  Met* met = known == met_.end() ? meet(path, name) : open(known->second, path) ? &known->second : nullptr;
+  Met* met = known != met_.end() ? &known->second : meet(path, name);
   if (met == nullptr) return may_be_read_later(errno) ? not_read(errno) : Found::nothing;
   listen(met_at(link_to(met->file)).first, *met, std::move(library));
   return met->unattached ? Found::not_read : Found::library;
@@ -303,26 +302,13 @@ TlsFamily::Met* TlsFamily::meet(const std::string& path, const std::string& name
   if (!is_new) return nullptr;
   Met& met = place->second;
   met.file = std::move(file);
-  watch(met);
+  met.watch = ::inotify_add_watch(changes_.get(), link_to(met.file).c_str(), IN_MODIFY | IN_CLOSE_WRITE);
   met.state = states_.size();
   const bool taken = std::any_of(states_.begin(), states_.end(),
                                  [&](const ProbeBody& other) { return other.program == last_component(name); });
   states_.push_back({"tls", taken ? name : std::string(last_component(name)),
                      (multi_ ? "uprobe_multi:" : "uprobe:") + name, ProbeState::failed, 0, ""});
   return &met;
-}
-
-void TlsFamily::watch(Met& met) {
-  met.watch = ::inotify_add_watch(changes_.get(), link_to(met.file).c_str(), IN_MODIFY | IN_CLOSE_WRITE);
-}
-
-// Again, when it was closed.
-bool TlsFamily::open(Met& met, const std::string& path) {
-  if (met.file) return true;
-  met.file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!met.file) return false;
-  watch(met);
-  return true;
 }
 
 void TlsFamily::listen(const FileNumbers& file, Met& met, Result<std::optional<TlsLibrary>> library) {
@@ -431,50 +417,6 @@ void TlsFamily::mark_not_firing(const std::string& reason) {
     state.state = ProbeState::degraded;
     state.reason = reason;
   }
-}
-
-// ---- files that nobody has mapped any more ----
-
-void TlsFamily::keep_met() {
-  for (auto& [file, met] : met_) met.kept = true;
-}
-
-bool TlsFamily::has_passing() const {
-  return std::any_of(met_.begin(), met_.end(), [](const auto& one) { return !one.second.kept && one.second.file; });
-}
-
-bool TlsFamily::let_go_of_unmapped(const std::set<FileNumbers>& mapped, bool at_once) {
-  bool closed = false;
-  for (auto& [file, met] : met_) {
-    if (met.kept || !met.file) continue;
-    const bool is_mapped = mapped.contains(file);
-    const bool was_unmapped = std::exchange(met.was_unmapped, !is_mapped);
-    if (is_mapped || !(was_unmapped || at_once)) continue;
-    close(met);
-    closed = true;
-  }
-  return closed;
-}
-
-// The kernel takes its time to let go of each link.
-void TlsFamily::close(Met& met) {
-  ::inotify_rm_watch(changes_.get(), std::exchange(met.watch, -1));
-  quiet_thread([links = std::make_shared<TlsLinks>(std::exchange(met.links, {}))]() mutable {
-    links.reset();
-  }).detach();
-  met.library.reset();
-  met.file.reset();
-  met.unattached = true;
-  met.was_unmapped = false;
-  ProbeBody& state = states_[met.state];
-  state.state = ProbeState::standby;
-  state.error_number = 0;
-  state.reason = "nobody who is watched has it mapped: it is closed until somebody has";
-}
-
-std::vector<std::uint32_t> TlsFamily::watched_pids() const {
-  return runs() ? keys_of<std::uint32_t>(bpf_object__find_map_by_name(object_.get(), "aa_watched"))
-                : std::vector<std::uint32_t>();
 }
 
 // ---- what was left behind ----

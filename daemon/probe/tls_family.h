@@ -13,7 +13,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -85,13 +84,6 @@ class TlsFamily {
   // How the file is attached to, by process in that one; nullopt when it is not known.
   std::optional<ProbeBody> state_in(std::uint32_t pid, const ExecutableMapping& mapping) const;
 
-  // Files that are there from the start are kept. Of the others those that `mapped` lacks twice in turn are closed, and
-  // so attached to no more, until they are met again; `at_once`: nobody has any. True: some were, their states say so.
-  void keep_met();
-  bool has_passing() const;
-  bool let_go_of_unmapped(const std::set<FileNumbers>& mapped, bool at_once);
-  std::vector<std::uint32_t> watched_pids() const;
-
   // The sockets around calls are looked at only while something is watched.
   void set_watching(bool on);
   // The reader has read everything and goes to wait: the next record wakes it.
@@ -111,9 +103,7 @@ class TlsFamily {
     UniqueFd file;
     int watch = -1;  // inotify's number
     bool written = false;
-    bool unattached = false;  // for want of descriptors or memory, or let go of: tried again when it is met again
-    bool kept = false;
-    bool was_unmapped = false;  // when it was looked for last
+    bool unattached = false;  // for want of descriptors or memory: tried again when it is met again
     TlsLinks links;
     std::optional<TlsLibrary> library;   // by process: what is to be attached to in each
     std::vector<ProcessId> interrupted;  // who had it when it was written to
@@ -125,9 +115,6 @@ class TlsFamily {
   Status attach_trial(const char* end, std::uint64_t end_offset);
   TlsPlaces places() const;
   Met* meet(const std::string& path, const std::string& name);
-  void watch(Met& met);
-  bool open(Met& met, const std::string& path);
-  void close(Met& met);
   Found not_read(int error);
   static bool may_be_read_later(int error);  // not for what the file is, but for what is the case now
   std::pair<FileNumbers, const Met*> met_at(const std::string& path) const;

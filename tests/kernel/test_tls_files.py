@@ -49,39 +49,6 @@ def system_library(stem):
     return pathlib.Path(paths[0]).resolve()
 
 
-class Passing(TlsCase):
-    def test_unmapped(self):
-        """tls: a library of its own that nobody has mapped any more keeps no file system busy, and is heard when it comes again"""
-        script = self.folder / "client.py"
-        script.write_text(CLIENT)
-        place = self.folder / "mounted"
-        place.mkdir()
-        mounts.mount("private", place, "tmpfs")
-        self.addCleanup(subprocess.run, ["/bin/umount", "-l", place], stderr=subprocess.DEVNULL, check=False)
-        for library in ("libssl.so", "libcrypto.so"):
-            shutil.copy(system_library(library), place / f"{library}.3")
-        for _ in range(2):
-            account, _ = self.watched_path(PYTHON, script, self.server.port, options={"tls": "full"},
-                                           env={**os.environ, "LD_LIBRARY_PATH": str(place)})
-            self.assert_heard(account)
-            wait_until(lambda: self.is_let_go_of(place / "libssl.so.3"), "it is let go of", 40)
-        unmounted = ["/bin/umount", place]
-        wait_until(lambda: subprocess.run(unmounted, stderr=subprocess.DEVNULL, check=False).returncode == 0, "it is not busy", 20)
-
-    def assert_heard(self, account):
-        """The library is met as the program begins, so that something may be missing at the start."""
-        told = [event["tls"] for event in account.of_type("tls")]
-        self.assertTrue(told and told[-1]["length"] > 0)
-        self.server.take(1)
-
-    def is_let_go_of(self, path):
-        self.daemon.counters()  # which has it look
-        links = pathlib.Path(f"/proc/{self.daemon.pid}/fd").iterdir()
-        with contextlib.suppress(FileNotFoundError):  # closed meanwhile: look again
-            return str(path) not in [os.readlink(link) for link in links]
-        return False
-
-
 class NoDescriptors(TlsCase):
     def test_no_descriptors(self):
         """tls: a library that could not be attached to for want of descriptors says so, and is when it is mapped again"""
