@@ -114,7 +114,8 @@ SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   continuation_ = 0;
   const bool goes_on = mode_ == Mode::pem || mode_ == Mode::binary || (mode_ == Mode::value && !ends_at_blank());
   if (!goes_on) enter_unknown();
-  line_end_ = 0;  // whether its next line is indented was not seen
+  is_list_ = false;  // nor where it ended
+  line_end_ = 0;     // whether its next line is indented was not seen
   is_unsure_ = true;
   return shown;
 }
@@ -527,7 +528,7 @@ void SecretScanner::in_name(unsigned char byte) {
     return;
   }
   if (byte == '[') {
-    is_list_ = true;
+    is_list_ = text_ != SecretText::script;
     ++at_;
     return;
   }
@@ -539,8 +540,14 @@ void SecretScanner::in_name(unsigned char byte) {
   const bool is_common = rule_->least > 0 || kind_ == "password" || kind_ == "token";
   const bool prose =
       separator_ == ':' && end_without_quote_ == End::word && is_common && !is_member_ && !is_escaped_line_;
-  if (prose || byte == '\r' || byte == '\n' || byte == '{') return enter_text();
+  if (prose || byte == '\r' || byte == '\n' || byte == '{' || begins_command()) return enter_text();
   begin_value(end_of_unquoted());
+}
+
+// Of a script; what is behind a line's end is no value, but what the shell runs next.
+bool SecretScanner::begins_command() const {
+  const std::size_t before = text_ == SecretText::script ? buffer_.find_last_not_of(" \t", at_ - 1) : std::string::npos;
+  return before != std::string::npos && is_line_end(buffer_[before]);
 }
 
 // In a script a value ends with its word, and in a list with its comma.
@@ -734,7 +741,10 @@ void SecretScanner::in_value(unsigned char byte) {
 // Between two values.
 void SecretScanner::in_list(unsigned char byte) {
   if (byte == '"' || byte == '\'') {
-    open_quote(at_++);
+    const std::size_t depth = depth_;
+    open_quote(at_);
+    if (depth_ < depth) return enter_text();  // the text that the list is in has ended
+    ++at_;
     return begin_value(End::quote);
   }
   if (std::string_view(", \t\r\n\\").find(static_cast<char>(byte)) != std::string_view::npos ||
@@ -742,7 +752,7 @@ void SecretScanner::in_list(unsigned char byte) {
     ++at_;
     return;
   }
-  if (!is_member_ || !kInWord.test(byte)) return enter_text();
+  if (!is_member_ || byte == ':' || !kInWord.test(byte)) return enter_text();
   begin_value(End::word);
 }
 

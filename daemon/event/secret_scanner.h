@@ -114,6 +114,7 @@ class SecretScanner {
   bool in_part(unsigned char byte);
   bool in_word_of_name(unsigned char byte);
   bool is_port() const;
+  bool begins_command() const;
   bool is_short_name() const;
   bool may_begin_longer() const;
   bool is_needed_there(unsigned char byte, std::size_t at) const;

@@ -322,9 +322,7 @@ void TlsFamily::listen(const FileNumbers& file, Met& met, Result<std::optional<T
   }
   if (processes_) {
     met.library = std::move(**library);
-    tell_places(state, *met.library);
-    if (state.state == ProbeState::attached) state.state = ProbeState::standby;
-    state.reason = "attached to in each watched process by itself, aactl explain PID says of which: " + state.reason;
+    tell_standby(state, *met.library);
     for (const ProcessId& process : std::exchange(met.interrupted, {}))
       if (!is_gone(process.pid, process.start_ns)) attach_in(process, file, *met.library);
     return;
@@ -338,6 +336,13 @@ void TlsFamily::listen(const FileNumbers& file, Met& met, Result<std::optional<T
     return;
   }
   tell_places(state, **library);
+}
+
+void TlsFamily::tell_standby(ProbeBody& state, const TlsLibrary& library) {
+  tell_places(state, library);
+  state.error_number = 0;
+  if (state.state == ProbeState::attached) state.state = ProbeState::standby;
+  state.reason = "attached to in each watched process by itself, aactl explain PID says of which: " + state.reason;
 }
 
 void TlsFamily::tell_places(ProbeBody& state, const TlsLibrary& library) {

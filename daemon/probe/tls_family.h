@@ -103,7 +103,8 @@ class TlsFamily {
     UniqueFd file;
     int watch = -1;  // inotify's number
     bool written = false;
-    bool unattached = false;  // for want of descriptors or memory: tried again when it is met again
+    bool is_troubled = false;  // by process: it could not be attached to in the last one
+    bool unattached = false;   // for want of descriptors or memory: tried again when it is met again
     TlsLinks links;
     std::optional<TlsLibrary> library;   // by process: what is to be attached to in each
     std::vector<ProcessId> interrupted;  // who had it when it was written to
@@ -121,7 +122,8 @@ class TlsFamily {
   void listen(const FileNumbers& file, Met& met, Result<std::optional<TlsLibrary>> library);
   static void tell_places(ProbeBody& state, const TlsLibrary& library);
   bool attach_in(const ProcessId& process, const FileNumbers& file, const TlsLibrary& library);
-  void tell_trouble(const ProcessId& process, const FileNumbers& file, const Error& error);
+  void tell_in(const ProcessId& process, const FileNumbers& file, const std::optional<Error>& trouble);
+  static void tell_standby(ProbeBody& state, const TlsLibrary& library);
   // `pid` 0: in all processes.
   Status attach_all(const TlsLibrary& library, std::uint32_t pid, TlsLinks& links);
   Status attach_sites(const char* program, const std::string& path, const std::vector<TlsSite>& sites,

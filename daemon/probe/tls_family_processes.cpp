@@ -24,24 +24,31 @@ bool TlsFamily::attach_in(const ProcessId& process, const FileNumbers& file, con
   if (const Status attached = attach_all(library, process.pid, row.links); !attached) {
     row.links.clear();
     row.trouble = attached.error();
-    tell_trouble(process, file, attached.error());
   }
   counts_.attached += row.trouble ? 0 : 1;
   counts_.took_ns += boot_ns() - began;
   const bool attached = !row.trouble;
+  tell_in(process, file, row.trouble);
   processes_->put(process, file, std::move(row));
   if (!is_gone(process.pid, process.start_ns)) return attached;
   processes_->let_go(process);  // its end was told before
   return false;
 }
 
-void TlsFamily::tell_trouble(const ProcessId& process, const FileNumbers& file, const Error& error) {
+// What cannot be attached to for want of something is told of the library until it can; not of a process that has
+// ended.
+void TlsFamily::tell_in(const ProcessId& process, const FileNumbers& file, const std::optional<Error>& trouble) {
   const auto met = met_.find(file);
-  if (met == met_.end()) return;
+  if (met == met_.end() || !met->second.library || (trouble && is_gone(process.pid, process.start_ns))) return;
   ProbeBody& state = states_[met->second.state];
-  state.state = ProbeState::degraded;
-  state.error_number = error.errno_value;
-  state.reason = "not attached to in process " + std::to_string(process.pid) + ": " + error.doing;
+  const bool was_troubled = std::exchange(met->second.is_troubled, trouble.has_value());
+  if (trouble) {
+    state.state = ProbeState::degraded;
+    state.error_number = trouble->errno_value;
+    state.reason = "not attached to in process " + std::to_string(process.pid) + ": " + trouble->doing;
+  } else if (was_troubled) {
+    tell_standby(state, *met->second.library);
+  }
 }
 
 void TlsFamily::let_go(const ProcessId& process) {

@@ -387,14 +387,18 @@ class Rules(FileCase):
         self.assertFalse(self.is_denied(other))
 
     def test_moved_out(self):
-        """rules: what a watched program moves out of a denied folder stays denied, a file and all below a folder, until the rule goes"""
+        """rules: what a watched program moves or links out of a denied folder stays denied, all below a folder too, until the rule goes"""
         (self.folder / "vault/sub/deep").mkdir(parents=True)
-        for name in ("vault/file", "vault/sub/deep/x"):
+        (self.folder / "named").mkdir()
+        for name in ("vault/file", "vault/linked", "vault/sub/deep/x", "named/x"):
             (self.folder / name).touch()
-        self.deny(f"{self.folder}/vault/")
-        for name, moved, inside in (("file", "out", "out"), ("sub", "shed", "shed/deep/x")):
-            self.watched_path("/bin/mv", self.folder / "vault" / name, self.folder / moved)
+        self.deny(f"{self.folder}/vault/", f"{self.folder}/nam*")
+        self.watched_path("/bin/mv", self.folder / "named", self.folder / "other")  # the rule means the folder, not what is below
+        for tool, name, moved, inside in (("mv", "file", "out", "out"), ("ln", "linked", "link", "link"),
+                                          ("mv", "sub", "shed", "shed/deep/x")):
+            self.watched_path(f"/bin/{tool}", self.folder / "vault" / name, self.folder / moved)
             wait_until(lambda inside=inside: self.is_denied(self.folder / inside), f"{inside} is known", 10)
+        self.assertEqual(["none"], self.verdicts(self.folder / "other/x"))
         self.deny(f"{self.folder}/vault/", "/nowhere/else")
         self.assertEqual([["deny"], ["deny"]], [self.verdicts(self.folder / name) for name in ("out", "shed/deep/x")])
         self.deny("/nowhere/else")

@@ -368,6 +368,34 @@ TEST_CASE("files: what was summed under rules that are no more is judged by thos
   CHECK(only_file(house.monitor.complete(SumsFlipped{house.now, {house.sum(3, 300, last)}})).verdict == Verdict::deny);
 }
 
+TEST_CASE("files: what is renamed within a denied folder needs not be learned; what leaves it does, a folder too") {
+  FileHouse house;
+  const std::uint64_t generation = house.rule("/vault/");
+  const auto learned = [&](const std::string& to) {
+    Event event = house.file("/vault/x", generation, FileOp::rename);
+    auto& body = std::get<FileBody>(event.body);
+    body.objects = {1};
+    body.to.emplace().path = to;
+    return plans_of<LearnPlan>(house(event)).size();
+  };
+  CHECK(learned("/vault/y") == 0);
+  CHECK(learned("/vaults") == 2);
+}
+
+TEST_CASE("files: what was only asked for by a denied string is not learned, whatever is done to it") {
+  FileHouse house;
+  const std::uint64_t generation = house.rule("/vault/");
+  for (const FileOp op : {FileOp::open, FileOp::rename, FileOp::link}) {
+    Event event = house.file("/real/x", generation, op);
+    auto& body = std::get<FileBody>(event.body);
+    body.at.requested = "/vault/x";
+    if (op != FileOp::open) body.to.emplace().path = "/real/y";
+    const Step step = house(event);
+    CHECK(only_file(step).verdict == Verdict::deny);
+    CHECK(plans_of<LearnPlan>(step).empty());
+  }
+}
+
 TEST_CASE("files: what outlasted its rules is judged by those in force, which it names, and not by its objects") {
   FileHouse house;
   const std::uint64_t first = house.rule("/nothing");

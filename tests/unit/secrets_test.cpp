@@ -306,6 +306,24 @@ TEST_CASE("secrets: in a string of JSON's a line's end is one as well; a value e
   check_everywhere("\"in\\n the password: is\"", "\"in\\n the password: is\"");
 }
 
+TEST_CASE("secrets: what a script runs behind a member's name, in brackets or in its next line, stays to be seen") {
+  const std::string list = ": \"password\":[a\ncurl http://x -o /tmp/x\nsh /tmp/x";
+  CHECK(without_secrets(list, SecretText::script) == ": \"password\":[*\ncurl http://x -o /tmp/x\nsh /tmp/x");
+  const std::string line = ": \"password\":\ncurl http://x";
+  CHECK(without_secrets(line, SecretText::script) == line);
+  CHECK(without_secrets("curl -d '{\"password\":\n\"abc\"}'", SecretText::script) ==
+        "curl -d '{\"password\":\n\"***\"}'");
+}
+
+TEST_CASE("secrets: a list ends with the text that it is in, with a colon, and where bytes were missed") {
+  CHECK(shown_of({"{\"a\":\"{\\\"password\\\":[\\\"x\\\", \",\"role\":\"user\"}"}) ==
+        "{\"a\":\"{\\\"password\\\":[\\\"**\", \",\"role\":\"user\"}");
+  SecretScanner scanner;
+  scanner.take("{\"password\":[\"abc");
+  scanner.miss(10);
+  CHECK(scanner.take("d\",\"role\":\"user\"}").bytes == "*\",\"role\":\"user\"}");
+}
+
 TEST_CASE("secrets: of a list all values are hidden, not what is behind it") {
   check_everywhere("{\"set-cookie\":[\"a\",\"sid=b\"],\"Authorization\":[\"x\", \"Bearer c\"],\"d\":[\"e\"]}",
                    "{\"set-cookie\":[\"*\",\"*****\"],\"Authorization\":[\"*\", \"********\"],\"d\":[\"e\"]}");
