@@ -106,6 +106,7 @@ struct aa_ledger_row {
  * operations that may wait, for another process or a file system that answers late. */
 #define AA_FILE_ROWS_AT_ONCE 64u
 #define AA_FILE_ROWS_WAITING 128u
+#define AA_FILE_ROWS (AA_FILE_ROWS_AT_ONCE + AA_FILE_ROWS_WAITING)
 
 /* A call that has begun, where its end is not given its arguments. */
 struct aa_kept_key {

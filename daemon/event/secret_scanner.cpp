@@ -365,7 +365,7 @@ void SecretScanner::judge_line(std::size_t begin, bool is_joined) {
   const bool is_letter_escaped = is_joined && begin > 0 && buffer_[begin - 1] == '\\';
   const std::string_view all = std::string_view(buffer_).substr(first, begin - first + (is_letter_escaped ? 1 : 0));
   std::string_view before = all;
-  while (before.ends_with(' ') || before.ends_with('\t') || before.ends_with("\\t")) {
+  while ((!before.empty() && is_blank(before.back())) || before.ends_with("\\t")) {
     before.remove_suffix(1);
     while (before.ends_with('\\')) before.remove_suffix(1);
   }
@@ -572,7 +572,7 @@ bool SecretScanner::in_part(unsigned char byte) {
     begin_value(End::line);
     return true;
   }
-  if (byte == '\n' || byte == '\r') {
+  if (is_line_end(static_cast<char>(byte))) {
     ++at_;
     return true;
   }

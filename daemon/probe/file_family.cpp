@@ -156,7 +156,7 @@ void FileFamily::size_maps(const Set& set, const FileFamilySettings& settings) {
   resize("aa_sums_a", settings.sums);
   resize("aa_sums_b", settings.sums);
   const auto cpus = static_cast<std::uint32_t>(libbpf_num_possible_cpus());
-  resize("aa_file_rows", set.rows_per_cpu ? kKinds * cpus : AA_FILE_ROWS_AT_ONCE + AA_FILE_ROWS_WAITING);
+  resize("aa_file_rows", set.rows_per_cpu ? kKinds * cpus : AA_FILE_ROWS);
   resize("aa_file_free", AA_FILE_ROWS_AT_ONCE);
   resize("aa_file_free_waiting", AA_FILE_ROWS_WAITING);
   if (!kernel_allocates_for_programs()) resize("aa_uring_now", kUringBeforehand);
@@ -205,7 +205,7 @@ Status FileFamily::fill() {
   if (settings_map_.data() == nullptr || learn_map_.data() == nullptr)
     return Error{"map the file family's settings", errno, ""};
   if (bpf_object__find_map_by_name(object_.get(), "aa_file_free") == nullptr) return Done{};
-  for (std::uint32_t row = 0; row < AA_FILE_ROWS_AT_ONCE + AA_FILE_ROWS_WAITING; ++row)
+  for (std::uint32_t row = 0; row < AA_FILE_ROWS; ++row)
     if (!give_row(row)) return Error{"make working memory for file operations", errno, ""};
   return Done{};
 }
@@ -301,7 +301,7 @@ void FileFamily::sweep() {
       std::uint32_t row = 0;
       const bool taken = is_gone(thread) && bpf_map_lookup_elem(bpf_map__fd(inside), &thread, &row) == 0 &&
                          bpf_map_delete_elem(bpf_map__fd(inside), &thread) == 0;
-      if (taken && row < AA_FILE_ROWS_AT_ONCE + AA_FILE_ROWS_WAITING) give_row(row);  // else it was a mark
+      if (taken && row < AA_FILE_ROWS) give_row(row);  // else it was a mark
     }
   if (const bpf_map* kept = bpf_object__find_map_by_name(object_.get(), "aa_file_kept"))
     for (const aa_kept_key& call : keys_of<aa_kept_key>(kept))

@@ -265,8 +265,9 @@ TlsPlaces TlsFamily::places() const {
 }
 
 bool TlsFamily::carries(const std::string& path) const {
+  if (!runs()) return false;
   const auto library = read_tls_library(path, places());
-  return runs() && library && *library;
+  return library && *library;
 }
 
 TlsFamily::Found TlsFamily::attach(const std::string& path, const std::string& name) {

@@ -174,8 +174,7 @@ struct Monitor::Impl {
   std::vector<PathQuery::Whose> targets_of(const SlotTable::Owner* owner) const;
   Judgement judge(Event& event, const SlotTable::Owner* owner) const;
   void alert_path(Step& step, const Event& event, const PathRule& rule, const SlotTable::Owner* owner);
-  bool is_summed(const FileBody& body) const;      // some process's reads or writes of it are being summed
-  bool is_summed(std::uint64_t generation) const;  // some were judged by these rules
+  bool is_summed(std::uint64_t generation) const;  // reads or writes that were judged by these rules are being summed
   void learn(Step& step, const Event& event, const Judgement& judgement, bool met);  // met: by the rule's own object
   void learn_name(Step& step, const Event& event, const FilePath& at, std::uint32_t object);
   bool stays_below(const FileBody& file, std::uint32_t object) const;

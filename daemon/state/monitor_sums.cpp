@@ -31,13 +31,6 @@ void Monitor::Impl::note_summed(const Event& event) {
   file.flip = flips;
 }
 
-bool Monitor::Impl::is_summed(const FileBody& body) const {
-  return std::ranges::any_of(summed, [&](const auto& entry) {
-    const SumKey& key = entry.first;
-    return key.ino == body.ino && key.dev == body.dev && key.inode_generation == body.inode_generation;
-  });
-}
-
 bool Monitor::Impl::is_summed(std::uint64_t generation) const {
   return std::ranges::any_of(summed, [&](const auto& entry) { return entry.first.generation == generation; });
 }

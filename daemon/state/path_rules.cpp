@@ -316,7 +316,7 @@ Judgement PathRules::decide(const Matched& matched, const PathQuery& query) cons
   const auto severity = [this](const Matcher& m) { return rules_[m.rule].severity.value_or(Severity::warning); };
   const Matcher* deny = nullptr;
   const Matcher* other = nullptr;
-  bool resolved = false;
+  bool asked_only = false;
   for (const Found& found : matched.list()) {
     const Matcher& one = matchers_[found.matcher];
     const Verdict verdict = rules_[one.rule].verdict;
@@ -332,10 +332,11 @@ Judgement PathRules::decide(const Matched& matched, const PathQuery& query) cons
     if (beaten) continue;
     const bool stronger = deny == nullptr || severity(one) > severity(*deny) ||
                           (severity(one) == severity(*deny) && one.prefix > deny->prefix);
-    if (stronger) deny = &one;
-    if (stronger) resolved = found.resolved;
+    if (!stronger) continue;
+    deny = &one;
+    asked_only = !found.resolved;
   }
-  if (deny != nullptr) return {Verdict::deny, &rules_[deny->rule], false, deny->object, !resolved};
+  if (deny != nullptr) return {Verdict::deny, &rules_[deny->rule], false, deny->object, asked_only};
   if (other != nullptr) return {rules_[other->rule].verdict, &rules_[other->rule], false, other->object};
   return {};
 }

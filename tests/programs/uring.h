@@ -22,8 +22,9 @@ static struct {
 } ring;
 
 /* MODE: `plain`, `async` (each request by a worker of the kernel), `sqpoll` (by a thread that looks for requests),
- * `quiet` (only what fails has a completion), `overflow` (room for two completions), `moved` (by a worker, and
- * completed when somebody waits for it; Linux 6.1). Says `unsupported ERRNO` and ends where there is no io_uring. */
+ * `quiet` (only what fails has a completion), `overflow` (room for two completions), `moved` and `unfetched` (by
+ * a worker, and completed when somebody waits for it; Linux 6.1). Says `unsupported ERRNO` and ends where there is no
+ * io_uring. */
 static void ring_set_up(const char* mode) {
   struct io_uring_params params = {0};
   if (strcmp(mode, "sqpoll") == 0) params.flags = IORING_SETUP_SQPOLL;

@@ -23,18 +23,17 @@ static void read_soon(int fd) {
   for (int waited = 0; waited < 100 && bytes[0] == 0; waited++) usleep(10 * 1000);
 }
 
+static int unfetched(int fd) {
+  read_soon(fd);
+  return bytes[0] != 0;
+}
+
 static int overflow(int fd) {
   for (int i = 0; i < 2; i++) {
     ring_put(IORING_OP_NOP, -1, NULL, 0, 0, 0);
     ring_submit(0);
   }
-  read_soon(fd);
-  return bytes[0] != 0;
-}
-
-static int unfetched(int fd) {
-  read_soon(fd);
-  return bytes[0] != 0;
+  return unfetched(fd);
 }
 
 static int moved(char* file) {
