@@ -272,10 +272,6 @@ static __always_inline int on_exit(struct pt_regs* regs, long result) {
   if (call->shape == AA_SHAPE_PROTECT) return on_protect();
   if (call->shape == AA_SHAPE_OBJECT) return on_object((__u64)actor.task, actor.row);
   asked = bpf_map_lookup_elem(&aa_asked_now, &id);
-  if (is_interrupted(result)) {
-    if (asked) bpf_map_delete_elem(&aa_asked_now, &id);
-    return 0;
-  }
   s->request.asked = asked != 0;
   s->request.in_kernel = 0;
   s->request.nameless = 0;
@@ -283,10 +279,12 @@ static __always_inline int on_exit(struct pt_regs* regs, long result) {
     __builtin_memcpy(&s->asked, asked, sizeof(s->asked));
     bpf_map_delete_elem(&aa_asked_now, &id);
   }
-  if (call->shape == AA_SHAPE_NAME || call->shape == AA_SHAPE_NAMES)
-    on_name(AA_FILE_SCRATCH_EXIT, (__u64)actor.task, actor.row);
-  else
-    on_open(AA_FILE_SCRATCH_EXIT, (__u64)actor.task, actor.row, result);
+  if (!is_interrupted(result)) { /* else it is begun again */
+    if (call->shape == AA_SHAPE_NAME || call->shape == AA_SHAPE_NAMES)
+      on_name(AA_FILE_SCRATCH_EXIT, (__u64)actor.task, actor.row);
+    else
+      on_open(AA_FILE_SCRATCH_EXIT, (__u64)actor.task, actor.row, result);
+  }
   forget_asked(s, 0);
   forget_asked(s, 1);
   return 0;
