@@ -148,6 +148,17 @@ __noinline int announce(__u64 stack, __u32 tgid) {
   return 0;
 }
 
+/* Where it was. Two threads may use an object at once (QUIC's); before 5.12 no atomic answers. */
+static __always_inline __u64 advance(__u64* offset, __u64 bytes) {
+#if AA_SINCE_5_17
+  return __sync_fetch_and_add(offset, bytes);
+#else
+  __u64 before = *offset;
+  *offset += bytes;
+  return before;
+#endif
+}
+
 static __always_inline void send_call(struct aa_watched* entry, struct aa_tls_state* state, struct aa_tls_call* call,
                                       __u64 stack, __u32 tgid, __u64 bytes, __u64 now) {
   const volatile struct aa_tls_row* row = row_of(call);
@@ -157,10 +168,10 @@ static __always_inline void send_call(struct aa_watched* entry, struct aa_tls_st
   fill_head(head, entry, state, now);
   if ((state->inherited_from || state->peer.family) && !state->announced) announce(stack, tgid);
   head->function = call->function;
-  head->offset = state->offset[direction];
+  head->offset = advance(&state->offset[direction], bytes);
   head->call_length = bytes > 0xffffffff ? 0xffffffff : bytes;
-  state->told[direction] += 1;
-  state->offset[direction] += bytes;
+  state->frame[direction] = (__u32)stack;
+  __sync_fetch_and_add(&state->told[direction], 1);
   state->used_ns = now;
   if (level >= AA_TLS_LEVEL_REDACTED && row->result != AA_TLS_RESULT_FILE) {
     if (level == AA_TLS_LEVEL_FULL) head->flags |= AA_TLS_FLAG_FULL;
@@ -173,11 +184,17 @@ static __always_inline void send_call(struct aa_watched* entry, struct aa_tls_st
   send_head(head);
 }
 
-#define AA_TLS_NEAR 4096u /* an inner call's frame is this near */
+#define AA_TLS_NEAR 16384u /* an inner call's frame is this near, another thread's is not */
 
-/* Called by a function that sends what was told before. */
-static __always_inline int was_told(struct aa_tls_state* state, __u64 stack) {
-  return state->sending && state->sending - (__u32)stack < AA_TLS_NEAR;
+static __always_inline int is_within(__u32 inner, __u32 outer) {
+  return outer - inner < AA_TLS_NEAR;
+}
+
+/* Called by a function that sends what was told before; or a call that it made has told what it moved. */
+static __always_inline int was_told(struct aa_tls_state* state, struct aa_tls_call* call, __u64 stack) {
+  __u32 direction = row_of(call)->direction & 1;
+  if (state->sending && is_within((__u32)stack, state->sending)) return 1;
+  return state->told[direction] != call->told && is_within(state->frame[direction], (__u32)stack);
 }
 
 /* A function of its own for its stack's sake. */
@@ -198,8 +215,7 @@ static __always_inline void tell_call(struct aa_watched* entry, struct aa_tls_ca
     return;
   }
   learn_peer(state, row_of(call)->direction & 1);
-  if (was_told(state, stack)) return;
-  if (state->told[row_of(call)->direction & 1] == call->told) send_call(entry, state, call, stack, tgid, bytes, now);
+  if (!was_told(state, call, stack)) send_call(entry, state, call, stack, tgid, bytes, now);
 }
 
 static __always_inline void begin_object(struct aa_tls_object* key, struct aa_watched* entry, __u32 references) {

@@ -225,6 +225,7 @@ struct aa_tls_state {
   __u64 freed_ns;  /* 0: not yet. A child may still have it from before */
   __u64 offset[2]; /* bytes so far, received and sent */
   __u32 told[2];   /* calls so far */
+  __u32 frame[2];  /* where the frame of the last of them was, its lower half */
   __u32 id;
   __u32 inherited_from;
   __u32 image;

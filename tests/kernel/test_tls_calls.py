@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import unittest
 
+from harness import program
 from kernel_case import QUICK
 from tls_case import TlsCase, streams_of
 from tls_server import CERTIFICATE
@@ -81,6 +82,16 @@ class Calls(TlsCase):
             streams = [(stream["send"], stream["recv"]) for stream in streams_of(account).values()]
             self.assertEqual(sorted([asked, asked[::-1], early, early[::-1]]), sorted(streams))
 
+        self.unskipped("tls", told)
+
+    def test_shared_object(self):
+        """tls: an object that two threads read at once, as QUIC's may be, is told whole: each call, and none twice"""
+        def told():
+            account = self.talk(program("shared_tls"))
+            [stream] = streams_of(account).values()
+            self.assertEqual((5 * b"q" + 30 * b"w" + 6 * b"q" + 40 * b"w", b"end"), (stream["recv"], stream["send"]))
+
+        self.talk(program("shared_tls"))  # it carries its library, which is met so
         self.unskipped("tls", told)
 
     def test_mount_namespace(self):
