@@ -304,6 +304,7 @@ TlsFamily::Met* TlsFamily::meet(const std::string& path, const std::string& name
   Met& met = place->second;
   met.file = std::move(file);
   met.watch = ::inotify_add_watch(changes_.get(), link_to(met.file).c_str(), IN_MODIFY | IN_CLOSE_WRITE);
+  if (met.watch < 0) met.watch = -errno;
   met.state = states_.size();
   const bool taken = std::any_of(states_.begin(), states_.end(),
                                  [&](const ProbeBody& other) { return other.program == last_component(name); });
@@ -324,6 +325,7 @@ void TlsFamily::listen(const FileNumbers& file, Met& met, Result<std::optional<T
   if (processes_) {
     met.library = std::move(**library);
     tell_standby(state, *met.library);
+    tell_unwatched(state, met.watch);
     for (const ProcessId& process : std::exchange(met.interrupted, {}))
       if (!is_gone(process.pid, process.start_ns)) attach_in(process, file, *met.library);
     return;
@@ -337,6 +339,16 @@ void TlsFamily::listen(const FileNumbers& file, Met& met, Result<std::optional<T
     return;
   }
   tell_places(state, **library);
+  tell_unwatched(state, met.watch);
+}
+
+// A rewrite in place would leave us at places where its functions no longer are.
+void TlsFamily::tell_unwatched(ProbeBody& state, int watch) {
+  if (watch >= 0) return;
+  state.state = ProbeState::degraded;
+  state.error_number = -watch;
+  state.reason = "nobody will notice when it is rewritten in place (fs.inotify.max_user_watches may be too small); " +
+                 state.reason;
 }
 
 void TlsFamily::tell_standby(ProbeBody& state, const TlsLibrary& library) {

@@ -101,7 +101,7 @@ class TlsFamily {
   struct Met {
     std::size_t state = 0;  // its place in states_
     UniqueFd file;
-    int watch = -1;  // inotify's number
+    int watch = 0;  // inotify's number, or a negative errno
     bool written = false;
     bool is_troubled = false;  // by process: it could not be attached to in the last one
     bool unattached = false;   // for want of descriptors or memory: tried again when it is met again
@@ -121,6 +121,7 @@ class TlsFamily {
   std::pair<FileNumbers, const Met*> met_at(const std::string& path) const;
   void listen(const FileNumbers& file, Met& met, Result<std::optional<TlsLibrary>> library);
   static void tell_places(ProbeBody& state, const TlsLibrary& library);
+  static void tell_unwatched(ProbeBody& state, int watch);
   bool attach_in(const ProcessId& process, const FileNumbers& file, const TlsLibrary& library);
   void tell_in(const ProcessId& process, const FileNumbers& file, const std::optional<Error>& trouble);
   static void tell_standby(ProbeBody& state, const TlsLibrary& library);

@@ -20,12 +20,16 @@ struct Sign {
   std::string_view stack;
 };
 
+constexpr std::string_view kQuic = "what it says over QUIC (HTTP/3) goes through no TLS library";
 constexpr std::array kFileNames = {
     Sign{"libnss3.so", "it is NSS, whose own functions are not exported"},
     Sign{"libssl3.so", "it is NSS, whose own functions are not exported"},
     Sign{"libjvm.so", "it is Java, which has TLS of its own"},
     Sign{"libmbedtls.so", "it is Mbed TLS"},
     Sign{"libwolfssl.so", "it is wolfSSL"},
+    Sign{"libngtcp2.so", kQuic},
+    Sign{"libquiche.so", kQuic},
+    Sign{"libmsquic.so", kQuic},
 };
 // In every build, stripped or not: source names in error messages, and Go's mark for its version.
 constexpr std::array kContents = {

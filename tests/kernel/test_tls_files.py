@@ -114,6 +114,20 @@ class Files(TlsCase):
         self.assertIn(("failed", reason), {(str(row[2]), str(row[4])) for row in self.daemon.property("ProbeStates")})
         self.still_well()
 
+    def test_no_watch(self):
+        """tls: a library that nobody can watch for being rewritten in place is listened to, and says so"""
+        path = self.folder / "libssl.so.3"
+        shutil.copyfile(system_library("libssl.so"), path)
+        limit = pathlib.Path("/proc/sys/user/max_inotify_watches")
+        if not os.access(limit, os.W_OK):
+            self.skipTest("the limit cannot be lowered here")
+        self.addCleanup(limit.write_text, limit.read_text())
+        limit.write_text("1")
+        state, reason = self.state_of(path)
+        self.assertEqual("degraded", state)
+        self.assertIn("nobody will notice when it is rewritten", reason)
+        self.assertIn("SSL_read", reason)
+
     def test_no_symbols(self):
         """tls: a library by its name that exports nothing of the kind is a failed state that says so"""
         path = self.folder / "libgnutls.so.30"

@@ -70,6 +70,8 @@ TEST_CASE("maps: of a process that goes while it is read, what was read; never a
 TEST_CASE("tls stacks: those not covered are recognised by name and by content, wherever it lies") {
   CHECK(uncovered_stack("/usr/lib/libnss3.so", "/dev/null").find("NSS") != std::string::npos);
   CHECK(uncovered_stack("/opt/jdk/lib/server/libjvm.so", "/dev/null").find("Java") != std::string::npos);
+  CHECK(uncovered_stack("/lib/libngtcp2.so.16", "/dev/null").find("QUIC") != std::string::npos);
+  CHECK(uncovered_stack("/lib/libngtcp2_crypto_gnutls.so.8", "/dev/null").empty());
   CHECK(uncovered_stack("/lib/libz.so.1", "/dev/null").empty());
   const Scratch folder;
   const auto stack_of = [&](const std::string& content) {
