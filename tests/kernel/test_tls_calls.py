@@ -11,7 +11,7 @@ from tls_server import CERTIFICATE
 
 PYTHON = "/usr/bin/python3"
 PROGRAMS = pathlib.Path(__file__).resolve().parents[1] / "programs"
-CALLS, EARLY = PROGRAMS / "openssl_calls.py", PROGRAMS / "openssl_early.py"
+CALLS, EARLY, QUIC = (PROGRAMS / f"openssl_{name}.py" for name in ("calls", "early", "quic"))
 
 
 class Calls(TlsCase):
@@ -92,6 +92,19 @@ class Calls(TlsCase):
             self.assertEqual((5 * b"q" + 30 * b"w" + 6 * b"q" + 40 * b"w", b"end"), (stream["recv"], stream["send"]))
 
         self.talk(program("shared_tls"))  # it carries its library, which is met so
+        self.unskipped("tls", told)
+
+    def test_quic(self):
+        """tls: of QUIC by OpenSSL each stream is a connection of its own, whole at both ends"""
+        def told():
+            account, said = self.watched_path(PYTHON, QUIC, CERTIFICATE, options={"tls": "full"}, deadline=60)
+            if said == "none\n":
+                self.skipTest("this libssl knows no servers of QUIC")
+            self.assertEqual((0, "quic 2\n"), (self.last.status, said))
+            asked = (b"hello over quic" * 100, b"and once more" * 10)
+            said = [ends for one in asked for ends in ((one, one.upper()), (one.upper(), one))]
+            self.assertEqual(sorted(said), sorted((stream["send"], stream["recv"]) for stream in streams_of(account).values()))
+
         self.unskipped("tls", told)
 
     def test_mount_namespace(self):
