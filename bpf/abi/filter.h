@@ -107,6 +107,7 @@ struct aa_ledger_row {
 #define AA_FILE_ROWS_AT_ONCE 64u
 #define AA_FILE_ROWS_WAITING 128u
 #define AA_FILE_ROWS (AA_FILE_ROWS_AT_ONCE + AA_FILE_ROWS_WAITING)
+#define AA_FILE_ROWS_PER_CPU 4u /* where only system calls are seen: nothing sleeps with a row */
 
 /* A call that has begun, where its end is not given its arguments. */
 struct aa_kept_key {

@@ -178,7 +178,6 @@ struct aa_file_scratch {
 #define AA_FILE_SCRATCH_EXIT 1u
 #define AA_FILE_SCRATCH_SUBMIT 2u
 #define AA_FILE_SCRATCH_COMPLETE 3u
-#define AA_FILE_SCRATCH_KINDS 4u
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, 1);
@@ -190,7 +189,7 @@ struct {
  * pointers there): `kind` names the scratch. */
 static __always_inline struct aa_file_scratch* file_scratch_of(__u32 kind) {
 #if AA_FILE_HOOK == AA_HOOK_TRACEPOINT
-  __u32 row = bpf_get_smp_processor_id() * AA_FILE_SCRATCH_KINDS + kind;
+  __u32 row = bpf_get_smp_processor_id() * AA_FILE_ROWS_PER_CPU + kind;
 #else
   __u32 row = kind; /* taken by a thread until its operation ends: it may sleep in the middle (lib/file_rows.bpf.h) */
 #endif

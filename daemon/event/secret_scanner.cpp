@@ -54,11 +54,11 @@ const ByteClass& any_key() {
   return bytes;
 }
 
-bool is_line_end(char character) {
+bool is_line_end(unsigned char character) {
   return character == '\n' || character == '\r';
 }
 
-bool is_blank(char character) {
+bool is_blank(unsigned char character) {
   return character == ' ' || character == '\t';
 }
 
@@ -178,7 +178,7 @@ void SecretScanner::judge_rest(unsigned char byte) {
   }
   const char before = at_ > 0 ? buffer_[at_ - 1] : '\0';
   in_rest_ = false;
-  if (mode_ == Mode::text && (byte == ' ' || byte == '\t') && (before == '\n' || before == '\r')) {
+  if (mode_ == Mode::text && is_blank(byte) && is_line_end(before)) {
     enter_unknown();
     is_unsure_ = true;
   }
@@ -469,7 +469,7 @@ void SecretScanner::end_userinfo() {
 // ---- inside ----
 
 void SecretScanner::in_secret(unsigned char byte) {
-  const bool line_ends = is_line_end(static_cast<char>(byte));
+  const bool line_ends = is_line_end(byte);
   if (line_ends && rule_ != nullptr && rule_->shape == SecretShape::coded &&
       (in_line_ == 0 || in_line_ >= kWholeLine)) {
     in_line_ = 0;
@@ -505,7 +505,7 @@ void SecretScanner::in_name(unsigned char byte) {
     return;
   }
   if (is_part_ && is_member_ && in_part(byte)) return;
-  if (byte == ' ' || byte == '\t' || byte == '\\' || is_line_end_in_name(byte) || in_word_of_name(byte)) {
+  if (is_blank(byte) || byte == '\\' || is_line_end_in_name(byte) || in_word_of_name(byte)) {
     ++at_;
     return;
   }
@@ -540,7 +540,7 @@ void SecretScanner::in_name(unsigned char byte) {
   const bool is_common = rule_->least > 0 || kind_ == "password" || kind_ == "token";
   const bool prose =
       separator_ == ':' && end_without_quote_ == End::word && is_common && !is_member_ && !is_escaped_line_;
-  if (prose || byte == '\r' || byte == '\n' || byte == '{' || begins_command()) return enter_text();
+  if (prose || is_line_end(byte) || byte == '{' || begins_command()) return enter_text();
   begin_value(end_of_unquoted());
 }
 
@@ -572,7 +572,7 @@ bool SecretScanner::in_part(unsigned char byte) {
     begin_value(End::line);
     return true;
   }
-  if (is_line_end(static_cast<char>(byte))) {
+  if (is_line_end(byte)) {
     ++at_;
     return true;
   }
@@ -609,7 +609,7 @@ bool SecretScanner::in_word_of_name(unsigned char byte) {
 // Next to a member's colon lines may end, in JSON that is quoted itself as two characters; a header's value may begin
 // in the next line, when that is indented.
 bool SecretScanner::is_line_end_in_name(unsigned char byte) {
-  const bool is_end = is_line_end(static_cast<char>(byte));
+  const bool is_end = is_line_end(byte);
   if ((is_member_ || (is_escaped_line_ && separator_ != 0 && byte == 't')) && is_escaped_blank(byte)) return true;
   if (is_end && is_member_) return true;
   if (!is_end || separator_ == 0 || end_without_quote_ != End::line) return false;
@@ -659,7 +659,7 @@ void SecretScanner::begin_value(End end) {
 }
 
 bool SecretScanner::ends_value(unsigned char byte) const {
-  const bool line_ends = is_line_end(static_cast<char>(byte));
+  const bool line_ends = is_line_end(byte);
   switch (end_) {
     case End::line:
     case End::row:
@@ -702,11 +702,11 @@ void SecretScanner::in_common(unsigned char byte) {
 
 // "Bearer" is a word of its own, with blanks behind it.
 bool SecretScanner::is_behind_scheme(unsigned char byte) const {
-  return is_blank(static_cast<char>(byte)) && ends_at_blank() && (scheme_ || is_blank(buffer_[at_ - 1]));
+  return is_blank(byte) && ends_at_blank() && (scheme_ || is_blank(buffer_[at_ - 1]));
 }
 
 void SecretScanner::in_value(unsigned char byte) {
-  const bool line_ends = is_line_end(static_cast<char>(byte));
+  const bool line_ends = is_line_end(byte);
   if (line_end_ != 0) {
     if (line_end_ == '\r' && byte == '\n') {
       line_end_ = '\n';

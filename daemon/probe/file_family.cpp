@@ -46,7 +46,6 @@ struct FileFamily::Program {
 
 namespace {
 
-constexpr std::uint32_t kKinds = 4;               // AA_FILE_SCRATCH_KINDS
 constexpr std::uint32_t kUringBeforehand = 1024;  // requests under way, where each takes 8 KiB from the start
 constexpr const char* kLearn = "aa_file_learn";   // is run, not attached
 constexpr std::size_t kMostRefused = 16;
@@ -156,7 +155,7 @@ void FileFamily::size_maps(const Set& set, const FileFamilySettings& settings) {
   resize("aa_sums_a", settings.sums);
   resize("aa_sums_b", settings.sums);
   const auto cpus = static_cast<std::uint32_t>(libbpf_num_possible_cpus());
-  resize("aa_file_rows", set.rows_per_cpu ? kKinds * cpus : AA_FILE_ROWS);
+  resize("aa_file_rows", set.rows_per_cpu ? AA_FILE_ROWS_PER_CPU * cpus : AA_FILE_ROWS);
   resize("aa_file_free", AA_FILE_ROWS_AT_ONCE);
   resize("aa_file_free_waiting", AA_FILE_ROWS_WAITING);
   if (!kernel_allocates_for_programs()) resize("aa_uring_now", kUringBeforehand);
