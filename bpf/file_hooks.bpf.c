@@ -125,7 +125,7 @@ AA_ENTRY(aa_file_open, security_file_open, struct file* file) {
   if (!s->operation.seen) {
     see_opened(s, number, (struct file*)plain(file));
   } else if (s->more.judge) {
-    match_self(number, plain(BPF_CORE_READ(file, f_path.dentry)));
+    match_self(number, plain(BPF_CORE_READ(file, f_path.dentry)), 0);
   }
   return 0;
 }

@@ -68,7 +68,7 @@ static __always_inline int hold(struct task_struct* task, struct file* file) {
   inode = BPF_CORE_READ(file, f_inode);
   record.file.ino = BPF_CORE_READ(inode, i_ino);
   record.file.dev = BPF_CORE_READ(inode, i_sb, s_dev);
-  record.file.inode_generation = BPF_CORE_READ(inode, i_generation);
+  record.file.inode_generation = generation_of(inode);
   if (bpf_map_lookup_elem(&aa_hold_known, &record.file)) return 0;
   record.tgid = tgid = bpf_get_current_pid_tgid() >> 32;
   record.since_ns = held.since_ns = bpf_ktime_get_boot_ns();

@@ -16,7 +16,7 @@ __noinline int learn_row(__u32 number) {
   row->ino = BPF_CORE_READ(inode, i_ino);
   row->mode = BPF_CORE_READ(inode, i_mode);
   row->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-  row->inode_generation = BPF_CORE_READ(inode, i_generation);
+  row->inode_generation = generation_of(inode);
   row->is_known = 1;
   return 1;
 }

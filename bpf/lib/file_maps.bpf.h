@@ -114,6 +114,7 @@ struct aa_file_walk {
   __u64 beyond;  /* folders above a bind mount's root: in no path, but rules may name them */
   __u32 root;    /* offset in the buffer where the process's root was met, 0 not yet */
   __u32 judge;   /* look the folders up among the rules */
+  __u32 base;    /* what is walked from is the folder that a name starts from */
   __u64 joining; /* inode that gets the name by this operation, and the rules of the name with it; 0 none */
   __u32 mount;   /* 1 + offset in the buffer of what lies below the path's last mount point, 0 there is none */
   __u32 within;  /* rule objects met up to there */

@@ -28,7 +28,9 @@ __noinline __u64 put_name(__u32 kind, __u64 address) {
     __builtin_memset(&s->path, 0, sizeof(s->path));
     if (file) BPF_CORE_READ_INTO(&s->path, file, f_path);
   }
+  s->more.base = len != 0;
   folder = put_path(kind, s->request.which, off);
+  s->more.base = 0;
   /* The name was put a path's length further on: bring it behind the folder. */
   len = at->requested_len;
   AA_BOUND_FILE_TEXT(off);

@@ -121,7 +121,7 @@ __noinline int file_walk(__u32 kind) {
   s->more.within = 0;
   s->more.beyond = 0;
   s->more.judge = s->record.generation != 0;
-  if (s->more.judge) match_self(kind, (__u64)s->path.dentry);
+  if (s->more.judge) match_self(kind, (__u64)s->path.dentry, s->more.base);
   for (i = 0; i < AA_WALK_ROUNDS; i++)
     if (file_round(kind)) break;
   s->more.on_path = s->record.objects;

@@ -26,6 +26,7 @@ static __always_inline void begin_file(struct aa_file_scratch* s, struct task_st
   s->record.via = via;
   s->record.generation = aa_file_state.generation;
   s->more.joining = 0;
+  s->more.base = 0;
   s->more.namespace = (__u64)BPF_CORE_READ(task, nsproxy, mnt_ns);
   BPF_CORE_READ_INTO(&s->root, fs, root);
   BPF_CORE_READ_INTO(&s->pwd, fs, pwd);
@@ -105,7 +106,7 @@ __noinline __u64 put_path(__u32 kind, __u32 which, __u64 off) {
   if (which == AA_AT) put_mount(s);
   if (s->walk.end == AA_WALK_DETACHED) at->flags |= AA_PATH_DETACHED;
   if (s->walk.end == AA_WALK_TOO_LONG) at->flags |= AA_PATH_TOO_LONG;
-  if (unhashed(dentry) && s->walk.off != AA_WALK_BUFFER) at->flags |= AA_PATH_DELETED;
+  if (is_removed(dentry)) at->flags |= AA_PATH_DELETED;
   at->root = s->more.root ? s->more.root - s->walk.off : AA_ROOT_UNMET;
   len = s->walk.off == AA_WALK_BUFFER && s->walk.end == AA_WALK_DETACHED ? put_file_name(s, off, dentry)
                                                                          : put_file_walked(s, off);
@@ -202,7 +203,7 @@ __noinline __u64 put_requested(__u32 kind, __u64 off) {
 static __always_inline void put_inode(struct aa_file_scratch* s, struct inode* inode) {
   s->record.ino = BPF_CORE_READ(inode, i_ino);
   s->record.dev = BPF_CORE_READ(inode, i_sb, s_dev);
-  s->record.inode_generation = BPF_CORE_READ(inode, i_generation);
+  s->record.inode_generation = generation_of(inode);
 }
 
 /* What an overlay maps is the file below it: the path that was opened is kept apart. The bits alone do not tell, so

@@ -4,7 +4,7 @@
 
 #include "abi/event.h"
 #include "abi/filter.h"
-#include "lib/kernel.bpf.h"
+#include "lib/inode.bpf.h"
 
 /* fork, exec, exit and what the kernel itself judged denied: a flood of bulk data can never cost one of these. */
 struct {

@@ -56,4 +56,9 @@ static __always_inline int unhashed(struct dentry* dentry) {
   return BPF_CORE_READ(dentry, d_hash.pprev) == 0;
 }
 
+/* Its name was removed. A file system's root never had one. */
+static __always_inline int is_removed(struct dentry* dentry) {
+  return unhashed(dentry) && BPF_CORE_READ(dentry, d_parent) != dentry;
+}
+
 #endif

@@ -154,7 +154,7 @@ static __always_inline __u32 put_cwd(struct aa_scratch* s, __u32 kind, __u64 off
   if (!path.mnt || !path.dentry) return 0;
   walk_path(&s->walk, kind, &path, root);
   if (s->walk.end == AA_WALK_DETACHED || s->walk.end == AA_WALK_TOO_LONG) s->record.flags |= AA_EXEC_CWD_CUT;
-  if (unhashed(path.dentry) && s->walk.off != AA_WALK_BUFFER) s->record.flags |= AA_EXEC_CWD_DELETED;
+  if (is_removed(path.dentry)) s->record.flags |= AA_EXEC_CWD_DELETED;
   return put_walked(s, off);
 }
 

@@ -59,7 +59,7 @@ static __always_inline int match_inode(__u32 kind, struct aa_file_scratch* s, st
   s->object.kind = what;
   object = bpf_map_lookup_elem(objects, &s->object);
   if (!object) return 0;
-  if (object->inode_generation != BPF_CORE_READ(inode, i_generation)) return 0;
+  if (object->inode_generation != generation_of(inode)) return 0;
   met(kind, s, object);
   return 1;
 }
@@ -83,7 +83,7 @@ static __always_inline void learn_inode(struct aa_file_scratch* s, struct inode*
   void* objects = objects_of(s->record.generation);
   if (!objects) return;
   __builtin_memcpy(&s->learned, object, sizeof(s->learned));
-  s->learned.inode_generation = BPF_CORE_READ(inode, i_generation);
+  s->learned.inode_generation = generation_of(inode);
   s->object.ino = BPF_CORE_READ(inode, i_ino);
   s->object.dev = BPF_CORE_READ(inode, i_sb, s_dev);
   s->object.kind = AA_OBJECT_FILE;
@@ -161,8 +161,9 @@ static __always_inline void match_name(__u32 kind, struct aa_file_scratch* s, st
     learn_inode(s, inode, object);
 }
 
-/* The object itself; its folders are met by the walk. Global: what it finds would double the ways through the walk. */
-__noinline int match_self(__u32 kind, __u64 address) {
+/* The object itself; its folders are met by the walk. `folder`: what is meant is below it. Global: what it finds would
+ * double the ways through the walk. */
+__noinline int match_self(__u32 kind, __u64 address, __u32 folder) {
   struct aa_file_scratch* s = file_scratch_of(kind);
   struct dentry* dentry = (struct dentry*)address;
   struct inode* inode;
@@ -170,10 +171,10 @@ __noinline int match_self(__u32 kind, __u64 address) {
   if (!s) return 0;
   inode = BPF_CORE_READ(dentry, d_inode);
   if (inode) {
-    known = match_inode(kind, s, inode, AA_OBJECT_FILE);
+    if (!folder) known = match_inode(kind, s, inode, AA_OBJECT_FILE);
     match_inode(kind, s, inode, AA_OBJECT_DIRECTORY);
   }
-  match_name(kind, s, dentry, inode, known);
+  if (!folder) match_name(kind, s, dentry, inode, known);
   return 0;
 }
 

@@ -17,7 +17,7 @@ static __always_inline void name_sum(struct aa_sum_key* key, struct file* file, 
   key->ino = BPF_CORE_READ(inode, i_ino);
   key->start_ns = start_ns;
   key->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-  key->inode_generation = BPF_CORE_READ(inode, i_generation);
+  key->inode_generation = generation_of(inode);
   key->tgid = tgid;
   key->generation = aa_file_state.generation;
 }

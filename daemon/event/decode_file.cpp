@@ -1,5 +1,6 @@
 #include "event/decode_file.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -25,7 +26,8 @@ std::string detached_name(const aa_file_path& raw, std::string_view dentry, std:
 }
 
 // `text` begins with this path's strings; they are taken off it. False: they claim more than there is.
-bool take_path(const aa_file_path& raw, std::uint64_t ino, std::string_view& text, FilePath& out) {
+// `is_text`: what a symlink will hold, which is looked up from where the link is.
+bool take_path(const aa_file_path& raw, std::uint64_t ino, bool is_text, std::string_view& text, FilePath& out) {
   if (std::size_t{raw.path_len} + raw.inner_len + raw.requested_len > text.size()) return false;
   const std::string_view path = text.substr(0, raw.path_len);
   const std::string_view inside = text.substr(path.size(), raw.inner_len);
@@ -48,7 +50,11 @@ bool take_path(const aa_file_path& raw, std::uint64_t ino, std::string_view& tex
   const bool unmet = raw.root == AA_ROOT_UNMET || raw.root > raw.path_len;
   out.outside_root = unmet && !out.too_long;
   const std::string_view inner = unmet ? path : path.substr(raw.root);
-  if (flag(AA_PATH_BASE)) {
+  const bool joined = flag(AA_PATH_BASE);
+  if (joined && is_text && !requested.starts_with('/')) {
+    out.path = requested;
+    out.outside_root = false;
+  } else if (joined) {
     out.path = requested.empty() ? "" : join(requested.front() == '/' ? "" : inner, requested);
     out.ns_path = requested.empty() ? "" : join(path, requested);
     out.outside_root = out.outside_root && (requested.empty() || requested.front() != '/');
@@ -74,6 +80,39 @@ MountedPath mounted(const aa_file& raw) {
   out.on_path = raw.objects_on_path;
   out.all = raw.objects_at;
   return out;
+}
+
+// A name that leads out of the folder it starts from: whatever that lies in says nothing of it.
+bool climbs_out(std::string_view name) {
+  int depth = 0;
+  for (std::size_t begin = 0; depth >= 0 && begin < name.size();) {
+    const std::size_t end = std::min(name.find('/', begin), name.size());
+    const std::string_view part = name.substr(begin, end - begin);
+    if (part == "..")
+      --depth;
+    else if (!part.empty() && part != ".")
+      ++depth;
+    begin = end + 1;
+  }
+  return depth < 0;
+}
+
+// Whether the rule objects that were met on the way up from where a path starts say something of it.
+bool shows_its_folders(const aa_file_path& raw, const FilePath& at) {
+  if ((raw.flags & AA_PATH_BASE) == 0) return true;
+  return raw.requested_len != 0 && (at.requested.empty() || !climbs_out(at.requested));
+}
+
+// Those of the first path come first.
+void take_objects(const aa_file& raw, FileBody& body) {
+  const bool is_text = body.op == FileOp::symlink && (raw.at.flags & AA_PATH_BASE) != 0;
+  const bool first = !is_text && shows_its_folders(raw.at, body.at);
+  const bool second = !body.to || shows_its_folders(raw.to, *body.to);
+  if (first) {
+    body.objects.assign(raw.object, raw.object + raw.objects_at);
+    body.mounted = mounted(raw);
+  }
+  if (second) body.objects.insert(body.objects.end(), raw.object + raw.objects_at, raw.object + raw.objects);
 }
 
 Status check(const aa_file& raw) {
@@ -102,7 +141,8 @@ Result<Event> decode_file(Event event, std::span<const std::byte> record) {
   FileBody body;
   body.op = static_cast<FileOp>(raw.op);
   FilePath second;
-  const bool fits = take_path(raw.at, raw.ino, text, body.at) && take_path(raw.to, 0, text, second);
+  const bool is_text = body.op == FileOp::symlink;
+  const bool fits = take_path(raw.at, raw.ino, is_text, text, body.at) && take_path(raw.to, 0, false, text, second);
   if (!fits || !text.empty()) return bad_record("a file record's paths are not as long as it says");
   if ((raw.to.flags & AA_PATH_GIVEN) != 0) body.to = std::move(second);
   if ((raw.flags & AA_FILE_FLAGS) != 0) body.flags = raw.open_flags;
@@ -116,8 +156,7 @@ Result<Event> decode_file(Event event, std::span<const std::byte> record) {
   body.resolution = resolution_of(raw);
   body.hook = static_cast<FileHook>(raw.hook);
   body.via = static_cast<FileVia>(raw.via);
-  body.objects.assign(raw.object, raw.object + raw.objects);
-  body.mounted = mounted(raw);
+  take_objects(raw, body);
   body.sum_key = raw.file;
   event.body = std::move(body);
   return event;

@@ -20,6 +20,7 @@ namespace {
 
 // Room for what is learned while a set is in force: files that globs deny, files that replace others.
 constexpr std::uint32_t kRoomToLearn = 16'384;
+constexpr std::size_t kMostHeirs = 64;     // changes of rules that a record may be behind and still teach something
 constexpr std::size_t kMostUnseen = 1024;  // beyond that a file is known again when its path is used
 
 void add_id(aa_object& object, const PathRules::Object& rule) {
@@ -194,8 +195,8 @@ void FileRules::collect(const PathRules& rules, Entries& entries) {
 
 FileRules::Heirs FileRules::heirs_of(const Slot& before, const PathRules& rules) {
   if (before.rules == nullptr) return {};
-  std::map<std::pair<Object::Kind, std::string_view>, std::vector<const Object*>> known;
-  for (const Object& object : rules.objects()) known[{object.kind, object.path}].push_back(&object);
+  std::map<std::pair<Object::Kind, std::string_view>, std::vector<std::uint32_t>> known;
+  for (const Object& object : rules.objects()) known[{object.kind, object.path}].push_back(object.id);
   Heirs heirs(before.rules->objects().size() + 1);
   for (const Object& object : before.rules->objects())
     if (const auto found = known.find({object.kind, object.path}); found != known.end())
@@ -205,7 +206,7 @@ FileRules::Heirs FileRules::heirs_of(const Slot& before, const PathRules& rules)
 
 // What was learned while the set before was in force stays learned, under those of its rules that are still there: a
 // file that was moved away from its rule's name has nothing else to be known by.
-void FileRules::carry_over(const Slot& before, const Heirs& heirs, Entries& entries) const {
+void FileRules::carry_over(const Slot& before, const PathRules& rules, const Heirs& heirs, Entries& entries) const {
   if (heirs.empty()) return;
   std::uint32_t room = kRoomToLearn / 2;
   each_object(before.objects.get(), [&](const aa_object_key& key, const aa_object& learned) {
@@ -216,7 +217,7 @@ void FileRules::carry_over(const Slot& before, const Heirs& heirs, Entries& entr
     aa_object& entry = known != entries.objects.end() ? known->second : carried;
     for (const __u32 id : learned.id)
       if (id < heirs.size())
-        for (const Object* heir : heirs[id]) add_id(entry, *heir);
+        for (const std::uint32_t heir : heirs[id]) add_id(entry, rules.objects()[heir - 1]);
     if (known != entries.objects.end() || carried.id[0] == 0 || room == 0) return;
     --room;
     entries.objects.emplace(key, carried);
@@ -224,11 +225,16 @@ void FileRules::carry_over(const Slot& before, const Heirs& heirs, Entries& entr
 }
 
 // What programs learned by the set before until the very end.
-void FileRules::carry_late(const Slot& before, const Heirs& heirs, const Slot& slot, const Entries& early) const {
+void FileRules::carry_late(const Slot& before, const Heirs& heirs, const Slot& slot, const Entries& early) {
   Entries late = early;
-  carry_over(before, heirs, late);
-  for (const auto& [key, object] : late.objects)
-    if (!early.objects.contains(key)) bpf_map_update_elem(slot.objects.get(), &key, &object, BPF_NOEXIST);
+  carry_over(before, *slot.rules, heirs, late);
+  for (const auto& [key, object] : late.objects) {
+    const auto known = early.objects.find(key);
+    if (known != early.objects.end() && std::memcmp(&known->second, &object, sizeof(object)) == 0) continue;
+    const std::lock_guard lock(mutex_);
+    for (const std::uint32_t id : object.id)
+      if (id != 0) learn_in(slot, key, object.inode_generation, slot.rules->objects()[id - 1]);
+  }
 }
 
 // ---- into the maps
@@ -251,11 +257,13 @@ Status FileRules::fill(const Entries& entries, Slot& slot) {
 // Setting a slot returns once no program uses what was in it; programs that still judge by the present generation use
 // the other one.
 Status FileRules::apply(const std::shared_ptr<const PathRules>& rules) {
+  if (rules->generation() != generation_ + 1)
+    return Error{"the set of path rules before this one was refused, and this one was made from it", 0, "try again"};
   Entries entries;
   collect(*rules, entries);
   const Slot& before = slots_[generation_ & 1];
-  const Heirs heirs = heirs_of(before, *rules);
-  carry_over(before, heirs, entries);
+  Heirs heirs = heirs_of(before, *rules);
+  carry_over(before, *rules, heirs, entries);
   Slot slot;
   slot.rules = rules;
   if (Status filled = fill(entries, slot); !filled) return filled;
@@ -266,10 +274,12 @@ Status FileRules::apply(const std::shared_ptr<const PathRules>& rules) {
   {
     const std::lock_guard lock(mutex_);
     slots_[which] = std::move(slot);
+    heirs_.push_back(std::move(heirs));
+    if (heirs_.size() > kMostHeirs) heirs_.pop_front();
     generation_ = rules->generation();
     __atomic_store_n(&family_.settings().generation, generation_, __ATOMIC_SEQ_CST);
   }
-  carry_late(before, heirs, slots_[which], entries);
+  carry_late(before, heirs_.back(), slots_[which], entries);
   return Done{};
 }
 
@@ -295,16 +305,36 @@ void FileRules::learn(const LearnPlan& plan) {
 
 void FileRules::learn_as(const LearnPlan& plan, std::uint32_t kind) {
   const std::lock_guard lock(mutex_);
-  const Slot& slot = slots_[plan.generation & 1];
-  if (generation_ != plan.generation || slot.rules == nullptr || plan.object == 0 ||
-      plan.object > slot.rules->objects().size())
-    return;
-  const Object& rule = slot.rules->objects()[plan.object - 1];
-  const aa_object_key key{plan.ino, plan.dev, means_what_is_below(rule) ? kind : AA_OBJECT_FILE};
+  const Slot& slot = slots_[generation_ & 1];
+  if (slot.rules == nullptr || plan.object == 0) return;
+  const auto ids = now_called(plan.object, plan.generation);
+  if (!ids) return family_.count_unlearned();
+  for (const std::uint32_t id : *ids) {
+    const Object& rule = slot.rules->objects()[id - 1];
+    learn_in(slot, {plan.ino, plan.dev, means_what_is_below(rule) ? kind : AA_OBJECT_FILE}, plan.inode_generation, rule);
+  }
+}
+
+// The objects that an object of an older set is by the rules in force; none when its rule is gone, nullopt when nobody
+// remembers.
+std::optional<std::vector<std::uint32_t>> FileRules::now_called(std::uint32_t object, std::uint64_t generation) const {
+  if (generation > generation_ || generation_ - generation > heirs_.size()) return std::nullopt;
+  std::vector<std::uint32_t> ids{object};
+  for (std::size_t set = heirs_.size() - (generation_ - generation); set < heirs_.size(); ++set) {
+    std::vector<std::uint32_t> next;
+    for (const std::uint32_t id : ids)
+      if (id < heirs_[set].size()) next.insert(next.end(), heirs_[set][id].begin(), heirs_[set][id].end());
+    ids = std::move(next);
+  }
+  return ids;
+}
+
+void FileRules::learn_in(const Slot& slot, const aa_object_key& key, std::uint32_t inode_generation,
+                         const Object& rule) const {
   aa_object object{};
-  if (bpf_map_lookup_elem(slot.objects.get(), &key, &object) != 0 || object.inode_generation != plan.inode_generation)
+  if (bpf_map_lookup_elem(slot.objects.get(), &key, &object) != 0 || object.inode_generation != inode_generation)
     object = {};
-  object.inode_generation = plan.inode_generation;
+  object.inode_generation = inode_generation;
   add_id(object, rule);
   if (bpf_map_update_elem(slot.objects.get(), &key, &object, BPF_ANY) != 0) family_.count_unlearned();
 }

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -67,11 +68,13 @@ class FileRules {
   void ask(PatientOpen& opener, const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known,
            int flags);
   void collect(const PathRules& rules, Entries& entries);
-  // The objects of a set that the next one has too: by the id in the one, the objects of the other.
-  using Heirs = std::vector<std::vector<const Object*>>;
+  // The objects of a set that the next one has too: by the id in the one, the ids in the other.
+  using Heirs = std::vector<std::vector<std::uint32_t>>;
   static Heirs heirs_of(const Slot& before, const PathRules& rules);
-  void carry_over(const Slot& before, const Heirs& heirs, Entries& entries) const;
-  void carry_late(const Slot& before, const Heirs& heirs, const Slot& slot, const Entries& early) const;
+  void carry_over(const Slot& before, const PathRules& rules, const Heirs& heirs, Entries& entries) const;
+  void carry_late(const Slot& before, const Heirs& heirs, const Slot& slot, const Entries& early);
+  std::optional<std::vector<std::uint32_t>> now_called(std::uint32_t object, std::uint64_t generation) const;
+  void learn_in(const Slot& slot, const aa_object_key& key, std::uint32_t inode_generation, const Object& rule) const;
   Status fill(const Entries& entries, Slot& slot);
 
   const FileFamily& family_;
@@ -86,6 +89,7 @@ class FileRules {
   std::size_t untaken_ = 0;
   bool ending_ = false;
   Slot slots_[2];
+  std::deque<Heirs> heirs_;  // of the last changes, the latest last
   std::uint64_t generation_ = 0;
   std::thread thread_;
 };

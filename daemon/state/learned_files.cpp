@@ -27,6 +27,10 @@ void LearnedFiles::learn_name(const std::string& path, std::uint64_t generation,
   names_order_.pop_front();
 }
 
+void LearnedFiles::forget_name(const std::string& path) {
+  if (names_.erase(path) > 0) std::erase(names_order_, path);
+}
+
 std::uint32_t LearnedFiles::object_of(const FileBody& file, std::uint64_t boot_ns) const {
   if (file.ino != 0)
     if (const auto known = inodes_.find(inode_of(file)); known != inodes_.end()) return known->second;

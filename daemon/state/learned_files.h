@@ -22,6 +22,8 @@ class LearnedFiles {
   // those of the rules that the record names. False when the file was known already.
   bool learn(const FileBody& file, std::uint32_t object);
   void learn_name(const std::string& path, std::uint64_t generation, std::uint32_t object, std::uint64_t boot_ns);
+  // Another file has the name from now on, or none.
+  void forget_name(const std::string& path);
 
   // The object that the record's file is known as by the rules it names, 0 when there is none. A name is believed for
   // the second in which its inode is looked up.

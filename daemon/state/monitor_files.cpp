@@ -82,6 +82,21 @@ std::string as_absolute(const std::string& path) {
   return path.empty() || path.front() == '/' ? path : "/" + path;
 }
 
+// The process's own root, from the namespace's; "" where they are the same.
+std::string root_of(const FilePath& at) {
+  if (at.path == "/") return at.ns_path;
+  return at.ns_path.ends_with(at.path) ? at.ns_path.substr(0, at.ns_path.size() - at.path.size()) : "";
+}
+
+// As text: what was asked for, from the namespace's root. No ".." leads out of the process's own.
+std::string asked_path(const FileBody& file, const FilePath& at) {
+  const std::string& asked = file.resolution == Resolution::user ? at.path : at.requested;
+  if (file.op == FileOp::symlink && &at == &file.at && file.to && !asked.starts_with('/'))
+    return folder_of(file.to->from_namespace()) + "/" + asked;
+  const std::string root = asked.starts_with('/') ? root_of(at) : "";
+  return root.empty() ? asked : root + lexically_normal(asked);
+}
+
 }  // namespace
 
 bool Monitor::Impl::sees(std::string_view family) const {
@@ -124,7 +139,10 @@ void Monitor::Impl::rules_done(Step& step, const RulesInForce& done) {
   const auto found = rule_sets.find(done.generation);
   if (found == rule_sets.end()) return;
   if (done.refusal) {
-    if (done.generation == last_generation) wanted_rules = rules_in_force->rules();
+    if (done.generation == last_generation) {
+      wanted_rules = rules_in_force->rules();
+      last_generation = rules_in_force->generation();  // the next set follows the one in force
+    }
     rule_sets.erase(found);
     settle_configure(step, done);
     settle_promises(step, done);
@@ -169,7 +187,7 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
     if (file.op == FileOp::open && (file.flags.value_or(0) & O_TRUNC) != 0) query.also = op_bit(FileOp::truncate);
     const bool resolved = file.resolution == Resolution::kernel && at.whole();
     if (resolved) query.path = at.from_namespace();
-    const std::string& asked = file.resolution == Resolution::user ? at.from_namespace() : at.requested;
+    const std::string asked = asked_path(file, at);
     // From a place that is not in the tree, or as a name below an unknown folder: it can deny, as any text can.
     const std::string rooted = at.detached ? as_absolute(at.from_namespace()) : "";
     const bool in_no_tree = at.detached && at.inner.empty();
@@ -233,8 +251,11 @@ void Monitor::Impl::learn_name(Step& step, const Event& event, const FilePath& a
 void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* owner) {
   observe(step, event, key_of(owner));
   note_summed(event);
-  const Judgement judgement = judge(event, owner);
   const auto& file = std::get<FileBody>(event.body);
+  if (file.op == FileOp::create) learned.forget_name(file.at.from_namespace());
+  const Judgement judgement = judge(event, owner);
+  const bool is_taken_away = file.op == FileOp::rename || file.op == FileOp::unlink;
+  if (is_taken_away && file.result == 0) learned.forget_name(file.at.from_namespace());
   if (judgement.unfinished && owner != nullptr) tell_unfinished(step, owner->key);
   if (judgement.verdict == Verdict::allow) {
     allowed_count += 1;
@@ -243,7 +264,7 @@ void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* own
   const bool denied = judgement.verdict == Verdict::deny;
   const bool told_each = denied || judgement.verdict == Verdict::watch;
   const bool met = std::find(file.objects.begin(), file.objects.end(), judgement.object) != file.objects.end();
-  if (told_each && file.generation == last_generation) learn(step, event, judgement, met);
+  if (told_each && file.generation != 0) learn(step, event, judgement, met);
   redact_paths(event);
   deliver(step, std::move(event), owner);
   if (denied) alert_path(step, Event(step.events.back()), *judgement.rule, owner);
@@ -255,8 +276,9 @@ void Monitor::Impl::alert_path(Step& step, const Event& event, const PathRule& r
   const bool by_second = file.to && file.at.from_namespace().empty();
   const FilePath& at = by_second ? *file.to : file.at;
   const std::string& path = at.from_namespace().empty() ? at.requested : at.from_namespace();
+  const std::string known_as = path.starts_with('/') ? lexically_normal(path) : path;
   if (path_alerts.size() >= kMostPathAlerts) path_alerts.clear();  // then some are told twice
-  if (!path_alerts.emplace(event.process->id, rule.pattern, path).second) return;
+  if (!path_alerts.emplace(event.process->id, rule.pattern, known_as).second) return;
   AlertBody alert;
   alert.kind = "sensitive-path";
   if (is_way_out(rule, path)) alert.detect_class = name_of(DetectClass::escape);

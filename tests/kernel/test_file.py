@@ -235,6 +235,19 @@ class Files(FileCase):
                 self.assertEqual((path, [flag], "unresolved" if flag == "detached" else "kernel"),
                                  (body["path"], body["flags_path"], body["resolution"]))
 
+    def test_mount_root(self):
+        """file: a file system's own root was never deleted, nor is what is done from there"""
+        subprocess.run(["mount", "-t", "tmpfs", "root", self.folder], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.folder], check=True)
+        script = f"cd {self.folder} && mkdir made && chmod 700 made && ls . >/dev/null; cat nope; /bin/true"
+        account, _ = self.watched_path("/bin/sh", "-c", script)
+        told = [body for body in of(account) if str(self.folder) in body["path"]]
+        self.assertLessEqual({"mkdir", "chmod", "open"}, {body["op"] for body in told})
+        self.assertEqual([[]] * len(told), [body.get("flags_path", []) for body in told])
+        execs = [event["exec"] for event in account.of_type("exec") if event["exec"].get("cwd") == str(self.folder)]
+        self.assertTrue(execs)
+        self.assertEqual([None] * len(execs), [body.get("cwd_deleted") for body in execs])
+
     def test_chroot(self):
         """file: in a chroot the path is as the process sees it, and the namespace's path beside it"""
         self.secret("inner")
