@@ -232,12 +232,16 @@ static __always_inline int on_enter(struct pt_regs* regs) {
     return 0;
   }
   keep_asked(s, 0, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path));
+  s->asked.folder[0] = start_folder(actor.task, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].dirfd));
   s->asked.length[1] = -1;
   if (shape == AA_SHAPE_OPEN_HOW && /* it may be changed as well; there is no second name */
       !bpf_probe_read_user(s->asked.head[1], AA_HOW_BYTES,
                            (void*)AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].flags)))
     s->asked.length[1] = AA_HOW_BYTES;
-  if (shape == AA_SHAPE_NAMES) keep_asked(s, 1, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path2));
+  if (shape == AA_SHAPE_NAMES) {
+    keep_asked(s, 1, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path2));
+    s->asked.folder[1] = start_folder(actor.task, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].dirfd2));
+  }
   bpf_map_update_elem(&aa_asked_now, &id, &s->asked, BPF_ANY); /* without room the string of the call's end has to do */
   return 0;
 }
@@ -352,12 +356,9 @@ static __always_inline __u64 folder_now(struct task_struct* task, struct aa_urin
   const volatile struct aa_call* call = &aa_calls[asked->row & (AA_CALLS - 1)];
   __s32 dirfd = AA_AT_FDCWD;
   __u32 place = which ? call->dirfd2 : call->dirfd;
-  struct file* file;
   if (asked->name[which & 1][0] == '/') return 0;
   if (place < 6) dirfd = asked->argument[place];
-  if (dirfd == AA_AT_FDCWD) return (__u64)BPF_CORE_READ(task, fs, pwd.dentry);
-  file = file_of(task, dirfd);
-  return file ? (__u64)BPF_CORE_READ(file, f_path.dentry) : 0;
+  return start_folder(task, dirfd);
 }
 
 /* The program may have moved on between its request and our learning of its end. */

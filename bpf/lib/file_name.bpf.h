@@ -5,6 +5,19 @@
 #include "lib/file_call.bpf.h"
 #include "lib/file_record.bpf.h"
 
+/* Another number when a relative name starts from another folder; 0: from none. */
+static __always_inline __u64 start_folder(struct task_struct* task, __u64 dirfd) {
+  struct file* file;
+  __u32 changes = 0;
+  if ((__s32)dirfd == AA_AT_FDCWD) {
+    struct fs_struct* fs = BPF_CORE_READ(task, fs);
+    bpf_probe_read_kernel(&changes, sizeof(changes), (char*)fs + bpf_core_field_offset(struct fs_struct, seq));
+    return 1 + (__u64)changes;
+  }
+  file = file_of(task, dirfd);
+  return file ? (__u64)BPF_CORE_READ(file, f_path.dentry) : 0;
+}
+
 /* The folder that a name starts from, and the name. */
 __noinline __u64 put_name(__u32 kind, __u64 address) {
   struct aa_file_scratch* s = file_scratch_of(kind);
@@ -28,6 +41,9 @@ __noinline __u64 put_name(__u32 kind, __u64 address) {
     __builtin_memset(&s->path, 0, sizeof(s->path));
     if (file) BPF_CORE_READ_INTO(&s->path, file, f_path);
   }
+  if (s->request.asked && len && first != '/' &&
+      s->asked.folder[s->request.which & 1] != start_folder(task, s->request.dirfd))
+    at->flags |= AA_PATH_CHANGED;
   s->more.base = len != 0;
   folder = put_path(kind, s->request.which, off);
   s->more.base = 0;

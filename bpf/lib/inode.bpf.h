@@ -14,9 +14,9 @@ static __always_inline struct inode* upper_inode(struct inode* inode) {
   return upper ? BPF_CORE_READ(upper, d_inode) : 0;
 }
 
-/* Tells two files apart that had the same number, one after the other. Of an overlay: what lies in its upper folder alone
- * has its number from there, and takes the generation too; what was copied up keeps the number of the lower one, which
- * nobody uses again. */
+/* Tells two files apart that had the same number, one after the other. Of an overlay: what lies in its upper folder
+ * alone has its number from there, and takes the generation too; what was copied up keeps the number of the lower one,
+ * which nobody uses again. */
 static __always_inline __u32 generation_of(struct inode* inode) {
   __u32 generation = BPF_CORE_READ(inode, i_generation);
   struct inode* upper;

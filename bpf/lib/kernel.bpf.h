@@ -192,7 +192,12 @@ struct socket {
   struct sock* sk;
 };
 
+struct seqcount {
+  __u32 sequence;
+};
+
 struct fs_struct {
+  struct seqcount seq; /* begins so, whatever it is: goes up whenever the root or the working directory is changed */
   struct path root;
   struct path pwd;
 };

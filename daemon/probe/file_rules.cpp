@@ -311,7 +311,8 @@ void FileRules::learn_as(const LearnPlan& plan, std::uint32_t kind) {
   if (!ids) return family_.count_unlearned();
   for (const std::uint32_t id : *ids) {
     const Object& rule = slot.rules->objects()[id - 1];
-    learn_in(slot, {plan.ino, plan.dev, means_what_is_below(rule) ? kind : AA_OBJECT_FILE}, plan.inode_generation, rule);
+    learn_in(slot, {plan.ino, plan.dev, means_what_is_below(rule) ? kind : AA_OBJECT_FILE}, plan.inode_generation,
+             rule);
   }
 }
 
