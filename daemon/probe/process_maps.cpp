@@ -1,6 +1,7 @@
 #include "probe/process_maps.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 
@@ -28,15 +29,16 @@ bool parse(std::string_view text, int base, Number& value) {
 std::optional<ExecutableMapping> mapping_in(std::string_view line) {
   constexpr unsigned kMinorBits = 20;
   ExecutableMapping mapping;
-  mapping.range = take_word(line);
+  const std::string_view range = take_word(line);
   const std::string_view permissions = take_word(line);
   const std::string_view offset = take_word(line);
   const std::string_view device = take_word(line);
   const std::size_t colon = device.find(':');
   std::uint32_t major = 0, minor = 0;
   if (permissions.size() != 4 || permissions[2] != 'x' || colon == std::string_view::npos) return std::nullopt;
-  const std::string_view begin = std::string_view(mapping.range).substr(0, mapping.range.find('-'));
-  if (!parse(begin, 16, mapping.begin) || !parse(offset, 16, mapping.offset)) return std::nullopt;
+  const std::size_t dash = range.find('-');
+  if (dash == std::string_view::npos || !parse(range.substr(0, dash), 16, mapping.begin)) return std::nullopt;
+  if (!parse(range.substr(dash + 1), 16, mapping.end) || !parse(offset, 16, mapping.offset)) return std::nullopt;
   if (!parse(device.substr(0, colon), 16, major) || !parse(device.substr(colon + 1), 16, minor)) return std::nullopt;
   if (!parse(take_word(line), 10, mapping.ino) || mapping.ino == 0) return std::nullopt;
   mapping.dev = major << kMinorBits | minor;
@@ -44,7 +46,18 @@ std::optional<ExecutableMapping> mapping_in(std::string_view line) {
   return mapping;
 }
 
+std::string hex(std::uint64_t number) {
+  std::array<char, 16> text;
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), number, 16).ptr};
+}
+
 }  // namespace
+
+// Its names have no zeros before the numbers, other than maps, which pads them to eight digits: where programs lie that
+// cannot be moved (Node, Go).
+std::string ExecutableMapping::link(std::uint32_t pid) const {
+  return "/proc/" + std::to_string(pid) + "/map_files/" + hex(begin) + "-" + hex(end);
+}
 
 std::vector<ExecutableMapping> executable_mappings(std::string_view maps) {
   std::vector<ExecutableMapping> all;

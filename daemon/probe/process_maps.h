@@ -14,13 +14,13 @@ namespace aa {
 struct ExecutableMapping {
   std::uint32_t dev = 0;  // the kernel's own pair
   std::uint64_t ino = 0;
-  std::string range;         // "7f0a00000000-7f0a00020000"
   std::uint64_t begin = 0;   // its first address, which has
   std::uint64_t offset = 0;  // this place of the file
+  std::uint64_t end = 0;     // the address behind the last
   std::string name;          // as the kernel shows it, for people
 
   // Opens the file while the process lives and has it mapped there.
-  std::string link(std::uint32_t pid) const { return "/proc/" + std::to_string(pid) + "/map_files/" + range; }
+  std::string link(std::uint32_t pid) const;
 };
 
 // Of the text of /proc/PID/maps; a line that is not as it should be is left out.

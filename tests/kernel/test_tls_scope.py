@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from harness import PATIENCE, daemon_path, program, wait_until, watch
-from tls_case import TlsCase, data_of
+from tls_case import TlsCase, data_of, streams_of
 
 PYTHON = "/usr/bin/python3"
 CALLS = pathlib.Path(__file__).resolve().parents[1] / "programs/openssl_calls.py"
@@ -218,6 +218,12 @@ class ScopeHeld(ScopeCase):
         """scope: the same of a library that is mapped late, again and again"""
         for _ in range(3):
             self.exact(PYTHON, CALLS, self.server.port, "plain", self.folder)
+
+    def test_unmovable(self):
+        """scope: a program that carries its library and lies at addresses of its own choice, as Node does, is heard whole"""
+        account = self.talk(program("shared_tls"))
+        [stream] = streams_of(account).values()
+        self.assertEqual((81, b"end"), (len(stream["recv"]), stream["send"]))
 
     def test_executed(self):
         """scope: a process that was attached to and executes another program is exact, and attached to once"""

@@ -27,8 +27,8 @@ TEST_CASE("maps: each executable file comes once, with spaces and marks of its n
       "7f002000-7f003000 rwxp 00000000 00:00 0 \n"
       "7ffe0000-7ffe1000 r-xp 00000000 00:00 0       [vdso]\n");
   REQUIRE(found.size() == 2);
-  CHECK(found[0].range == "55d0b000-55d0c000");
   CHECK(found[0].begin == 0x55d0b000);
+  CHECK(found[0].end == 0x55d0c000);
   CHECK(found[0].offset == 0x1000);
   CHECK(found[0].name == "/usr/bin/a b");
   CHECK(found[0].dev == (0xfeu << 20 | 1));
@@ -36,6 +36,12 @@ TEST_CASE("maps: each executable file comes once, with spaces and marks of its n
   CHECK(found[1].ino == 9'000'000'000);
   CHECK(found[1].name == "/lib/x.so (deleted)");
   CHECK(found[1].link(7) == "/proc/7/map_files/7f000000-7f001000");
+}
+
+TEST_CASE("maps: what lies at low addresses is opened by them without the zeros that maps has") {
+  const auto found = executable_mappings("00b6f000-00b71000 r-xp 00001000 fe:01 42      /usr/bin/node\n");
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].link(7) == "/proc/7/map_files/b6f000-b71000");
 }
 
 TEST_CASE("maps: lines that are not as they should be are left out") {
