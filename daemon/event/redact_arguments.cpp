@@ -25,10 +25,11 @@ enum class Program : std::uint8_t { other, shell, curl, wget };
 
 constexpr std::array<std::string_view, 7> kShells = {"sh", "bash", "dash", "zsh", "ksh", "fish", "busybox"};
 constexpr std::array<std::string_view, 4> kHeaderOptions = {"-H", "--header", "-b", "--proxy-header"};
-constexpr std::array<std::string_view, 18> kSecretOptions = {
-    "--password",      "--passwd",        "--token",         "--api-key",      "--apikey",       "--api-token",
-    "--secret",        "--access-token",  "--auth-token",    "--bearer",       "--bearer-token", "--oauth2-bearer",
-    "--refresh-token", "--client-secret", "--http-password", "--ftp-password", "--db-password",  "--proxy-password"};
+constexpr std::array<std::string_view, 19> kSecretOptions = {
+    "--authorization", "--password",     "--passwd",        "--token",         "--api-key",
+    "--apikey",        "--api-token",    "--secret",        "--access-token",  "--auth-token",
+    "--bearer",        "--bearer-token", "--oauth2-bearer", "--refresh-token", "--client-secret",
+    "--http-password", "--ftp-password", "--db-password",   "--proxy-password"};
 constexpr std::string_view kCurlTakes = "AbcCdDeEFHKmoPQrtTuUwxXyYz";  // the rest of the argument, or the next
 
 template <std::size_t N>
@@ -49,7 +50,9 @@ How how_of(std::string_view option, Program program) {
   if (option == "--cookie") return How::cookie;
   if (transfers && (option == "--user" || option == "--proxy-user")) return How::credentials;
   // What a shell is given may be run, whatever stands before it.
-  return program != Program::shell && is_one_of(kSecretOptions, option) ? How::secret : How::script;
+  std::string hyphened(option);
+  std::replace(hyphened.begin(), hyphened.end(), '_', '-');
+  return program != Program::shell && is_one_of(kSecretOptions, hyphened) ? How::secret : How::script;
 }
 
 struct Asked {

@@ -25,7 +25,8 @@ const ByteClass kTwoWords = class_of("_-.", true, true, true);
 const ByteClass kAlnum = class_of("", true, true, true);
 const ByteClass kCapitals = class_of("", false, true, true);
 const ByteClass kHex = class_of("abcdefABCDEF", false, false, true);
-const ByteClass kBase64 = class_of("+/=_-%", true, true, true);  // also as URLs carry it
+const ByteClass kBearer = class_of("-._~+/=", true, true, true);  // RFC 6750
+const ByteClass kBase64 = class_of("+/=_-%", true, true, true);   // also as URLs carry it
 
 constexpr SecretRule token(std::string_view kind, std::string_view begin, const ByteClass& bytes, std::uint16_t least) {
   return {kind, begin, SecretShape::token, &bytes, least};
@@ -136,6 +137,11 @@ const std::array kPlainRules = {
     SecretRule{"jwt", "eyJ", SecretShape::token, &kDotted, 20, false, true, '.'},
     SecretRule{"private-key", "PRIVATE KEY-----", SecretShape::pem, nullptr, 0, false, false},
     SecretRule{"private-key", "PRIVATE KEY BLOCK-----", SecretShape::pem, nullptr, 0, false, false},
+    SecretRule{"private-key", "PRIVATE+KEY-----", SecretShape::pem, nullptr, 0, false, false},  // as forms have it
+    SecretRule{"private-key", "PRIVATE%20KEY-----", SecretShape::pem, nullptr, 0, false, false},
+    SecretRule{"private-key", "PRIVATE+KEY+BLOCK-----", SecretShape::pem, nullptr, 0, false, false},
+    SecretRule{"private-key", "PRIVATE%20KEY%20BLOCK-----", SecretShape::pem, nullptr, 0, false, false},
+    SecretRule{"authorization", "bearer ", SecretShape::token, &kBearer, 20, true},  // not as a header's value only
     SecretRule{"url-password", "://", SecretShape::userinfo, nullptr, 0, false, false},
     SecretRule{"url-password", ":\\/\\/", SecretShape::userinfo, nullptr, 0, false, false},  // as JSON may have it
     // fields of headers, of JSON, of forms and URLs

@@ -62,6 +62,12 @@ bool is_blank(unsigned char character) {
   return character == ' ' || character == '\t';
 }
 
+// Before a string of Python's, C++'s or Rust's: f"", b'', rb"".
+bool is_string_prefix(unsigned char byte) {
+  return std::string_view("fbruFBRU").find(static_cast<char>(byte)) != std::string_view::npos;
+}
+constexpr std::size_t kLongestPrefix = 2;
+
 bool is_hex(std::string_view text) {
   return text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
 }
@@ -127,6 +133,7 @@ void SecretScanner::enter_unknown() {
   has_escapes_ = false;
   is_list_ = false;
   enter_value(End::quote);
+  may_open_ = true;
 }
 
 void SecretScanner::run() {
@@ -145,6 +152,9 @@ void SecretScanner::run() {
         break;
       case Mode::name:
         in_name(byte);
+        break;
+      case Mode::prefix:
+        in_prefix(byte);
         break;
       case Mode::common:
         in_common(byte);
@@ -193,6 +203,10 @@ void SecretScanner::settle() {
   }
   if (mode_ == Mode::candidate)
     return enter_secret(rule_->kind, may_begin_longer() ? any_key() : *rule_->bytes, since_);
+  if (mode_ == Mode::prefix) {
+    leave_prefix();
+    run();
+  }
   if (mode_ != Mode::common) return;
   hide(kind_, since_, at_);
   mode_ = Mode::value;
@@ -372,7 +386,8 @@ void SecretScanner::judge_line(std::size_t begin, bool is_joined) {
   const bool begins_stream = before.empty() && at_ < kLookBack;
   const bool is_script = text_ == SecretText::script;
   is_escaped_line_ = !is_script && (before.ends_with("\\n") || before.ends_with("\\r"));
-  if (is_script || !(begins_stream || before.ends_with('\n'))) return;
+  begins_line_ = before.ends_with('\n');
+  if (is_script || !(begins_stream || begins_line_)) return;
   end_without_quote_ = before.size() == all.size() ? End::line : End::row;
 }
 
@@ -532,14 +547,44 @@ void SecretScanner::in_name(unsigned char byte) {
     ++at_;
     return;
   }
-  if (byte == '"' || (byte == '\'' && quote_ != '\'')) {
-    if (static_cast<char>(byte) == quote_) return enter_text();  // nothing in it
+  if (byte == '"' && quote_ == '"') return enter_text();  // nothing in it
+  if (opens_quote(byte)) {
     open_quote(at_++);
     return begin_value(End::quote);
   }
+  if (is_string_prefix(byte)) {
+    since_ = at_++;
+    mode_ = Mode::prefix;
+    return;
+  }
+  begin_unquoted(byte);
+}
+
+bool SecretScanner::opens_quote(unsigned char byte) const {
+  const bool is_quote = byte == '"' || byte == '\'' || (byte == '`' && text_ != SecretText::script);
+  return is_quote && static_cast<char>(byte) != quote_;
+}
+
+// What may be before a string, or a value's own beginning.
+void SecretScanner::in_prefix(unsigned char byte) {
+  if (is_string_prefix(byte) && at_ - since_ < kLongestPrefix) {
+    ++at_;
+    return;
+  }
+  if (!opens_quote(byte)) return leave_prefix();
+  open_quote(at_++);
+  begin_value(End::quote);
+}
+
+void SecretScanner::leave_prefix() {
+  at_ = since_;
+  begin_unquoted(static_cast<unsigned char>(buffer_[at_]));
+}
+
+void SecretScanner::begin_unquoted(unsigned char byte) {
   const bool is_common = rule_->least > 0 || kind_ == "password" || kind_ == "token";
-  const bool prose =
-      separator_ == ':' && end_without_quote_ == End::word && is_common && !is_member_ && !is_escaped_line_;
+  const bool prose = separator_ == ':' && end_without_quote_ == End::word && is_common && !is_member_ &&
+                     !is_escaped_line_ && !begins_line_;
   if (prose || is_line_end(byte) || byte == '{' || begins_command()) return enter_text();
   begin_value(end_of_unquoted());
 }
@@ -647,6 +692,7 @@ void SecretScanner::enter_value(End end) {
   backslashes_ = 0;
   line_end_ = 0;
   is_unsure_ = false;
+  may_open_ = false;
   scheme_ = ends_at_blank() && kind_ == "authorization";
   mode_ = Mode::value;
 }
@@ -720,6 +766,13 @@ void SecretScanner::in_value(unsigned char byte) {
     scheme_ = false;
     ++at_;
     return;
+  }
+  if (may_open_ && !is_blank(byte)) {
+    may_open_ = false;
+    if (is_end_quote(byte)) { /* rather than the missed secret's end: its own beginning */
+      ++at_;
+      return;
+    }
   }
   const bool ends = ends_value(byte);
   if (ends && line_ends && is_unsure_) {

@@ -59,7 +59,7 @@ class SecretScanner {
   std::size_t held() const { return buffer_.size() - shown_; }
 
  private:
-  enum class Mode : std::uint8_t { text, candidate, userinfo, name, common, value, list, secret, pem, binary };
+  enum class Mode : std::uint8_t { text, candidate, userinfo, name, prefix, common, value, list, secret, pem, binary };
   // Where a value ends.
   enum class End : std::uint8_t {
     line,    // with its line, and those below it that are indented
@@ -105,7 +105,13 @@ class SecretScanner {
   bool ends_value(unsigned char byte) const;
   bool is_end_quote(unsigned char byte) const;
   void count_backslashes(unsigned char byte);
-  bool is_undecided() const { return mode_ == Mode::candidate || mode_ == Mode::userinfo || mode_ == Mode::common; }
+  bool is_undecided() const {
+    return mode_ == Mode::candidate || mode_ == Mode::userinfo || mode_ == Mode::prefix || mode_ == Mode::common;
+  }
+  bool opens_quote(unsigned char byte) const;
+  void in_prefix(unsigned char byte);
+  void leave_prefix();
+  void begin_unquoted(unsigned char byte);
   bool is_whole() const { return text_ == SecretText::script || text_ == SecretText::header; }
   void leave_name();
   void judge_line(std::size_t begin, bool is_joined);
@@ -165,10 +171,12 @@ class SecretScanner {
   bool in_part_line_ = false;
   std::uint8_t lines_ = 0;        // name: ends of lines behind a part's name, or behind another line of its head
   bool is_escaped_line_ = false;  // name: begins a line that ended as JSON has it: "\n"
+  bool begins_line_ = false;      // name: but for blanks
   bool is_member_ = false;        // name: of JSON, its quotes hold nothing else
   bool is_list_ = false;          // name, value: of several, in brackets
   char line_end_ = 0;             // name, value: the last byte was this; an indented line goes on with it
   bool is_unsure_ = false;        // value: bytes of it were missed, another secret may have begun there
+  bool may_open_ = false;         // value: nothing of it was seen, not even the quote that it may begin with
   bool in_rest_ = false;          // what is made of base64 and line ends is the rest of a secret
   char separator_ = 0;
   bool has_escapes_ = false;

@@ -190,6 +190,40 @@ TEST_CASE("secrets: a private key in base64 is replaced over all its lines") {
   CHECK(shown.find(": Secret\n") != std::string::npos);
 }
 
+TEST_CASE("secrets: a private key is replaced as forms have it, and what comes behind it stays") {
+  const std::string key = letters(64);
+  for (const std::string blank : {"+", "%20", " "}) {
+    const std::string name = "RSA" + blank + "PRIVATE" + blank + "KEY-----";
+    const std::string form = "key=-----BEGIN" + blank + name + "%0A" + key + "%0A-----END" + blank + name + "&a=1";
+    CHECK(shown_of({form}).find(key.substr(0, 8)) == std::string::npos);
+    CHECK(shown_of({form}).ends_with(name + "&a=1"));
+  }
+}
+
+TEST_CASE("secrets: a string's prefix, and quotes of any kind, are no part of the value that they hold") {
+  CHECK(shown_of({"headers={'Authorization': f'Bearer abc'}"}) == "headers={'Authorization': f'**********'}");
+  CHECK(shown_of({"\npassword = rb\"a b\", 1"}) == "\npassword = rb\"***\", 1");
+  CHECK(shown_of({"{password: b'abc', a: 1}"}) == "{password: b'***', a: 1}");
+  CHECK(shown_of({"{Authorization: `Bearer ${abc}`, a: `b`}"}) == "{Authorization: `*************`, a: `b`}");
+  CHECK(shown_of({"\npassword = free\n"}) == "\npassword = ****\n");
+  CHECK(shown_of({"\npassword = fb\n"}) == "\npassword = **\n");
+  CHECK(shown_of({"\npassword = f", "ree\n"}) == "\npassword = ****\n");
+  CHECK(shown_of({"\npassword = r", "'a'"}) == "\npassword = r'*'");
+  SecretScanner scanner;
+  CHECK(scanner.take("\npassword = f").bytes == "\npassword = ");
+  CHECK(scanner.flush().bytes == "*");
+  CHECK(scanner.take("ree\non").bytes == "***\non");
+}
+
+TEST_CASE("secrets: a bearer's token is replaced wherever it stands, not only behind a header's name") {
+  const std::string token = letters(30);
+  for (const std::string before : {"h.set('Authorization', 'Bearer ", "{\"name\":\"Authorization\",\"value\":\"Bearer ",
+                                   "[\"authorization\",\"bearer ", "echo Bearer "})
+    CHECK(shown_of({before + token + "\"]"}) == before + std::string(token.size(), '*') + "\"]");
+  const std::string harmless = "the Bearer of bad news; Bearer authentication, and on";
+  CHECK(shown_of({harmless}) == harmless);
+}
+
 TEST_CASE("secrets: a value may begin behind its name's line, and go on over lines that are indented") {
   CHECK(shown_of({"\r\nAuthorization:\r\n Basic abc\r\nhost: a"}) == "\r\nAuthorization:\r\n *********\r\nhost: a");
   CHECK(shown_of({"\r\nCookie: a=b;\r\n  c=d\r\nhost: a"}) == "\r\nCookie: ****\r\n*****\r\nhost: a");
@@ -495,6 +529,10 @@ TEST_CASE("secrets: of a stream met in the middle all further lines of a private
   CHECK(met("y z\n  MIIB a\n\tMIIC\n-----END") == stars(19) + "-----END");
   CHECK(met("MIIB\\nab\\ncd\", \"a\": 1") == stars(12) + "\", \"a\": 1");
   CHECK(met("x\nab\\ncd\", \"a\": 1") == stars(8) + "\", \"a\": 1");
+  // The quote may be the missed secret's end, or its own beginning.
+  CHECK(met("\"abc\"}, \"a\": 1") == "\"***\"}, \"a\": 1");
+  CHECK(met(" \"abc\"}") == "*\"***\"}");
+  CHECK(met("\", \"password\": \"abc\"") == "\"**\"password\": \"***\"");
   // What begins there is found as ever.
   CHECK(met("x\r\nCookie: a=b\r\n") == stars(9) + ": ***\r\n");
   CHECK(met("x\nAIza-b" + letters(40) + " on") == stars(48) + " on");
@@ -584,6 +622,7 @@ TEST_CASE("secrets: what is told before it is decided gives nothing away of what
 TEST_CASE("secrets: in a script only the word is replaced, so that what a shell would run stays to be seen") {
   const auto script = [](std::string_view text) { return without_secrets(text, SecretText::script); };
   CHECK(script("cookie: x|sh") == "cookie: *|sh");
+  CHECK(script("cat <<E\npassword: abc def\nE") == "cat <<E\npassword: *** def\nE");
   CHECK(script("curl -H 'Authorization: Bearer abc' https://a/i | sh") ==
         "curl -H 'Authorization: **********' https://a/i | sh");
   CHECK(script("echo 'password=\\' | sh") == "echo 'password=\\' | sh");

@@ -232,8 +232,9 @@ TEST_CASE("redact: what an option asks for is replaced where it asks for a secre
     redact_arguments(argv);
     return argv;
   };
-  for (const std::string option : {"--password", "--passwd", "--token", "--api-key", "--apikey", "--secret",
-                                   "--access-token", "--auth-token", "--bearer", "--oauth2-bearer"}) {
+  for (const std::string option :
+       {"--password", "--passwd", "--token", "--api-key", "--api_key", "--access_token", "--authorization", "--apikey",
+        "--secret", "--access-token", "--auth-token", "--bearer", "--oauth2-bearer"}) {
     CHECK(redacted({"tool", option, "a b;c", "d"}) == Words{"tool", option, "*****", "d"});
     CHECK(redacted({"tool", option + "=a b;c", "d"}) == Words{"tool", option + "=*****", "d"});
     CHECK(redacted({"tool", option, "--verbose", "-x", "d"}) == Words{"tool", option, "--verbose", "-x", "d"});
