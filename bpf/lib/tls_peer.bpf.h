@@ -27,10 +27,12 @@ static __always_inline void read_peer(struct aa_tls_peer* peer, struct sock* soc
 static __always_inline void set_peer(struct aa_tls_state* state, __u32 fd) {
   struct file* file = file_of((struct task_struct*)bpf_get_current_task(), fd);
   struct socket* socket;
+  state->peer.family = 0;
+  state->peer.source = AA_TLS_PEER_DESCRIPTOR;
+  state->announced = 0;
   if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & AA_S_IFMT) != AA_S_IFSOCK) return;
   socket = BPF_CORE_READ(file, private_data);
   read_peer(&state->peer, BPF_CORE_READ(socket, sk), AA_TLS_PEER_DESCRIPTOR);
-  state->announced = 0;
 }
 
 static __always_inline void use_peer(struct aa_tls_state* state, struct aa_tls_peer* peer, __u8 source) {
@@ -55,6 +57,7 @@ __noinline int tls_thread_begin(__u64 object) {
   thread->object = object;
   thread->is_inside = 1;
   thread->during.family = 0;
+  thread->during.source = 0;
   return 0;
 }
 
@@ -82,18 +85,25 @@ __noinline int tls_thread_could_not_note(void) {
   return 1;
 }
 
+/* It has a descriptor of its own, or a call of it was seen to use a socket that has no such peer: what its thread does
+ * outside of its calls is somebody else's. */
+static __always_inline int may_be_guessed(struct aa_tls_state* state) {
+  return !state->peer.family && state->peer.source != AA_TLS_PEER_DESCRIPTOR && state->peer.source != AA_TLS_PEER_CALL;
+}
+
 /* A call has moved bytes: what its thread did shows whose they are. */
 static __always_inline void learn_peer(struct aa_tls_state* state, __u32 direction) {
   __u64 id = bpf_get_current_pid_tgid();
   struct aa_tls_thread* thread;
-  if (state->peer.family && state->peer.source != AA_TLS_PEER_THREAD) return;
+  if (state->peer.source == AA_TLS_PEER_CALL || (state->peer.family && state->peer.source != AA_TLS_PEER_THREAD))
+    return;
   thread = bpf_map_lookup_elem(&aa_tls_threads, &id);
   if (!thread) return;
-  if (thread->during.family)
+  if (thread->during.family || thread->during.source == AA_TLS_PEER_CALL)
     use_peer(state, &thread->during, AA_TLS_PEER_CALL);
-  else if (!state->peer.family && direction == AA_TLS_SEND)
+  else if (may_be_guessed(state) && direction == AA_TLS_SEND)
     thread->is_pending = 1;
-  else if (!state->peer.family && thread->before.family)
+  else if (may_be_guessed(state) && thread->before.family)
     use_peer(state, &thread->before, AA_TLS_PEER_THREAD);
 }
 
@@ -104,15 +114,18 @@ static __always_inline void sent_after(struct aa_watched* entry, struct aa_tls_t
   struct aa_tls_object key = {.object = thread->object, .tgid = tgid};
   struct aa_tls_state* state = bpf_map_lookup_elem(&aa_tls_connections, &key);
   thread->is_pending = 0;
-  if (!state || !is_current(state, entry) || state->peer.family) return;
+  if (!state || !is_current(state, entry) || !may_be_guessed(state)) return;
   read_peer(&state->peer, sock, AA_TLS_PEER_THREAD);
   state->announced = 0;
 }
 
 #define AA_SOCK_STREAM 1
+#define AA_AF_UNIX 1
+/* One between processes of this machine has no address that would be a peer: read_peer tells none. */
 static __always_inline int can_carry_tls(struct sock* sock) {
   __u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
-  return (family == AA_AF_INET || family == AA_AF_INET6) && BPF_CORE_READ(sock, sk_type) == AA_SOCK_STREAM;
+  return (family == AA_AF_INET || family == AA_AF_INET6 || family == AA_AF_UNIX) &&
+         BPF_CORE_READ(sock, sk_type) == AA_SOCK_STREAM;
 }
 
 /* A thread sends to or receives from a socket. */

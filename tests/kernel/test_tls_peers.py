@@ -1,10 +1,15 @@
 """TLS: who is at a connection's other end, and how that is known."""
 
+import contextlib
+import platform
 import re
+import socket
+import ssl
+import threading
 import unittest
 
 from tls_case import TlsCase, streams_of
-from tls_server import TlsServer
+from tls_server import CERTIFICATE, TlsServer
 
 PYTHON = "/usr/bin/python3"
 
@@ -37,6 +42,54 @@ async def main():
 asyncio.run(main())
 """
 
+# Speaks over a local socket, and over an ordinary connection in between.
+BESIDE_CLIENT = """
+import socket, ssl, sys
+local = socket.socket(socket.AF_UNIX)
+local.connect(sys.argv[1])
+link = ssl._create_unverified_context().wrap_socket(local)
+other = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+for _ in range(3):
+    link.sendall(b"ask")
+    other.sendall(b"ask")
+    other.recv(3)
+    link.recv(3)
+"""
+
+
+class LocalServer:
+    """Gives back what it gets, over TLS on a local socket, and as it is on a port."""
+
+    def __init__(self, path):
+        self.local, self.plain = socket.socket(socket.AF_UNIX), socket.create_server(("127.0.0.1", 0))
+        self.local.bind(str(path))
+        self.local.listen()
+        self.port = self.plain.getsockname()[1]
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTIFICATE)
+        self.serve(self.local, lambda link: context.wrap_socket(link, server_side=True))
+        self.serve(self.plain, lambda link: link)
+
+    @staticmethod
+    def serve(listener, wrap):
+        def answer(link):
+            with contextlib.suppress(OSError), wrap(link) as wrapped:
+                while data := wrapped.recv(65536):
+                    asks = data.startswith(b"GET")
+                    wrapped.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" if asks else data)
+
+        def accept():
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+
+    def close(self):
+        for listener in (self.local, self.plain):
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+
 
 class Peers(TlsCase):
     def written(self, text):
@@ -65,6 +118,31 @@ class Peers(TlsCase):
         account = self.talk(PYTHON, self.written(CONNECTED_LATER_CLIENT), self.server.port)
         self.assert_exact(account, 1)
         self.assert_peers(account, "call")
+
+    def local_server(self):
+        path = self.folder / "local"
+        server = LocalServer(path)
+        self.addCleanup(server.close)
+        return path, server.port
+
+    def assert_no_peer(self, account):
+        self.assertTrue(account.of_type("tls"))
+        self.assertEqual({None}, {event["tls"].get("peer") for event in account.of_type("tls")})
+
+    def test_local(self):
+        """tls: what is said over a local socket has no peer, whatever else its thread says"""
+        path, port = self.local_server()
+        self.assert_no_peer(self.talk(PYTHON, self.written(BESIDE_CLIENT), path, port))
+
+    def test_local_call(self):
+        """tls: nor has it one when the program does the library's input and output, where the kernel shows all sockets (6.3 and later)"""
+        if tuple(map(int, re.match(r"(\d+)\.(\d+)", platform.release()).groups())) < (6, 3):
+            self.skipTest("before 6.3 only TCP's sockets are seen")
+        path, port = self.local_server()
+        over = ("-sk", "--unix-socket", path)
+        account = self.talk(self.needs("/usr/bin/curl"), *over, "https://h/a", "--next", "-s", f"http://127.0.0.1:{port}/", "--next",
+                            *over, "https://h/b")
+        self.assert_no_peer(account)
 
     def test_thread(self):
         """tls: connections to two servers, in turns on one thread, each have their own server as their peer"""
