@@ -55,6 +55,16 @@ static __always_inline int is_others(struct task_struct* task) {
   return (BPF_CORE_READ(task, signal, shared_pending.signal.sig[0]) >> (AA_SIGSTOP - 1)) & 1;
 }
 
+/* Who waits for its child's stops may stop itself as well, as su does. Those that stand still already are not ours. */
+static __always_inline __u32 stopped_above(struct task_struct* task) {
+  __u32 stopped = 0;
+  for (__u32 level = 0; level < AA_HELD_ABOVE; level++) {
+    task = BPF_CORE_READ(task, real_parent);
+    if (BPF_CORE_READ(task, signal, flags) & AA_SIGNAL_STOP_STOPPED) stopped |= 1u << level;
+  }
+  return stopped;
+}
+
 static __always_inline int hold(struct task_struct* task, struct file* file) {
   struct aa_hold_record record = {};
   struct aa_watched* entry;
@@ -73,6 +83,7 @@ static __always_inline int hold(struct task_struct* task, struct file* file) {
   record.tgid = tgid = bpf_get_current_pid_tgid() >> 32;
   record.since_ns = held.since_ns = bpf_ktime_get_boot_ns();
   held.start_ns = entry->start_ns;
+  held.stopped_above = stopped_above(task);
   /* Another thread of it may have mapped a new file at the same moment: one stop is enough. */
   first = !is_others(task) && !bpf_map_update_elem(&aa_held, &tgid, &held, BPF_NOEXIST);
   if (bpf_ringbuf_output(&aa_hold_ring, &record, sizeof(record), 0)) { /* nobody would look into it */

@@ -158,9 +158,12 @@ struct aa_tls_settings {
 
 /* held: key __u32 tgid. A process that stands still until what it mapped was looked into. */
 #define AA_HELD_MAX 1024
+#define AA_HELD_ABOVE 8u
 struct aa_held {
   __u64 start_ns;
   __u64 since_ns;
+  __u32 stopped_above; /* bit n: its parent (0), that one's parent (1) … had been stopped by somebody else */
+  __u32 reserved;
 };
 
 /* hold_known: a file that was looked into, as the program on mappings sees it. */

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <memory>
@@ -34,6 +35,18 @@ char state_in(const std::string& stat) {
   return at == std::string::npos || at + 2 >= stat.size() ? 'X' : stat[at + 2];
 }
 
+std::string stat_of(std::uint32_t pid) {
+  return file_text(folder_of(pid) + "/stat", 4096);
+}
+
+std::uint32_t parent_of(std::uint32_t pid) {
+  const std::string stat = stat_of(pid);
+  const auto at = stat.rfind(')');
+  return at == std::string::npos
+             ? 0
+             : static_cast<std::uint32_t>(std::strtoul(stat.c_str() + std::min(at + 4, stat.size()), nullptr, 10));
+}
+
 // Signals that wait: the process's, and its first thread's.
 std::uint64_t waiting_signals(std::uint32_t pid) {
   const std::string status = file_text(folder_of(pid) + "/status");
@@ -56,6 +69,28 @@ void end_stop(const UniqueFd& process, std::uint32_t pid) {
   send(process, SIGCONT);
   for (const int signal : {SIGTSTP, SIGTTIN, SIGTTOU})
     if ((waiting & signal_bit(signal)) != 0) send(process, signal);
+}
+
+// Of a process that was told of its child's stop, and may not have come to its own yet.
+char settled_state(std::uint32_t pid) {
+  constexpr int kTries = 5;
+  constexpr unsigned kPauseUs = 1000;
+  char state = state_in(stat_of(pid));
+  for (int tries = 0; state == 'R' && tries < kTries; ++tries) {
+    ::usleep(kPauseUs);
+    state = state_in(stat_of(pid));
+  }
+  return state;
+}
+
+void wake_those_above(std::uint32_t pid, std::uint32_t stopped_before) {
+  for (std::uint32_t level = 0; level < AA_HELD_ABOVE && pid > 1; ++level) {
+    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!process || settled_state(pid) != 'T' || (stopped_before >> level & 1) != 0) return;
+    const std::uint32_t parent = parent_of(pid);
+    send(process, SIGCONT);
+    pid = parent;
+  }
 }
 
 }  // namespace
@@ -89,6 +124,7 @@ bool let_go(int held_fd, std::uint32_t pid, LettingGo& mine) {
   aa_held held{};
   if (bpf_map_lookup_elem(held_fd, &pid, &held) != 0) return false;
   mine.start_ns = held.start_ns;
+  mine.stopped_above = held.stopped_above;
   __atomic_store_n(&mine.pid, pid, __ATOMIC_SEQ_CST);
   const bool ours = bpf_map_delete_elem(held_fd, &pid) == 0;
   if (ours) return finish(mine), true;
@@ -100,7 +136,11 @@ void finish(LettingGo& one) {
   const std::uint32_t pid = __atomic_load_n(&one.pid, __ATOMIC_SEQ_CST);
   if (pid == 0) return;
   const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (process && began_at(pid, one.start_ns)) end_stop(process, pid);
+  const std::uint32_t parent = parent_of(pid);
+  if (process && began_at(pid, one.start_ns)) {
+    end_stop(process, pid);
+    wake_those_above(parent, one.stopped_above);
+  }
   __atomic_store_n(&one.pid, 0u, __ATOMIC_SEQ_CST);
 }
 

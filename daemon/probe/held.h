@@ -17,12 +17,13 @@ std::vector<std::uint32_t> held_processes(int held_fd);
 // Who is just being let go by the owner of this: in memory that the other one sees too, who finishes it if this one
 // dies.
 struct LettingGo {
-  std::uint32_t pid = 0;  // 0: nobody
+  std::uint32_t pid = 0;            // 0: nobody
+  std::uint32_t stopped_above = 0;  // aa_held's
   std::uint64_t start_ns = 0;
 };
 
-// True: the process was held until now. It goes on, unless somebody else has stopped it since: then it is theirs.
-// False: it was let go of before.
+// True: the process was held until now. It goes on, unless somebody else has stopped it since: then it is theirs. So do
+// its parents that have stopped themselves when they saw it stop (su). False: it was let go of before.
 bool let_go(int held_fd, std::uint32_t pid, LettingGo& mine);
 void finish(LettingGo& of_the_dead);
 

@@ -63,6 +63,16 @@ class Held(TlsCase):
         self.watched("tiny")
         self.assertEqual(before, self.daemon.counters()["tls.held"])
 
+    def test_parent_stops_too(self):
+        """hold: a program whose parent stops itself whenever its child is stopped, as su does, goes on, and so does the parent"""
+        for turn in range(LIBRARIES):
+            copy = self.folder / f"true-{turn}"
+            shutil.copy("/bin/true", copy)
+            before = self.daemon.counters()["tls.held"]
+            self.watched_path("/bin/su", "-s", "/bin/sh", "-c", str(copy), "root", deadline=20 * PATIENCE)
+            self.assertEqual(0, self.last.status)
+            self.assertGreater(self.daemon.counters()["tls.held"], before)
+
     def test_many_threads(self):
         """hold: many threads that map new files at once are held and go on, again and again"""
         for turn in range(LIBRARIES):
