@@ -17,6 +17,7 @@
 
 #include "account.h"
 #include "base/text.h"
+#include "event/redact.h"
 #include "run_child.h"
 #include "verbs.h"
 
@@ -105,7 +106,9 @@ class Session {
  private:
   std::string header(const RunOptions& options) const {
     std::string line;
-    for (const std::string& argument : options.command) line += (line.empty() ? "" : " ") + shell_quote(argument);
+    std::vector<std::string> command = options.command;
+    redact_arguments(command);  // as the daemon does: what is shown may be kept
+    for (const std::string& argument : command) line += (line.empty() ? "" : " ") + shell_quote(argument);
     const std::string who = user_ ? (user_->name.empty() ? "uid " + std::to_string(user_->uid) : user_->name) : "root";
     return paint(out_.style(), Ink::dim, "watching, as " + for_terminal(who) + ": ") + line + '\n';
   }

@@ -67,6 +67,13 @@ class Aactl(AactlCase):
             self.assertEqual(0, process.wait(WITHIN))
         self.assertRegex(told, r"^watching, as root: sh -c .*\n(.*\n)*its line\n")
 
+    def test_run_shows_no_secret(self):
+        """aactl run: what it shows of the command has no secrets"""
+        status, out, err = self.aactl("run", "--", "true", "-H", "Authorization: Bearer hunter2hunter2")
+        self.assertEqual(0, status)
+        self.assertIn("watching, as root: true -H 'Authorization: ", out)
+        self.assertNotIn("hunter2", out + err)
+
     def test_run_sees_the_first_instruction(self):
         """aactl run --json: the command's own exec is the first thing it did, and stdout holds events alone"""
         status, out, err = self.aactl("--json", "run", "--", "true")
