@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/notify.h"
 #include "base/resident.h"
+#include "config/patient_read.h"
 #include "probe/kernel_types.h"
 #include "sink/journal.h"
 
@@ -33,16 +34,20 @@ std::string read_boot_id() {
   return id;
 }
 
-// What ~ stands for in path rules: the homes of root and of people, as the user database has them.
+// What ~ stands for in path rules: the homes of root and of people, as the user database has them, and where they
+// really are, for a link on the way (/home → /data/home) is in no path that the kernel shows.
 std::vector<std::string> user_homes() {
   constexpr uid_t kFirstPerson = 1000;
   constexpr uid_t kNobody = 65'534;
   std::set<std::string> homes;
+  PatientRead links;
   ::setpwent();
   while (const passwd* user = ::getpwent()) {
     const std::string home = user->pw_dir == nullptr ? "" : user->pw_dir;
     const bool person = user->pw_uid == 0 || (user->pw_uid >= kFirstPerson && user->pw_uid != kNobody);
-    if (person && home.size() > 1 && home.front() == '/') homes.insert(lexically_normal(home));
+    if (!person || home.size() <= 1 || home.front() != '/') continue;
+    homes.insert(lexically_normal(home));
+    if (const auto real = links.end_of_links(home)) homes.insert(*real);
   }
   ::endpwent();
   return {homes.begin(), homes.end()};

@@ -65,7 +65,8 @@ constexpr Row kRows[] = {
     {"agent-config", kCritical, "~/.gemini/{settings.json,oauth_creds.json}", kChanges},
     {"agent-config", kWarning, "**/.claude/{settings.json,settings.local.json,hooks/**}", kChanges},
     {"agent-config", kWarning, "**/{.mcp.json,.cursor/mcp.json}", kChanges},
-    {"agent-config", kWarning, "**/.git/hooks/*", kChanges},
+    {"agent-config", kWarning, "**/.git/hooks/{*[!e],*[!l]e}",
+     kChanges},  // all but git's own ….sample, which it never runs
     {"shell-startup", kWarning, "~/{.bashrc,.bash_profile,.bash_login,.profile,.zshrc,.zshenv,.zprofile}", kChanges},
     {"shell-startup", kWarning, "~/.config/fish/config.fish", kChanges},
     {"shell-startup", kWarning, "/etc/{profile,bash.bashrc,profile.d/**}", kChanges},

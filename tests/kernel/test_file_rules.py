@@ -4,7 +4,10 @@ import collections
 import contextlib
 import itertools
 import os
+import pathlib
 import resource
+import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -767,6 +770,34 @@ class Rules(FileCase):
     def deny_quietly(self, path):
         rows = dbus.Array([(str(path), "deny")], signature="(ss)")
         return int(self.daemon.manager.UpdatePathFilter(rows, timeout=CALL_TIMEOUT))
+
+
+class LinkedHome(FileCase):
+    without = ("tls",)
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="aa-home-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.home, cls.real = (pathlib.Path(folder.name) / name / "me" for name in ("home", "data"))
+        cls.real.mkdir(parents=True)
+        cls.home.parent.symlink_to(cls.real.parent)
+        people = pathlib.Path(folder.name) / "passwd"
+        people.write_text(pathlib.Path("/etc/passwd").read_text() + f"aa-me:x:4242:4242::{cls.home}:/bin/sh\n")
+        subprocess.run(["mount", "--bind", people, "/etc/passwd"], check=True)
+        cls.addClassCleanup(subprocess.run, ["umount", "-l", "/etc/passwd"], check=True)
+        super().setUpClass()
+
+    def test_linked_home(self):
+        """rules: in a home that a symlink leads to, what is made after the rules is denied by the home's name, and found by both"""
+        self.deny("~/.aws/", "~/.browser/*/key4")
+        for name in (".aws", ".browser/x"):
+            (self.real / name).mkdir(parents=True)
+        for name in (".aws/credentials", ".browser/x/key4"):
+            (self.real / name).touch()
+            for folder in (self.home, self.real):
+                account, _ = self.watched("alias_ops", "plain", "-", folder / name, "open")
+                self.assertEqual(["deny"], [body["verdict"] for body in of(account, op="open", path=str(self.real / name))])
 
 
 if __name__ == "__main__":

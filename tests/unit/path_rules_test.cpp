@@ -454,4 +454,7 @@ TEST_CASE("sensitive paths: every category guards an example, and a home as a wh
     CHECK(verdict(set, harmless) == "none");
   CHECK(verdict(set, "/home/ann/.ssh/known_hosts").rfind("allow", 0) == 0);
   CHECK(verdict(set, "/home/ann/.ssh/known_hosts", FileOp::write).rfind("deny", 0) == 0);
+  for (const char* hook : {"pre-commit", "update", "post-merge", "post-rewrite", "pre-push"})
+    CHECK(verdict(set, "/src/.git/hooks/" + std::string(hook), FileOp::create).rfind("deny", 0) == 0);
+  CHECK(verdict(set, "/src/.git/hooks/update.sample", FileOp::create) == "none");
 }
