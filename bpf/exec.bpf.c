@@ -45,6 +45,8 @@ static __always_inline int on_fork(struct task_struct* parent, struct task_struc
   now = bpf_ktime_get_boot_ns();
   entry.parent_tgid = parent_tgid;
   entry.parent_start_ns = owner->start_ns;
+  entry.older_tgid = owner->parent_tgid;
+  entry.older_start_ns = owner->parent_start_ns;
   entry.slot = owner->slot;
   entry.image = owner->image;
 

@@ -26,6 +26,9 @@ struct aa_watched {
   __u32 flags;            /* AA_WATCHED_* */
   __u64 refused_start_ns; /* of the last of its children that found no room */
   __u64 exec_id;          /* the kernel's number of its last exec that was seen to, 0 none */
+  __u64 older_start_ns;   /* its parent's parent, when that is watched too; else 0 */
+  __u32 older_tgid;
+  __u32 reserved;
 };
 
 #define AA_WATCHED_ROOT 1u           /* the root of its target */

@@ -37,16 +37,24 @@ static __always_inline int is_current(struct aa_tls_state* state, struct aa_watc
 }
 
 /* A child goes on where its parent was when it forked. When the parent has moved bytes since, nobody knows where. */
-static __always_inline void inherit(struct aa_tls_state* state, struct aa_watched* entry, __u64 object) {
-  struct aa_tls_object key = {.object = object, .tgid = entry->parent_tgid};
+static __always_inline int inherit_from(struct aa_tls_state* state, __u64 object, __u32 tgid, __u64 start_ns,
+                                        __u64 forked_ns) {
+  struct aa_tls_object key = {.object = object, .tgid = tgid};
   struct aa_tls_state* from = bpf_map_lookup_elem(&aa_tls_connections, &key);
-  if (!from || from->start_ns != entry->parent_start_ns || from->image != entry->image) return;
-  if (from->born_ns > entry->start_ns || (from->freed_ns && from->freed_ns < entry->start_ns)) return;
+  if (!from || from->start_ns != start_ns || from->image != state->image) return 0;
+  if (from->born_ns > forked_ns || (from->freed_ns && from->freed_ns < forked_ns)) return 0;
   state->inherited_from = from->id;
   __builtin_memcpy(&state->peer, &from->peer, sizeof(state->peer));
   state->offset[AA_TLS_RECV] = from->offset[AA_TLS_RECV];
   state->offset[AA_TLS_SEND] = from->offset[AA_TLS_SEND];
-  if (from->used_ns < entry->start_ns) state->flags = from->flags;
+  if (from->used_ns < forked_ns) state->flags = from->flags;
+  return 1;
+}
+
+/* Of a double fork the one in between may never have used it. */
+static __always_inline void inherit(struct aa_tls_state* state, struct aa_watched* entry, __u64 object) {
+  if (!inherit_from(state, object, entry->parent_tgid, entry->parent_start_ns, entry->start_ns) && entry->older_tgid)
+    inherit_from(state, object, entry->older_tgid, entry->older_start_ns, entry->parent_start_ns);
 }
 
 /* True when the caller's object has a connection now. A function of its own: a whole state lies on its stack, and the

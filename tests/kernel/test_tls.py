@@ -264,7 +264,15 @@ class Clients(TlsCase):
 
     def test_fork(self):
         """tls: a connection used in a child, 1 MiB each way, is the child's own, inherited, and its offsets go on"""
-        script = self.written("client.py", FORKING_CLIENT)
+        self.assert_inherited(FORKING_CLIENT)
+
+    def test_double_fork(self):
+        """tls: so it is in the child of a child that never used it, as daemons are started"""
+        twice = ("if os.fork() == 0:\n    inner = os.fork()\n    if inner: os._exit(os.waitstatus_to_exitcode(os.wait()[1]))")
+        self.assert_inherited(FORKING_CLIENT.replace("if os.fork() == 0:", twice))
+
+    def assert_inherited(self, client):
+        script = self.written("client.py", client)
         account = self.talk(PYTHON, script, self.server.port, BIG)
         by_process = {}
         for event in account.of_type("tls"):
@@ -706,7 +714,7 @@ class ByReturnProbes(Clients):
     """The same with the kernel's return probes: a few of them, one for each library."""
 
     settings = {**Clients.settings, "tls.return_probes": "auto"}
-    test_python_asyncio = test_connections = test_fork = test_openssl = test_slow = test_urllib = test_node_fetch = None
+    test_python_asyncio = test_connections = test_fork = test_double_fork = test_openssl = test_slow = test_urllib = test_node_fetch = None
 
 
 del TlsCase, DurableTlsCase
