@@ -20,7 +20,7 @@ namespace {
 
 // Room for what is learned while a set is in force: files that globs deny, files that replace others.
 constexpr std::uint32_t kRoomToLearn = 16'384;
-constexpr std::size_t kMostHeirs = 64;     // changes of rules that a record may be behind and still teach something
+constexpr std::size_t kMostHeirs = 8;      // changes of rules that a record may be behind and still teach something
 constexpr std::size_t kMostUnseen = 1024;  // beyond that a file is known again when its path is used
 
 void add_id(aa_object& object, const PathRules::Object& rule) {

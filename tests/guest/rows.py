@@ -14,11 +14,11 @@ def kernel_tests(*names):
 # row's own suites besides are spread, so that the whole table takes minutes: each test of the kernel is on the rows that it
 # asks most about. With --full all of them are on every row, and what tells most of a kernel once more with each hook set by
 # force.
-LEAST = kernel_tests("hook_sets", "file_rules", "tls_calls", "tls_sealed")
+LEAST = kernel_tests("hook_sets", "file_rules", "file_learned", "tls_calls", "tls_sealed")
 EVERYWHERE = (*LEAST, "tests/guest/test_journey.py")
 SMOKE = ("6.1", "6.12")
 SMOKE_SUITES = (*LEAST, "guest")
-FILES = kernel_tests("file", "file_races", "file_rules")
+FILES = kernel_tests("file", "file_races", "file_rules", "file_learned")
 EXECS = kernel_tests("exec", "exit", "forks", "ledger")
 LAND_SUITES = ("unit", "golden", "dbus")  # they ask the user land, not the kernel: on one row of each
 FORCED = tuple(f"{file}:{hooks}" for hooks in ("raw_tp", "kprobe", "tracepoint")

@@ -9,8 +9,12 @@ import time
 
 import dbus
 
+import mounts
+
+from deadline import wait_until
 from harness import CALL_TIMEOUT, kernel_since, program
 from kernel_case import KernelCase
+from kernel_maps import KernelMaps
 
 # From there on the kernel lets others run in the middle of programs or of a map's change: then it skips some runs, and counts them.
 KERNEL_SKIPS = kernel_since(7, 0)
@@ -55,6 +59,34 @@ class FileCase(KernelCase):
         path = self.folder / name
         path.write_bytes(b"s" * size)
         return path
+
+    def mounted(self, what, where, *kind_and_options):
+        try:
+            mounts.mount(what, where, *kind_and_options)
+        except OSError as error:
+            self.skipTest(str(error))
+        self.addCleanup(mounts.unmount, where)
+
+    def overlaid(self, lower, layers, where):
+        """Mounts an overlay, its upper folder on a file system of its own."""
+        for name in ("up", "work"):
+            (layers / name).mkdir()
+        self.mounted("overlay", where, "overlay", f"lowerdir={lower},upperdir={layers}/up,workdir={layers}/work")
+
+    def is_denied(self, path):
+        (verdict,) = self.verdicts(path)
+        return verdict == "deny"
+
+    def verdicts(self, path):
+        """Of an open of PATH as it is told: none when it is not."""
+        account, _ = self.watched("alias_ops", "plain", "-", path, "open")
+        return [body["verdict"] for body in of(account, op="open", path=str(path))]
+
+    def learned(self, path):
+        """A watched open of PATH, and the kernel knows what only a glob meant."""
+        self.watched("alias_ops", "plain", "-", path, "open")
+        number = path.stat().st_ino
+        wait_until(lambda: any(key[0] == number for key in KernelMaps(self.daemon.pid).objects), f"{path} is known", 10)
 
     def need_32bit_calls(self):
         if not takes_32bit_calls():
