@@ -12,7 +12,7 @@ import dbus
 
 from deadline import wait_until
 from file_case import FileCase, of, path_alerts
-from harness import CALL_TIMEOUT, program, watch
+from harness import CALL_TIMEOUT, watch
 from kernel_case import QUICK, Account
 
 DESCRIPTORS = ("open", "read", "write", "mmap", "mprotect", "ftruncate", "fchmod")

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from harness import program, wait_until
+from harness import wait_until
 from kernel_case import KernelCase, read_lines
 
 

@@ -1,7 +1,6 @@
 """Nothing is lost silently: at full speed nothing is lost at all, and what a tiny ring cannot hold is counted exactly."""
 
 import collections
-import os
 import pathlib
 import struct
 import subprocess
