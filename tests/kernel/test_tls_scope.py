@@ -201,6 +201,7 @@ class ScopeHeld(ScopeCase):
         missed = self.daemon.counters()["tls.hold-missed"]
         account = self.talk(*argv, deadline=60, **popen)
         if PATIENCE > 1 and self.daemon.counters()["tls.hold-missed"] > missed:
+            self.server.take(1)  # none of the next test's
             self.skipTest("this machine takes longer to attach than anybody may be held")
         self.assert_exact(account, 1)
         self.assertEqual(missed, self.daemon.counters()["tls.hold-missed"])
