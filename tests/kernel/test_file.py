@@ -286,6 +286,28 @@ class Files(FileCase):
                     self.assertGreaterEqual(results[call], 0, "the call failed")
                     self.assert_call_told(account, op, folder / call, results[call])
 
+    def test_calls_judged(self):
+        """file: each of them is judged: in a denied folder it is denied, also by where that is mounted once more"""
+        self.addCleanup(self.put_rules)
+        for route in self.routes("plain", "compat"):
+            for alias in ("itself", "mounted again"):
+                folder = seen = self.folder / f"{route} {alias}"
+                self.prepare_calls(folder)
+                if alias == "mounted again":
+                    seen = self.folder / f"{route} again"
+                    seen.mkdir()
+                    self.mounted(folder, seen)
+                self.deny(f"{folder}/")
+                account, said = self.watched("call_variants", route, seen, *(call for calls in CALLS.values() for call in calls))
+                lacking = {call for call, result in map(str.split, said.splitlines()) if int(result) == -38}
+                for op, call in ((op, call) for op, calls in CALLS.items() for call in calls if call not in lacking):
+                    told = of(account, op=op, path=str(seen / call))
+                    by_text = told and (told[0]["hook"], told[0]["resolution"]) == ("tracepoint", "user")
+                    if by_text and seen != folder:
+                        continue  # the text names no denied folder
+                    with self.subTest(route=route, alias=alias, call=call):
+                        self.assertEqual([("deny", f"{folder}/")], [(body["verdict"], body.get("rule")) for body in told])
+
     def test_fallocate(self):
         """file: room made in a file is told as a write where system calls are told, and not where functions are hooked"""
         for route in self.routes("plain", "compat"):
