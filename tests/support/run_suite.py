@@ -62,7 +62,11 @@ class Result(unittest.TestResult):
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
-        self._say(test, "skip", reason)
+        if not self.current_subtests and not self._has_failed(test):  # else that is what is to be said of it
+            self._say(test, "skip", reason)
+
+    def _has_failed(self, test):
+        return bool(self.rows) and self.rows[-1][0] is test and self.rows[-1][1] == "FAIL"
 
     def addExpectedFailure(self, test, err):
         self._say(test, "FAIL", "marked as an expected failure: a test that may fail proves nothing")
