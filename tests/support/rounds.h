@@ -21,6 +21,12 @@ inline std::uint64_t sparse() {
   return value;
 }
 
+// What takes minutes is left out.
+inline bool quick() {
+  const char* text = std::getenv("AA_QUICK");
+  return text != nullptr && *text != '\0';
+}
+
 inline std::uint64_t rounds(std::uint64_t whole) {
   return whole / sparse();
 }
