@@ -128,6 +128,14 @@ class Guests(unittest.TestCase):
 
     def test_trouble(self):
         """guests: the first part that cannot be had is told at once, and what is being made beside it stops"""
+        self.assert_stopped(["sleep", "infinity"])
+
+    def test_trouble_in_the_background(self):
+        """guests: it stops also where nobody hears Ctrl-C, as what a script starts in the background"""
+        with unittest.mock.patch.object(place, "PATIENCE_AT_END", 1):
+            self.assert_stopped(["sh", "-c", "trap '' INT; sleep infinity"])
+
+    def assert_stopped(self, command):
         tasks = pathlib.Path("/proc/self/task")
 
         def refuse():
@@ -135,7 +143,7 @@ class Guests(unittest.TestCase):
             raise place.Unavailable("no such kernel")
 
         with self.assertRaisesRegex(place.Unavailable, "no such kernel"), concurrent.futures.ThreadPoolExecutor() as pool:
-            main.Parts.stop_at_trouble([pool.submit(place.run, ["sleep", "infinity"], "sleep"), pool.submit(refuse)])
+            main.Parts.stop_at_trouble([pool.submit(place.run, command, "sleep"), pool.submit(refuse)])
 
     def test_why(self):
         """guests: what failed is said with row, suite, sentence and reason"""

@@ -14,7 +14,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
+PATIENCE_AT_END = 5  # seconds
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
@@ -81,15 +83,26 @@ def alone():
 
 
 def stop_children():
-    """Has all that this process started, and what that did, end as Ctrl-C would: some of it must tidy up."""
+    """Has all that this process started, and what that did, end as Ctrl-C would: some of it must tidy up. What does not hear
+    that, as nothing does that a script has started in the background, is told in another way."""
     todo = [os.getpid()]
     for pid in todo:  # which grows meanwhile
         with contextlib.suppress(OSError):
             for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
                 todo += map(int, (task / "children").read_text().split())
-    for pid in todo[1:]:
-        with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGINT)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        for pid in todo[1:]:
+            with contextlib.suppress(OSError):
+                os.kill(pid, number)
+        end = time.monotonic() + PATIENCE_AT_END
+        while time.monotonic() < end and any(map(is_alive, todo[1:])):
+            time.sleep(0.1)
+
+
+def is_alive(pid):
+    with contextlib.suppress(OSError):
+        return "\nState:\tZ" not in pathlib.Path(f"/proc/{pid}/status").read_text()
+    return False
 
 
 def remove(folder):
