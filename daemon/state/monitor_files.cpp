@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/text.h"
 #include "event/redact.h"
 #include "state/detect_table.h"
 #include "state/monitor_impl.h"
