@@ -769,7 +769,7 @@ void SecretScanner::in_value(unsigned char byte) {
   }
   if (may_open_ && !is_blank(byte)) {
     may_open_ = false;
-    if (is_end_quote(byte)) { /* rather than the missed secret's end: its own beginning */
+    if (is_end_quote(byte)) {  // rather than the missed secret's end: its own beginning
       ++at_;
       return;
     }

@@ -361,7 +361,6 @@ class Rules(FileCase):
 
     def test_one_alert(self):
         """rules: a denied file raises one alert for a process, however it spells the name"""
-        (self.secret("sub")).unlink()
         (self.folder / "sub").mkdir()
         path = self.secret()
         self.deny(path)
