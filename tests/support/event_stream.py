@@ -1,7 +1,8 @@
 """One subscriber: reads the pipe that Subscribe handed out, line by line.
 
-A thread takes bytes off the pipe as fast as they come, so that a slow test never looks like a slow reader to the daemon.
-Everything seen stays in `events`, in order; whole lines only. A test waits with a deadline for what it expects.
+A thread takes bytes off the pipe as fast as they come, and does nothing else, so that a slow test never looks like a slow
+reader to the daemon. Everything seen stays in `events`, in order; whole lines only. A test waits with a deadline for what
+it expects.
 """
 
 import base64
@@ -45,14 +46,16 @@ def describe(event):
 
 class EventStream:
     def __init__(self, fd):
-        self.events = []
+        self._events = []
+        self._bytes = []  # as they came, not looked at yet
+        self._rest = b""
         self.ended = False
-        self.torn = b""  # at the end, not b"": the writer stopped inside a line
         self._fd = fd
         self._stop, self._stopper = os.pipe()
         self._cursor = 0  # collect_until goes on from here
         self._last = time.monotonic()
         self._news = threading.Condition()
+        self._parsing = threading.Lock()
         try:
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         except OSError:
@@ -61,37 +64,43 @@ class EventStream:
         self._thread.start()
 
     def _read(self):
-        rest = b""
-        while True:
+        data = True
+        while data:
             ready, _, _ = select.select([self._fd, self._stop], [], [])
             data = b"" if self._stop in ready else os.read(self._fd, PIPE_BYTES)
-            *lines, rest = (rest + data).split(b"\n")
-            parsed = [json.loads(line) for line in lines]
             with self._news:
-                self.events.extend(parsed)
+                self._bytes.append(data)
                 self.ended = not data
                 self._last = time.monotonic()
                 self._news.notify_all()
-            if not data:
-                self.torn = rest
-                return
+
+    @property
+    def events(self):
+        with self._parsing:
+            with self._news:
+                came, self._bytes = self._bytes, []
+            *lines, self._rest = (self._rest + b"".join(came)).split(b"\n")
+            self._events.extend(map(json.loads, lines))
+            return self._events
 
     def _search(self, predicate, begin, deadline, what):
         deadline *= PATIENCE
         end = time.monotonic() + deadline
         at = begin
-        with self._news:
-            while True:
-                for index in range(at, len(self.events)):
-                    if predicate(self.events[index]):
-                        return index
-                at = len(self.events)
-                left = end - time.monotonic()
-                if self.ended or left <= 0:
-                    why = "the stream ended" if self.ended else f"not within {deadline} s"
-                    seen = "\n  ".join(describe(e) for e in self.events[-25:])
-                    raise TimeoutError(f"{why}: {what}; {len(self.events)} events seen, the last of them:\n  {seen}")
-                self._news.wait(left)
+        while True:
+            ended = self.ended  # before its last events are taken
+            events = self.events
+            for index in range(at, len(events)):
+                if predicate(events[index]):
+                    return index
+            at = max(at, len(events))
+            left = end - time.monotonic()
+            if ended or left <= 0:
+                why = "the stream ended" if ended else f"not within {deadline} s"
+                seen = "\n  ".join(describe(e) for e in events[-25:])
+                raise TimeoutError(f"{why}: {what}; {len(events)} events seen, the last of them:\n  {seen}")
+            with self._news:
+                self._news.wait_for(lambda: self._bytes or self.ended, left)
 
     def wait_for(self, predicate, deadline=10, what="an awaited event"):
         """The first event, seen already or to come, that fits."""
@@ -114,9 +123,9 @@ class EventStream:
                 if left <= 0:
                     break
                 if now > end:
-                    raise TimeoutError(f"still busy after {deadline} s, {len(self.events)} events")
+                    raise TimeoutError(f"still busy after {deadline} s")
                 self._news.wait(left)
-            return list(self.events)
+        return list(self.events)
 
     def of_type(self, *types):
         return [e for e in list(self.events) if e["type"] in types]

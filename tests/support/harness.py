@@ -287,8 +287,12 @@ class Watched:
         def gone(event):
             return event.get("target", {}).get("id") == self.target and kind_of_change(event) == "exited"
 
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(deadline * PATIENCE)  # who looked at its events meanwhile would hold up their reader
         events = self.stream.collect_until(gone, deadline, f"the end of the target of pid {self.pid}")
         self.status = self.process.wait(deadline * PATIENCE)
+        missed = [e["loss"]["count"] for e in events if e["type"] == "loss" and e["loss"]["family"] == "subscriber"]
+        assert not missed, f"this test reads too slowly: {missed} events were not told to it"
         return [e for e in events if e.get("target", {}).get("id") == self.target]
 
     def close(self):
