@@ -395,6 +395,7 @@ KernelCounts KernelState::counts() const {
   for (auto& row : counts.ledger) {
     if (row.family == "exec" && row.cause == "unseen") row.count += family_.unseen();
     if (row.family == "file" && row.cause == "unseen") row.count += files_.unheard();
+    if (row.family == "tls" && row.cause == "unseen") row.count += tls_.unseen();
     if (row.family == "file" && row.cause == "learn-full") row.count += files_.unlearned();
   }
   add_skipped(counts, "file", "recursion", files_.recursion_misses());

@@ -1,11 +1,14 @@
 #include "probe/tls_discovery.h"
 
+#include <limits.h>
 #include <linux/kcmp.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/clock.h"
@@ -17,6 +20,12 @@ namespace {
 constexpr std::size_t kMostMet = 65'536;  // then files are looked into again
 constexpr std::uint32_t kProtExec = 4;
 constexpr const char* kUnknown = "unknown";
+
+std::string end_of(const std::string& link) {
+  std::array<char, PATH_MAX> text;
+  const ssize_t length = ::readlink(link.c_str(), text.data(), text.size());
+  return length < 0 ? "" : std::string(text.data(), static_cast<std::size_t>(length));
+}
 
 // A child of vfork, until it goes on with another program. False as well when nobody can tell.
 bool share_memory(std::uint32_t one, std::uint32_t other) {
@@ -54,6 +63,24 @@ bool TlsDiscovery::meet(const Key& key, const std::string& path, const std::stri
   return found == TlsFamily::Found::library;
 }
 
+// What its process does not show any more, because it is gone, has unmapped it or goes on with another program: by its
+// name, where the process was, as long as it names the same file. True: it carries a library that nobody has listened
+// to there.
+bool TlsDiscovery::meet_by_name(const Key& key, const ProcessRef& process, const std::string& name) {
+  for (const std::string& root : {"/proc/" + std::to_string(process.parent.pid) + "/root", std::string()}) {
+    const auto found = found_at(root + name);
+    if (!found || found->key != key) continue;
+    return meet(key, root + name, name) || (tls_.is_by_process() && carries_tls(key));
+  }
+  tls_.count_unseen();
+  return false;
+}
+
+bool TlsDiscovery::carries_tls(const Key& key) const {
+  const auto found = met_.find(key);
+  return found != met_.end() && found->second.library;
+}
+
 bool TlsDiscovery::is_known(const FileBody& file) const {
   const auto found = met_.find({file.dev, file.ino});
   if (found == met_.end() || (tls_.is_by_process() && found->second.library)) return false;
@@ -62,8 +89,7 @@ bool TlsDiscovery::is_known(const FileBody& file) const {
 }
 
 bool TlsDiscovery::is_of_each_process(const aa_hold_file& file) const {
-  const auto found = met_.find({file.dev, file.ino});
-  return tls_.is_by_process() && found != met_.end() && found->second.library;
+  return tls_.is_by_process() && carries_tls({file.dev, file.ino});
 }
 
 std::optional<LossBody> TlsDiscovery::saw(const Event& event) {
@@ -74,32 +100,56 @@ std::optional<LossBody> TlsDiscovery::saw(const Event& event) {
 }
 
 bool TlsDiscovery::saw_file(const Event& event) {
-  const std::uint32_t pid = event.process->id.pid;
-  if (const auto* file = std::get_if<FileBody>(&event.body)) return saw_mapping(*file, pid);
+  if (const auto* file = std::get_if<FileBody>(&event.body)) return saw_mapping(*file, *event.process);
   const auto* exec = std::get_if<ExecBody>(&event.body);
-  if (exec == nullptr || exec->result < 0 || is_held(pid)) return false;
-  return meet({exec->exe_dev, exec->exe_ino}, "/proc/" + std::to_string(pid) + "/exe", event.process->exe);
+  if (exec == nullptr || exec->result < 0 || is_held(event.process->id.pid)) return false;
+  const Key key{exec->exe_dev, exec->exe_ino};
+  const std::string link = "/proc/" + std::to_string(event.process->id.pid) + "/exe";
+  const auto shown = found_at(link);
+  const bool is_it = shown && (shown->key == key || end_of(link) == event.process->exe);
+  return is_it ? meet(key, link, event.process->exe) : meet_by_name(key, *event.process, event.process->exe);
 }
 
-bool TlsDiscovery::saw_mapping(const FileBody& file, std::uint32_t pid) {
+bool TlsDiscovery::saw_mapping(const FileBody& file, const ProcessRef& process) {
   const bool executable = file.op == FileOp::mmap && file.flags && (*file.flags & kProtExec) != 0;
-  return executable && file.result >= 0 && !is_known(file) && !is_held(pid) && look_into(pid);
+  if (!executable || file.result < 0 || is_known(file) || is_held(process.id.pid)) return false;
+  return look_for({file.dev, file.ino}, file.at.path, process);
+}
+
+// Into all that the process has mapped, and into this file if it is not among that.
+bool TlsDiscovery::look_for(const Key& key, const std::string& name, const ProcessRef& process) {
+  const auto mappings = executable_mappings_of(process.id.pid);
+  const bool attached = look_into(process.id.pid, mappings);
+  const auto is_it = [&](const ExecutableMapping& one) { return Key{one.dev, one.ino} == key || one.name == name; };
+  const bool shown = std::any_of(mappings.begin(), mappings.end(), is_it);
+  return shown ? attached : meet_by_name(key, process, name) || attached;
 }
 
 bool TlsDiscovery::saw_process(const Event& event) {
   const ProcessId& process = event.process->id;
-  if (const auto* file = std::get_if<FileBody>(&event.body)) return saw_mapping(*file, process.pid);
+  if (const auto* file = std::get_if<FileBody>(&event.body)) return saw_mapping(*file, *event.process);
   if (const auto* fork = std::get_if<ForkBody>(&event.body)) {
-    forked_.push_back({fork->child.pid, process.pid, event.boot_ns});
+    forked_.push_back({fork->child.pid, process.pid, event.boot_ns, tls_.is_attached_in(process)});
     return false;
   }
   const auto* exec = std::get_if<ExecBody>(&event.body);
-  const bool ended = std::holds_alternative<ExitBody>(event.body);
-  if (ended) tls_.let_go(process);
-  if (ended || (exec != nullptr && exec->result >= 0))
+  if (exec != nullptr && exec->result < 0) return false;
+  if (std::holds_alternative<ExitBody>(event.body)) return saw_end(process);
+  if (exec != nullptr) {
     std::erase_if(forked_, [&](const Forked& one) { return one.child == process.pid; });
-  const bool came = std::holds_alternative<AdoptedBody>(event.body) || (exec != nullptr && exec->result >= 0);
-  return came && !is_held(process.pid) && look_into(process.pid);
+    return !is_held(process.pid) && look_for({exec->exe_dev, exec->exe_ino}, event.process->exe, *event.process);
+  }
+  return std::holds_alternative<AdoptedBody>(event.body) && !is_held(process.pid) && look_into(process.pid);
+}
+
+// True: a fork that nobody has looked into, of a process that was listened to.
+bool TlsDiscovery::saw_end(const ProcessId& process) {
+  tls_.let_go(process);
+  const auto same = [&](const Forked& one) { return one.child == process.pid; };
+  const auto unheard = std::find_if(forked_.begin(), forked_.end(), same);
+  const bool was_heard = unheard != forked_.end() && unheard->parent_is_heard;
+  std::erase_if(forked_, same);
+  return was_heard;
 }
 
 std::vector<LossBody> TlsDiscovery::take_forked() {
@@ -111,9 +161,12 @@ std::vector<LossBody> TlsDiscovery::take_forked() {
 }
 
 bool TlsDiscovery::look_into(std::uint32_t pid) {
+  return tls_.runs() && look_into(pid, executable_mappings_of(pid));
+}
+
+bool TlsDiscovery::look_into(std::uint32_t pid, const std::vector<ExecutableMapping>& mappings) {
   bool attached = false;
-  if (!tls_.runs()) return false;
-  for (const ExecutableMapping& mapping : executable_mappings_of(pid)) {
+  for (const ExecutableMapping& mapping : mappings) {
     attached = meet({mapping.dev, mapping.ino}, mapping.link(pid), mapping.name) || attached;
     if (tls_.is_by_process()) attached = tls_.attach_in(pid, mapping) || attached;
   }

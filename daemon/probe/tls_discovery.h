@@ -54,6 +54,7 @@ class TlsDiscovery {
   struct Forked {
     std::uint32_t child = 0, parent = 0;
     std::uint64_t boot_ns = 0;
+    bool parent_is_heard = false;
   };
   struct Found {
     Key key;
@@ -62,11 +63,16 @@ class TlsDiscovery {
   // nullopt: none.
   static std::optional<Found> found_at(const std::string& path);
   bool meet(const Key& key, const std::string& path, const std::string& name);
+  bool meet_by_name(const Key& key, const ProcessRef& process, const std::string& name);
+  bool carries_tls(const Key& key) const;
   Met* newly_met(Key key, const std::string& path);
   std::string stack_in(const Found& found, const ExecutableMapping& mapping, std::uint32_t pid) const;
   bool saw_file(const Event& event);
   bool saw_process(const Event& event);
-  bool saw_mapping(const FileBody& file, std::uint32_t pid);
+  bool saw_end(const ProcessId& process);
+  bool saw_mapping(const FileBody& file, const ProcessRef& process);
+  bool look_for(const Key& key, const std::string& name, const ProcessRef& process);
+  bool look_into(std::uint32_t pid, const std::vector<ExecutableMapping>& mappings);
   bool is_known(const FileBody& file) const;
   bool is_held(std::uint32_t pid) const { return hold_ != nullptr && hold_->holds(pid); }
 

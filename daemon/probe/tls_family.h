@@ -70,6 +70,7 @@ class TlsFamily {
   // when the process executes another program, unless a thread that was not its first did so: then it is attached to
   // again. True: something was attached. Cost: 5 to 20 ms, a few system calls when nothing is to be done.
   bool attach_in(std::uint32_t pid, const ExecutableMapping& mapping);
+  bool is_attached_in(const ProcessId& process) const { return processes_ && processes_->has(process); }
   void let_go(const ProcessId& process);  // it has ended
   void let_go_of_unwatched();
   Counts counts() const { return counts_; }
@@ -95,6 +96,9 @@ class TlsFamily {
 
   std::vector<ProbeBody> states() const { return states_; }
   std::uint64_t recursion_misses() const;
+  // Files that were executed or mapped, and were not to be found when they were to be looked into.
+  void count_unseen() { ++unseen_; }
+  std::uint64_t unseen() const { return unseen_; }
 
  private:
   // A file that was met.
@@ -150,6 +154,7 @@ class TlsFamily {
   std::string not_firing_;
   bool not_read_ = false;  // it was said that some file was not
   Counts counts_;
+  std::uint64_t unseen_ = 0;
 };
 
 }  // namespace aa

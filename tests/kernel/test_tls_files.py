@@ -6,6 +6,7 @@ import os
 import pathlib
 import resource
 import shutil
+import signal
 import subprocess
 import threading
 import unittest
@@ -14,8 +15,8 @@ import dbus
 
 import mounts
 
-from harness import program, wait_until
-from tls_case import TlsCase
+from harness import PATIENCE, program, wait_until, watch
+from tls_case import TlsCase, streams_of
 
 PYTHON = "/usr/bin/python3"
 # Maps a file to be executed, says so, and waits for its standard input's end.
@@ -102,6 +103,48 @@ class Files(TlsCase):
         script = self.folder / "client.py"
         script.write_text(CLIENT)
         self.assert_exact(self.talk(PYTHON, script, self.server.port), 1)
+
+    def told_too_late(self, *ways):
+        """Losses of TLS when a program that carries a library has ended before the daemon gets to look; each of `ways` is done before."""
+        path = self.folder / "carries"
+        shutil.copy(program("shared_tls"), path)
+        with watch(self.daemon, [str(path)], selector={"types": ["loss", "target"]}, options={"tls": "full"}) as client:
+            os.kill(self.daemon.pid, signal.SIGSTOP)
+            try:
+                client.go()
+                self.assertEqual(0, client.process.wait(20 * PATIENCE))
+                for way in ways:
+                    way(path)
+            finally:
+                os.kill(self.daemon.pid, signal.SIGCONT)
+            client.finish()
+            wait_until(lambda: client.stream.of_type("loss"), "a loss is told")
+            losses = [event["loss"] for event in client.stream.of_type("loss")]
+        self.assertEqual({"tls"}, {loss["family"] for loss in losses})
+        return path, [(loss["cause"], loss["count"]) for loss in losses]
+
+    def test_too_late(self):
+        """tls: of a program that has ended before anybody looked into it, it is told that nobody listened; the next one is heard"""
+        path, losses = self.told_too_late()
+        self.assertEqual([("late-attach", 0)], losses)
+
+        def told():
+            [stream] = streams_of(self.talk(path)).values()
+            self.assertEqual(b"end", stream["send"])
+
+        self.unskipped("tls", told)
+
+    def test_gone(self):
+        """tls: a program that has ended, and whose file is gone, before anybody looked into it is counted"""
+        before = self.daemon.counters()["tls.unseen"]
+        _, losses = self.told_too_late(pathlib.Path.unlink)
+        self.assertEqual([("unseen", 1)], losses)
+        self.assertEqual(before + 1, self.daemon.counters()["tls.unseen"])
+
+    def test_other_file(self):
+        """tls: a program that has ended, and whose name is another file's by then, is counted: nobody was looked into in its place"""
+        _, losses = self.told_too_late(lambda path: path.rename(f"{path}.old"), lambda path: shutil.copy("/usr/bin/true", path))
+        self.assertEqual([("unseen", 1)], losses)
 
     def test_cut(self):
         """tls: a library that is cut in the middle is a failed state that says so"""

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import unittest
 
@@ -184,6 +185,48 @@ class Scope(ScopeCase):
             self.assertEqual(whole, b"".join(map(data_of, bodies)))
         first = next(event["tls"]["connection"] for event in events if event["process"]["pid"] == parent)
         self.assertEqual({first}, {event["tls"]["inherited_from"] for event in events if event["process"]["pid"] != parent})
+
+    def told_at_end(self, library, env, *argv):
+        """Losses without a number when a program has ended before the daemon gets to look at it."""
+        with watch(self.daemon, list(map(str, argv)), selector={"types": ["loss", "target"]}, env=env) as client:
+            os.kill(self.daemon.pid, signal.SIGSTOP)
+            try:
+                client.go()
+                self.assertEqual(0, client.process.wait(20 * PATIENCE))
+            finally:
+                os.kill(self.daemon.pid, signal.SIGCONT)
+            client.finish()
+            return [event["loss"]["cause"] for event in client.stream.of_type("loss") if event["loss"]["count"] == 0]
+
+    def test_ended(self):
+        """scope: a process that has mapped a known library, and ended before it was attached to, is told as lost; one without is not"""
+        library, env = self.with_library()
+        holder = self.holder(env)
+        self.daemon.stop_monitoring(self.daemon.start(holder.pid))  # now it is known
+        self.assertIn("late-attach", self.told_at_end(library, env, "/usr/bin/true"))
+        self.assertEqual([], self.told_at_end(library, None, "/usr/bin/true"))
+
+    def test_fork_ended(self):
+        """scope: a fork of a process that is listened to, which ended before it was attached to, is told as lost"""
+        library, env = self.with_library()
+        script = "import os, sys; sys.stdin.readline(); os.fork() or os._exit(0); os.wait(); print(); sys.stdin.read()"
+        with watch(self.daemon, [PYTHON, "-c", script], selector={"types": ["loss"]}, env=env, stdin=subprocess.PIPE,
+                   stdout=subprocess.PIPE) as client:
+            client.go()
+            wait_until(lambda: self.explain(client.pid).get(str(library), ("",))[0] == "attached", "it is attached to")
+            client.stream.until_quiet()
+            before = len(client.stream.of_type("loss"))
+            os.kill(self.daemon.pid, signal.SIGSTOP)
+            try:
+                client.process.stdin.write(b"\n")
+                client.process.stdin.flush()
+                client.process.stdout.readline()
+            finally:
+                os.kill(self.daemon.pid, signal.SIGCONT)
+            wait_until(lambda: len(client.stream.of_type("loss")) > before, "what may be missing is told")
+            self.assertEqual("late-attach", client.stream.of_type("loss")[before]["loss"]["cause"])
+            client.process.stdin.close()
+            client.process.stdout.close()
 
     def test_refused(self):
         """scope: another word is refused, with those that are allowed"""
