@@ -260,6 +260,7 @@ void Daemon::refresh_counts() {
     const JsonlSink::Counts sink = jsonl_->counts();
     counts.ledger.insert(counts.ledger.end(), {sink.write_errors, sink.stalled});
   }
+  if (tls_->take_news()) publish_probes();
   next_counts_ = !counts.slots.empty() ? boot_ns() + kCountsEveryNs : 0;
   input(std::move(counts));
 }

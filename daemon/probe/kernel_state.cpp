@@ -15,7 +15,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "probe/name_hash.h"
-#include "probe/proc_text.h"
 #include "state/discovery.h"
 
 namespace aa {
@@ -119,7 +118,7 @@ LivingProcess KernelState::living(const aa_task_row& row, bool with_text) {
   process.adopted = (row.flags & AA_TASK_ADOPTED) != 0;
   process.comm.assign(reinterpret_cast<const char*>(row.comm), ::strnlen(reinterpret_cast<const char*>(row.comm), 16));
   process.cgroup = cgroups_.path_of(row.cgroup_id);
-  if (with_text) read_proc_text(process);
+  if (with_text) text_.read(process);
   return process;
 }
 
@@ -127,7 +126,7 @@ LivingProcess KernelState::unlisted(const ProcessId& id) {
   LivingProcess process;
   process.id = id;
   process.ns_pid = id.pid;
-  read_proc_text(process);
+  text_.read(process);
   return process;
 }
 

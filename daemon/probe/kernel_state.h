@@ -17,6 +17,7 @@
 #include "probe/exec_family.h"
 #include "probe/file_family.h"
 #include "probe/mapped_map.h"
+#include "probe/proc_text.h"
 #include "probe/tls_family.h"
 #include "state/plan.h"
 
@@ -82,7 +83,7 @@ class KernelState {
   aa_ledger_row ledger_row(std::uint32_t family, std::uint32_t cause) const;
   Enrolled give_up(const EnrolPlan& plan, Refusal refusal);
   LivingProcess living(const aa_task_row& row, bool with_text);
-  static LivingProcess unlisted(const ProcessId& id);
+  LivingProcess unlisted(const ProcessId& id);
   // Everybody in the slot, and the ancestors of `whose`.
   std::vector<LivingProcess> members_and_ancestors(const Rows& rows, std::uint32_t slot,
                                                    const std::vector<ProcessId>& whose);
@@ -100,6 +101,7 @@ class KernelState {
   MappedMap targets_map_;
   aa_target* targets_ = nullptr;
   std::uint32_t serial_ = 0;
+  ProcText text_;
   std::set<std::uint64_t> looked_for_;          // what the kernel was told to look for
   std::map<std::string, std::uint32_t> units_;  // a watched unit's control group → its slot
 };

@@ -31,8 +31,8 @@ std::string link_text(const std::string& path) {
 }
 
 // What the kernel was told to start, from where it put that in the new image (getauxval(3), AT_EXECFN). The process can
-// write there: it only speaks for itself. "" for 32-bit programs, whose table is another.
-std::string started_as(const std::string& directory) {
+// write there, and map what it likes: it only speaks for itself. "" for 32-bit programs, whose table is another.
+std::string text_of_start(const std::string& directory) {
   constexpr std::size_t kTableMax = 4096, kTextMax = 4096;
   const std::string table = file_text(directory + "auxv", kTableMax);
   std::array<std::uint64_t, 2> entry{};
@@ -50,10 +50,18 @@ std::string started_as(const std::string& directory) {
 
 }  // namespace
 
-void read_proc_text(LivingProcess& process) {
+std::string ProcText::started_as(const ProcessId& process, const std::string& directory) {
+  if (!patience_.is_waited_for()) silent_.clear();
+  if (silent_.contains(process)) return "";
+  const auto text = patience_.ask([directory] { return text_of_start(directory); });
+  if (!text) silent_.insert(process);
+  return text.value_or("");
+}
+
+void ProcText::read(LivingProcess& process) {
   const std::string directory = "/proc/" + std::to_string(process.id.pid) + "/";
   process.exe = link_text(directory + "exe");
-  process.filename = started_as(directory);
+  process.filename = started_as(process.id, directory);
   process.cwd = link_text(directory + "cwd");
   const std::string line = file_text(directory + "cmdline", kArgvMax);
   process.argv.clear();

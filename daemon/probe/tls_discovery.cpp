@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include "base/clock.h"
@@ -34,11 +35,19 @@ bool share_memory(std::uint32_t one, std::uint32_t other) {
 
 }  // namespace
 
-std::optional<TlsDiscovery::Found> TlsDiscovery::found_at(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || status.st_ino == 0) return std::nullopt;
-  const auto dev = static_cast<std::uint32_t>(gnu_dev_major(status.st_dev) << 20 | gnu_dev_minor(status.st_dev));
-  return Found{{dev, status.st_ino}, {status.st_ctim.tv_sec, status.st_ctim.tv_nsec}};
+std::optional<TlsDiscovery::Found> TlsDiscovery::found_at(const std::string& path) const {
+  const auto ask = [path]() -> std::optional<Found> {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0 || status.st_ino == 0) return std::nullopt;
+    const auto dev = static_cast<std::uint32_t>(gnu_dev_major(status.st_dev) << 20 | gnu_dev_minor(status.st_dev));
+    return Found{{dev, status.st_ino}, {status.st_ctim.tv_sec, status.st_ctim.tv_nsec}};
+  };
+  return tls_.patience().ask(ask).value_or(std::nullopt);
+}
+
+bool TlsDiscovery::is_silent(std::uint32_t dev) {
+  if (!tls_.patience().is_waited_for()) silent_.clear();
+  return silent_.contains(dev);
 }
 
 // Null: it was met before, or is gone. A file that took the numbers of one that is gone was changed since. What an
@@ -55,6 +64,17 @@ TlsDiscovery::Met* TlsDiscovery::newly_met(Key key, const std::string& path) {
 
 // True: something was attached, or is by process to be.
 bool TlsDiscovery::meet(const Key& key, const std::string& path, const std::string& name) {
+  const std::uint64_t before = tls_.patience().given_up();
+  const bool silent = is_silent(key.first);
+  const bool attached = !silent && meet_answering(key, path, name);
+  const bool gave_up = tls_.patience().given_up() != before;
+  if (gave_up) silent_.insert(key.first);
+  if (gave_up) tls_.tell_not_read(ETIMEDOUT);
+  if (gave_up || silent) tls_.count_unseen();
+  return attached;
+}
+
+bool TlsDiscovery::meet_answering(const Key& key, const std::string& path, const std::string& name) {
   Met* met = newly_met(key, path);
   if (met == nullptr) return false;
   const TlsFamily::Found found = tls_.attach(path, name);
@@ -68,6 +88,7 @@ bool TlsDiscovery::meet(const Key& key, const std::string& path, const std::stri
 // to there.
 bool TlsDiscovery::meet_by_name(const Key& key, const ProcessRef& process, const std::string& name) {
   for (const std::string& root : {"/proc/" + std::to_string(process.parent.pid) + "/root", std::string()}) {
+    if (tls_.patience().is_waited_for()) break;  // a name may lead to whom we wait for
     const auto found = found_at(root + name);
     if (!found || found->key != key) continue;
     return meet(key, root + name, name) || (tls_.is_by_process() && carries_tls(key));
@@ -84,6 +105,7 @@ bool TlsDiscovery::carries_tls(const Key& key) const {
 bool TlsDiscovery::is_known(const FileBody& file) const {
   const auto found = met_.find({file.dev, file.ino});
   if (found == met_.end() || (tls_.is_by_process() && found->second.library)) return false;
+  if (tls_.patience().is_waited_for()) return false;
   const auto now = found_at(file.at.path);
   return !now || now->key.second != file.ino || found->second.change == now->change;  // its name may say nothing here
 }
@@ -173,31 +195,41 @@ bool TlsDiscovery::look_into(std::uint32_t pid, const std::vector<ExecutableMapp
   return attached;
 }
 
-std::vector<TlsStack> TlsDiscovery::explain(std::uint32_t pid) const {
+std::vector<TlsStack> TlsDiscovery::explain(std::uint32_t pid) {
   std::vector<TlsStack> stacks;
   const auto mappings = executable_mappings_of(pid);
   if (mappings.empty()) stacks.push_back({"", kUnknown, "what it has mapped cannot be read from /proc"});
   for (const ExecutableMapping& mapping : mappings) {
-    if (const auto state = tls_.state_in(pid, mapping)) {
-      stacks.push_back({mapping.name, std::string(name_of(state->state)), state->reason});
-      continue;
-    }
-    const auto found = found_at(mapping.link(pid));
-    const std::string stack = found ? stack_in(*found, mapping, pid) : "";
-    if (!stack.empty() && tls_.carries(mapping.link(pid)))
-      stacks.push_back({mapping.name, kUnknown, "it has not been looked into yet"});
-    else if (!stack.empty())
-      stacks.push_back({mapping.name, "not-covered", stack});
-    if (!found) stacks.push_back({mapping.name, kUnknown, "it cannot be opened through /proc"});
+    const std::uint64_t before = tls_.patience().given_up();
+    const bool silent = is_silent(mapping.dev);
+    std::optional<TlsStack> stack = silent ? std::nullopt : explain_file(pid, mapping);
+    const bool gave_up = tls_.patience().given_up() != before;
+    if (gave_up) silent_.insert(mapping.dev);
+    if (gave_up || silent) stack = TlsStack{mapping.name, kUnknown, "its file system does not answer"};
+    if (stack) stacks.push_back(std::move(*stack));
   }
   return stacks;
 }
 
-std::string TlsDiscovery::stack_in(const Found& found, const ExecutableMapping& mapping, std::uint32_t pid) const {
+std::optional<TlsStack> TlsDiscovery::explain_file(std::uint32_t pid, const ExecutableMapping& mapping) {
+  if (const auto state = tls_.state_in(pid, mapping))
+    return TlsStack{mapping.name, std::string(name_of(state->state)), state->reason};
+  const auto found = found_at(mapping.link(pid));
+  if (!found) return TlsStack{mapping.name, kUnknown, "it cannot be opened through /proc"};
+  const std::string stack = stack_in(*found, mapping, pid);
+  if (stack.empty()) return std::nullopt;
+  if (tls_.carries(mapping.link(pid))) return TlsStack{mapping.name, kUnknown, "it has not been looked into yet"};
+  return TlsStack{mapping.name, "not-covered", stack};
+}
+
+std::string TlsDiscovery::stack_in(const Found& found, const ExecutableMapping& mapping, std::uint32_t pid) {
   if (stacks_.size() >= kMostMet) stacks_.clear();
   const auto [place, is_first] = stacks_.try_emplace(found.key);
   auto& [change, stack] = place->second;
-  if (is_first || change != found.change) stack = uncovered_stack(mapping.name, mapping.link(pid));
+  if (is_first || change != found.change) {
+    const auto read = [name = mapping.name, link = mapping.link(pid)] { return uncovered_stack(name, link); };
+    stack = tls_.patience().ask(read).value_or("");
+  }
   change = found.change;
   return stack;
 }

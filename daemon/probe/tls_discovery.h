@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,7 +43,7 @@ class TlsDiscovery {
   // What a living process has of TLS: libraries that are attached to, and stacks that nobody listens to, recognised by
   // their names and by what is in their files; and what cannot be read. Cost: reads each file once, up to 256 MiB of
   // it, at some GiB a second.
-  std::vector<TlsStack> explain(std::uint32_t pid) const;
+  std::vector<TlsStack> explain(std::uint32_t pid);
 
  private:
   using Key = std::pair<std::uint32_t, std::uint64_t>;
@@ -60,13 +61,16 @@ class TlsDiscovery {
     Key key;
     Change change;
   };
-  // nullopt: none.
-  static std::optional<Found> found_at(const std::string& path);
+  // nullopt: none, or no answer.
+  std::optional<Found> found_at(const std::string& path) const;
   bool meet(const Key& key, const std::string& path, const std::string& name);
   bool meet_by_name(const Key& key, const ProcessRef& process, const std::string& name);
   bool carries_tls(const Key& key) const;
   Met* newly_met(Key key, const std::string& path);
-  std::string stack_in(const Found& found, const ExecutableMapping& mapping, std::uint32_t pid) const;
+  bool meet_answering(const Key& key, const std::string& path, const std::string& name);
+  bool is_silent(std::uint32_t dev);
+  std::optional<TlsStack> explain_file(std::uint32_t pid, const ExecutableMapping& mapping);
+  std::string stack_in(const Found& found, const ExecutableMapping& mapping, std::uint32_t pid);
   bool saw_file(const Event& event);
   bool saw_process(const Event& event);
   bool saw_end(const ProcessId& process);
@@ -79,8 +83,9 @@ class TlsDiscovery {
   TlsFamily& tls_;
   const TlsHold* hold_;
   std::map<Key, Met> met_;
-  mutable std::map<Key, std::pair<Change, std::string>> stacks_;  // that nobody listens to; found by explain()
-  std::vector<Forked> forked_;                                    // by process; not looked into yet
+  std::set<std::uint32_t> silent_;  // devices of file systems that did not answer; not asked again until they do
+  std::map<Key, std::pair<Change, std::string>> stacks_;  // that nobody listens to; found by explain()
+  std::vector<Forked> forked_;                            // by process; not looked into yet
 };
 
 }  // namespace aa

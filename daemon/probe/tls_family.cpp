@@ -32,20 +32,9 @@
 namespace aa {
 namespace {
 
-constexpr const char* kEnter = "aa_tls_enter";
-constexpr const char* kReturn = "aa_tls_return";
-constexpr const char* kEnd = "aa_tls_end";
-constexpr const char* kEndShared = "aa_tls_end_shared";  // where there are no cookies, which say it
-constexpr const char* kLife = "aa_tls_life";
-constexpr const char* kNew = "aa_tls_new";
-constexpr const char* kNewEnd = "aa_tls_new_end";
-// Where programs get no cookie, each function has one of its own, in the order of the rows.
-constexpr std::array kEnterPrograms = {
-#define AA_TLS_PROGRAM(id, short, name, direction, result) "aa_in_" #short,
-    AA_TLS_FUNCTIONS(AA_TLS_PROGRAM)
-#undef AA_TLS_PROGRAM
-};
-constexpr std::array kLifePrograms = {"aa_life_free", "aa_life_clear", "aa_life_up_ref", "aa_life_begin", "aa_life_fd"};
+using tls_programs::kEnd;
+using tls_programs::kEnter;
+using tls_programs::kReturn;
 
 // The first pair whose hook the kernel has.
 constexpr std::array kSocketTracepoints = {"aa_tls_sent", "aa_tls_received"};
@@ -53,15 +42,6 @@ constexpr std::array kSocketFunctions = {"aa_tls_sends", "aa_tls_receives"};
 
 // A child may use a connection for the first time this long after its parent freed it.
 constexpr std::uint64_t kKeepFreedNs = 10'000'000'000;
-
-bool runs_at_return(std::string_view program) {
-  return program == kReturn || program == kNew;
-}
-
-// The very file, whatever its name is.
-std::string link_to(const UniqueFd& file) {
-  return "/proc/self/fd/" + std::to_string(file.get());
-}
 
 std::string listed(const std::vector<std::string>& names) {
   std::string out;
@@ -98,6 +78,26 @@ void allow_many_descriptors() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+struct OpenMet {
+  UniqueFd file;
+  FileNumbers numbers;
+  int watch = 0, error = 0;
+};
+
+OpenMet open_met(const std::string& path, int changes) {
+  OpenMet met;
+  met.file.reset(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  struct stat status {};
+  if (!met.file || ::fstat(met.file.get(), &status) != 0) {
+    met.error = errno;
+    return met;
+  }
+  met.numbers = {status.st_dev, status.st_ino};
+  met.watch = ::inotify_add_watch(changes, link_to(met.file).c_str(), IN_MODIFY | IN_CLOSE_WRITE);
+  if (met.watch < 0) met.watch = -errno;
+  return met;
+}
+
 bool is_uprobe(const bpf_program* program) {
   return std::string_view(bpf_program__section_name(program)).starts_with("u");
 }
@@ -105,7 +105,8 @@ bool is_uprobe(const bpf_program* program) {
 }  // namespace
 
 bool TlsFamily::may_be_read_later(int error) {
-  return error == ENOENT || error == ESRCH || error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR;
+  return error == ENOENT || error == ESRCH || error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR ||
+         error == ETIMEDOUT;
 }
 
 TlsFamily::~TlsFamily() {
@@ -127,7 +128,7 @@ std::unique_ptr<TlsFamily> TlsFamily::make(const TlsFamilySettings& settings, co
   std::unique_ptr<TlsFamily> family(new TlsFamily);
   if (const Status opened = family->open(settings, shared); !opened) {
     family->trial_links_.clear();
-    family->changes_.reset();
+    family->changes_->reset();
     family->object_.reset();
     family->states_ = {
         {"tls", kReturn, "uprobe", ProbeState::unavailable, opened.error().errno_value, opened.error().doing}};
@@ -152,9 +153,10 @@ Status TlsFamily::open(const TlsFamilySettings& settings, const SharedMaps& shar
   if (state == nullptr) return Error{"map the TLS family's settings", errno, ""};
   state->call_bytes = settings.call_bytes;
   state->idle = 1;
-  changes_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!changes_) return Error{"watch libraries for changes", errno, "fs.inotify.max_user_instances may be too small"};
+  changes_->reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!*changes_) return Error{"watch libraries for changes", errno, "fs.inotify.max_user_instances may be too small"};
   return_probes_ = settings.return_probes;
+  attacher_ = TlsAttacher(object_, multi_);
   if (Status tried = try_out(); !tried) return tried;
   allow_many_descriptors();
   if (!settings.by_process) return Done{};
@@ -171,7 +173,7 @@ Status TlsFamily::load(const TlsFamilySettings& settings, const SharedMaps& shar
   const void* bytes = kernel_has_callbacks() ? tls_bpf::elf_bytes(&size) : tls_old_bpf::elf_bytes(&size);
   const KernelTypes types(bytes, size);
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "tls_bpf", .btf_custom_path = types.path());
-  object_.reset(bpf_object__open_mem(bytes, size, &options));
+  object_.reset(bpf_object__open_mem(bytes, size, &options), &bpf_object__close);
   if (!object_) return Error{"open the TLS family", errno, ""};
   if (Status same = shared.share_with(object_.get()); !same) return same;
   const std::pair<const char*, std::uint32_t> sizes[] = {{"aa_tls_ring", settings.ring_bytes},
@@ -214,49 +216,10 @@ Status TlsFamily::attach_trial(const char* end, std::uint64_t end_offset) {
   if (end_offset == 0) return Error{"find the function to try the TLS family on", 0, ""};
   const std::pair<const char*, std::uint64_t> steps[] = {{end, end_offset}, {kEnter, trial_offset()}};
   for (const auto& [program, offset] : steps)
-    if (Status attached = attach_sites(program, "/proc/self/exe", {{offset, AA_TLS_SSL_WRITE, 0}}, 0, trial_links_);
+    if (Status attached =
+            attacher_.attach_sites(program, "/proc/self/exe", {{offset, AA_TLS_SSL_WRITE, 0}}, 0, trial_links_);
         !attached)
       return attached;
-  return Done{};
-}
-
-bpf_program* TlsFamily::program_for(const char* name, const TlsSite& site) const {
-  const bool own = !kernel_has_callbacks();
-  if (own && name == kEnter) name = kEnterPrograms.at(site.row);
-  if (own && name == kLife) name = kLifePrograms.at(site.row);
-  if (own && name == kEnd && site.shared) name = kEndShared;
-  return bpf_object__find_program_by_name(object_.get(), name);
-}
-
-Status TlsFamily::attach_sites(const char* name, const std::string& path, const std::vector<TlsSite>& sites,
-                               std::uint32_t pid, TlsLinks& links) {
-  if (sites.empty()) return Done{};
-  if (multi_) {
-    const int program = bpf_program__fd(program_for(name, sites.front()));
-    auto link = attach_uprobe_multi(program, name, path, sites, runs_at_return(name), pid);
-    if (!link) return link.error();
-    links.emplace_back(std::move(*link), nullptr);
-    return Done{};
-  }
-  for (const TlsSite& site : sites) {
-    LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = runs_at_return(name));
-    if (kernel_has_callbacks()) options.bpf_cookie = site.cookie();
-    const pid_t who = pid == 0 ? -1 : static_cast<pid_t>(pid);
-    LinkPtr link(bpf_program__attach_uprobe_opts(program_for(name, site), who, path.c_str(), site.offset, &options));
-    if (!link) return Error{std::string("attach ") + name, errno, ""};
-    links.emplace_back(UniqueFd(), std::move(link));
-  }
-  return Done{};
-}
-
-// Ends before beginnings, makers first: what is seen at all is seen whole.
-Status TlsFamily::attach_all(const TlsLibrary& library, std::uint32_t pid, TlsLinks& links) {
-  const std::string path = link_to(library.file);
-  const std::pair<const char*, const std::vector<TlsSite>&> steps[] = {
-      {kNew, library.maker_returns}, {kNewEnd, library.maker_ends}, {kLife, library.life},
-      {kReturn, library.returns},    {kEnd, library.ends},          {kEnter, library.begins}};
-  for (const auto& [program, sites] : steps)
-    if (Status attached = attach_sites(program, path, sites, pid, links); !attached) return attached;
   return Done{};
 }
 
@@ -264,17 +227,30 @@ TlsPlaces TlsFamily::places() const {
   return {return_probes_, kernel_has_callbacks()};
 }
 
-bool TlsFamily::carries(const std::string& path) const {
+bool TlsFamily::carries(const std::string& path) {
   if (!runs()) return false;
-  const auto library = read_tls_library(path, places());
+  const auto library = read(path);
   return library && *library;
+}
+
+Result<std::optional<TlsLibrary>> TlsFamily::read(const std::string& path) {
+  auto library = patience_.ask([path, places = places()] { return read_tls_library(path, places); });
+  if (!library) return Error{"read " + path + ": its file system does not answer", ETIMEDOUT, ""};
+  return std::move(*library);
+}
+
+TlsAttacher::Attached TlsFamily::attach_to(const std::shared_ptr<const TlsLibrary>& library, std::uint32_t pid) {
+  auto attached = patience_.ask([attacher = attacher_, library, pid] { return attacher.attach(*library, pid); });
+  if (!attached) return {Error{"attach: its file system does not answer", ETIMEDOUT, ""}, {}};
+  return std::move(*attached);
 }
 
 TlsFamily::Found TlsFamily::attach(const std::string& path, const std::string& name) {
   if (!runs()) return Found::nothing;
   const auto known = met_.find(met_at(path).first);
   if (known != met_.end() && !known->second.unattached) return Found::nothing;
-  auto library = read_tls_library(path, places());
+  auto library = read(path);
+  const auto not_read = [this](int error) { return tell_not_read(error), Found::not_read; };
   if (!library && may_be_read_later(library.error().errno_value)) return not_read(library.error().errno_value);
   const bool carries = library && *library;
   if (!carries && !is_tls_library_name(last_component(name))) return Found::nothing;
@@ -284,27 +260,25 @@ TlsFamily::Found TlsFamily::attach(const std::string& path, const std::string& n
   return met->unattached ? Found::not_read : Found::library;
 }
 
-// A file that its process has let go of meanwhile is nobody's fault; without descriptors or memory we miss something.
-TlsFamily::Found TlsFamily::not_read(int error) {
-  if (error == ENOENT || error == ESRCH || not_read_) return Found::not_read;
-  not_read_ = true;
+// A file that its process has let go of meanwhile is nobody's fault; without descriptors, memory or an answer we miss
+// something.
+void TlsFamily::tell_not_read(int error) {
+  if (error == ENOENT || error == ESRCH || not_read_) return;
+  not_read_ = news_ = true;
   states_.push_back({"tls", "aa_tls_files", "uprobe", ProbeState::degraded, error,
                      "a file could not be looked into; it is when somebody maps it again"});
-  return Found::not_read;
 }
 
 // Null: it is gone, cannot be opened (errno), or was met before (errno 0).
 TlsFamily::Met* TlsFamily::meet(const std::string& path, const std::string& name) {
-  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0) return nullptr;
-  const auto [place, is_new] = met_.try_emplace({status.st_dev, status.st_ino});
-  errno = 0;
+  auto opened = patience_.ask([path, changes = changes_] { return open_met(path, changes->get()); });
+  errno = opened ? opened->error : ETIMEDOUT;
+  if (errno != 0) return nullptr;
+  const auto [place, is_new] = met_.try_emplace(opened->numbers);
   if (!is_new) return nullptr;
   Met& met = place->second;
-  met.file = std::move(file);
-  met.watch = ::inotify_add_watch(changes_.get(), link_to(met.file).c_str(), IN_MODIFY | IN_CLOSE_WRITE);
-  if (met.watch < 0) met.watch = -errno;
+  met.file = std::move(opened->file);
+  met.watch = opened->watch;
   met.state = states_.size();
   const bool taken = std::any_of(states_.begin(), states_.end(),
                                  [&](const ProbeBody& other) { return other.program == last_component(name); });
@@ -322,23 +296,24 @@ void TlsFamily::listen(const FileNumbers& file, Met& met, Result<std::optional<T
     met.unattached = !library && may_be_read_later(library.error().errno_value);
     return;
   }
+  const auto shared = std::make_shared<const TlsLibrary>(std::move(**library));
   if (processes_) {
-    met.library = std::move(**library);
-    tell_standby(state, *met.library);
+    met.library = shared;
+    tell_standby(state, *shared);
     tell_unwatched(state, met.watch);
     for (const ProcessId& process : std::exchange(met.interrupted, {}))
-      if (!is_gone(process.pid, process.start_ns)) attach_in(process, file, *met.library);
+      if (!is_gone(process.pid, process.start_ns)) attach_in(process, file, shared);
     return;
   }
-  const Status attached = attach_all(**library, 0, met.links);
-  met.unattached = !attached && may_be_read_later(attached.error().errno_value);
-  if (!attached) {
-    met.links.clear();
-    state.error_number = attached.error().errno_value;
-    state.reason = attached.error().doing;
+  TlsAttacher::Attached attached = attach_to(shared, 0);
+  met.links = std::move(attached.links);
+  met.unattached = !attached.status && may_be_read_later(attached.status.error().errno_value);
+  if (!attached.status) {
+    state.error_number = attached.status.error().errno_value;
+    state.reason = attached.status.error().doing;
     return;
   }
-  tell_places(state, **library);
+  tell_places(state, *shared);
   tell_unwatched(state, met.watch);
 }
 
@@ -365,12 +340,13 @@ void TlsFamily::tell_places(ProbeBody& state, const TlsLibrary& library) {
   if (!library.missing.empty()) state.reason = "it does not export " + listed(library.missing) + "; " + state.reason;
 }
 
-std::pair<FileNumbers, const TlsFamily::Met*> TlsFamily::met_at(const std::string& path) const {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return {};
-  const FileNumbers file{status.st_dev, status.st_ino};
-  const auto found = met_.find(file);
-  return {file, found == met_.end() ? nullptr : &found->second};
+std::pair<FileNumbers, const TlsFamily::Met*> TlsFamily::met_at(const std::string& path) {
+  const auto file = patience_.ask([path] {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 ? FileNumbers{status.st_dev, status.st_ino} : FileNumbers{};
+  });
+  const auto found = met_.find(file.value_or(FileNumbers{}));
+  return {file.value_or(FileNumbers{}), found == met_.end() ? nullptr : &found->second};
 }
 
 // ---- files that are rewritten in place ----
@@ -378,7 +354,7 @@ std::pair<FileNumbers, const TlsFamily::Met*> TlsFamily::met_at(const std::strin
 bool TlsFamily::take_changes() {
   alignas(inotify_event) std::array<char, 4096> buffer;
   bool changed = false;
-  for (ssize_t got = 0; (got = ::read(changes_.get(), buffer.data(), buffer.size())) > 0;) {
+  for (ssize_t got = 0; (got = ::read(changes_->get(), buffer.data(), buffer.size())) > 0;) {
     for (ssize_t at = 0; at < got;) {
       inotify_event event{};
       std::memcpy(&event, buffer.data() + at, sizeof(event));
@@ -407,7 +383,7 @@ void TlsFamily::take_change(const FileNumbers& file, Met& met, std::uint32_t mas
   }
   if ((mask & IN_CLOSE_WRITE) == 0 || !met.written) return;
   met.written = false;
-  listen(file, met, read_tls_library(link_to(met.file), places()));
+  listen(file, met, read(link_to(met.file)));
 }
 
 void TlsFamily::set_watching(bool on) {

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/patience.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "event/event.h"
@@ -25,6 +26,7 @@
 #include "probe/mapped_map.h"
 #include "probe/process_maps.h"
 #include "probe/shared_maps.h"
+#include "probe/tls_attacher.h"
 #include "probe/tls_library.h"
 #include "probe/tls_processes.h"
 
@@ -61,8 +63,9 @@ class TlsFamily {
 
   // library: attached to everything of the file that has programs; there is a state more, which says which places were
   // chosen, or why a file with a TLS library's name cannot be attached to. nothing: it is no TLS library, or was met
-  // before. not_read: for want of descriptors or memory, or because its process is gone; ask again when it is met
-  // again. `name` is for people. Cost: 5 to 20 ms. By process nobody is attached to yet.
+  // before. not_read: for want of descriptors or memory, because its process is gone, or because its file system does
+  // not answer; ask again when it is met again. `name` is for people. Cost: 5 to 20 ms. By process nobody is attached
+  // to yet.
   enum class Found { nothing, library, not_read };
   Found attach(const std::string& path, const std::string& name);
   bool is_by_process() const { return processes_ != nullptr; }
@@ -76,14 +79,16 @@ class TlsFamily {
   Counts counts() const { return counts_; }
   // A file that is rewritten in place is let go of at once, for its functions may lie elsewhere now, and looked into
   // again when its writer has closed it. Readable when there is something to take; −1 without programs.
-  int changes_fd() const { return changes_.get(); }
+  int changes_fd() const { return changes_->get(); }
   bool take_changes();  // true: a state has changed
   // It could be attached to.
-  bool carries(const std::string& path) const;
+  bool carries(const std::string& path);
   // The file was met.
-  bool knows(const std::string& path) const { return met_at(path).second != nullptr; }
+  bool knows(const std::string& path) { return met_at(path).second != nullptr; }
   // How the file is attached to, by process in that one; nullopt when it is not known.
-  std::optional<ProbeBody> state_in(std::uint32_t pid, const ExecutableMapping& mapping) const;
+  std::optional<ProbeBody> state_in(std::uint32_t pid, const ExecutableMapping& mapping);
+  // With which everything is asked of files that somebody else chose: their file system may be one that never answers.
+  Patience& patience() { return patience_; }
 
   // The sockets around calls are looked at only while something is watched.
   void set_watching(bool on);
@@ -98,20 +103,22 @@ class TlsFamily {
   std::uint64_t recursion_misses() const;
   // Files that were executed or mapped, and were not to be found when they were to be looked into.
   void count_unseen() { ++unseen_; }
+  void tell_not_read(int error);
+  bool take_news() { return std::exchange(news_, false); }  // a state has changed beside an attachment
   std::uint64_t unseen() const { return unseen_; }
 
  private:
   // A file that was met.
   struct Met {
     std::size_t state = 0;  // its place in states_
-    UniqueFd file;
-    int watch = 0;  // inotify's number, or a negative errno
+    UniqueFd file;          // O_PATH
+    int watch = 0;          // inotify's number, or a negative errno
     bool written = false;
     bool is_troubled = false;  // by process: it could not be attached to in the last one
     bool unattached = false;   // for want of descriptors or memory: tried again when it is met again
     TlsLinks links;
-    std::optional<TlsLibrary> library;   // by process: what is to be attached to in each
-    std::vector<ProcessId> interrupted;  // who had it when it was written to
+    std::shared_ptr<const TlsLibrary> library;  // by process: what is to be attached to in each
+    std::vector<ProcessId> interrupted;         // who had it when it was written to
   };
   TlsFamily() = default;
   Status open(const TlsFamilySettings& settings, const SharedMaps& shared);
@@ -120,20 +127,18 @@ class TlsFamily {
   Status attach_trial(const char* end, std::uint64_t end_offset);
   TlsPlaces places() const;
   Met* meet(const std::string& path, const std::string& name);
-  Found not_read(int error);
   static bool may_be_read_later(int error);  // not for what the file is, but for what is the case now
-  std::pair<FileNumbers, const Met*> met_at(const std::string& path) const;
+  std::pair<FileNumbers, const Met*> met_at(const std::string& path);
+  Result<std::optional<TlsLibrary>> read(const std::string& path);
+  TlsAttacher::Attached attach_to(const std::shared_ptr<const TlsLibrary>& library, std::uint32_t pid);
   void listen(const FileNumbers& file, Met& met, Result<std::optional<TlsLibrary>> library);
   static void tell_places(ProbeBody& state, const TlsLibrary& library);
   static void tell_unwatched(ProbeBody& state, int watch);
-  bool attach_in(const ProcessId& process, const FileNumbers& file, const TlsLibrary& library);
+  bool attach_in(const ProcessId& process, const FileNumbers& file, const std::shared_ptr<const TlsLibrary>& library);
+  bool is_trapped(std::uint32_t pid, const ExecutableMapping& mapping,
+                  const std::shared_ptr<const TlsLibrary>& library);
   void tell_in(const ProcessId& process, const FileNumbers& file, const std::optional<Error>& trouble);
   static void tell_standby(ProbeBody& state, const TlsLibrary& library);
-  // `pid` 0: in all processes.
-  Status attach_all(const TlsLibrary& library, std::uint32_t pid, TlsLinks& links);
-  Status attach_sites(const char* program, const std::string& path, const std::vector<TlsSite>& sites,
-                      std::uint32_t pid, TlsLinks& links);
-  bpf_program* program_for(const char* name, const TlsSite& site) const;
   void take_change(const FileNumbers& file, Met& met, std::uint32_t mask);
   void sweep_calls();
   void sweep_connections(std::uint64_t now_boot_ns);
@@ -141,13 +146,15 @@ class TlsFamily {
   bool is_gone(std::uint32_t tgid, std::uint64_t start_ns) const;
   int map_fd(const char* name) const;
 
-  std::unique_ptr<bpf_object, void (*)(bpf_object*)> object_{nullptr, &bpf_object__close};
+  std::shared_ptr<bpf_object> object_;
+  TlsAttacher attacher_;
+  Patience patience_;
   MappedMap settings_map_;
   bool multi_ = false;
   TlsReturnProbes return_probes_ = TlsReturnProbes::makers;
   TlsLinks trial_links_;
   std::vector<LinkPtr> socket_links_;
-  UniqueFd changes_;
+  std::shared_ptr<UniqueFd> changes_ = std::make_shared<UniqueFd>();
   std::map<FileNumbers, Met> met_;
   std::unique_ptr<TlsProcesses> processes_;  // null: not by process
   std::vector<ProbeBody> states_;
@@ -155,6 +162,7 @@ class TlsFamily {
   bool not_read_ = false;  // it was said that some file was not
   Counts counts_;
   std::uint64_t unseen_ = 0;
+  bool news_ = false;
 };
 
 }  // namespace aa

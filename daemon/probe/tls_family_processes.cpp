@@ -9,22 +9,28 @@ bool TlsFamily::attach_in(std::uint32_t pid, const ExecutableMapping& mapping) {
   if (!processes_ || !process) return false;
   const auto [file, met] = met_at(mapping.link(pid));
   if (met == nullptr || !met->library) return false;
-  const TlsLibrary& library = *met->library;
+  const std::shared_ptr<const TlsLibrary> library = met->library;
   if (const TlsProcesses::Row* row = processes_->find(*process, file)) {
-    if (library.begins.empty() || (row->trouble && !may_be_read_later(row->trouble->errno_value))) return false;
-    if (!row->trouble && has_trap(pid, mapping, library.file.get(), library.begins.front().offset)) return false;
+    if (library->begins.empty() || (row->trouble && !may_be_read_later(row->trouble->errno_value))) return false;
+    if (!row->trouble && is_trapped(pid, mapping, met->library)) return false;
     processes_->let_go(*process, file);  // of a thread that is no more, or in vain
   }
   return attach_in(*process, file, library);
 }
 
-bool TlsFamily::attach_in(const ProcessId& process, const FileNumbers& file, const TlsLibrary& library) {
+// Nobody who answers: then it is taken to have one.
+bool TlsFamily::is_trapped(std::uint32_t pid, const ExecutableMapping& mapping,
+                           const std::shared_ptr<const TlsLibrary>& library) {
+  return patience_.ask([pid, mapping, library] { return has_trap(pid, mapping, *library); }).value_or(true);
+}
+
+bool TlsFamily::attach_in(const ProcessId& process, const FileNumbers& file,
+                          const std::shared_ptr<const TlsLibrary>& library) {
   const std::uint64_t began = boot_ns();
   TlsProcesses::Row row;
-  if (const Status attached = attach_all(library, process.pid, row.links); !attached) {
-    row.links.clear();
-    row.trouble = attached.error();
-  }
+  TlsAttacher::Attached answer = attach_to(library, process.pid);
+  row.links = std::move(answer.links);
+  if (!answer.status) row.trouble = answer.status.error();
   counts_.attached += row.trouble ? 0 : 1;
   counts_.took_ns += boot_ns() - began;
   const bool attached = !row.trouble;
@@ -59,7 +65,7 @@ void TlsFamily::let_go_of_unwatched() {
   if (processes_) processes_->let_go_if([this](const ProcessId& one) { return is_gone(one.pid, one.start_ns); });
 }
 
-std::optional<ProbeBody> TlsFamily::state_in(std::uint32_t pid, const ExecutableMapping& mapping) const {
+std::optional<ProbeBody> TlsFamily::state_in(std::uint32_t pid, const ExecutableMapping& mapping) {
   const auto [file, met] = met_at(mapping.link(pid));
   if (met == nullptr) return std::nullopt;
   ProbeBody state = states_[met->state];
@@ -77,8 +83,7 @@ std::optional<ProbeBody> TlsFamily::state_in(std::uint32_t pid, const Executable
   } else if (!not_firing_.empty()) {
     state.state = ProbeState::degraded;
     state.reason = not_firing_;
-  } else if (!met->library->begins.empty() &&
-             !has_trap(pid, mapping, met->library->file.get(), met->library->begins.front().offset)) {
+  } else if (!is_trapped(pid, mapping, met->library)) {
     state.state = ProbeState::degraded;
     state.reason = "attached to, but this process does not come by: it executed another program";
   }

@@ -26,6 +26,7 @@ struct TlsHold::Set {
 namespace {
 
 constexpr std::uint64_t kLookAgainNs = 500'000;  // a stop takes effect on the way out of the kernel
+constexpr std::uint64_t kToldWithinNs = 10'000'000'000;
 constexpr std::uint64_t kPatience = 5;  // a fifth of the limit: then a thread that does not come out is not waited for
 
 }  // namespace
@@ -141,14 +142,30 @@ void TlsHold::know(const aa_hold_file& file) {
 bool TlsHold::let_go(std::uint32_t pid, const std::function<bool(const aa_hold_file&)>& is_of_each_process) {
   const auto node = waiting_.extract(pid);
   if (node.empty()) return false;
-  bool held = holds(pid) && stands_still(pid);
+  const bool is_late = !holds(pid) && was_held_since(pid, node.mapped().since_ns);
+  bool held = is_late || (holds(pid) && stands_still(pid));
   if (held)  // else they may not have been mapped yet when they were looked for
     for (const aa_hold_file& file : node.mapped().files)
       if (!is_of_each_process(file)) know(file);
+  if (is_late) return true;
+  const std::uint64_t until = boot_ns();
   held = guard_->let_go(pid) && held;
   ++counts_.held;
   if (!held) ++counts_.missed;
+  if (held) note_held(pid, until);
   return held;
+}
+
+// Of two files that were mapped before one stop the second may be told when the first has been looked into, and both
+// with it.
+bool TlsHold::was_held_since(std::uint32_t pid, std::uint64_t ns) const {
+  const auto until = held_until_.find(pid);
+  return until != held_until_.end() && ns < until->second;
+}
+
+void TlsHold::note_held(std::uint32_t pid, std::uint64_t until_ns) {
+  std::erase_if(held_until_, [&](const auto& one) { return one.second + kToldWithinNs < until_ns; });
+  held_until_[pid] = until_ns;
 }
 
 }  // namespace aa

@@ -47,7 +47,7 @@ class TlsHold {
   // The process stands still, or will at once, and was not looked into.
   bool holds(std::uint32_t pid) const;
   // What the process mapped was looked into, and holds nobody any more; but for files that are looked for in each
-  // process. False: it had been let go of before.
+  // process. False: it had been let go of before, without that.
   bool let_go(std::uint32_t pid, const std::function<bool(const aa_hold_file&)>& is_of_each_process);
 
   // Programs on system calls rest while nothing is watched.
@@ -66,14 +66,17 @@ class TlsHold {
   Status open(const Set& set, const SharedMaps& shared);
   Status attach();
   void know(const aa_hold_file& file);
+  bool was_held_since(std::uint32_t pid, std::uint64_t ns) const;
+  void note_held(std::uint32_t pid, std::uint64_t until_ns);
 
   std::unique_ptr<HoldGuard> guard_;
   std::unique_ptr<bpf_object, void (*)(bpf_object*)> object_{nullptr, &bpf_object__close};
   const Set* set_ = nullptr;  // the one that runs
   std::vector<LinkPtr> links_;
   ProbeBody state_;
-  std::map<std::uint32_t, Waiting> waiting_;  // by pid; until let go
-  std::uint64_t look_at_ = 0;                 // boot time; 0: nobody waits
+  std::map<std::uint32_t, Waiting> waiting_;           // by pid; until let go
+  std::map<std::uint32_t, std::uint64_t> held_until_;  // boot time; of the last seconds
+  std::uint64_t look_at_ = 0;                          // boot time; 0: nobody waits
   Counts counts_;
 };
 

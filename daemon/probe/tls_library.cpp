@@ -105,8 +105,8 @@ constexpr std::array kArguments = {
 // What of a file becomes places: read once, function by function.
 class Reader {
  public:
-  Reader(TlsLibrary& library, const ElfSymbols& symbols, const TlsPlaces& places)
-      : library_(library), symbols_(symbols), places_(places) {}
+  Reader(TlsLibrary& library, int file, const ElfSymbols& symbols, const TlsPlaces& places)
+      : library_(library), file_(file), symbols_(symbols), places_(places) {}
 
   void take(const Provider& provider) {
     for (const Function& function : kFunctions)
@@ -207,12 +207,13 @@ class Reader {
 
   std::vector<std::uint8_t> bytes(std::uint64_t offset, std::size_t count) const {
     std::vector<std::uint8_t> out(count);
-    const ssize_t length = ::pread(library_.file.get(), out.data(), count, static_cast<off_t>(offset));
+    const ssize_t length = ::pread(file_, out.data(), count, static_cast<off_t>(offset));
     out.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
     return out;
   }
 
   TlsLibrary& library_;
+  int file_;
   const ElfSymbols& symbols_;
   TlsPlaces places_;
   std::set<std::uint64_t> probed_;
@@ -220,26 +221,37 @@ class Reader {
 
 }  // namespace
 
+std::string link_to(const UniqueFd& file) {
+  return "/proc/self/fd/" + std::to_string(file.get());
+}
+
 std::uint32_t TlsSite::cookie() const {
   return AA_TLS_COOKIE(row, depth) | (shared ? AA_TLS_SHARED : 0);
 }
 
 Result<std::optional<TlsLibrary>> read_tls_library(const std::string& path, const TlsPlaces& places) {
   TlsLibrary library;
-  library.file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!library.file) return Error{"open " + path, errno, ""};
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) return Error{"open " + path, errno, ""};
   struct stat status {};
-  if (::fstat(library.file.get(), &status) != 0) return Error{"read " + path, errno, ""};
+  if (::fstat(file.get(), &status) != 0) return Error{"read " + path, errno, ""};
   if (!S_ISREG(status.st_mode)) return Error{"read " + path + ": it is not a file", 0, ""};
-  auto symbols = ElfSymbols::open(library.file.get());
+  library.file.reset(::open(link_to(file).c_str(), O_PATH | O_CLOEXEC));
+  if (!library.file) return Error{"open " + path, errno, ""};
+  auto symbols = ElfSymbols::open(file.get());
   if (!symbols) return symbols.error();
   bool found = false;
   for (const Provider& provider : providers()) {
     if (!exports(*symbols, provider)) continue;
-    Reader(library, *symbols, places).take(provider);
+    Reader(library, file.get(), *symbols, places).take(provider);
     found = true;
   }
   if (!found) return std::optional<TlsLibrary>();
+  if (!library.begins.empty()) {
+    auto& bytes = library.first_begin;
+    const auto at = static_cast<off_t>(library.begins.front().offset);
+    if (::pread(file.get(), bytes.data(), bytes.size(), at) != sizeof(bytes)) return Error{"read " + path, errno, ""};
+  }
   return std::optional(std::move(library));
 }
 

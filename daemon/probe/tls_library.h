@@ -4,6 +4,7 @@
 // table: the functions of bpf/abi/tls.h, and an object's life. Where in a function is probe_sites.h's to choose.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -36,7 +37,8 @@ struct TlsPlaces {
 };
 
 struct TlsLibrary {
-  UniqueFd file;
+  UniqueFd file;                               // O_PATH: closing it asks nobody
+  std::array<std::uint8_t, 4> first_begin{};   // what the file has where the first of `begins` is
   std::vector<TlsSite> begins, returns, ends;  // of functions; each has a return probe, or ends
   std::vector<TlsSite> life;
   std::vector<TlsSite> maker_returns, maker_ends;  // of the function whose result is a new object
@@ -45,8 +47,11 @@ struct TlsLibrary {
   std::map<std::string, std::vector<std::string>> chosen;  // by what was chosen ("branch + canary"): functions
 };
 
-// nullopt: the file carries no TLS library that exports its functions. Error: it cannot be read, or is no ELF file of
-// this machine's.
+// Opens the very file, whatever its name is.
+std::string link_to(const UniqueFd& file);
+
+// A file that nobody may answer for: see Patience. nullopt: it carries no TLS library that exports its functions.
+// Error: it cannot be read, or is no ELF file of this machine's.
 Result<std::optional<TlsLibrary>> read_tls_library(const std::string& path, const TlsPlaces& places);
 
 // As the loader calls them: "libssl.so.3".

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
 #include <string>
 
 #include "base/quiet_thread.h"
@@ -97,14 +96,15 @@ void TlsProcesses::close(std::vector<Files>& all) {
   close_these();
 }
 
-bool has_trap(std::uint32_t pid, const ExecutableMapping& mapping, int file, std::uint64_t offset) {
-  std::array<char, 4> there{}, own{};  // an instruction of arm64's, and enough of x86-64's
+bool has_trap(std::uint32_t pid, const ExecutableMapping& mapping, const TlsLibrary& library) {
+  if (library.begins.empty()) return true;
+  const std::uint64_t offset = library.begins.front().offset;
+  auto there = library.first_begin;
   const UniqueFd memory(::open(("/proc/" + std::to_string(pid) + "/mem").c_str(), O_RDONLY | O_CLOEXEC));
   if (!memory || offset < mapping.offset) return true;
   const std::uint64_t address = mapping.begin + (offset - mapping.offset);
   if (::pread(memory.get(), there.data(), there.size(), static_cast<off_t>(address)) != sizeof(there)) return true;
-  if (::pread(file, own.data(), own.size(), static_cast<off_t>(offset)) != sizeof(own)) return true;
-  return there != own;
+  return there != library.first_begin;
 }
 
 }  // namespace aa

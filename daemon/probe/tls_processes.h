@@ -17,15 +17,13 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/unique_fd.h"
 #include "event/event.h"
-#include "probe/libbpf_handles.h"
 #include "probe/process_maps.h"
+#include "probe/tls_attacher.h"
+#include "probe/tls_library.h"
 
 namespace aa {
 
-// Of a system call of our own, or libbpf's.
-using TlsLinks = std::vector<std::pair<UniqueFd, LinkPtr>>;
 using FileNumbers = std::pair<dev_t, ino_t>;
 
 class TlsProcesses {
@@ -63,8 +61,8 @@ class TlsProcesses {
   std::thread thread_;
 };
 
-// The process has something else at this place of a file than the file has: the kernel's trap. True as well when nobody
-// can tell.
-bool has_trap(std::uint32_t pid, const ExecutableMapping& mapping, int file, std::uint64_t offset);
+// The process has something else where the library's first function begins than its file has: the kernel's trap. True
+// as well when nobody can tell. Its memory may be one that nobody answers for: see Patience.
+bool has_trap(std::uint32_t pid, const ExecutableMapping& mapping, const TlsLibrary& library);
 
 }  // namespace aa

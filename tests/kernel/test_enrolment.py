@@ -7,10 +7,25 @@ import subprocess
 import time
 import unittest
 
+from hanging import silent_file
 from harness import PATIENCE, adopted_by, error_of, kind_of_change, pidfd_open, program, wait_until, watch
 from kernel_case import QUICK, STORM, Account, KernelCase, pid_of
 
 GROWING = min(6000, 2 * STORM)  # processes of a tree that forks as fast as it can
+
+
+# Maps a file where the kernel put the name that it was started by, says so, and waits for its standard input's end.
+NAMELESS = """
+import ctypes, struct, sys
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+table = struct.iter_unpack("=QQ", open("/proc/self/auxv", "rb").read())
+page = next(value for key, value in table if key == 31) // 4096 * 4096
+file = open(sys.argv[1], "rb", buffering=0)
+print(libc.mmap(page, 4096, 1, 0x12, file.fileno(), 0) == page, flush=True)
+sys.stdin.read()
+"""
 
 
 class Tree:
@@ -38,7 +53,10 @@ def boot_now():
 class Enrolment(KernelCase):
     def started(self, *argv, **popen):
         """A program that runs already when it is enrolled; ended at the test's end."""
-        process = subprocess.Popen([program(argv[0]), *map(str, argv[1:])], **popen)
+        return self.run_until_end([program(argv[0]), *map(str, argv[1:])], **popen)
+
+    def run_until_end(self, argv, **popen):
+        process = subprocess.Popen(argv, **popen)
 
         def end():
             for pipe in (process.stdin, process.stdout):
@@ -50,6 +68,24 @@ class Enrolment(KernelCase):
 
         self.addCleanup(end)
         return process
+
+    def test_silent_memory(self):
+        """enrolment: a process whose memory nobody answers for, as a FUSE file's, holds nobody up: it is enrolled, with all that is known"""
+        silent = silent_file(self, self.folder / "silent", bytes(4096))
+        script = self.folder / "nameless.py"
+        script.write_text(NAMELESS)
+        process = self.run_until_end(["/usr/bin/python3", script, self.folder / "silent/file", 20_000 * "a"],
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(silent.release)  # before it is ended: its end waits for an answer as well
+        self.assertEqual(b"True\n", process.stdout.readline())
+        silent.be_silent()
+        for _ in range(2):  # who was not answered for is not asked again
+            target = self.daemon.start(process.pid)
+            self.assertTrue(silent.asked.wait(20 * PATIENCE), "nobody asked it: this proves nothing")
+            row = next(row for row in self.daemon.tree(target).values() if row["pid"] == process.pid)
+            self.assertIn("/silent/file", str(row["argv"][2]))
+            self.assertIn("python3", str(row["exe"]))
+            self.daemon.stop_monitoring(target)
 
     def finished(self, stream, target, deadline=30):
         """The account of a target that ends by itself."""

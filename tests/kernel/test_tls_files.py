@@ -15,6 +15,7 @@ import dbus
 
 import mounts
 
+from hanging import silent_file
 from harness import PATIENCE, program, wait_until, watch
 from tls_case import TlsCase, streams_of
 
@@ -145,6 +146,35 @@ class Files(TlsCase):
         """tls: a program that has ended, and whose name is another file's by then, is counted: nobody was looked into in its place"""
         _, losses = self.told_too_late(lambda path: path.rename(f"{path}.old"), lambda path: shutil.copy("/usr/bin/true", path))
         self.assertEqual([("unseen", 1)], losses)
+
+    def silent_mapping(self):
+        """(file system, process that has mapped its file to be executed, the file): nobody answers for it any more."""
+        silent = silent_file(self, self.folder / "silent", pathlib.Path(program("shared_tls")).read_bytes())
+        script = self.folder / "mapper.py"
+        script.write_text(MAPPER_IN_TURN)
+        process = subprocess.Popen([PYTHON, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stdin.close)
+        path = self.folder / "silent/file"
+        print(path, file=process.stdin, flush=True)
+        self.assertEqual("mapped\n", process.stdout.readline())
+        silent.be_silent()
+        self.addCleanup(silent.release)  # before the process is ended: its end waits for an answer as well
+        return silent, process, str(path)
+
+    def test_silent_file_system(self):
+        """tls: a file whose file system stops answering holds nobody up: it is counted, and said, and others are heard meanwhile"""
+        before = self.daemon.counters()["tls.unseen"]
+        silent, process, path = self.silent_mapping()
+        self.daemon.start(process.pid)  # within the time of a call
+        self.assertTrue(silent.asked.wait(20 * PATIENCE), "nobody asked it: this proves nothing")
+        self.assertEqual(before + 1, self.daemon.counters()["tls.unseen"])
+        self.assertEqual(("unknown", "its file system does not answer"), self.explain(process.pid)[path])
+        wait_until(lambda: "aa_tls_files" in {str(row[1]) for row in self.daemon.property("ProbeStates")}, "it is said")
+        self.still_well()
+        silent.release()
+        wait_until(lambda: self.explain(process.pid).get(path, ("",))[0] != "unknown", "it is asked again")
 
     def test_cut(self):
         """tls: a library that is cut in the middle is a failed state that says so"""
