@@ -212,6 +212,7 @@ static __always_inline void tell_call(struct aa_watched* entry, struct aa_tls_ca
   if (!state) {
     tls_attempt(entry->slot, now);
     tls_lost(AA_CAUSE_CONNECTIONS_FULL, entry->slot, now);
+    ledger_add(AA_FAMILY_TLS, AA_CAUSE_LOST_BYTES, bytes, now);
     return;
   }
   learn_peer(state, row_of(call)->direction & 1);

@@ -73,7 +73,8 @@ struct aa_target {
 #define AA_CAUSE_LATE_ATTACH 11u      /* a call that had begun before it could be seen: not a record */
 #define AA_CAUSE_LEARN_FULL 12u       /* not a loss: a file that a rule means is known by its path alone */
 #define AA_CAUSE_RULES_CUT 13u        /* not a loss: a path met more rules than a record names */
-#define AA_CAUSES 14u
+#define AA_CAUSE_LOST_BYTES 14u       /* what calls moved that no record tells, as far as is known: bytes */
+#define AA_CAUSES 15u
 
 /* Discovery: names are known by the hash of a path's last component (FNV-1a), looked for in the filename and in the
  * first three arguments, as far as so many bytes reach. */

@@ -5,13 +5,17 @@
 
 #include "lib/maps.bpf.h"
 
-static __always_inline void ledger_count(__u32 family, __u32 cause, __u64 now) {
+static __always_inline void ledger_add(__u32 family, __u32 cause, __u64 count, __u64 now) {
   __u32 key = family * AA_CAUSES + cause;
   struct aa_ledger_row* row = bpf_map_lookup_elem(&aa_ledger, &key);
   if (!row) return;
-  __sync_fetch_and_add(&row->count, 1);
+  __sync_fetch_and_add(&row->count, count);
   if (!row->first_ns) row->first_ns = now;
   row->last_ns = now;
+}
+
+static __always_inline void ledger_count(__u32 family, __u32 cause, __u64 now) {
+  ledger_add(family, cause, 1, now);
 }
 
 static __always_inline struct aa_target* target_row(__u32 slot) {

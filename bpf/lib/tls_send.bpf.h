@@ -36,11 +36,18 @@ __noinline int tls_lost(__u32 cause, __u32 slot, __u64 now) {
   return 0;
 }
 
+/* No room for a record, which was to tell so many bytes. */
+__noinline int tls_unsent(__u32 slot, __u64 bytes, __u64 now) {
+  lost(AA_FAMILY_TLS, AA_CAUSE_RING_FULL, slot, now);
+  ledger_add(AA_FAMILY_TLS, AA_CAUSE_LOST_BYTES, bytes, now);
+  return 0;
+}
+
 /* A record without bytes. */
 static __always_inline void send_head(struct aa_tls* head) {
   head->size = sizeof(*head);
   if (bpf_ringbuf_output(&aa_tls_ring, head, sizeof(*head), tls_wake_flags()))
-    tls_lost(AA_CAUSE_RING_FULL, head->slot, head->boot_ns);
+    tls_unsent(head->slot, head->length, head->boot_ns);
 }
 
 static __always_inline void send_unread(struct aa_tls* head) {
@@ -75,7 +82,7 @@ __noinline int send_small(__u64 stack, __u32 tgid, __u64 bytes) {
   record.head.size = sizeof(record.head) + length;
   length += sizeof(record.head);
   if (bpf_ringbuf_output(&aa_tls_ring, &record, length, tls_wake_flags()))
-    tls_lost(AA_CAUSE_RING_FULL, call->head.slot, call->head.boot_ns);
+    tls_unsent(call->head.slot, call->head.length, call->head.boot_ns);
   return 0;
 }
 
@@ -87,7 +94,7 @@ __noinline int send_small(__u64 stack, __u32 tgid, __u64 bytes) {
     }* record = bpf_ringbuf_reserve(&aa_tls_ring, sizeof(struct aa_tls) + (SIZE), 0); \
     __u64 length = bytes;                                                             \
     if (!record) {                                                                    \
-      tls_lost(AA_CAUSE_RING_FULL, call->head.slot, call->head.boot_ns);              \
+      tls_unsent(call->head.slot, call->head.length, call->head.boot_ns);             \
       return 0;                                                                       \
     }                                                                                 \
     AA_TLS_AT_MOST(length, SIZE);                                                     \

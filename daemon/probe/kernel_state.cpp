@@ -378,8 +378,8 @@ aa_ledger_row KernelState::ledger_row(std::uint32_t family, std::uint32_t cause)
 
 KernelCounts KernelState::counts() const {
   constexpr std::array<const char*, AA_CAUSES> kCauses = {
-      "attempt",  "ring-full", "scratch",    "watched-full",     "share-full",  "adopt-cut",  "sum-full",
-      "no-spare", "unseen",    "calls-full", "connections-full", "late-attach", "learn-full", "rules-cut"};
+      "attempt", "ring-full",  "scratch",          "watched-full", "share-full", "adopt-cut", "sum-full",  "no-spare",
+      "unseen",  "calls-full", "connections-full", "late-attach",  "learn-full", "rules-cut", "lost-bytes"};
   constexpr std::array<std::pair<std::uint32_t, const char*>, 3> kFamilies = {
       {{AA_FAMILY_EXEC, "exec"}, {AA_FAMILY_FILE, "file"}, {AA_FAMILY_TLS, "tls"}}};
   KernelCounts counts;

@@ -2,6 +2,8 @@
 //
 // Comes in: the kernel's counts, its list of living processes, processes adopted late. Goes out: loss and target
 // events, alerts, plans to look again.
+#include <algorithm>
+#include <array>
 #include <unordered_map>
 
 #include "state/monitor_impl.h"
@@ -23,6 +25,12 @@ bool means_lost_record(const LedgerRow& row) {
   return row.family == "exec" && !means_no_room(row.cause) && row.cause != "adopt-cut";
 }
 
+// What is counted beside losses, or of them in another unit.
+bool is_no_loss(std::string_view cause) {
+  constexpr std::array<std::string_view, 5> kBeside = {"attempt", "sum-full", "learn-full", "rules-cut", "lost-bytes"};
+  return std::find(kBeside.begin(), kBeside.end(), cause) != kBeside.end();
+}
+
 const LedgerRow* find_row(const std::vector<LedgerRow>& rows, const LedgerRow& like) {
   for (const LedgerRow& row : rows) {
     if (row.family == like.family && row.cause == like.cause) return &row;
@@ -35,8 +43,7 @@ const LedgerRow* find_row(const std::vector<LedgerRow>& rows, const LedgerRow& l
 void Monitor::Impl::losses(Step& step, const KernelCounts& counts) {
   bool records_lost = false;
   for (const LedgerRow& row : counts.ledger) {
-    if (row.cause == "attempt" || row.cause == "sum-full" || row.cause == "learn-full" || row.cause == "rules-cut")
-      continue;
+    if (is_no_loss(row.cause)) continue;
     const LedgerRow* before = find_row(ledger, row);
     const std::uint64_t known = before == nullptr ? 0 : before->count;
     if (row.count <= known) continue;
