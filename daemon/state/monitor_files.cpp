@@ -232,7 +232,7 @@ void Monitor::Impl::learn(Step& step, const Event& event, const Judgement& judge
   if (gives_name && file.result != 0 && file.result != -EINPROGRESS) return;
   if (gives_name && file.ino != 0 && stays_below(file, judgement.object)) return;
   const bool resolved = file.resolution == Resolution::kernel;
-  if (judgement.asked_only && resolved) return;
+  if ((judgement.asked_only || judgement.by_mount) && resolved) return;
   const bool known = met && !gives_name;
   if (!known && file.ino != 0 && learned.learn(file, judgement.object))
     step.plans.emplace_back(
@@ -257,6 +257,7 @@ void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* own
   const Judgement judgement = judge(event, owner);
   const bool is_taken_away = file.op == FileOp::rename || file.op == FileOp::unlink;
   if (is_taken_away && file.result == 0) learned.forget_name(file.at.from_namespace());
+  if (file.to && file.result == 0) learned.forget_name(file.to->from_namespace());
   if (judgement.unfinished && owner != nullptr) tell_unfinished(step, owner->key);
   if (judgement.verdict == Verdict::allow) {
     allowed_count += 1;

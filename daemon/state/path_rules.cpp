@@ -232,8 +232,9 @@ class PathRules::Matched {
     if (by_ != By::path && set_.rules_[set_.matchers_[matcher].rule].verdict == Verdict::allow) return;
     const auto known = std::ranges::find(list_, matcher, &Found::matcher);
     Found& found = known == list_.end() ? list_.emplace_back(Found{matcher}) : *known;
-    found.by_text = found.by_text || by_ != By::object;
+    found.by_name = found.by_name || by_ == By::requested || by_ == By::path;
     found.resolved = found.resolved || by_ != By::requested;
+    found.by_own = found.by_own || by_ == By::object || by_ == By::inner;
   }
   void keep_those_of(const PathQuery& query) {
     std::erase_if(
@@ -299,30 +300,44 @@ bool PathRules::outranks(const Matcher& allow, const Matcher& deny) const {
 }
 
 // A path can be made to read as an allow has it by mounting something on it. What was met of a denied folder, and the
-// path does not show, is such a thing; and so is the denied folder that a bound part lies in, unless the allow is for
-// something inside of that part, or for the very object that was met there.
+// path does not show, is such a thing; and so is the denied folder that a bound part is or lies in, unless the allow is
+// for something inside of that part, or for the very object that was met there.
 bool PathRules::beats(const Matcher& allow, const Found& found, const PathQuery& query) const {
   const Matcher& deny = matchers_[found.matcher];
-  if (!outranks(allow, deny) || !found.by_text) return false;
+  if (!outranks(allow, deny) || !found.by_name) return false;
   const auto among = [](std::span<const std::uint32_t> objects, std::uint32_t object) {
     return std::ranges::find(objects, object) != objects.end();
   };
-  const bool hidden = query.bound && (deny.kind == Matcher::Kind::glob || among(query.elsewhere, deny.object));
+  const bool lies_in = among(query.elsewhere, deny.object) || among(query.within, deny.object);
+  const bool hidden = query.bound && (deny.kind == Matcher::Kind::glob || lies_in);
   return !hidden || allow.reach > query.mount_point || among(query.within, allow.object);
 }
 
-// The most severe deny that no allow beats; without one, the most literal of the others, watch before allow.
+// Whether what was mounted below the place that a rule names is all that it matches by.
+bool PathRules::is_by_mount(const Found& found, const PathQuery& query) const {
+  const Matcher& matcher = matchers_[found.matcher];
+  if (found.by_own || query.mount_point == 0) return false;
+  const bool itself = query.mount_point == query.path.size();
+  const bool below = matcher.kind != Matcher::Kind::glob && matcher.reach <= query.mount_point;
+  return query.bound || itself || below;
+}
+
+// The most severe deny that no allow beats; without one, the most literal of the others, watch before allow. Of several
+// that are alike, the first.
 Judgement PathRules::decide(const Matched& matched, const PathQuery& query) const {
   const auto severity = [this](const Matcher& m) { return rules_[m.rule].severity.value_or(Severity::warning); };
   const Matcher* deny = nullptr;
   const Matcher* other = nullptr;
-  bool asked_only = false;
+  bool asked_only = false, by_mount = false;
+  const auto more_literal = [](const Matcher& one, const Matcher& than) {
+    return one.prefix > than.prefix || (one.prefix == than.prefix && one.rule < than.rule);
+  };
   for (const Found& found : matched.list()) {
     const Matcher& one = matchers_[found.matcher];
     const Verdict verdict = rules_[one.rule].verdict;
     if (verdict != Verdict::deny) {
-      const bool first = other == nullptr || one.prefix > other->prefix;
-      if (first || (one.prefix == other->prefix && verdict == Verdict::watch)) other = &one;
+      const bool same = other != nullptr && one.prefix == other->prefix && verdict != rules_[other->rule].verdict;
+      if (other == nullptr || (same ? verdict == Verdict::watch : more_literal(one, *other))) other = &one;
       continue;
     }
     const bool beaten = std::ranges::any_of(matched.list(), [&](const Found& allow) {
@@ -331,12 +346,13 @@ Judgement PathRules::decide(const Matched& matched, const PathQuery& query) cons
     });
     if (beaten) continue;
     const bool stronger = deny == nullptr || severity(one) > severity(*deny) ||
-                          (severity(one) == severity(*deny) && one.prefix > deny->prefix);
+                          (severity(one) == severity(*deny) && more_literal(one, *deny));
     if (!stronger) continue;
     deny = &one;
     asked_only = !found.resolved;
+    by_mount = is_by_mount(found, query);
   }
-  if (deny != nullptr) return {Verdict::deny, &rules_[deny->rule], false, deny->object, asked_only};
+  if (deny != nullptr) return {Verdict::deny, &rules_[deny->rule], false, deny->object, asked_only, by_mount};
   if (other != nullptr) return {rules_[other->rule].verdict, &rules_[other->rule], false, other->object};
   return {};
 }

@@ -92,6 +92,7 @@ struct Judgement {
   bool unfinished = false;         // imported globs cost too much for this path: not all were held against it
   std::uint32_t object = 0;        // the rule's, by which the kernel can be told to recognise the same file again
   bool asked_only = false;         // what was passed made it match, and nothing that was resolved
+  bool by_mount = false;           // the place where it is mounted made it match, and nothing that is its own
 };
 
 class PathRules {
@@ -132,10 +133,12 @@ class PathRules {
   // A matcher that matched.
   struct Found {
     std::uint32_t matcher = 0;
-    bool by_text = false;   // not by an object alone, which may be met anywhere
+    bool by_name = false;   // by what names it here, not by an object or its own path alone, which may be met anywhere
     bool resolved = false;  // not by what was passed alone, which may be anything
+    bool by_own = false;    // by an object, or its path in its own file system
   };
   class Matched;
+  bool is_by_mount(const Found& found, const PathQuery& query) const;
 
   std::string add_rule(std::uint32_t index, const std::vector<std::string>& homes);
   std::string add_pattern(std::uint32_t rule, const std::string& pattern);

@@ -254,6 +254,33 @@ TEST_CASE("files: a name that a denied file was given counts for a second where 
   CHECK(only_file(house(later)).verdict == Verdict::none);
 }
 
+TEST_CASE("files: what is denied only by where it is mounted is not known by its inode, nor to the kernel") {
+  FileHouse house;
+  Event event = house.file("/w/.env", house.rule("**/.env"));
+  auto& body = std::get<FileBody>(event.body);
+  body.at.inner = "/null";
+  body.mounted.bound = true;
+  body.mounted.point = 7;
+  const Step step = house(event);
+  CHECK(only_file(step).verdict == Verdict::deny);
+  CHECK(step.plans.empty());
+  body.at = {};
+  body.at.path = "/dev/null";
+  body.mounted = {};
+  CHECK(only_file(house(event)).verdict == Verdict::none);
+}
+
+TEST_CASE("files: a name that a denied file was moved to is another file's once that is moved there") {
+  FileHouse house;
+  const std::uint64_t generation = house.rule("/vault/");
+  (void)house(house.rename_by_name("/vault/a", "/a", generation));
+  CHECK(only_file(house(house.file("/a", generation))).verdict == Verdict::deny);
+  (void)house(house.rename_by_name("/b", "/a", generation));
+  Event opened = house.file("/a", generation);
+  std::get<FileBody>(opened.body).ino += 7;
+  CHECK(only_file(house(opened)).verdict == Verdict::none);
+}
+
 TEST_CASE("files: a file is denied by where a bound part really lies, and by the end of a path that is too long") {
   FileHouse house;
   const std::uint64_t generation = house.rule("**/.env");

@@ -214,6 +214,60 @@ TEST_CASE("rules: an allow is not believed about what is mounted in its place") 
   CHECK(judged("/shelf/a.key") == "allow");
 }
 
+TEST_CASE("rules: a denied folder, or one that it lies in, that is mounted in an allowed place stays denied") {
+  const Set set = compiled("deny /w/vault/\nallow /w/public-folder/\nallow /w/vault/known/");
+  const auto object = [&](std::string_view path) {
+    return std::ranges::find(set->objects(), path, &PathRules::Object::path)->id;
+  };
+  const std::array vault{object("/w/vault")};
+  PathQuery query;
+  query.bound = true;
+  query.objects = query.within = vault;
+  query.inner = "/w/vault/id";
+  query.path = "/w/public-folder/id";
+  query.mount_point = std::string_view("/w/public-folder").size();
+  CHECK(set->judge(query).verdict == Verdict::deny);
+  query.path = "/w/public-folder/vault/id";  // what it lies in is mounted there
+  CHECK(set->judge(query).verdict == Verdict::deny);
+  query.path = "/w/vault/known/id";  // once more, in itself
+  query.mount_point = std::string_view("/w/vault/known").size();
+  CHECK(set->judge(query).verdict == Verdict::deny);
+}
+
+TEST_CASE("rules: what a rule means only by where something is mounted is judged so, and is said to be") {
+  const Set set = compiled("deny **/.env\ndeny /w/vault/\ndeny /w/secret");
+  const auto by_mount = [&](std::string_view path, std::string_view point, bool bound, std::string_view inner = "") {
+    PathQuery query;
+    query.path = path;
+    query.mount_point = point.size();
+    query.bound = bound;
+    query.inner = inner;
+    const Judgement judgement = set->judge(query);
+    CHECK(judgement.verdict == Verdict::deny);
+    return judgement.by_mount;
+  };
+  CHECK(by_mount("/w/.env", "/w/.env", true, "/null"));
+  CHECK(by_mount("/w/secret", "/w/secret", true, "/usr/lib/libc.so.6"));
+  CHECK(by_mount("/w/vault/share/x", "/w/vault", true, "/usr/share/x"));
+  CHECK(by_mount("/w/vault/cpuinfo", "/w/vault", false));
+  CHECK_FALSE(by_mount("/w/vault/x", "", false));
+  CHECK_FALSE(by_mount("/w/vault/x", "/w", false));
+  CHECK_FALSE(by_mount("/home/ann/.env", "/home", false));
+  CHECK_FALSE(by_mount("/home/ann/.env", "/home", true, "/data/home/ann/.env"));
+}
+
+TEST_CASE("rules: of two that are alike the first in the list is told, in whatever order they were met") {
+  const Set set = compiled("watch /a/*x\nwatch /a/?*\ndeny /b/*x\ndeny /b/?*");
+  for (const std::string path : {"/a/x", "/b/x"}) {
+    PathQuery query;
+    query.path = path;
+    const std::array met{set->objects()[path[1] == 'a' ? 1 : 3].id};
+    CHECK(set->judge(query).rule->pattern.ends_with("*x"));
+    query.objects = met;
+    CHECK(set->judge(query).rule->pattern.ends_with("*x"));
+  }
+}
+
 TEST_CASE("rules: a folder that is denied and seen under another name is not uncovered by a longer allow") {
   const Set set = compiled("deny /vault/\nallow /home/ann/project/");
   const std::array met{set->objects().front().id};
