@@ -407,12 +407,20 @@ Status Daemon::run() {
   spdlog::info("ready: {}", status_);
   Status ended = loop_->run();
   notify::stopping();
-  drain();
+  take_last();
   source_->end_all();
   settle();
   keep_runtime();
   if (recorder_) recorder_->finish();
   return ended;
+}
+
+// What is in the rings, and what files were summed up to now.
+void Daemon::take_last() {
+  SumsFlipped last{0, file_sums_ ? file_sums_->take_all() : std::vector<FileSum>()};
+  drain();
+  last.boot_ns = boot_ns();
+  if (file_sums_) input(std::move(last));
 }
 
 void Daemon::on_signal() {

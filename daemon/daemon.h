@@ -98,6 +98,7 @@ class Daemon {
   void carry_on(const Step& step);
   bool turn();  // drains what must be drained now and hands the turn's output to the sinks
   void drain();
+  void take_last();
   void settle();
   void acknowledge();
   void give_up_on_disk();

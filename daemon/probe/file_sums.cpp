@@ -1,6 +1,7 @@
 #include "probe/file_sums.h"
 
 #include <bpf/bpf.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -118,6 +119,18 @@ std::vector<FileSum> FileSums::take() {
   out.reserve(drained.size());
   for (const auto& [key, sum] : drained) out.push_back(sum);
   return out;
+}
+
+std::vector<FileSum> FileSums::take_all() {
+  constexpr int kPatienceMs = 2'000;
+  std::vector<FileSum> all;
+  for (int flips = 0; flips < 2; ++flips) {
+    flip();
+    pollfd done{done_.get(), POLLIN, 0};
+    (void)::poll(&done, 1, kPatienceMs);
+    for (const FileSum& sum : take()) all.push_back(sum);
+  }
+  return all;
 }
 
 std::vector<FileSum> FileSums::collect(const std::vector<SumKey>& keys) {

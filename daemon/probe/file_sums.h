@@ -33,6 +33,8 @@ class FileSums {
   int done_fd() const { return done_.get(); }
   // Empty without a finished flip.
   std::vector<FileSum> take();
+  // All that is summed until now. Waits for two flips, for the first may have been under way.
+  std::vector<FileSum> take_all();
 
   // Of an ended process. Cost: four system calls a key.
   std::vector<FileSum> collect(const std::vector<SumKey>& keys);

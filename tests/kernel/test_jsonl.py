@@ -1,10 +1,11 @@
 """The file of events on a disk that fills up: whole lines only, and what is missing is said in it."""
 
+import contextlib
 import json
 import subprocess
 
-from harness import wait_until
-from kernel_case import KernelCase, read_lines
+from harness import Daemon, wait_until, watch
+from kernel_case import KernelCase, OwnDaemonCase, read_lines
 
 
 class FullDisk(KernelCase):
@@ -38,3 +39,26 @@ class FullDisk(KernelCase):
         counters = self.daemon.counters()
         self.assertEqual(counters["jsonl.write-error"], sum(loss["count"] for loss in told))
         self.assertEqual(counters["jsonl.written"], len(events) - len(told))
+
+
+class LastSums(OwnDaemonCase):
+    def test_stopped(self):
+        """jsonl: what was read and written up to the daemon's end is told before it, to the byte, of files that are still open"""
+        script = ("import os, sys; file = os.open(sys.argv[1], os.O_RDWR)\n"
+                  "for _ in range(1000): os.pread(file, 7, 0)\n"
+                  "for _ in range(500): os.pwrite(file, b'abc', 0)\n"
+                  "print(flush=True); sys.stdin.read()")
+        path, events = self.folder / "file", self.folder / "events.jsonl"
+        path.write_text("seven..")
+        settings = {"jsonl.path": events, "file.interval_ms": 60_000, "families.tls": "off"}
+        with contextlib.ExitStack() as longer, Daemon(self.bus, settings=settings) as daemon:
+            reader = longer.enter_context(watch(daemon, ["/usr/bin/python3", "-c", script, str(path)],
+                                                stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            longer.enter_context(reader.process.stdin)
+            longer.enter_context(reader.process.stdout)
+            reader.go()
+            reader.process.stdout.readline()
+        told = [event["file"] for event in read_lines(events) if event["type"] == "file" and event["file"]["path"] == str(path)]
+        for op, count, size in (("read", 1000, 7), ("write", 500, 3)):
+            sums = [(body["count"], body["bytes"]) for body in told if body["op"] == op]
+            self.assertEqual((count, count * size), tuple(map(sum, zip(*sums))))
