@@ -6,9 +6,11 @@
 #include "lib/path.bpf.h"
 #include "lib/rules.bpf.h"
 
-/* Crosses from a mount's root to where it is mounted; true when there is nothing above. */
+/* Crosses from a mount's root to where it is mounted; true when there is nothing above. What the part of a tree lies in
+ * says something of it wherever it is mounted, also as a namespace's root or nowhere. */
 static __always_inline int file_cross(struct aa_file_scratch* s, struct mount* mount, struct dentry* dentry) {
   struct mount* parent = BPF_CORE_READ(mount, mnt_parent);
+  if (!s->more.beyond && BPF_CORE_READ(dentry, d_parent) != dentry) s->more.beyond = (__u64)dentry;
   if (parent == mount) {
     s->walk.end = (__u64)BPF_CORE_READ(mount, mnt_ns) == s->more.namespace ? AA_WALK_ROOT : AA_WALK_DETACHED;
     return 1;
@@ -17,7 +19,6 @@ static __always_inline int file_cross(struct aa_file_scratch* s, struct mount* m
     s->more.mount = s->walk.off + 1;
     s->more.within = s->record.objects;
   }
-  if (!s->more.beyond && BPF_CORE_READ(dentry, d_parent) != dentry) s->more.beyond = (__u64)dentry;
   s->walk.dentry = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
   s->walk.mount = (__u64)parent;
   return 0;

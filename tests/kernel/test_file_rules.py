@@ -71,6 +71,37 @@ def succeeded(case, said, ops, may_lack=()):
     return [op for op in ops if op not in failed]
 
 
+# Gets at a folder as a part of a tree that is mounted nowhere, or as the root of a namespace, and reads `secret` there.
+PART_IN_NO_TREE = """
+import ctypes, os, sys
+way, part, folder = sys.argv[1:]
+libc = ctypes.CDLL(None, use_errno=True)
+def ok(result):
+    assert result >= 0, os.strerror(ctypes.get_errno())
+    return result
+def mount(what, where, flags):
+    return ok(libc.mount(what.encode(), where.encode(), None, ctypes.c_ulong(flags), None))
+ok(libc.unshare(0x20000))
+mount("none", "/", 0x44000)  # private, and all below it
+if way == "clone":
+    root = ok(libc.syscall(428, -100, part.encode(), 1))
+else:
+    mounted = folder + "/mounted"
+    os.makedirs(mounted, exist_ok=True)
+    mount(part, mounted, 0x1000)
+    root = os.open(mounted, os.O_PATH)
+    if way == "unmounted":
+        ok(libc.umount2(mounted.encode(), 2))
+    else:
+        os.chdir(mounted)
+        ok(libc.syscall(155, b".", b"."))
+        ok(libc.umount2(b".", 2))
+        os.chdir("/")
+name = "/secret" if way == "root" else "secret"
+print(os.read(os.open(name, os.O_RDONLY, dir_fd=root), 9).decode())
+"""
+
+
 class Rules(FileCase):
     without = ("tls",)
 
@@ -461,6 +492,38 @@ class Rules(FileCase):
                             (vault / "a.key", places[3])):
             self.mounted(what, place)
         self.assertEqual({path: ["deny"] for path in places}, {path: self.verdicts(path) for path in places})
+
+    def test_part_in_no_tree(self):
+        """rules: a part of a denied folder stays denied where it is mounted nowhere, or is a namespace's root"""
+        vault = self.folder / "vault"
+        (vault / "part").mkdir(parents=True)
+        (vault / "part/secret").write_bytes(b"s")
+        self.put_rules(("deny", f"{vault}/"))
+        for way in ("clone", "unmounted", "root"):
+            with self.subTest(way):
+                script = self.folder / "part.py"
+                script.write_text(PART_IN_NO_TREE)
+                account, said = self.watched_path("/usr/bin/python3", "-SE", script, way, vault / "part", self.folder)
+                self.assertEqual("s\n", said)
+                told = [body for body in of(account, op="open") if body["path"] == "/secret"]
+                self.assertEqual(["deny"], [body["verdict"] for body in told])
+                self.assertEqual([] if way == "root" else ["detached"], told[0].get("flags_path", []))
+
+    def test_mounted_on_a_name(self):
+        """rules: what is mounted on a denied name, or in a denied folder, is denied there, and nowhere else"""
+        vault, other = self.folder / "vault", self.folder / "other"
+        for folder in (vault, other):
+            folder.mkdir()
+        for path in (self.folder / ".env", other / "innocent", other / "within"):
+            path.write_bytes(b"s")
+        self.put_rules(("deny", "**/.env"), ("deny", f"{vault}/"))
+        mounting = "mount --bind other/innocent .env; mount --bind other vault; cat .env vault/within"
+        account, said = self.watched_path("/usr/bin/unshare", "-m", "/bin/sh", "-c", mounting, cwd=self.folder)
+        self.assertEqual("ss", said)
+        for path in (self.folder / ".env", vault / "within"):
+            self.assertEqual({"deny"}, {body["verdict"] for body in of(account, op="open", path=str(path))})
+        time.sleep(1)
+        self.assertEqual([["none"], ["none"]], [self.verdicts(other / name) for name in ("innocent", "within")])
 
     def test_second_procfs(self):
         """rules: what is denied of /proc is denied in a second one, and where a process's part of it is mounted"""
