@@ -209,7 +209,7 @@ class Scope(ScopeCase):
     def test_fork_ended(self):
         """scope: a fork of a process that is listened to, which ended before it was attached to, is told as lost"""
         library, env = self.with_library()
-        script = "import os, sys; sys.stdin.readline(); os.fork() or os._exit(0); os.wait(); print(); sys.stdin.read()"
+        script = "import os, sys; sys.stdin.readline(); os.fork() or os._exit(0); os.wait(); print(flush=True); sys.stdin.read()"
         with watch(self.daemon, [PYTHON, "-c", script], selector={"types": ["loss"]}, env=env, stdin=subprocess.PIPE,
                    stdout=subprocess.PIPE) as client:
             client.go()
