@@ -62,7 +62,7 @@ static __always_inline int begin_open(int dirfd, __u64 pointer, struct open_how*
   s->record.op = AA_OP_OPEN;
   s->record.open_flags = BPF_CORE_READ(how, flags) & ~(__u64)AA_O_LARGEFILE;
   s->record.flags |= AA_FILE_FLAGS;
-  if (s->record.open_flags & 0100) { /* O_CREAT */
+  if (s->record.open_flags & AA_O_WITH_MODE) {
     s->record.mode = BPF_CORE_READ(how, mode) & 07777;
     s->record.flags |= AA_FILE_MODE;
   }

@@ -39,7 +39,7 @@ __noinline int on_open(__u32 kind, __u64 address, __u32 row, long result) {
     record->open_flags = row == AA_CALL_CREAT ? 01101 : AA_ARG(s, call->flags); /* O_CREAT | O_WRONLY | O_TRUNC */
     record->mode = AA_ARG(s, call->mode) & 07777;
   }
-  if (record->open_flags & 0100) record->flags |= AA_FILE_MODE;
+  if (record->open_flags & AA_O_WITH_MODE) record->flags |= AA_FILE_MODE;
   request_name(s, AA_ARG(s, call->dirfd), AA_ARG(s, call->path), 0, 0);
   file = result < 0 || s->request.nameless ? 0 : file_of(task, result);
   if (!file) { /* it failed, or another thread has closed it already */

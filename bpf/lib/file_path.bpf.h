@@ -41,7 +41,10 @@ __noinline int file_step(__u32 kind) {
     return 1;
   }
   if (s->more.judge) match_inode(kind, s, BPF_CORE_READ(parent, d_inode), AA_OBJECT_DIRECTORY);
-  if (walk_prepend(&s->walk, dentry)) return 1;
+  if (walk_prepend(&s->walk, dentry)) { /* no room: the rules' folders are met all the same */
+    if (!s->more.beyond) s->more.beyond = (__u64)parent;
+    return 1;
+  }
   s->walk.dentry = (__u64)parent;
   return 0;
 }

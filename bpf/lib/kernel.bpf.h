@@ -404,6 +404,7 @@ struct bpf_iter__task {
 
 /* include/linux/fs.h */
 #define AA_FMODE_EXEC 0x20
+#define AA_O_WITH_MODE 020000100 /* O_CREAT, __O_TMPFILE */
 #define AA_FMODE_CREATED 0x100000
 
 /* In macros that make programs: arguments in parentheses, without these. */

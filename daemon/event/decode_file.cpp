@@ -69,7 +69,8 @@ bool take_path(const aa_file_path& raw, std::uint64_t ino, bool is_text, std::st
 
 Resolution resolution_of(const aa_file& raw) {
   if ((raw.at.flags & (AA_PATH_TOO_LONG | AA_PATH_DETACHED)) != 0) return Resolution::unresolved;
-  return (raw.at.flags & AA_PATH_BASE) != 0 ? Resolution::user : Resolution::kernel;
+  if ((raw.at.flags & AA_PATH_BASE) == 0) return Resolution::kernel;
+  return raw.at.requested_len != 0 ? Resolution::user : Resolution::unresolved;  // it could not be read
 }
 
 MountedPath mounted(const aa_file& raw) {

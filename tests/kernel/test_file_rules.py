@@ -509,6 +509,23 @@ class Rules(FileCase):
                 self.assertEqual(["deny"], [body["verdict"] for body in told])
                 self.assertEqual([] if way == "root" else ["detached"], told[0].get("flags_path", []))
 
+    def test_too_deep(self):
+        """rules: what lies deeper in a denied folder than a path can say is denied by the folder"""
+        vault = self.folder / "vault"
+        vault.mkdir()
+        self.addCleanup(subprocess.run, ["rm", "-rf", vault], check=True)  # Python goes down by recursion
+        self.put_rules(("deny", f"{vault}/"))
+        for name, levels in ((250 * "d", 20), ("d", 2500)):
+            with self.subTest(name[:3]):
+                go_down = f"import os\nfor _ in range({levels}): %sos.chdir({name!r})\n"
+                make = go_down % f"os.mkdir({name!r}); "
+                subprocess.run(["/usr/bin/python3", "-SEc", make], cwd=vault, check=True)
+                use = go_down % "" + "os.close(os.open('leaf', os.O_CREAT)); os.chmod('leaf', 0o600)"
+                account, _ = self.watched_path("/usr/bin/python3", "-SEc", use, cwd=vault)
+                told = [body for body in of(account, resolution="unresolved") if body.get("requested") == "leaf"]
+                self.assertEqual([("create", "deny"), ("chmod", "deny")], [(body["op"], body["verdict"]) for body in told])
+                self.assertEqual({("too_long",)}, {tuple(body["flags_path"]) for body in told})
+
     def test_mounted_on_a_name(self):
         """rules: what is mounted on a denied name, or in a denied folder, is denied there, and nowhere else"""
         vault, other = self.folder / "vault", self.folder / "other"
