@@ -254,10 +254,10 @@ TlsFamily::Found TlsFamily::attach(const std::string& path, const std::string& n
   if (!library && may_be_read_later(library.error().errno_value)) return not_read(library.error().errno_value);
   const bool carries = library && *library;
   if (!carries && !is_tls_library_name(last_component(name))) return Found::nothing;
-  Met* met = known != met_.end() ? &known->second : meet(path, name);
+  MetFile* met = known != met_.end() ? &*known : meet(path, name);
   if (met == nullptr) return may_be_read_later(errno) ? not_read(errno) : Found::nothing;
-  listen(met_at(link_to(met->file)).first, *met, std::move(library));
-  return met->unattached ? Found::not_read : Found::library;
+  listen(met->first, met->second, std::move(library));
+  return met->second.unattached ? Found::not_read : Found::library;
 }
 
 // A file that its process has let go of meanwhile is nobody's fault; without descriptors, memory or an answer we miss
@@ -270,7 +270,7 @@ void TlsFamily::tell_not_read(int error) {
 }
 
 // Null: it is gone, cannot be opened (errno), or was met before (errno 0).
-TlsFamily::Met* TlsFamily::meet(const std::string& path, const std::string& name) {
+TlsFamily::MetFile* TlsFamily::meet(const std::string& path, const std::string& name) {
   auto opened = patience_.ask([path, changes = changes_] { return open_met(path, changes->get()); });
   errno = opened ? opened->error : ETIMEDOUT;
   if (errno != 0) return nullptr;
@@ -284,7 +284,7 @@ TlsFamily::Met* TlsFamily::meet(const std::string& path, const std::string& name
                                  [&](const ProbeBody& other) { return other.program == last_component(name); });
   states_.push_back({"tls", taken ? name : std::string(last_component(name)),
                      (multi_ ? "uprobe_multi:" : "uprobe:") + name, ProbeState::failed, 0, ""});
-  return &met;
+  return &*place;
 }
 
 void TlsFamily::listen(const FileNumbers& file, Met& met, Result<std::optional<TlsLibrary>> library) {

@@ -126,7 +126,8 @@ class TlsFamily {
   Status try_out();
   Status attach_trial(const char* end, std::uint64_t end_offset);
   TlsPlaces places() const;
-  Met* meet(const std::string& path, const std::string& name);
+  using MetFile = std::pair<const FileNumbers, Met>;
+  MetFile* meet(const std::string& path, const std::string& name);
   static bool may_be_read_later(int error);  // not for what the file is, but for what is the case now
   std::pair<FileNumbers, const Met*> met_at(const std::string& path);
   Result<std::optional<TlsLibrary>> read(const std::string& path);
