@@ -28,7 +28,7 @@ struct aa_watched {
   __u64 exec_id;          /* the kernel's number of its last exec that was seen to, 0 none */
   __u64 older_start_ns;   /* its parent's parent, when that is watched too; else 0 */
   __u32 older_tgid;
-  __u32 reserved;
+  __u32 since; /* when it was taken in, by some clock: another number each time; 0 from its birth on */
 };
 
 #define AA_WATCHED_ROOT 1u           /* the root of its target */
@@ -158,6 +158,8 @@ struct aa_file_settings {
 struct aa_tls_settings {
   __u32 call_bytes; /* taken of one call at most */
   __u32 idle;       /* the reader waits: wake it once */
+  __u32 relistened; /* how often a library was rewritten, and nobody listened until it was read again */
+  __u32 reserved;
 };
 
 /* held: key __u32 tgid. A process that stands still until what it mapped was looked into. */
@@ -241,7 +243,9 @@ struct aa_tls_state {
   __u32 flags;      /* AA_TLS_FLAG_FROM_START */
   __u32 announced;  /* what is known of it was told */
   struct aa_tls_peer peer;
+  __u32 since;   /* its process's, and whose libraries' */
   __u32 sending; /* where the frame of a call is that sends what was told before, its lower half; 0 none */
+  __u32 reserved;
 };
 
 /* What a file descriptor of the caller refers to, asked of the kernel by running a program on it. */

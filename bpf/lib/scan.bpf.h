@@ -6,9 +6,7 @@
 #include "lib/units.bpf.h"
 
 static __always_inline void move_to(struct aa_watched* entry, __u32 slot) {
-  count_live(entry->slot, -1);
-  count_live(slot, 1);
-  entry->slot = slot;
+  change_slot(entry, slot);
   aa_scan_state.changed++;
 }
 

@@ -4,11 +4,6 @@
 
 #include "lib/watched.bpf.h"
 
-static __always_inline __u32 tls_level(__u32 slot) {
-  struct aa_target* target = target_row(slot);
-  return target ? target->tls_level : AA_TLS_LEVEL_OFF;
-}
-
 /* The caller's entry, when its bytes are to be told at all. A process that is just being taken in does not take itself
  * in here: its target is not watched yet as far as anybody was told. */
 static __always_inline struct aa_watched* tls_caller(void) {

@@ -23,17 +23,24 @@ static __always_inline __u32 next_connection(void) {
 }
 #endif
 
+/* Another number when nobody listened to the process in between, or to a library. */
+static __always_inline __u32 heard_since(struct aa_watched* entry) {
+  return entry->since + aa_tls_state.relistened;
+}
+
 static __always_inline void begin_connection(struct aa_tls_state* state, struct aa_watched* entry, __u64 now) {
   __builtin_memset(state, 0, sizeof(*state));
   state->start_ns = entry->start_ns;
   state->image = entry->image;
+  state->since = heard_since(entry);
   state->born_ns = now;
   state->id = next_connection();
 }
 
-/* The object lives, in the program that the process runs now. */
+/* The object lives, in the program that the process runs now, and all that it moved was heard. */
 static __always_inline int is_current(struct aa_tls_state* state, struct aa_watched* entry) {
-  return state->start_ns == entry->start_ns && state->image == entry->image && !state->freed_ns;
+  return state->start_ns == entry->start_ns && state->image == entry->image && !state->freed_ns &&
+         state->since == heard_since(entry);
 }
 
 /* A child goes on where its parent was when it forked. When the parent has moved bytes since, nobody knows where. */
@@ -65,7 +72,7 @@ __noinline int make_connection(__u64 object, __u64 now) {
   struct aa_tls_state fresh;
   if (!entry) return 0;
   begin_connection(&fresh, entry, now);
-  inherit(&fresh, entry, object);
+  if (!entry->since) inherit(&fresh, entry, object);
   return !bpf_map_update_elem(&aa_tls_connections, &key, &fresh, BPF_ANY);
 }
 

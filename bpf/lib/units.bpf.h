@@ -91,9 +91,7 @@ __noinline int enter_unit(__u64 address, __u64 group, __u32 announce) {
     if (announce) tell_adopted((__u64)leader);
     return AA_ENTERED;
   }
-  count_live(held, -1);
-  count_live(slot, 1);
-  entry->slot = slot;
+  change_slot(entry, slot);
   if (announce) tell_adopted((__u64)leader);
   return AA_ENTERED;
 }

@@ -59,6 +59,24 @@ static __always_inline __u32 watched_insert(__u32 tgid, struct aa_watched* entry
   return 0;
 }
 
+/* Microseconds; never 0. */
+static __always_inline __u32 now_as_since(void) {
+  return (__u32)(bpf_ktime_get_boot_ns() >> 10) | 1;
+}
+
+static __always_inline __u32 tls_level(__u32 slot) {
+  struct aa_target* target = target_row(slot);
+  return target ? target->tls_level : AA_TLS_LEVEL_OFF;
+}
+
+/* What it said over TLS in a target that does not listen was not heard. */
+static __always_inline void change_slot(struct aa_watched* entry, __u32 slot) {
+  if (tls_level(entry->slot) == AA_TLS_LEVEL_OFF) entry->since = now_as_since();
+  count_live(entry->slot, -1);
+  count_live(slot, 1);
+  entry->slot = slot;
+}
+
 /* Lets a process go; true for the one caller whose delete it was. */
 static __always_inline int watched_delete(__u32 tgid, __u32 slot) {
   if (bpf_map_delete_elem(&aa_watched, &tgid)) return 0;
@@ -103,6 +121,7 @@ __noinline int adopt(__u64 leader_at, __u64 parent_at, __u32 slot, __u32 count) 
   entry.parent_tgid = BPF_CORE_READ(parent, tgid);
   entry.parent_start_ns = BPF_CORE_READ(parent, start_boottime);
   entry.slot = slot;
+  entry.since = now_as_since();
   entry.flags = AA_WATCHED_PARENT_CURRENT | AA_WATCHED_SERIAL(aa_scan_state.serial);
   if (watched_entry(tgid, entry.start_ns)) return 0;
   if (watched_insert(tgid, &entry, count || aa_scan_state.mode & AA_SCAN_COUNT)) return 0;

@@ -384,6 +384,7 @@ void TlsFamily::take_change(const FileNumbers& file, Met& met, std::uint32_t mas
   if ((mask & IN_CLOSE_WRITE) == 0 || !met.written) return;
   met.written = false;
   listen(file, met, read(link_to(met.file)));
+  __atomic_add_fetch(&static_cast<aa_tls_settings*>(settings_map_.data())->relistened, 1u, __ATOMIC_SEQ_CST);
 }
 
 void TlsFamily::set_watching(bool on) {

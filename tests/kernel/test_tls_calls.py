@@ -1,10 +1,11 @@
 """TLS: libssl's own calls in the ways that programs in C make them, and from where the library has another name."""
 
+import os
 import pathlib
 import subprocess
 import unittest
 
-from harness import program
+from harness import program, wait_until
 from kernel_case import QUICK
 from tls_case import TlsCase, streams_of
 from tls_server import CERTIFICATE
@@ -12,6 +13,34 @@ from tls_server import CERTIFICATE
 PYTHON = "/usr/bin/python3"
 PROGRAMS = pathlib.Path(__file__).resolve().parents[1] / "programs"
 CALLS, EARLY, QUIC = (PROGRAMS / f"openssl_{name}.py" for name in ("calls", "early", "quic"))
+
+# Two ends in memory: an empty line makes them anew, others are said by one and heard by the other.
+TALKER = f"""
+import ssl, sys
+def end(context, **how):
+    into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+    return context.wrap_bio(into, out, **how), into, out
+def carry(one, other):
+    other[1].write(one[2].read())
+def shake(one):
+    try:
+        one[0].do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+print(flush=True)
+for line in sys.stdin.buffer:
+    if line == b"\\n":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain({str(CERTIFICATE)!r})
+        client, server = end(ssl._create_unverified_context()), end(context, server_side=True)
+        for _ in range(4):
+            shake(client), carry(client, server), shake(server), carry(server, client)
+    else:
+        client[0].write(line[:-1])
+        carry(client, server)
+        server[0].read()
+    print(flush=True)
+"""
 
 
 class Calls(TlsCase):
@@ -83,6 +112,74 @@ class Calls(TlsCase):
             self.assertEqual(sorted([asked, asked[::-1], early, early[::-1]]), sorted(streams))
 
         self.unskipped("tls", told)
+
+    def said_in_turn(self, *turns, **popen):
+        """[what a process says in one TLS object after another turn, as told]; a turn is words to say, or something to do meanwhile."""
+        process = subprocess.Popen([PYTHON, "-c", TALKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, **popen)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stdin.close)
+        process.stdout.readline()
+        stream = self.daemon.subscribe(types=["tls"])
+        for turn in turns:
+            if callable(turn):
+                turn(process.pid)
+            else:
+                process.stdin.write(turn + b"\n")
+                process.stdin.flush()
+                process.stdout.readline()
+        stream.wait_for(lambda event: event["tls"]["length"] == len(turns[-1]), 20, "the last is told")
+        said = [event["tls"] for event in stream.until_quiet() if event["tls"]["direction"] == "send"]
+        stream.close()
+        return said
+
+    def assert_broken(self, said):
+        """The second half is another connection, and of a secret that began unheard nothing is shown."""
+        first, second = said
+        self.assertEqual((True, 0, '{"a":1,'), (first["from_start"], first["offset"], first["data"]))
+        self.assertEqual((False, 0, 7 * "*" + '","b":1}'), (second["from_start"], second["offset"], second["data"]))
+        self.assertNotEqual(first["connection"], second["connection"])
+
+    def test_unwatched_between(self):
+        """tls: what goes on after a time in which nobody watched is another connection, and begins inside of a secret"""
+        targets = []
+        watch_it = lambda pid: targets.append(self.daemon.start(pid, tls="redacted"))
+        let_go = lambda _: self.daemon.stop_monitoring(targets[-1])
+        with self.subTest("not watched"):
+            self.assert_broken(self.said_in_turn(watch_it, b"", b'{"a":1,', let_go, b'"password":"abc', watch_it, b'hunter2","b":1}'))
+        let_go(None)
+        with self.subTest("in a target that does not listen"):
+            deaf = lambda pid: targets.append(self.daemon.start(pid, tls="off"))
+            self.assert_broken(self.said_in_turn(watch_it, b"", b'{"a":1,', let_go, deaf, b'"password":"abc', let_go, watch_it,
+                                                 b'hunter2","b":1}'))
+        let_go(None)
+
+    def test_rewritten_between(self):
+        """tls: so is what goes on after its library was rewritten in place"""
+        folder = self.copy_of_libssl("rewritten")
+        library = folder / "libssl.so.3"
+        file = self.enterContext(library.open("r+b"))
+        state = lambda pid: self.explain(pid)[str(library)][0]
+
+        def begin(pid):
+            target = self.daemon.start(pid, tls="redacted")
+            self.addCleanup(self.daemon.stop_monitoring, target)
+            wait_until(lambda: state(pid) == "attached", "it is listened to")
+
+        def rewrite(pid):
+            first = file.read(1)
+            file.seek(0)
+            file.write(first)
+            file.flush()
+            wait_until(lambda: state(pid) == "degraded", "it is let go of")
+
+        def finish(pid):
+            file.close()
+            wait_until(lambda: state(pid) == "attached", "it is listened to again")
+
+        said = self.said_in_turn(begin, b"", b'{"a":1,', rewrite, b'"password":"abc', finish, b'hunter2","b":1}',
+                                 env={**os.environ, "LD_LIBRARY_PATH": str(folder)})
+        self.assert_broken(said)
 
     def test_shared_object(self):
         """tls: an object that two threads read at once, as QUIC's may be, is told whole: each call, and none twice"""
