@@ -123,6 +123,30 @@ std::string redacted(const std::string& text, How how) {
   return without_secrets(text, SecretText::script);
 }
 
+// "NAME=VALUE", with a secret's name: where the value begins; npos: it is none.
+std::size_t secret_value_in(std::string_view word) {
+  constexpr std::string_view kSample = "Xk7hunter2Qz9vLm4p";
+  const auto joins = [](char character) {
+    return std::string_view("_.-[]").find(character) != std::string_view::npos || is_digit(character) ||
+           ((character | 0x20) >= 'a' && (character | 0x20) <= 'z');
+  };
+  const std::size_t equals = word.find('=');
+  if (equals == std::string_view::npos || !std::ranges::all_of(word.substr(0, equals), joins)) return std::string::npos;
+  const std::string sample = std::string(word.substr(0, equals + 1)).append(kSample);
+  return without_secrets(sample, SecretText::script).ends_with('*') ? equals + 1 : std::string::npos;
+}
+
+// Of a word that a shell has put together, all of its value is secret, whatever quotes were in it. What a shell may yet
+// run stays to be seen, and so does what a form holds beside it.
+void redact_assigned(std::string& word, const std::string& redacted, Program program, bool is_of_script) {
+  const std::size_t begin = secret_value_in(word);
+  const bool may_be_script =
+      program == Program::shell && !is_of_script && word.find_first_of(" \t\n;|&<>()") != word.npos;
+  const bool may_be_form = program == Program::curl || program == Program::wget;
+  const bool is_whole = begin != std::string::npos && !may_be_script && !may_be_form && !is_expanded(word);
+  word = is_whole ? word.substr(0, begin) + std::string(word.size() - begin, '*') : redacted;
+}
+
 // Scripts within scripts are looked into so far.
 constexpr int kMostScripts = 4;
 
@@ -131,7 +155,9 @@ void redact_words(std::vector<std::string>& words, int script);
 // The commands in a text, which keeps its length and all that is no secret.
 void redact_commands(std::string& text, int script) {
   const auto has_option = [&text](char blank) { return text.find(std::string{blank, '-'}) != std::string::npos; };
-  if (script > kMostScripts || std::ranges::none_of(std::string_view(" \t\n"), has_option)) return;
+  const bool may_hold =
+      text.find('=') != std::string::npos || std::ranges::any_of(std::string_view(" \t\n"), has_option);
+  if (script > kMostScripts || !may_hold) return;
   for (const ShellCommand& command : shell_commands(text)) {
     std::vector<std::string> words;
     for (const ShellWord& word : command) words.push_back(word.text);
@@ -160,8 +186,9 @@ void redact_words(std::vector<std::string>& words, int script) {
     const Asked asked = asked_by(word, program);
     if (asked.at == std::string::npos) next = asked.how;
     if (asked.at == std::string::npos || asked.how == How::script || may_run) {
-      word = redacted(word, How::script);
-      redact_commands(word, script + 1);
+      std::string shown = redacted(word, How::script);
+      redact_commands(shown, script + 1);
+      redact_assigned(word, shown, program, script > 0);
     } else {
       word = word.substr(0, asked.at) + redacted(word.substr(asked.at), asked.how);
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "base/text.h"
 
@@ -10,6 +11,7 @@ namespace aa {
 namespace {
 
 constexpr std::size_t kLookBack = 64;
+constexpr std::string_view kUnknown = "unknown";
 constexpr std::string_view kBeforeSeparator = "\"' \\\r\n\t";
 constexpr std::string_view kInName = "-.[]";
 constexpr std::size_t kMostJoined = 32;  // bytes before a known name that are looked at
@@ -84,6 +86,20 @@ bool ends_in_colour(std::string_view text) {
                      [&](std::string_view escape) { return before.ends_with(escape); });
 }
 
+// A quote behind what comes before a string of JSON, however deep that is quoted itself.
+bool is_before_string(std::string_view text) {
+  const std::size_t before = text.find_last_not_of("\\ \t", text.size() - 2);
+  return text.size() > 1 && before != std::string_view::npos &&
+         std::string_view(":,[(").find(text[before]) != std::string_view::npos;
+}
+
+// Lines between a private key's first and its letters.
+bool names_key_line(std::string_view text) {
+  constexpr std::array<std::string_view, 6> kNames = {"Proc-Type", "Version", "Comment",
+                                                      "Hash",      "Charset", "MessageID"};
+  return std::any_of(kNames.begin(), kNames.end(), [text](std::string_view name) { return text.ends_with(name); });
+}
+
 // As JSON, programs, URLs and terminals have bytes: "\n", "\u0020", "\x20", "%20", "ESC[32m". JSON within JSON has more
 // backslashes.
 bool ends_in_escape(std::string_view text) {
@@ -113,6 +129,7 @@ SecretScanner::Shown SecretScanner::flush() {
 
 SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   settle();
+  if (mode_ == Mode::opening) mode_ = Mode::pem;  // what a key is told by may be what was missed
   Shown shown = show();
   offset_ += buffer_.size() + bytes;
   buffer_.clear();
@@ -128,12 +145,34 @@ SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
 
 // What comes may be the rest of any secret.
 void SecretScanner::enter_unknown() {
-  kind_ = "unknown";
+  kind_ = kUnknown;
+  resumes_ = false;
   quote_ = '"';
   has_escapes_ = false;
   is_list_ = false;
   enter_value(End::quote);
   may_open_ = true;
+  state_ = 0;
+}
+
+// The name of a field, in what may be the rest of a secret: its value is hidden too. When it is none, or its end is not
+// certain, the rest goes on.
+bool SecretScanner::finds_field(unsigned char byte) {
+  state_ = automaton_->step(state_, byte);
+  if (!automaton_->ends_in(state_)) return false;
+  for (const std::uint16_t index : automaton_->ending_in(state_)) {
+    const SecretRule& rule = secret_rules()[index];
+    ++at_;
+    const bool is_field = rule.shape == SecretShape::field && fits(rule);
+    --at_;
+    if (!is_field) continue;
+    hide(kind_, at_, at_ + 1);
+    ++at_;
+    resumes_ = true;
+    found(rule);
+    return true;
+  }
+  return false;
 }
 
 void SecretScanner::run() {
@@ -168,6 +207,9 @@ void SecretScanner::run() {
       case Mode::secret:
         in_secret(byte);
         break;
+      case Mode::opening:
+        in_opening(byte);
+        break;
       case Mode::pem:
         in_pem(byte);
         break;
@@ -183,7 +225,7 @@ void SecretScanner::run() {
 void SecretScanner::judge_rest(unsigned char byte) {
   if (is_undecided()) return;
   if (kRest.test(byte)) {
-    if (mode_ == Mode::text) hide("unknown", at_, at_ + 1);
+    if (mode_ == Mode::text) hide(kUnknown, at_, at_ + 1);
     return;
   }
   const char before = at_ > 0 ? buffer_[at_ - 1] : '\0';
@@ -207,9 +249,11 @@ void SecretScanner::settle() {
     leave_prefix();
     run();
   }
-  if (mode_ != Mode::common) return;
+  if (mode_ != Mode::common && mode_ != Mode::opening) return;
   hide(kind_, since_, at_);
-  mode_ = Mode::value;
+  since_ = at_;
+  since_state_ = 0;
+  if (mode_ == Mode::common) mode_ = Mode::value;
 }
 
 // Whether another rule's beginning may go on where this one's ended: "sk-an" is one of "sk-" and may be of "sk-ant-".
@@ -325,7 +369,8 @@ void SecretScanner::found(const SecretRule& rule) {
       break;
     case SecretShape::pem:
       dashes_ = 0;
-      mode_ = Mode::pem;
+      in_line_ = 0;
+      mode_ = Mode::opening;
       break;
     case SecretShape::field:
       found_field(at_ - rule.begin.size());
@@ -385,7 +430,8 @@ void SecretScanner::judge_line(std::size_t begin, bool is_joined) {
   }
   const bool begins_stream = before.empty() && at_ < kLookBack;
   const bool is_script = text_ == SecretText::script;
-  is_escaped_line_ = !is_script && (before.ends_with("\\n") || before.ends_with("\\r"));
+  const bool begins_string = before.size() < all.size() && before.ends_with('"') && is_before_string(before);
+  is_escaped_line_ = !is_script && (before.ends_with("\\n") || before.ends_with("\\r") || begins_string);
   begins_line_ = before.ends_with('\n');
   if (is_script || !(begins_stream || begins_line_)) return;
   end_without_quote_ = before.size() == all.size() ? End::line : End::row;
@@ -399,6 +445,11 @@ void SecretScanner::give_up() {
 }
 
 void SecretScanner::enter_text() {
+  if (std::exchange(resumes_, false)) {
+    enter_unknown();
+    is_unsure_ = true;
+    return;
+  }
   mode_ = Mode::text;
   state_ = 0;
   continuation_ = 0;
@@ -484,17 +535,28 @@ void SecretScanner::end_userinfo() {
 // ---- inside ----
 
 void SecretScanner::in_secret(unsigned char byte) {
-  const bool line_ends = is_line_end(byte);
-  if (line_ends && rule_ != nullptr && rule_->shape == SecretShape::coded &&
-      (in_line_ == 0 || in_line_ >= kWholeLine)) {
-    in_line_ = 0;
+  if (is_coded() && in_line_of_coded(byte)) {
     ++at_;
     return;
   }
-  if (!class_->test(byte)) return enter_text();
+  const bool is_over = is_coded() && buffer_[at_ - 1] == '\\' && byte != '/';
+  if (is_over || !class_->test(byte)) return enter_text();
   hide(kind_, at_, at_ + 1);
   ++at_;
   ++in_line_;
+}
+
+// Next to a line's end, also one that JSON has as "\n", and before an indented line; of "\/" the backslash.
+bool SecretScanner::in_line_of_coded(unsigned char byte) {
+  const bool is_escaped = at_ > since_ && buffer_[at_ - 1] == '\\';
+  const bool line_ends = is_line_end(byte) || (is_escaped && (byte == 'n' || byte == 'r'));
+  if (byte == '\\') return true;
+  if (is_escaped && !line_ends && byte != '/') return false;
+  if (line_ends && (in_line_ == 0 || in_line_ >= kWholeLine)) {
+    in_line_ = 0;
+    return true;
+  }
+  return in_line_ == 0 && is_blank(byte);
 }
 
 // As URLs have it: "%3D" and "%3A" come before a value, "%22", "%5B", "%5D", "%0A" before those.
@@ -547,8 +609,11 @@ void SecretScanner::in_name(unsigned char byte) {
     ++at_;
     return;
   }
-  if (byte == '"' && quote_ == '"') return enter_text();  // nothing in it
-  if (opens_quote(byte)) {
+  const bool is_nested = byte == '"' && quote_ == '"' && backslashes_before(at_) > depth_;
+  if (byte == '"' && quote_ == '"' && !is_nested) return enter_text();  // nothing in it
+  if (byte == '\'' && buffer_[at_ - 1] == '[' && text_ == SecretText::script) return enter_text();
+  if (is_nested || opens_quote(byte)) {
+    resumes_ = false;
     open_quote(at_++);
     return begin_value(End::quote);
   }
@@ -587,6 +652,7 @@ void SecretScanner::begin_unquoted(unsigned char byte) {
                      !is_escaped_line_ && !begins_line_;
   if (prose || is_line_end(byte) || byte == '{' || begins_command()) return enter_text();
   begin_value(end_of_unquoted());
+  ends_with_line_ = named_in_quotes_ && !is_member_;
 }
 
 // Of a script; what is behind a line's end is no value, but what the shell runs next.
@@ -672,8 +738,13 @@ bool SecretScanner::is_escaped_blank(unsigned char byte) const {
 void SecretScanner::open_quote(std::size_t at) {
   quote_ = buffer_[at];
   has_escapes_ = quote_ == '"';
-  depth_ = 0;
-  while (depth_ < at && buffer_[at - 1 - depth_] == '\\') ++depth_;
+  depth_ = backslashes_before(at);
+}
+
+std::size_t SecretScanner::backslashes_before(std::size_t at) const {
+  std::size_t count = 0;
+  while (count < at && buffer_[at - 1 - count] == '\\') ++count;
+  return count;
 }
 
 // As many backslashes belong to the quote that ends the value; what is beyond them stands for backslashes of the value
@@ -693,6 +764,8 @@ void SecretScanner::enter_value(End end) {
   line_end_ = 0;
   is_unsure_ = false;
   may_open_ = false;
+  ends_with_line_ = false;
+  is_empty_ = false;
   scheme_ = ends_at_blank() && kind_ == "authorization";
   mode_ = Mode::value;
 }
@@ -719,7 +792,8 @@ bool SecretScanner::ends_value(unsigned char byte) const {
     case End::quote:
       break;
   }
-  return line_ends || is_end_quote(byte);
+  const bool escaped_line_ends = ends_with_line_ && (byte == 'n' || byte == 'r') && backslashes_ == depth_ + 1;
+  return line_ends || escaped_line_ends || is_end_quote(byte);
 }
 
 // Behind it more of a list may come, unless what the list is in has ended, too.
@@ -774,7 +848,18 @@ void SecretScanner::in_value(unsigned char byte) {
       return;
     }
   }
+  if (std::exchange(is_empty_, false)) {
+    if (static_cast<char>(byte) != quote_) return enter_text();
+    ++at_;
+    return;
+  }
   const bool ends = ends_value(byte);
+  if (!ends && kind_ == kUnknown && finds_field(byte)) return;
+  if (ends && end_ == End::quote && at_ == since_ && depth_ == 0 && !is_list_ && static_cast<char>(byte) == quote_) {
+    is_empty_ = true;  // or three of them
+    ++at_;
+    return;
+  }
   if (ends && line_ends && is_unsure_) {
     enter_text();
     in_rest_ = true;
@@ -786,9 +871,18 @@ void SecretScanner::in_value(unsigned char byte) {
     return;
   }
   if (ends) return leave_value(byte);
+  if (is_expansion(byte)) return enter_text();
   count_backslashes(byte);
   hide(kind_, at_, at_ + 1);
   ++at_;
+}
+
+// What a shell runs here stays to be seen: $(…), `…`.
+bool SecretScanner::is_expansion(unsigned char byte) {
+  if (text_ != SecretText::script) return false;
+  const bool substitutes = byte == '(' && at_ > 0 && buffer_[at_ - 1] == '$';
+  if (substitutes && at_ > since_ && !hidden_.empty()) --hidden_.back().length;
+  return substitutes || byte == '`';
 }
 
 // Between two values.
@@ -807,6 +901,22 @@ void SecretScanner::in_list(unsigned char byte) {
   }
   if (!is_member_ || byte == ':' || !kInWord.test(byte)) return enter_text();
   begin_value(End::word);
+}
+
+// Behind a private key's first line: is it one, or only spoken of? A key has so many letters of base64 in a row,
+// however they are written, perhaps behind lines that say more of it.
+void SecretScanner::in_opening(unsigned char byte) {
+  constexpr std::size_t kLine = 24, kMostBefore = 192;
+  constexpr std::string_view kBetween = " \t\r\n:,.-\"'+()", kWithin = "%\\";
+  const auto is_one_of = [byte](std::string_view bytes) { return bytes.find(static_cast<char>(byte)) != bytes.npos; };
+  const bool is_letter = base64_value(byte) && !is_one_of("-_+");
+  const bool is_known = is_letter || is_one_of(kBetween) || is_one_of(kWithin);
+  if (!is_known || at_ - since_ >= kMostBefore) return give_up();
+  if (!is_one_of(kWithin)) in_line_ = is_letter || (byte == '+' && in_line_ > 0) ? in_line_ + 1 : 0;
+  ++at_;
+  if (in_line_ < kLine && !(byte == ':' && names_key_line(std::string_view(buffer_).substr(0, at_ - 1)))) return;
+  hide(kind_, since_, at_);
+  mode_ = Mode::pem;
 }
 
 void SecretScanner::in_pem(unsigned char byte) {

@@ -59,7 +59,20 @@ class SecretScanner {
   std::size_t held() const { return buffer_.size() - shown_; }
 
  private:
-  enum class Mode : std::uint8_t { text, candidate, userinfo, name, prefix, common, value, list, secret, pem, binary };
+  enum class Mode : std::uint8_t {
+    text,
+    candidate,
+    userinfo,
+    name,
+    prefix,
+    common,
+    value,
+    list,
+    secret,
+    opening,
+    pem,
+    binary
+  };
   // Where a value ends.
   enum class End : std::uint8_t {
     line,    // with its line, and those below it that are indented
@@ -80,8 +93,10 @@ class SecretScanner {
   void in_percent(unsigned char byte);
   void in_common(unsigned char byte);
   void in_value(unsigned char byte);
+  bool is_expansion(unsigned char byte);
   void in_list(unsigned char byte);
   void in_secret(unsigned char byte);
+  void in_opening(unsigned char byte);
   void in_pem(unsigned char byte);
   void in_binary(unsigned char byte);
   void judge_rest(unsigned char byte);
@@ -89,11 +104,14 @@ class SecretScanner {
   void try_rules(std::size_t from);
   bool fits(const SecretRule& rule) const;
   bool decodes(unsigned char byte);
+  bool is_coded() const { return rule_ != nullptr && rule_->shape == SecretShape::coded; }
+  bool in_line_of_coded(unsigned char byte);
   void found_coded();
   bool begins_pem(std::size_t begin) const;
   void found(const SecretRule& rule);
   void found_field(std::size_t begin);
   void open_quote(std::size_t at);
+  std::size_t backslashes_before(std::size_t at) const;
   void give_up();
   void enter_text();
   void enter_secret(std::string_view kind, const ByteClass& bytes, std::size_t from);
@@ -106,7 +124,8 @@ class SecretScanner {
   bool is_end_quote(unsigned char byte) const;
   void count_backslashes(unsigned char byte);
   bool is_undecided() const {
-    return mode_ == Mode::candidate || mode_ == Mode::userinfo || mode_ == Mode::prefix || mode_ == Mode::common;
+    return mode_ == Mode::candidate || mode_ == Mode::userinfo || mode_ == Mode::prefix || mode_ == Mode::common ||
+           mode_ == Mode::opening;
   }
   bool opens_quote(unsigned char byte) const;
   void in_prefix(unsigned char byte);
@@ -127,6 +146,7 @@ class SecretScanner {
   bool begins_word(std::size_t at) const;
   bool has_digits_before(std::size_t begin) const;
   void enter_unknown();
+  bool finds_field(unsigned char byte);
   void enter_binary();
   bool is_line_end_in_name(unsigned char byte);
   bool is_escaped_blank(unsigned char byte) const;
@@ -177,6 +197,9 @@ class SecretScanner {
   char line_end_ = 0;             // name, value: the last byte was this; an indented line goes on with it
   bool is_unsure_ = false;        // value: bytes of it were missed, another secret may have begun there
   bool may_open_ = false;         // value: nothing of it was seen, not even the quote that it may begin with
+  bool resumes_ = false;          // in what may be the rest of a secret a field's name was met
+  bool is_empty_ = false;         // value: in quotes, and nothing was in them
+  bool ends_with_line_ = false;   // value: the text in quotes began with its name: "NAME: VALUE\nmore"
   bool in_rest_ = false;          // what is made of base64 and line ends is the rest of a secret
   char separator_ = 0;
   bool has_escapes_ = false;

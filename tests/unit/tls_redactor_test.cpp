@@ -211,6 +211,27 @@ TEST_CASE("redact: directions and connections do not touch each other") {
   CHECK(std::get<TlsBody>(desk.given.back().body).data == kPat.substr(4));
 }
 
+TEST_CASE(
+    "redact: the value of a secret's name is replaced as the shell puts its word together, whatever quotes it is in") {
+  const auto redacted = [](std::vector<std::string> argv) {
+    redact_arguments(argv);
+    return argv.back();
+  };
+  for (const std::string word :
+       {"'ab'\"'\"'hunter2'", "'ab'\\''hunter2'", "\"ab\"hunter2", "ab\\ hunter2", "ab\\&hunter2", "$'hunter2'"}) {
+    const std::string shown = redacted({"bash", "-c", "DB_PASSWORD=" + word + " run; curl http://x | sh"});
+    INFO(shown);
+    CHECK(shown.find("hunter2") == std::string::npos);
+    CHECK(shown.ends_with(" run; curl http://x | sh"));
+  }
+  for (const std::string value : {"a'hunter2", "a&hunter2", "a b hunter2", "a\\,hunter2"}) {
+    CHECK(redacted({"env", "DB_PASSWORD=" + value}) == "DB_PASSWORD=" + std::string(value.size(), '*'));
+    CHECK(redacted({"helm", "--set", "db.password=" + value}) == "db.password=" + std::string(value.size(), '*'));
+  }
+  CHECK(redacted({"sh", "-c", "DB_PASSWORD=x; curl http://x | sh"}) == "DB_PASSWORD=*; curl http://x | sh");
+  CHECK(redacted({"env", "PATH=/bin"}) == "PATH=/bin");
+}
+
 TEST_CASE("redact: secrets in a program's arguments are replaced, its commands are not") {
   const auto redacted = [](std::vector<std::string> argv) {
     redact_arguments(argv);
