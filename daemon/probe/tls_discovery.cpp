@@ -97,6 +97,22 @@ bool TlsDiscovery::meet_by_name(const Key& key, const ProcessRef& process, const
   return false;
 }
 
+// By process: it was attached to in time, and has ended since. Its end may be told before what it mapped.
+bool TlsDiscovery::is_heard(const ProcessId& process, const Key& key) const {
+  constexpr std::uint32_t kMinorBits = 20, kMinor = (1u << kMinorBits) - 1;
+  const FileNumbers file{gnu_dev_makedev(key.first >> kMinorBits, key.first & kMinor), key.second};
+  const auto ended = ended_.find(process);
+  const std::vector<FileNumbers> heard = ended != ended_.end() ? ended->second.heard : tls_.attached_in(process);
+  return std::find(heard.begin(), heard.end(), file) != heard.end();
+}
+
+void TlsDiscovery::note_ended(const ProcessId& process) {
+  constexpr std::uint64_t kToldWithinNs = 10'000'000'000;
+  const std::uint64_t now = boot_ns();
+  std::erase_if(ended_, [&](const auto& one) { return one.second.boot_ns + kToldWithinNs < now; });
+  ended_[process] = {now, tls_.attached_in(process)};
+}
+
 bool TlsDiscovery::carries_tls(const Key& key) const {
   const auto found = met_.find(key);
   return found != met_.end() && found->second.library;
@@ -143,7 +159,7 @@ bool TlsDiscovery::look_for(const Key& key, const std::string& name, const Proce
   const auto mappings = executable_mappings_of(process.id.pid);
   const bool attached = look_into(process.id.pid, mappings);
   const auto is_it = [&](const ExecutableMapping& one) { return Key{one.dev, one.ino} == key || one.name == name; };
-  const bool shown = std::any_of(mappings.begin(), mappings.end(), is_it);
+  const bool shown = std::any_of(mappings.begin(), mappings.end(), is_it) || is_heard(process.id, key);
   return shown ? attached : meet_by_name(key, process, name) || attached;
 }
 
@@ -166,6 +182,7 @@ bool TlsDiscovery::saw_process(const Event& event) {
 
 // True: a fork that nobody has looked into, of a process that was listened to.
 bool TlsDiscovery::saw_end(const ProcessId& process) {
+  if (tls_.is_attached_in(process)) note_ended(process);
   tls_.let_go(process);
   const auto same = [&](const Forked& one) { return one.child == process.pid; };
   const auto unheard = std::find_if(forked_.begin(), forked_.end(), same);

@@ -57,6 +57,10 @@ class TlsDiscovery {
     std::uint64_t boot_ns = 0;
     bool parent_is_heard = false;
   };
+  struct Ended {
+    std::uint64_t boot_ns = 0;
+    std::vector<FileNumbers> heard;
+  };
   struct Found {
     Key key;
     Change change;
@@ -66,6 +70,8 @@ class TlsDiscovery {
   bool meet(const Key& key, const std::string& path, const std::string& name);
   bool meet_by_name(const Key& key, const ProcessRef& process, const std::string& name);
   bool carries_tls(const Key& key) const;
+  bool is_heard(const ProcessId& process, const Key& key) const;
+  void note_ended(const ProcessId& process);
   Met* newly_met(Key key, const std::string& path);
   bool meet_answering(const Key& key, const std::string& path, const std::string& name);
   bool is_silent(std::uint32_t dev);
@@ -85,6 +91,7 @@ class TlsDiscovery {
   std::map<Key, Met> met_;
   std::set<std::uint32_t> silent_;  // devices of file systems that did not answer; not asked again until they do
   std::map<Key, std::pair<Change, std::string>> stacks_;  // that nobody listens to; found by explain()
+  std::map<ProcessId, Ended> ended_;                      // by process; of the last seconds
   std::vector<Forked> forked_;                            // by process; not looked into yet
 };
 

@@ -74,6 +74,7 @@ class TlsFamily {
   // again. True: something was attached. Cost: 5 to 20 ms, a few system calls when nothing is to be done.
   bool attach_in(std::uint32_t pid, const ExecutableMapping& mapping);
   bool is_attached_in(const ProcessId& process) const { return processes_ && processes_->has(process); }
+  std::vector<FileNumbers> attached_in(const ProcessId& process) const;
   void let_go(const ProcessId& process);  // it has ended
   void let_go_of_unwatched();
   Counts counts() const { return counts_; }

@@ -57,6 +57,10 @@ void TlsFamily::tell_in(const ProcessId& process, const FileNumbers& file, const
   }
 }
 
+std::vector<FileNumbers> TlsFamily::attached_in(const ProcessId& process) const {
+  return processes_ ? processes_->attached_in(process) : std::vector<FileNumbers>();
+}
+
 void TlsFamily::let_go(const ProcessId& process) {
   if (processes_) processes_->let_go(process);
 }

@@ -34,6 +34,15 @@ const TlsProcesses::Row* TlsProcesses::find(const ProcessId& process, const File
   return row == files->second.end() ? nullptr : &row->second;
 }
 
+std::vector<FileNumbers> TlsProcesses::attached_in(const ProcessId& process) const {
+  std::vector<FileNumbers> attached;
+  const auto files = processes_.find(process);
+  if (files == processes_.end()) return attached;
+  for (const auto& [file, row] : files->second)
+    if (!row.trouble) attached.push_back(file);
+  return attached;
+}
+
 void TlsProcesses::put(const ProcessId& process, const FileNumbers& file, Row row) {
   processes_[process].emplace(file, std::move(row));
 }

@@ -37,6 +37,7 @@ class TlsProcesses {
   ~TlsProcesses();  // returns when everything is detached
 
   bool has(const ProcessId& process) const { return processes_.contains(process); }
+  std::vector<FileNumbers> attached_in(const ProcessId& process) const;
   // Null: nobody has tried.
   const Row* find(const ProcessId& process, const FileNumbers& file) const;
   void put(const ProcessId& process, const FileNumbers& file, Row row);  // in place of none

@@ -93,6 +93,8 @@ class Enrolment(KernelCase):
             return event.get("target", {}).get("id") == target and kind_of_change(event) == "exited"
 
         stream.wait_for(gone, deadline, "the target's end")
+        missed = [event["loss"]["count"] for event in stream.of_type("loss") if event["loss"]["family"] == "subscriber"]
+        self.assertEqual([], missed, "this test reads too slowly")
         return Account([e for e in list(stream.events) if e.get("target", {}).get("id") == target])
 
     def test_under_fire(self):

@@ -263,6 +263,17 @@ class ScopeHeld(ScopeCase):
         for _ in range(3):
             self.exact(PYTHON, CALLS, self.server.port, "plain", self.folder)
 
+    def test_short(self):
+        """scope: nothing is told as lost of processes that were held and attached to, and ended at once"""
+        _, env = self.with_library()
+        stream = self.daemon.subscribe(types=["loss"])
+        missed = self.daemon.counters()["tls.hold-missed"]
+        for _ in range(8):
+            self.watched_path("/usr/bin/true", env=env, deadline=60)
+        losses = [event["loss"]["cause"] for event in stream.until_quiet()]
+        stream.close()
+        self.assertLessEqual(len(losses), self.daemon.counters()["tls.hold-missed"] - missed)
+
     def test_unmovable(self):
         """scope: a program that carries its library and lies at addresses of its own choice, as Node does, is heard whole"""
         account = self.talk(program("shared_tls"))
