@@ -123,7 +123,7 @@ std::string redacted(const std::string& text, How how) {
   return without_secrets(text, SecretText::script);
 }
 
-// "NAME=VALUE", with a secret's name: where the value begins; npos: it is none.
+// "NAME=VALUE", with a secret's name, and a value that is long enough for one: where it begins; npos: it is none.
 std::size_t secret_value_in(std::string_view word) {
   constexpr std::string_view kSample = "Xk7hunter2Qz9vLm4p";
   const auto joins = [](char character) {
@@ -132,7 +132,8 @@ std::size_t secret_value_in(std::string_view word) {
   };
   const std::size_t equals = word.find('=');
   if (equals == std::string_view::npos || !std::ranges::all_of(word.substr(0, equals), joins)) return std::string::npos;
-  const std::string sample = std::string(word.substr(0, equals + 1)).append(kSample);
+  const std::string sample =
+      std::string(word.substr(0, equals + 1)).append(kSample.substr(0, word.size() - equals - 1));
   return without_secrets(sample, SecretText::script).ends_with('*') ? equals + 1 : std::string::npos;
 }
 

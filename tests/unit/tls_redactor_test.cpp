@@ -230,6 +230,7 @@ TEST_CASE(
   }
   CHECK(redacted({"sh", "-c", "DB_PASSWORD=x; curl http://x | sh"}) == "DB_PASSWORD=*; curl http://x | sh");
   CHECK(redacted({"env", "PATH=/bin"}) == "PATH=/bin");
+  CHECK(redacted({"env", "PASSWORD="}) == "PASSWORD=");
 }
 
 TEST_CASE("redact: secrets in a program's arguments are replaced, its commands are not") {
