@@ -118,7 +118,7 @@ LivingProcess KernelState::living(const aa_task_row& row, bool with_text) {
   process.adopted = (row.flags & AA_TASK_ADOPTED) != 0;
   process.comm.assign(reinterpret_cast<const char*>(row.comm), ::strnlen(reinterpret_cast<const char*>(row.comm), 16));
   process.cgroup = cgroups_.path_of(row.cgroup_id);
-  if (with_text) text_.read(process);
+  if (with_text) ProcText::read(process);
   return process;
 }
 
@@ -126,7 +126,7 @@ LivingProcess KernelState::unlisted(const ProcessId& id) {
   LivingProcess process;
   process.id = id;
   process.ns_pid = id.pid;
-  text_.read(process);
+  ProcText::read(process);
   return process;
 }
 
@@ -150,6 +150,7 @@ std::vector<LivingProcess> KernelState::members_and_ancestors(const Rows& rows, 
   }
   for (const auto& [id, row] : by_id)
     if (inside(*row)) processes.push_back(living(*row, true));
+  text_.read_filenames(processes);
   return processes;
 }
 
@@ -201,6 +202,7 @@ LookedAround KernelState::look_around() {
   for (const aa_task_row& row : *rows)
     if ((row.flags & (AA_TASK_THREAD | AA_TASK_DEAD | AA_TASK_KERNEL | AA_TASK_SELF)) == 0)
       done.processes.push_back(living(row, (row.flags & AA_TASK_WATCHED) == 0));
+  text_.read_filenames(done.processes);
   return done;
 }
 
@@ -335,6 +337,7 @@ Adopted KernelState::adopt(const AdoptPlan& plan) {
   for (const aa_task_row& row : *rows)
     if ((row.flags & AA_TASK_ADOPTED) != 0 && row.slot == plan.slot && seen.insert(id_of(row)).second)
       done.processes.push_back(living(row, true));
+  text_.read_filenames(done.processes);
   if (!plan.root) return done;
   for (LivingProcess& process : members_and_ancestors(*rows, plan.slot, {plan.root}))
     if (!process.watched || process.slot != plan.slot) done.processes.push_back(std::move(process));

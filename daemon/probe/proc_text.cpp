@@ -48,20 +48,42 @@ std::string text_of_start(const std::string& directory) {
   return length <= 0 ? "" : std::string(text.data());
 }
 
+std::vector<std::string> filenames_of(const std::vector<ProcessId>& processes) {
+  std::vector<std::string> names;
+  for (const ProcessId& process : processes) {
+    names.push_back(text_of_start("/proc/" + std::to_string(process.pid) + "/"));
+    if (!began_at(process.pid, process.start_ns)) names.back().clear();
+  }
+  return names;
+}
+
 }  // namespace
 
-std::string ProcText::started_as(const ProcessId& process, const std::string& directory) {
+void ProcText::read_filenames(std::vector<LivingProcess>& processes) {
   if (!patience_.is_waited_for()) silent_.clear();
-  if (silent_.contains(process)) return "";
-  const auto text = patience_.ask([directory] { return text_of_start(directory); });
-  if (!text) silent_.insert(process);
-  return text.value_or("");
+  std::vector<ProcessId> asked;
+  std::vector<LivingProcess*> whose;
+  for (LivingProcess& process : processes) {
+    if (!process.has_text || silent_.contains(process.id)) continue;
+    asked.push_back(process.id);
+    whose.push_back(&process);
+  }
+  if (asked.empty()) return;
+  auto names = patience_.ask([asked] { return filenames_of(asked); });
+  for (std::size_t i = 0; i < whose.size(); ++i) {
+    // One of them did not answer: each by itself then.
+    const auto one =
+        names ? std::optional(std::vector{(*names)[i]}) : patience_.ask([id = asked[i]] { return filenames_of({id}); });
+    if (one)
+      whose[i]->filename = one->front();
+    else
+      silent_.insert(asked[i]);
+  }
 }
 
 void ProcText::read(LivingProcess& process) {
   const std::string directory = "/proc/" + std::to_string(process.id.pid) + "/";
   process.exe = link_text(directory + "exe");
-  process.filename = started_as(process.id, directory);
   process.cwd = link_text(directory + "cwd");
   const std::string line = file_text(directory + "cmdline", kArgvMax);
   process.argv.clear();
@@ -74,7 +96,6 @@ void ProcText::read(LivingProcess& process) {
   process.has_text = began_at(process.id.pid, process.id.start_ns);
   if (process.has_text) return;
   process.exe.clear();
-  process.filename.clear();
   process.cwd.clear();
   process.argv.clear();
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <set>
-#include <string>
+#include <vector>
 
 #include "base/patience.h"
 #include "state/plan.h"
@@ -11,14 +11,14 @@ namespace aa {
 
 class ProcText {
  public:
-  // Fills exe, filename, cwd and argv of a process the task iterator named, and has_text when they are certainly its
-  // own: the start time /proc shows after the reading must be the kernel's, or the pid was reused meanwhile. Six small
-  // reads. `filename` lies in memory that may be a file's whose file system never answers: then it is empty.
-  void read(LivingProcess& process);
+  // Fills exe, cwd and argv of a process the task iterator named, and has_text when they are certainly its own: the
+  // start time /proc shows after the reading must be the kernel's, or the pid was reused meanwhile. Five small reads.
+  static void read(LivingProcess& process);
+  // Fills `filename` of all that have text. It lies in memory that may be a file's whose file system never answers:
+  // then it stays empty. All are asked for at once: a turn of two threads takes a busy machine long.
+  void read_filenames(std::vector<LivingProcess>& processes);
 
  private:
-  std::string started_as(const ProcessId& process, const std::string& directory);
-
   Patience patience_;
   std::set<ProcessId> silent_;  // who was not answered for
 };

@@ -1,5 +1,6 @@
 #include "probe/tls_discovery.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/kcmp.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::size_t kMostMet = 65'536;  // then files are looked into again
 constexpr std::uint32_t kProtExec = 4;
+constexpr std::uint64_t kNameLastsNs = 1'000'000'000;
 constexpr const char* kUnknown = "unknown";
 
 std::string end_of(const std::string& link) {
@@ -35,14 +37,25 @@ bool share_memory(std::uint32_t one, std::uint32_t other) {
 
 }  // namespace
 
-std::optional<TlsDiscovery::Found> TlsDiscovery::found_at(const std::string& path) const {
-  const auto ask = [path]() -> std::optional<Found> {
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0 || status.st_ino == 0) return std::nullopt;
-    const auto dev = static_cast<std::uint32_t>(gnu_dev_major(status.st_dev) << 20 | gnu_dev_minor(status.st_dev));
-    return Found{{dev, status.st_ino}, {status.st_ctim.tv_sec, status.st_ctim.tv_nsec}};
+// As the kernel has it already: nobody is asked about a file that is open (the links of /proc lead there by
+// themselves).
+std::optional<TlsDiscovery::Found> TlsDiscovery::found_at(const std::string& link) {
+  struct statx status {};
+  if (::statx(AT_FDCWD, link.c_str(), AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &status) != 0 || status.stx_ino == 0)
+    return std::nullopt;
+  const std::uint32_t dev = status.stx_dev_major << 20 | status.stx_dev_minor;
+  return Found{{dev, status.stx_ino}, {status.stx_ctime.tv_sec, status.stx_ctime.tv_nsec}};
+}
+
+// On the way there somebody may have to be asked.
+std::optional<TlsDiscovery::Named> TlsDiscovery::found_by_name(const std::string& path) const {
+  const auto ask = [path]() -> std::optional<Named> {
+    UniqueFd file(::open(path.c_str(), O_PATH | O_CLOEXEC));
+    const auto found = file ? found_at(link_to(file)) : std::nullopt;
+    return found ? std::optional(Named{*found, std::move(file)}) : std::nullopt;
   };
-  return tls_.patience().ask(ask).value_or(std::nullopt);
+  auto named = tls_.patience().ask(ask);
+  return named ? std::move(*named) : std::nullopt;
 }
 
 bool TlsDiscovery::is_silent(std::uint32_t dev) {
@@ -57,8 +70,9 @@ TlsDiscovery::Met* TlsDiscovery::newly_met(Key key, const std::string& path) {
   if (!found) return nullptr;
   if (found->key.second != key.second) key = found->key;
   if (met_.size() >= kMostMet) met_.clear();
-  const auto [place, is_first] = met_.try_emplace(key, Met{found->change});
+  const auto [place, is_first] = met_.try_emplace(key, Met{found->change, 0});
   const bool is_changed = std::exchange(place->second.change, found->change) != found->change;
+  place->second.looked_at_ns = boot_ns();
   return is_first || is_changed ? &place->second : nullptr;
 }
 
@@ -87,11 +101,12 @@ bool TlsDiscovery::meet_answering(const Key& key, const std::string& path, const
 // name, where the process was, as long as it names the same file. True: it carries a library that nobody has listened
 // to there.
 bool TlsDiscovery::meet_by_name(const Key& key, const ProcessRef& process, const std::string& name) {
+  if (is_fresh(key)) return tls_.is_by_process() && carries_tls(key);
   for (const std::string& root : {"/proc/" + std::to_string(process.parent.pid) + "/root", std::string()}) {
     if (tls_.patience().is_waited_for()) break;  // a name may lead to whom we wait for
-    const auto found = found_at(root + name);
-    if (!found || found->key != key) continue;
-    return meet(key, root + name, name) || (tls_.is_by_process() && carries_tls(key));
+    const auto found = found_by_name(root + name);
+    if (!found || found->found.key != key) continue;
+    return meet(key, link_to(found->file), name) || (tls_.is_by_process() && carries_tls(key));
   }
   tls_.count_unseen();
   return false;
@@ -118,12 +133,21 @@ bool TlsDiscovery::carries_tls(const Key& key) const {
   return found != met_.end() && found->second.library;
 }
 
-bool TlsDiscovery::is_known(const FileBody& file) const {
+// By its name a file is looked up once a second: that takes two threads, and a busy machine long.
+bool TlsDiscovery::is_fresh(const Key& key) const {
+  const auto found = met_.find(key);
+  return found != met_.end() && found->second.looked_at_ns + kNameLastsNs > boot_ns();
+}
+
+bool TlsDiscovery::is_known(const FileBody& file) {
   const auto found = met_.find({file.dev, file.ino});
   if (found == met_.end() || (tls_.is_by_process() && found->second.library)) return false;
+  if (is_fresh(found->first)) return true;
   if (tls_.patience().is_waited_for()) return false;
-  const auto now = found_at(file.at.path);
-  return !now || now->key.second != file.ino || found->second.change == now->change;  // its name may say nothing here
+  found->second.looked_at_ns = boot_ns();
+  const auto now = found_by_name(file.at.path);
+  return !now || now->found.key.second != file.ino ||
+         found->second.change == now->found.change;  // its name may say nothing here
 }
 
 bool TlsDiscovery::is_of_each_process(const aa_hold_file& file) const {

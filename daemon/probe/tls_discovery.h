@@ -50,6 +50,7 @@ class TlsDiscovery {
   using Change = std::pair<std::int64_t, std::int64_t>;  // when the file was changed last: seconds, ns
   struct Met {
     Change change;
+    std::uint64_t looked_at_ns = 0;
     bool library = false;
   };
   struct Forked {
@@ -66,7 +67,12 @@ class TlsDiscovery {
     Change change;
   };
   // nullopt: none, or no answer.
-  std::optional<Found> found_at(const std::string& path) const;
+  static std::optional<Found> found_at(const std::string& link);
+  struct Named {
+    Found found;
+    UniqueFd file;  // O_PATH
+  };
+  std::optional<Named> found_by_name(const std::string& path) const;
   bool meet(const Key& key, const std::string& path, const std::string& name);
   bool meet_by_name(const Key& key, const ProcessRef& process, const std::string& name);
   bool carries_tls(const Key& key) const;
@@ -83,7 +89,8 @@ class TlsDiscovery {
   bool saw_mapping(const FileBody& file, const ProcessRef& process);
   bool look_for(const Key& key, const std::string& name, const ProcessRef& process);
   bool look_into(std::uint32_t pid, const std::vector<ExecutableMapping>& mappings);
-  bool is_known(const FileBody& file) const;
+  bool is_fresh(const Key& key) const;
+  bool is_known(const FileBody& file);
   bool is_held(std::uint32_t pid) const { return hold_ != nullptr && hold_->holds(pid); }
 
   TlsFamily& tls_;

@@ -7,6 +7,7 @@
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -340,13 +341,13 @@ void TlsFamily::tell_places(ProbeBody& state, const TlsLibrary& library) {
   if (!library.missing.empty()) state.reason = "it does not export " + listed(library.missing) + "; " + state.reason;
 }
 
-std::pair<FileNumbers, const TlsFamily::Met*> TlsFamily::met_at(const std::string& path) {
-  const auto file = patience_.ask([path] {
-    struct stat status {};
-    return ::stat(path.c_str(), &status) == 0 ? FileNumbers{status.st_dev, status.st_ino} : FileNumbers{};
-  });
-  const auto found = met_.find(file.value_or(FileNumbers{}));
-  return {file.value_or(FileNumbers{}), found == met_.end() ? nullptr : &found->second};
+// Of a file that is open already, by a link of /proc: as the kernel has it, nobody is asked.
+std::pair<FileNumbers, const TlsFamily::Met*> TlsFamily::met_at(const std::string& path) const {
+  struct statx status {};
+  if (::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC, STATX_INO, &status) != 0) return {};
+  const FileNumbers file{gnu_dev_makedev(status.stx_dev_major, status.stx_dev_minor), status.stx_ino};
+  const auto found = met_.find(file);
+  return {file, found == met_.end() ? nullptr : &found->second};
 }
 
 // ---- files that are rewritten in place ----

@@ -85,7 +85,7 @@ class TlsFamily {
   // It could be attached to.
   bool carries(const std::string& path);
   // The file was met.
-  bool knows(const std::string& path) { return met_at(path).second != nullptr; }
+  bool knows(const std::string& path) const { return met_at(path).second != nullptr; }
   // How the file is attached to, by process in that one; nullopt when it is not known.
   std::optional<ProbeBody> state_in(std::uint32_t pid, const ExecutableMapping& mapping);
   // With which everything is asked of files that somebody else chose: their file system may be one that never answers.
@@ -130,7 +130,7 @@ class TlsFamily {
   using MetFile = std::pair<const FileNumbers, Met>;
   MetFile* meet(const std::string& path, const std::string& name);
   static bool may_be_read_later(int error);  // not for what the file is, but for what is the case now
-  std::pair<FileNumbers, const Met*> met_at(const std::string& path);
+  std::pair<FileNumbers, const Met*> met_at(const std::string& path) const;
   Result<std::optional<TlsLibrary>> read(const std::string& path);
   TlsAttacher::Attached attach_to(const std::shared_ptr<const TlsLibrary>& library, std::uint32_t pid);
   void listen(const FileNumbers& file, Met& met, Result<std::optional<TlsLibrary>> library);
