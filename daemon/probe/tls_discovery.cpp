@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/kcmp.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -21,7 +22,7 @@ namespace {
 
 constexpr std::size_t kMostMet = 65'536;  // then files are looked into again
 constexpr std::uint32_t kProtExec = 4;
-constexpr std::uint64_t kNameLastsNs = 1'000'000'000;
+constexpr std::uint64_t kResolveCached = 0x20;  // RESOLVE_CACHED, which older headers do not have
 constexpr const char* kUnknown = "unknown";
 
 std::string end_of(const std::string& link) {
@@ -47,14 +48,22 @@ std::optional<TlsDiscovery::Found> TlsDiscovery::found_at(const std::string& lin
   return Found{{dev, status.stx_ino}, {status.stx_ctime.tv_sec, status.stx_ctime.tv_nsec}};
 }
 
-// On the way there somebody may have to be asked.
+// On the way there somebody may have to be asked: then on a thread, and not while somebody is waited for. What the
+// kernel knows by itself (Linux 5.12 and later) needs none, which a busy machine would take long to come to.
 std::optional<TlsDiscovery::Named> TlsDiscovery::found_by_name(const std::string& path) const {
-  const auto ask = [path]() -> std::optional<Named> {
-    UniqueFd file(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  const auto found_open = [](UniqueFd file) -> std::optional<Named> {
     const auto found = file ? found_at(link_to(file)) : std::nullopt;
     return found ? std::optional(Named{*found, std::move(file)}) : std::nullopt;
   };
-  auto named = tls_.patience().ask(ask);
+  const auto open_by = [path](std::uint64_t resolve) {
+    open_how how{};
+    how.flags = O_PATH | O_CLOEXEC;
+    how.resolve = resolve;
+    return UniqueFd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof(how))));
+  };
+  if (UniqueFd cached = open_by(kResolveCached)) return found_open(std::move(cached));
+  if (errno == ENOENT || tls_.patience().is_waited_for()) return std::nullopt;
+  auto named = tls_.patience().ask([=] { return found_open(open_by(0)); });
   return named ? std::move(*named) : std::nullopt;
 }
 
@@ -70,9 +79,8 @@ TlsDiscovery::Met* TlsDiscovery::newly_met(Key key, const std::string& path) {
   if (!found) return nullptr;
   if (found->key.second != key.second) key = found->key;
   if (met_.size() >= kMostMet) met_.clear();
-  const auto [place, is_first] = met_.try_emplace(key, Met{found->change, 0});
+  const auto [place, is_first] = met_.try_emplace(key, Met{found->change});
   const bool is_changed = std::exchange(place->second.change, found->change) != found->change;
-  place->second.looked_at_ns = boot_ns();
   return is_first || is_changed ? &place->second : nullptr;
 }
 
@@ -101,9 +109,7 @@ bool TlsDiscovery::meet_answering(const Key& key, const std::string& path, const
 // name, where the process was, as long as it names the same file. True: it carries a library that nobody has listened
 // to there.
 bool TlsDiscovery::meet_by_name(const Key& key, const ProcessRef& process, const std::string& name) {
-  if (is_fresh(key)) return tls_.is_by_process() && carries_tls(key);
   for (const std::string& root : {"/proc/" + std::to_string(process.parent.pid) + "/root", std::string()}) {
-    if (tls_.patience().is_waited_for()) break;  // a name may lead to whom we wait for
     const auto found = found_by_name(root + name);
     if (!found || found->found.key != key) continue;
     return meet(key, link_to(found->file), name) || (tls_.is_by_process() && carries_tls(key));
@@ -133,18 +139,9 @@ bool TlsDiscovery::carries_tls(const Key& key) const {
   return found != met_.end() && found->second.library;
 }
 
-// By its name a file is looked up once a second: that takes two threads, and a busy machine long.
-bool TlsDiscovery::is_fresh(const Key& key) const {
-  const auto found = met_.find(key);
-  return found != met_.end() && found->second.looked_at_ns + kNameLastsNs > boot_ns();
-}
-
-bool TlsDiscovery::is_known(const FileBody& file) {
+bool TlsDiscovery::is_known(const FileBody& file) const {
   const auto found = met_.find({file.dev, file.ino});
   if (found == met_.end() || (tls_.is_by_process() && found->second.library)) return false;
-  if (is_fresh(found->first)) return true;
-  if (tls_.patience().is_waited_for()) return false;
-  found->second.looked_at_ns = boot_ns();
   const auto now = found_by_name(file.at.path);
   return !now || now->found.key.second != file.ino ||
          found->second.change == now->found.change;  // its name may say nothing here

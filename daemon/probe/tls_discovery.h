@@ -50,7 +50,6 @@ class TlsDiscovery {
   using Change = std::pair<std::int64_t, std::int64_t>;  // when the file was changed last: seconds, ns
   struct Met {
     Change change;
-    std::uint64_t looked_at_ns = 0;
     bool library = false;
   };
   struct Forked {
@@ -89,8 +88,7 @@ class TlsDiscovery {
   bool saw_mapping(const FileBody& file, const ProcessRef& process);
   bool look_for(const Key& key, const std::string& name, const ProcessRef& process);
   bool look_into(std::uint32_t pid, const std::vector<ExecutableMapping>& mappings);
-  bool is_fresh(const Key& key) const;
-  bool is_known(const FileBody& file);
+  bool is_known(const FileBody& file) const;
   bool is_held(std::uint32_t pid) const { return hold_ != nullptr && hold_->holds(pid); }
 
   TlsFamily& tls_;
