@@ -266,9 +266,10 @@ std::string TlsDiscovery::stack_in(const Found& found, const ExecutableMapping& 
   auto& [change, stack] = place->second;
   if (is_first || change != found.change) {
     const auto read = [name = mapping.name, link = mapping.link(pid)] { return uncovered_stack(name, link); };
-    stack = tls_.patience().ask(read).value_or("");
+    const auto answer = tls_.patience().ask(read);
+    stack = answer.value_or("");
+    change = answer ? found.change : Change();  // who did not answer is asked again
   }
-  change = found.change;
   return stack;
 }
 

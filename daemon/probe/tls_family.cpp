@@ -130,6 +130,7 @@ std::unique_ptr<TlsFamily> TlsFamily::make(const TlsFamilySettings& settings, co
   if (const Status opened = family->open(settings, shared); !opened) {
     family->trial_links_.clear();
     family->changes_->reset();
+    family->attacher_ = {};
     family->object_.reset();
     family->states_ = {
         {"tls", kReturn, "uprobe", ProbeState::unavailable, opened.error().errno_value, opened.error().doing}};
