@@ -354,12 +354,24 @@ AA_ON(sched_process_exec, aa_exec, aa_exec_raw, (struct task_struct * task, int 
 AA_ON(sched_process_exit, aa_exit, aa_exit_raw, (struct task_struct * task), on_exit(task))
 
 /* From 7.0 on the kernel may let others run in the middle of a program on a trace point, and refuses that program's
- * calls on this CPU meanwhile. There each has a second, which finds the work done, or does it. */
-AA_ON(sched_process_fork, aa_fork_2nd, aa_fork_2nd_raw, (struct task_struct * parent, struct task_struct* child),
-      on_fork(parent, child))
-AA_ON(sched_process_exec, aa_exec_2nd, aa_exec_2nd_raw,
-      (struct task_struct * task, int old_pid, struct linux_binprm* bprm), on_exec(task, bprm, AA_SCRATCH_SECOND))
-AA_ON(sched_process_exit, aa_exit_2nd, aa_exit_2nd_raw, (struct task_struct * task), on_exit(task))
+ * calls on this CPU meanwhile. There each has a second, which finds the work done, or does it: on a function that is
+ * called right before or after, by kprobe, in the middle of which nobody runs. */
+SEC("kprobe/wake_up_new_task")
+int BPF_KPROBE(aa_fork_2nd, struct task_struct* child) {
+  return on_fork((struct task_struct*)bpf_get_current_task(), child);
+}
+
+/* Called by the loaders of programs when nothing can fail any more. */
+SEC("kprobe/finalize_exec")
+int BPF_KPROBE(aa_exec_2nd, struct linux_binprm* bprm) {
+  return on_exec((struct task_struct*)bpf_get_current_task(), bprm, AA_SCRATCH_SECOND);
+}
+
+/* Of every process with memory, once its threads and its status are counted. */
+SEC("kprobe/exit_mm_release")
+int BPF_KPROBE(aa_exit_2nd, struct task_struct* task) {
+  return on_exit(task);
+}
 
 AA_ON(sys_exit, aa_failed_exec, aa_failed_raw, (struct pt_regs * regs, long result), on_syscall_exit(regs, result))
 AA_ON(cgroup_attach_task, aa_attach, aa_attach_raw, (struct cgroup * group, const char* path, struct task_struct* task),

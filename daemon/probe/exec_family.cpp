@@ -22,6 +22,7 @@ namespace aa {
 
 namespace {
 
+constexpr std::string_view kSecond = "_2nd";
 constexpr std::string_view kEndOfCalls = "aa_failed_exec";  // runs at the end of every system call
 
 using WatchData = std::remove_pointer_t<decltype(exec_bpf::data_watch)>;
@@ -43,6 +44,11 @@ struct ExecFamily::Program {
   LinkPtr link = nullptr;
   ProbeBody state;
 };
+
+// Without it the first still does all but what it is refused, which is counted.
+bool ExecFamily::is_second(const Program& program) {
+  return program.state.program.ends_with(kSecond);
+}
 
 ExecFamily::ExecFamily() : skeleton_(nullptr, &exec_bpf__destroy), preempted_(kernel_preempts_programs()) {}
 
@@ -100,9 +106,9 @@ void ExecFamily::choose_programs() {
              {"aa_attach", raw_ ? progs.aa_attach_raw : progs.aa_attach, Rest::no_unit},
              {"aa_mkdir", raw_ ? progs.aa_mkdir_raw : progs.aa_mkdir, Rest::no_unit}};
   if (preempted_) {
-    chosen_.push_back({"aa_fork_2nd", raw_ ? progs.aa_fork_2nd_raw : progs.aa_fork_2nd, Rest::never});
-    chosen_.push_back({"aa_exec_2nd", raw_ ? progs.aa_exec_2nd_raw : progs.aa_exec_2nd, Rest::never});
-    chosen_.push_back({"aa_exit_2nd", raw_ ? progs.aa_exit_2nd_raw : progs.aa_exit_2nd, Rest::never});
+    chosen_.push_back({"aa_fork_2nd", progs.aa_fork_2nd, Rest::never});
+    chosen_.push_back({"aa_exec_2nd", progs.aa_exec_2nd, Rest::never});
+    chosen_.push_back({"aa_exit_2nd", progs.aa_exit_2nd, Rest::never});
   }
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
@@ -125,7 +131,7 @@ Status ExecFamily::attach_all() {
     programs_.push_back(std::move(program));
   }
   for (const Program& program : programs_)
-    if (program.state.state == ProbeState::failed && program.rests == Rest::never)
+    if (program.state.state == ProbeState::failed && program.rests == Rest::never && !is_second(program))
       return Error{"attach " + program.state.hook, program.state.error_number, hint_for(program.state.error_number)};
   scan_link_.reset(bpf_program__attach(skeleton_->progs.aa_scan));
   if (!scan_link_) return Error{"attach iter/task", errno, hint_for(errno)};
@@ -194,7 +200,7 @@ std::uint64_t ExecFamily::recursion_misses() const {
   for (const Program& program : programs_) {
     if (preempted_ && program.state.program == kEndOfCalls) continue;
     const bool has_second = std::any_of(programs_.begin(), programs_.end(), [&](const Program& other) {
-      return other.state.program == program.state.program + "_2nd";
+      return other.link && other.state.program == program.state.program + std::string(kSecond);
     });
     if (!has_second) misses += info_of(program.program).recursion_misses;
   }

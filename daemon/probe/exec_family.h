@@ -75,6 +75,7 @@ class ExecFamily {
   struct Program;
   struct Choice;
   enum class Rest;
+  static bool is_second(const Program& program);
   ExecFamily();
   Status open(const ExecFamilySettings& settings, const SharedMaps& shared, bool raw);
   void choose_programs();
