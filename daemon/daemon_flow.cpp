@@ -75,10 +75,10 @@ void Daemon::look_into_forked() {
 
 // What a process has mapped already: before anybody is told that it is watched.
 void Daemon::look_for_tls(const std::vector<LivingProcess>& processes) {
-  bool attached = false;
+  std::vector<std::uint32_t> watched;
   for (const LivingProcess& process : processes)
-    if (process.watched) attached = tls_discovery_->look_into(process.id.pid) || attached;
-  if (attached) publish_probes();
+    if (process.watched) watched.push_back(process.id.pid);
+  if (tls_discovery_->look_into(watched)) publish_probes();
 }
 
 void Daemon::input(Input input) {

@@ -47,6 +47,12 @@ ProcessId parent_of(const aa_task_row& row) {
   return {row.parent_tgid, row.parent_start_ns};
 }
 
+std::vector<LivingProcess*> each_of(std::vector<LivingProcess>& processes) {
+  std::vector<LivingProcess*> each;
+  for (LivingProcess& process : processes) each.push_back(&process);
+  return each;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<KernelState>> KernelState::make(ExecFamily& family, const FileFamily& files,
@@ -104,7 +110,7 @@ Result<KernelState::Rows> KernelState::scan_until_still(Request request) {
   }
 }
 
-LivingProcess KernelState::living(const aa_task_row& row, bool with_text) {
+LivingProcess KernelState::living(const aa_task_row& row) {
   LivingProcess process;
   process.id = id_of(row);
   process.parent = {row.parent_tgid, row.parent_tgid != 0 ? row.parent_start_ns : 0};
@@ -118,15 +124,6 @@ LivingProcess KernelState::living(const aa_task_row& row, bool with_text) {
   process.adopted = (row.flags & AA_TASK_ADOPTED) != 0;
   process.comm.assign(reinterpret_cast<const char*>(row.comm), ::strnlen(reinterpret_cast<const char*>(row.comm), 16));
   process.cgroup = cgroups_.path_of(row.cgroup_id);
-  if (with_text) ProcText::read(process);
-  return process;
-}
-
-LivingProcess KernelState::unlisted(const ProcessId& id) {
-  LivingProcess process;
-  process.id = id;
-  process.ns_pid = id.pid;
-  ProcText::read(process);
   return process;
 }
 
@@ -144,13 +141,15 @@ std::vector<LivingProcess> KernelState::members_and_ancestors(const Rows& rows, 
   std::set<ProcessId> told;
   for (ProcessId at : whose) {
     for (; by_id.contains(at) && told.insert(at).second; at = parent_of(*by_id.at(at)))
-      if (by_id.at(at)->slot != slot) processes.push_back(living(*by_id.at(at), true));
+      if (by_id.at(at)->slot != slot) processes.push_back(living(*by_id.at(at)));
     // The build host's 6.18 was seen to leave process 1 out of the iterator: its child still names it exactly.
-    if (at.pid != 0 && told.insert(at).second) processes.push_back(unlisted(at));
+    if (at.pid == 0 || !told.insert(at).second) continue;
+    processes.emplace_back().id = at;
+    processes.back().ns_pid = at.pid;
   }
   for (const auto& [id, row] : by_id)
-    if (inside(*row)) processes.push_back(living(*row, true));
-  text_.read_filenames(processes);
+    if (inside(*row)) processes.push_back(living(*row));
+  text_.read(each_of(processes));
   return processes;
 }
 
@@ -201,8 +200,10 @@ LookedAround KernelState::look_around() {
   if (!rows) return done;
   for (const aa_task_row& row : *rows)
     if ((row.flags & (AA_TASK_THREAD | AA_TASK_DEAD | AA_TASK_KERNEL | AA_TASK_SELF)) == 0)
-      done.processes.push_back(living(row, (row.flags & AA_TASK_WATCHED) == 0));
-  text_.read_filenames(done.processes);
+      done.processes.push_back(living(row));
+  std::vector<LivingProcess*> unwatched = each_of(done.processes);
+  std::erase_if(unwatched, [](const LivingProcess* process) { return process->watched; });
+  text_.read(unwatched);
   return done;
 }
 
@@ -336,8 +337,8 @@ Adopted KernelState::adopt(const AdoptPlan& plan) {
   std::set<ProcessId> seen;
   for (const aa_task_row& row : *rows)
     if ((row.flags & AA_TASK_ADOPTED) != 0 && row.slot == plan.slot && seen.insert(id_of(row)).second)
-      done.processes.push_back(living(row, true));
-  text_.read_filenames(done.processes);
+      done.processes.push_back(living(row));
+  text_.read(each_of(done.processes));
   if (!plan.root) return done;
   for (LivingProcess& process : members_and_ancestors(*rows, plan.slot, {plan.root}))
     if (!process.watched || process.slot != plan.slot) done.processes.push_back(std::move(process));
@@ -349,8 +350,7 @@ Reconciled KernelState::reconcile() {
   Result<Rows> rows = scan({});
   if (!rows) return done;
   for (const aa_task_row& row : *rows)
-    if ((row.flags & (AA_TASK_THREAD | AA_TASK_DEAD | AA_TASK_KERNEL)) == 0)
-      done.processes.push_back(living(row, false));
+    if ((row.flags & (AA_TASK_THREAD | AA_TASK_DEAD | AA_TASK_KERNEL)) == 0) done.processes.push_back(living(row));
   return done;
 }
 

@@ -82,8 +82,7 @@ class KernelState {
   void clear_moves(const std::vector<ProcessId>& members);
   aa_ledger_row ledger_row(std::uint32_t family, std::uint32_t cause) const;
   Enrolled give_up(const EnrolPlan& plan, Refusal refusal);
-  LivingProcess living(const aa_task_row& row, bool with_text);
-  LivingProcess unlisted(const ProcessId& id);
+  LivingProcess living(const aa_task_row& row);
   // Everybody in the slot, and the ancestors of `whose`.
   std::vector<LivingProcess> members_and_ancestors(const Rows& rows, std::uint32_t slot,
                                                    const std::vector<ProcessId>& whose);

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/file_text.h"
 #include "base/proc_start.h"
@@ -48,56 +50,86 @@ std::string text_of_start(const std::string& directory) {
   return length <= 0 ? "" : std::string(text.data());
 }
 
-std::vector<std::string> filenames_of(const std::vector<ProcessId>& processes) {
-  std::vector<std::string> names;
-  for (const ProcessId& process : processes) {
-    names.push_back(text_of_start("/proc/" + std::to_string(process.pid) + "/"));
-    if (!began_at(process.pid, process.start_ns)) names.back().clear();
+std::string directory_of(const ProcessId& process) {
+  return "/proc/" + std::to_string(process.pid) + "/";
+}
+
+// What a process's memory has of its start; whoever holds that memory's lock is waited for.
+struct Memory {
+  std::string arguments;  // with a zero behind each
+  std::string filename;
+};
+
+std::string arguments_of(const ProcessId& process) {
+  return file_text(directory_of(process) + "cmdline", kArgvMax);
+}
+
+std::vector<Memory> memories_of(const std::vector<ProcessId>& processes) {
+  std::vector<Memory> memories;
+  for (const ProcessId& process : processes)
+    memories.push_back({arguments_of(process), text_of_start(directory_of(process))});
+  return memories;
+}
+
+std::vector<std::string> arguments_in(std::string_view text) {
+  std::vector<std::string> argv;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find('\0', at), text.size());
+    argv.emplace_back(text.substr(at, end - at));
+    at = end + 1;
   }
-  return names;
+  redact_arguments(argv);
+  return argv;
 }
 
 }  // namespace
 
-void ProcText::read_filenames(std::vector<LivingProcess>& processes) {
-  if (!patience_.is_waited_for()) silent_.clear();
-  std::vector<ProcessId> asked;
-  std::vector<LivingProcess*> whose;
-  for (LivingProcess& process : processes) {
-    if (!process.has_text || silent_.contains(process.id)) continue;
-    asked.push_back(process.id);
-    whose.push_back(&process);
+void ProcText::read(const std::vector<LivingProcess*>& processes) {
+  for (LivingProcess* process : processes) {
+    process->exe = link_text(directory_of(process->id) + "exe");
+    process->cwd = link_text(directory_of(process->id) + "cwd");
   }
-  if (asked.empty()) return;
-  auto names = patience_.ask([asked] { return filenames_of(asked); });
-  for (std::size_t i = 0; i < whose.size(); ++i) {
-    // One of them did not answer: each by itself then.
-    const auto one =
-        names ? std::optional(std::vector{(*names)[i]}) : patience_.ask([id = asked[i]] { return filenames_of({id}); });
-    if (one)
-      whose[i]->filename = one->front();
-    else
-      silent_.insert(asked[i]);
+  read_memories(processes);
+  for (LivingProcess* process : processes) {
+    process->has_text = began_at(process->id.pid, process->id.start_ns);
+    if (process->has_text) continue;
+    process->exe.clear();
+    process->cwd.clear();
+    process->argv.clear();
+    process->filename.clear();
   }
 }
 
-void ProcText::read(LivingProcess& process) {
-  const std::string directory = "/proc/" + std::to_string(process.id.pid) + "/";
-  process.exe = link_text(directory + "exe");
-  process.cwd = link_text(directory + "cwd");
-  const std::string line = file_text(directory + "cmdline", kArgvMax);
-  process.argv.clear();
-  for (std::size_t at = 0; at < line.size();) {
-    const auto end = std::min(line.find('\0', at), line.size());
-    process.argv.push_back(line.substr(at, end - at));
-    at = end + 1;
+void ProcText::read_memories(const std::vector<LivingProcess*>& processes) {
+  if (!patience_.is_waited_for()) silent_.clear();
+  std::vector<ProcessId> asked;
+  std::vector<LivingProcess*> whose;
+  for (LivingProcess* process : processes) {
+    if (silent_.contains(process->id)) continue;
+    asked.push_back(process->id);
+    whose.push_back(process);
   }
-  redact_arguments(process.argv);
-  process.has_text = began_at(process.id.pid, process.id.start_ns);
-  if (process.has_text) return;
-  process.exe.clear();
-  process.cwd.clear();
-  process.argv.clear();
+  if (asked.empty()) return;
+  const auto memories = patience_.ask([asked] { return memories_of(asked); });
+  for (std::size_t i = 0; i < whose.size(); ++i) {
+    if (!memories) {  // one of them did not answer
+      read_memory_alone(*whose[i]);
+      continue;
+    }
+    whose[i]->argv = arguments_in((*memories)[i].arguments);
+    whose[i]->filename = (*memories)[i].filename;
+  }
+}
+
+void ProcText::read_memory_alone(LivingProcess& process) {
+  const auto arguments = patience_.ask([id = process.id] { return arguments_of(id); });
+  if (arguments) process.argv = arguments_in(*arguments);
+  auto filename = arguments ? patience_.ask([id = process.id] { return text_of_start(directory_of(id)); })
+                            : std::optional<std::string>();
+  if (filename)
+    process.filename = std::move(*filename);
+  else
+    silent_.insert(process.id);
 }
 
 }  // namespace aa

@@ -11,14 +11,16 @@ namespace aa {
 
 class ProcText {
  public:
-  // Fills exe, cwd and argv of a process the task iterator named, and has_text when they are certainly its own: the
-  // start time /proc shows after the reading must be the kernel's, or the pid was reused meanwhile. Five small reads.
-  static void read(LivingProcess& process);
-  // Fills `filename` of all that have text. It lies in memory that may be a file's whose file system never answers:
-  // then it stays empty. All are asked for at once: a turn of two threads takes a busy machine long.
-  void read_filenames(std::vector<LivingProcess>& processes);
+  // Fills exe, cwd, argv and filename of processes the task iterator named, and has_text when they are certainly their
+  // own: the start time /proc shows after the reading must be the kernel's, or the pid was reused meanwhile. argv and
+  // filename lie in the process's memory, which may be a file's whose file system never answers: then they stay empty.
+  // Cost: six small reads each. All are asked for at once: a turn of two threads takes a busy machine long.
+  void read(const std::vector<LivingProcess*>& processes);
 
  private:
+  void read_memories(const std::vector<LivingProcess*>& processes);
+  void read_memory_alone(LivingProcess& process);
+
   Patience patience_;
   std::set<ProcessId> silent_;  // who was not answered for
 };

@@ -1,9 +1,13 @@
 #include "probe/process_maps.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 #include <optional>
+#include <tuple>
 
 #include "base/file_text.h"
 
@@ -59,8 +63,8 @@ std::string ExecutableMapping::link(std::uint32_t pid) const {
   return "/proc/" + std::to_string(pid) + "/map_files/" + hex(begin) + "-" + hex(end);
 }
 
-std::vector<ExecutableMapping> executable_mappings(std::string_view maps) {
-  std::vector<ExecutableMapping> all;
+ExecutableMappings executable_mappings(std::string_view maps) {
+  ExecutableMappings all;
   while (!maps.empty()) {
     const std::size_t end = std::min(maps.find('\n'), maps.size());
     auto mapping = mapping_in(maps.substr(0, end));
@@ -73,8 +77,23 @@ std::vector<ExecutableMapping> executable_mappings(std::string_view maps) {
   return all;
 }
 
-std::vector<ExecutableMapping> executable_mappings_of(std::uint32_t pid) {
-  return executable_mappings(file_text("/proc/" + std::to_string(pid) + "/maps"));
+ExecutableMappings executable_mappings_of(std::uint32_t pid) {
+  return executable_mappings_of(std::vector{pid}).front();
+}
+
+std::vector<ExecutableMappings> executable_mappings_of(const std::vector<std::uint32_t>& pids) {
+  std::map<std::tuple<std::uint32_t, std::uint64_t, std::string>, std::shared_ptr<const UniqueFd>> open;
+  std::vector<ExecutableMappings> all;
+  for (const std::uint32_t pid : pids) {
+    all.push_back(executable_mappings(file_text("/proc/" + std::to_string(pid) + "/maps")));
+    for (ExecutableMapping& mapping : all.back()) {
+      std::shared_ptr<const UniqueFd>& file = open[{mapping.dev, mapping.ino, mapping.name}];
+      if (!file || !*file)
+        file = std::make_shared<const UniqueFd>(::open(mapping.link(pid).c_str(), O_PATH | O_CLOEXEC));
+      mapping.file = file;
+    }
+  }
+  return all;
 }
 
 }  // namespace aa

@@ -31,6 +31,10 @@ std::string end_of(const std::string& link) {
   return length < 0 ? "" : std::string(text.data(), static_cast<std::size_t>(length));
 }
 
+std::string root_of(std::uint32_t pid) {
+  return "/proc/" + std::to_string(pid) + "/root";
+}
+
 // A child of vfork, until it goes on with another program. False as well when nobody can tell.
 bool share_memory(std::uint32_t one, std::uint32_t other) {
   return ::syscall(SYS_kcmp, one, other, KCMP_VM, 0, 0) == 0;
@@ -109,7 +113,7 @@ bool TlsDiscovery::meet_answering(const Key& key, const std::string& path, const
 // name, where the process was, as long as it names the same file. True: it carries a library that nobody has listened
 // to there.
 bool TlsDiscovery::meet_by_name(const Key& key, const ProcessRef& process, const std::string& name) {
-  for (const std::string& root : {"/proc/" + std::to_string(process.parent.pid) + "/root", std::string()}) {
+  for (const std::string& root : {root_of(process.parent.pid), std::string()}) {
     const auto found = found_by_name(root + name);
     if (!found || found->found.key != key) continue;
     return meet(key, link_to(found->file), name) || (tls_.is_by_process() && carries_tls(key));
@@ -175,9 +179,12 @@ bool TlsDiscovery::saw_mapping(const FileBody& file, const ProcessRef& process) 
   return look_for({file.dev, file.ino}, file.at.path, process);
 }
 
-// Into all that the process has mapped, and into this file if it is not among that.
+// Into the file that its name leads to; if that is another, into all that the process has mapped, and into this file if
+// it is not among that.
 bool TlsDiscovery::look_for(const Key& key, const std::string& name, const ProcessRef& process) {
-  const auto mappings = executable_mappings_of(process.id.pid);
+  const auto named = tls_.is_by_process() ? std::nullopt : found_by_name(root_of(process.id.pid) + name);
+  if (named && named->found.key == key) return meet(key, link_to(named->file), name);
+  const ExecutableMappings mappings = mapped_by(process.id.pid);
   const bool attached = look_into(process.id.pid, mappings);
   const auto is_it = [&](const ExecutableMapping& one) { return Key{one.dev, one.ino} == key || one.name == name; };
   const bool shown = std::any_of(mappings.begin(), mappings.end(), is_it) || is_heard(process.id, key);
@@ -220,14 +227,41 @@ std::vector<LossBody> TlsDiscovery::take_forked() {
   return unheard;
 }
 
-bool TlsDiscovery::look_into(std::uint32_t pid) {
-  return tls_.runs() && look_into(pid, executable_mappings_of(pid));
+// Who does not answer is not asked again until somebody has: nothing of it is looked into.
+std::optional<ExecutableMappings> TlsDiscovery::ask_for_mapped(std::uint32_t pid) {
+  if (!tls_.patience().is_waited_for()) silent_processes_.clear();
+  std::optional<ExecutableMappings> mappings;
+  if (!silent_processes_.contains(pid)) mappings = tls_.patience().ask([pid] { return executable_mappings_of(pid); });
+  if (!mappings) silent_processes_.insert(pid);
+  return mappings;
 }
 
-bool TlsDiscovery::look_into(std::uint32_t pid, const std::vector<ExecutableMapping>& mappings) {
+ExecutableMappings TlsDiscovery::mapped_by(std::uint32_t pid) {
+  auto mappings = ask_for_mapped(pid);
+  if (mappings) return std::move(*mappings);
+  tls_.tell_not_read(ETIMEDOUT);
+  tls_.count_unseen();
+  return {};
+}
+
+bool TlsDiscovery::look_into(std::uint32_t pid) {
+  return tls_.runs() && look_into(pid, mapped_by(pid));
+}
+
+// All at once, for a turn of two threads takes a busy machine long; each by itself when one of them does not answer.
+bool TlsDiscovery::look_into(const std::vector<std::uint32_t>& pids) {
+  if (!tls_.runs() || pids.empty()) return false;
+  const auto all = tls_.patience().ask([pids] { return executable_mappings_of(pids); });
+  bool attached = false;
+  for (std::size_t i = 0; i < pids.size(); ++i)
+    attached = (all ? look_into(pids[i], (*all)[i]) : look_into(pids[i])) || attached;
+  return attached;
+}
+
+bool TlsDiscovery::look_into(std::uint32_t pid, const ExecutableMappings& mappings) {
   bool attached = false;
   for (const ExecutableMapping& mapping : mappings) {
-    attached = meet({mapping.dev, mapping.ino}, mapping.link(pid), mapping.name) || attached;
+    attached = meet({mapping.dev, mapping.ino}, link_to(*mapping.file), mapping.name) || attached;
     if (tls_.is_by_process()) attached = tls_.attach_in(pid, mapping) || attached;
   }
   return attached;
@@ -235,9 +269,10 @@ bool TlsDiscovery::look_into(std::uint32_t pid, const std::vector<ExecutableMapp
 
 std::vector<TlsStack> TlsDiscovery::explain(std::uint32_t pid) {
   std::vector<TlsStack> stacks;
-  const auto mappings = executable_mappings_of(pid);
-  if (mappings.empty()) stacks.push_back({"", kUnknown, "what it has mapped cannot be read from /proc"});
-  for (const ExecutableMapping& mapping : mappings) {
+  const auto mappings = ask_for_mapped(pid);
+  if (!mappings) return {{"", kUnknown, "its memory does not answer"}};
+  if (mappings->empty()) stacks.push_back({"", kUnknown, "what it has mapped cannot be read from /proc"});
+  for (const ExecutableMapping& mapping : *mappings) {
     const std::uint64_t before = tls_.patience().given_up();
     const bool silent = is_silent(mapping.dev);
     std::optional<TlsStack> stack = silent ? std::nullopt : explain_file(pid, mapping);
@@ -252,20 +287,20 @@ std::vector<TlsStack> TlsDiscovery::explain(std::uint32_t pid) {
 std::optional<TlsStack> TlsDiscovery::explain_file(std::uint32_t pid, const ExecutableMapping& mapping) {
   if (const auto state = tls_.state_in(pid, mapping))
     return TlsStack{mapping.name, std::string(name_of(state->state)), state->reason};
-  const auto found = found_at(mapping.link(pid));
+  const auto found = found_at(link_to(*mapping.file));
   if (!found) return TlsStack{mapping.name, kUnknown, "it cannot be opened through /proc"};
-  const std::string stack = stack_in(*found, mapping, pid);
+  const std::string stack = stack_in(*found, mapping);
   if (stack.empty()) return std::nullopt;
-  if (tls_.carries(mapping.link(pid))) return TlsStack{mapping.name, kUnknown, "it has not been looked into yet"};
+  if (tls_.carries(link_to(*mapping.file))) return TlsStack{mapping.name, kUnknown, "it has not been looked into yet"};
   return TlsStack{mapping.name, "not-covered", stack};
 }
 
-std::string TlsDiscovery::stack_in(const Found& found, const ExecutableMapping& mapping, std::uint32_t pid) {
+std::string TlsDiscovery::stack_in(const Found& found, const ExecutableMapping& mapping) {
   if (stacks_.size() >= kMostMet) stacks_.clear();
   const auto [place, is_first] = stacks_.try_emplace(found.key);
   auto& [change, stack] = place->second;
   if (is_first || change != found.change) {
-    const auto read = [name = mapping.name, link = mapping.link(pid)] { return uncovered_stack(name, link); };
+    const auto read = [mapping] { return uncovered_stack(mapping.name, link_to(*mapping.file)); };
     const auto answer = tls_.patience().ask(read);
     stack = answer.value_or("");
     change = answer ? found.change : Change();  // who did not answer is asked again

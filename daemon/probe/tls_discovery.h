@@ -36,6 +36,7 @@ class TlsDiscovery {
 
   // Everything a process has mapped. True: something was attached.
   bool look_into(std::uint32_t pid);
+  bool look_into(const std::vector<std::uint32_t>& pids);
 
   // Whoever maps this file is attached to anew.
   bool is_of_each_process(const aa_hold_file& file) const;
@@ -81,13 +82,15 @@ class TlsDiscovery {
   bool meet_answering(const Key& key, const std::string& path, const std::string& name);
   bool is_silent(std::uint32_t dev);
   std::optional<TlsStack> explain_file(std::uint32_t pid, const ExecutableMapping& mapping);
-  std::string stack_in(const Found& found, const ExecutableMapping& mapping, std::uint32_t pid);
+  std::string stack_in(const Found& found, const ExecutableMapping& mapping);
   bool saw_file(const Event& event);
   bool saw_process(const Event& event);
   bool saw_end(const ProcessId& process);
   bool saw_mapping(const FileBody& file, const ProcessRef& process);
   bool look_for(const Key& key, const std::string& name, const ProcessRef& process);
-  bool look_into(std::uint32_t pid, const std::vector<ExecutableMapping>& mappings);
+  std::optional<ExecutableMappings> ask_for_mapped(std::uint32_t pid);
+  ExecutableMappings mapped_by(std::uint32_t pid);
+  bool look_into(std::uint32_t pid, const ExecutableMappings& mappings);
   bool is_known(const FileBody& file) const;
   bool is_held(std::uint32_t pid) const { return hold_ != nullptr && hold_->holds(pid); }
 
@@ -95,6 +98,7 @@ class TlsDiscovery {
   const TlsHold* hold_;
   std::map<Key, Met> met_;
   std::set<std::uint32_t> silent_;  // devices of file systems that did not answer; not asked again until they do
+  std::set<std::uint32_t> silent_processes_;              // whose memory's lock was held for too long
   std::map<Key, std::pair<Change, std::string>> stacks_;  // that nobody listens to; found by explain()
   std::map<ProcessId, Ended> ended_;                      // by process; of the last seconds
   std::vector<Forked> forked_;                            // by process; not looked into yet

@@ -7,7 +7,7 @@ namespace aa {
 bool TlsFamily::attach_in(std::uint32_t pid, const ExecutableMapping& mapping) {
   const auto process = watched(pid);
   if (!processes_ || !process) return false;
-  const auto [file, met] = met_at(mapping.link(pid));
+  const auto [file, met] = met_at(link_to(*mapping.file));
   if (met == nullptr || !met->library) return false;
   const std::shared_ptr<const TlsLibrary> library = met->library;
   if (const TlsProcesses::Row* row = processes_->find(*process, file)) {
@@ -70,7 +70,7 @@ void TlsFamily::let_go_of_unwatched() {
 }
 
 std::optional<ProbeBody> TlsFamily::state_in(std::uint32_t pid, const ExecutableMapping& mapping) {
-  const auto [file, met] = met_at(mapping.link(pid));
+  const auto [file, met] = met_at(link_to(*mapping.file));
   if (met == nullptr) return std::nullopt;
   ProbeBody state = states_[met->state];
   if (!processes_ || !met->library) return state;

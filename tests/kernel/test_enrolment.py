@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -16,14 +17,19 @@ GROWING = min(6000, 2 * STORM)  # processes of a tree that forks as fast as it c
 
 # Maps a file where the kernel put the name that it was started by, says so, and waits for its standard input's end.
 NAMELESS = """
-import ctypes, struct, sys
+import ctypes, mmap, struct, sys, threading
 libc = ctypes.CDLL(None)
 libc.mmap.restype = ctypes.c_void_p
 libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
 table = struct.iter_unpack("=QQ", open("/proc/self/auxv", "rb").read())
 page = next(value for key, value in table if key == 31) // 4096 * 4096
 file = open(sys.argv[1], "rb", buffering=0)
+def change_memory():
+    while True:
+        mmap.mmap(-1, 1 << 24).close()
 print(libc.mmap(page, 4096, 1, 0x12, file.fileno(), 0) == page, flush=True)
+if sys.argv[2] == "changing":
+    threading.Thread(target=change_memory, daemon=True).start()
 sys.stdin.read()
 """
 
@@ -71,21 +77,37 @@ class Enrolment(KernelCase):
 
     def test_silent_memory(self):
         """enrolment: a process whose memory nobody answers for, as a FUSE file's, holds nobody up: it is enrolled, with all that is known"""
+        self.enrol_silent("standing")
+
+    def test_locked_memory(self):
+        """enrolment: nor does one whose memory is locked for that, for whoever reads it and for itself"""
+        before = self.daemon.counters()["tls.unseen"]
+        process = self.enrol_silent("changing")
+        self.assertLess(before, self.daemon.counters()["tls.unseen"], "what it has mapped was not looked into")
+        with self.assertRaises(subprocess.TimeoutExpired):
+            process.communicate(b"", timeout=1)  # it waits itself, or this proves nothing
+
+    def enrol_silent(self, memory):
+        """Twice: who was not answered for is not asked again."""
         silent = silent_file(self, self.folder / "silent", bytes(4096))
         script = self.folder / "nameless.py"
         script.write_text(NAMELESS)
-        process = self.run_until_end(["/usr/bin/python3", script, self.folder / "silent/file", 20_000 * "a"],
+        process = self.run_until_end(["/usr/bin/python3", script, self.folder / "silent/file", memory, 20_000 * "a"],
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(silent.release)  # before it is ended: its end waits for an answer as well
         self.assertEqual(b"True\n", process.stdout.readline())
+        call = pathlib.Path(f"/proc/{process.pid}/syscall")  # "0 0x0 …": it reads what it is told, and does nothing else
+        wait_until(lambda: call.read_text().startswith("0 0x0 "), "it waits")
         silent.be_silent()
-        for _ in range(2):  # who was not answered for is not asked again
+        for argument in ("/silent/file", None):
             target = self.daemon.start(process.pid)
             self.assertTrue(silent.asked.wait(20 * PATIENCE), "nobody asked it: this proves nothing")
             row = next(row for row in self.daemon.tree(target).values() if row["pid"] == process.pid)
-            self.assertIn("/silent/file", str(row["argv"][2]))
             self.assertIn("python3", str(row["exe"]))
+            if argument and memory == "standing":
+                self.assertIn(argument, str(row["argv"][2]))
             self.daemon.stop_monitoring(target)
+        return process
 
     def finished(self, stream, target, deadline=30):
         """The account of a target that ends by itself."""
