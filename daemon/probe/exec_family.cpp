@@ -198,11 +198,12 @@ std::vector<ProbeBody> ExecFamily::states() const {
 std::uint64_t ExecFamily::recursion_misses() const {
   std::uint64_t misses = 0;
   for (const Program& program : programs_) {
-    if (preempted_ && program.state.program == kEndOfCalls) continue;
-    const bool has_second = std::any_of(programs_.begin(), programs_.end(), [&](const Program& other) {
+    if (is_second(program) || (preempted_ && program.state.program == kEndOfCalls)) continue;
+    const auto second = std::find_if(programs_.begin(), programs_.end(), [&](const Program& other) {
       return other.link && other.state.program == program.state.program + std::string(kSecond);
     });
-    if (!has_second) misses += info_of(program.program).recursion_misses;
+    const std::uint64_t refused = info_of(program.program).recursion_misses;
+    misses += second == programs_.end() ? refused : std::min(refused, info_of(second->program).recursion_misses);
   }
   return misses;
 }

@@ -65,7 +65,7 @@ class ExecFamily {
   std::vector<ProbeBody> states() const;
 
   // Events the kernel skipped because a program was already running on that CPU (5.12+; 0 where not told).
-  // What the first of two programs was refused the second did: lost is, at most, what that was refused.
+  // What one of two programs was refused the other did: lost is, at most, what either was refused.
   std::uint64_t recursion_misses() const;
 
   // Where programs are preempted (probe/preemption.h): skipped ends of system calls. Few can have been a failed exec's.

@@ -66,9 +66,13 @@ class DefaultRing(KernelCase):
 
     def test_storm(self):
         """ledger: fork+exec+exit at full speed (100,000 with --full, else 10,000, a tenth in a guest): 0 lost, 0 wrong parents, 0 missing exits, by the workload's own log"""
-        self.unskipped("exec", self.storm)
+        for _ in range(4):
+            if self.unskipped("exec", self.storm):
+                return
+        self.fail("the disk was too slow, each time: this proves nothing")
 
     def storm(self):
+        """False: the file has not all that was told, and the daemon says so."""
         log = self.folder / "log"
         log.write_bytes(b"")
         before = self.daemon.counters()
@@ -77,10 +81,12 @@ class DefaultRing(KernelCase):
         made = storm_log(log)
         self.assertEqual(STORM, sum(map(len, made.values())))
         self.assertEqual(lost_in(before), lost_in(after))
-        self.assertEqual(0, after.get("exec.sink-stalled", 0))
         # The root's exec and exit, four workers' fork and exit; a fork, an exec and an exit for each child.
         self.assertEqual(3 * STORM + 2 + 4 * 2, after["exec.attempt"] - before["exec.attempt"])
+        if after["jsonl.sink-stalled"] != before["jsonl.sink-stalled"]:
+            return False
         self.compare(made, self.written(target))
+        return True
 
     def compare(self, made, events):
         children = collections.defaultdict(list)  # worker's id → ids of its children, in order
@@ -114,6 +120,9 @@ class TinyRing(KernelCase):
 
     def test_exact(self):
         """ledger: with a ring of 4 KiB, attempts are what was delivered plus what was lost, exactly, and the loss is told"""
+        self.unskipped("exec", self.exact)
+
+    def exact(self):
         log = self.folder / "log"
         log.touch()
         count = STORM // 2
@@ -127,7 +136,7 @@ class TinyRing(KernelCase):
         self.assertEqual(3 * count + 2 + 8 * 2, attempts, "what the workload did")
         self.assertGreater(lost, 0, "nothing was lost: this proves nothing")
         self.assertEqual(attempts, delivered + lost)
-        self.assertEqual(0, after["subscriber.lost"], "the reader was too slow: its count proves nothing")
+        self.assertEqual(before["subscriber.lost"], after["subscriber.lost"], "the reader was too slow: its count proves nothing")
         everything.wait_for(lambda e: kind_of_change(e) == "exited" and e["target"]["id"] == target)
         records = [e for e in everything.of_type(*RECORD_TYPES) if e["target"]["id"] == target]
         self.assertEqual(delivered, len(records))
