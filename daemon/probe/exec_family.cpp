@@ -203,7 +203,8 @@ std::uint64_t ExecFamily::recursion_misses() const {
       return other.link && other.state.program == program.state.program + std::string(kSecond);
     });
     const std::uint64_t refused = info_of(program.program).recursion_misses;
-    misses += second == programs_.end() ? refused : std::min(refused, info_of(second->program).recursion_misses);
+    misses += second == programs_.end() ? refused
+                                        : std::min<std::uint64_t>(refused, info_of(second->program).recursion_misses);
   }
   return misses;
 }
