@@ -354,10 +354,15 @@ AA_ON(sched_process_exec, aa_exec, aa_exec_raw, (struct task_struct * task, int 
 AA_ON(sched_process_exit, aa_exit, aa_exit_raw, (struct task_struct * task), on_exit(task))
 
 /* From 7.0 on the kernel may let others run in the middle of a program on a trace point, and refuses that program's
- * calls on this CPU meanwhile. There each has a second, which finds the work done, or does it: on a function that is
- * called right before or after, by kprobe, in the middle of which nobody runs. */
+ * calls on this CPU meanwhile. There each has others, which find the work done, or do it. Kprobes, on functions that
+ * are called right before or after, are refused only while somebody was switched away from in the middle of a system
+ * call on a map. */
+AA_ON(sched_process_fork, aa_fork_2nd, aa_fork_2nd_raw, (struct task_struct * parent, struct task_struct* child),
+      on_fork(parent, child))
+AA_ON(sched_process_exit, aa_exit_2nd, aa_exit_2nd_raw, (struct task_struct * task), on_exit(task))
+
 SEC("kprobe/wake_up_new_task")
-int BPF_KPROBE(aa_fork_2nd, struct task_struct* child) {
+int BPF_KPROBE(aa_fork_3rd, struct task_struct* child) {
   return on_fork((struct task_struct*)bpf_get_current_task(), child);
 }
 
@@ -369,7 +374,7 @@ int BPF_KPROBE(aa_exec_2nd, struct linux_binprm* bprm) {
 
 /* Of every process with memory, once its threads and its status are counted. */
 SEC("kprobe/exit_mm_release")
-int BPF_KPROBE(aa_exit_2nd, struct task_struct* task) {
+int BPF_KPROBE(aa_exit_3rd, struct task_struct* task) {
   return on_exit(task);
 }
 

@@ -4,6 +4,7 @@
 #include <bpf/btf.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <type_traits>
 #include <utility>
@@ -22,8 +23,8 @@ namespace aa {
 
 namespace {
 
-constexpr std::string_view kSecond = "_2nd";
-constexpr std::string_view kEndOfCalls = "aa_failed_exec";  // runs at the end of every system call
+constexpr std::array<std::string_view, 2> kFurther = {"_2nd", "_3rd"};  // programs for the same event
+constexpr std::string_view kEndOfCalls = "aa_failed_exec";              // runs at the end of every system call
 
 using WatchData = std::remove_pointer_t<decltype(exec_bpf::data_watch)>;
 
@@ -46,8 +47,9 @@ struct ExecFamily::Program {
 };
 
 // Without it the first still does all but what it is refused, which is counted.
-bool ExecFamily::is_second(const Program& program) {
-  return program.state.program.ends_with(kSecond);
+bool ExecFamily::is_further(const Program& program) {
+  return std::any_of(kFurther.begin(), kFurther.end(),
+                     [&](std::string_view end) { return program.state.program.ends_with(end); });
 }
 
 ExecFamily::ExecFamily() : skeleton_(nullptr, &exec_bpf__destroy), preempted_(kernel_preempts_programs()) {}
@@ -106,9 +108,11 @@ void ExecFamily::choose_programs() {
              {"aa_attach", raw_ ? progs.aa_attach_raw : progs.aa_attach, Rest::no_unit},
              {"aa_mkdir", raw_ ? progs.aa_mkdir_raw : progs.aa_mkdir, Rest::no_unit}};
   if (preempted_) {
-    chosen_.push_back({"aa_fork_2nd", progs.aa_fork_2nd, Rest::never});
+    chosen_.push_back({"aa_fork_2nd", raw_ ? progs.aa_fork_2nd_raw : progs.aa_fork_2nd, Rest::never});
+    chosen_.push_back({"aa_fork_3rd", progs.aa_fork_3rd, Rest::never});
     chosen_.push_back({"aa_exec_2nd", progs.aa_exec_2nd, Rest::never});
-    chosen_.push_back({"aa_exit_2nd", progs.aa_exit_2nd, Rest::never});
+    chosen_.push_back({"aa_exit_2nd", raw_ ? progs.aa_exit_2nd_raw : progs.aa_exit_2nd, Rest::never});
+    chosen_.push_back({"aa_exit_3rd", progs.aa_exit_3rd, Rest::never});
   }
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
@@ -131,7 +135,7 @@ Status ExecFamily::attach_all() {
     programs_.push_back(std::move(program));
   }
   for (const Program& program : programs_)
-    if (program.state.state == ProbeState::failed && program.rests == Rest::never && !is_second(program))
+    if (program.state.state == ProbeState::failed && program.rests == Rest::never && !is_further(program))
       return Error{"attach " + program.state.hook, program.state.error_number, hint_for(program.state.error_number)};
   scan_link_.reset(bpf_program__attach(skeleton_->progs.aa_scan));
   if (!scan_link_) return Error{"attach iter/task", errno, hint_for(errno)};
@@ -197,15 +201,16 @@ std::vector<ProbeBody> ExecFamily::states() const {
 
 std::uint64_t ExecFamily::recursion_misses() const {
   std::uint64_t misses = 0;
-  for (const Program& program : programs_) {
-    if (is_second(program) || (preempted_ && program.state.program == kEndOfCalls)) continue;
-    const auto second = std::find_if(programs_.begin(), programs_.end(), [&](const Program& other) {
-      return other.link && other.state.program == program.state.program + std::string(kSecond);
-    });
-    const std::uint64_t refused = info_of(program.program).recursion_misses;
-    misses += second == programs_.end() ? refused
-                                        : std::min<std::uint64_t>(refused, info_of(second->program).recursion_misses);
-  }
+  for (const Program& program : programs_)
+    if (!is_further(program) && !(preempted_ && program.state.program == kEndOfCalls)) misses += missed_by_all(program);
+  return misses;
+}
+
+std::uint64_t ExecFamily::missed_by_all(const Program& first) const {
+  std::uint64_t misses = info_of(first.program).recursion_misses;
+  for (const Program& other : programs_)
+    if (other.link && is_further(other) && other.state.program.starts_with(first.state.program))
+      misses = std::min<std::uint64_t>(misses, info_of(other.program).recursion_misses);
   return misses;
 }
 

@@ -65,7 +65,7 @@ class ExecFamily {
   std::vector<ProbeBody> states() const;
 
   // Events the kernel skipped because a program was already running on that CPU (5.12+; 0 where not told).
-  // What one of two programs was refused the other did: lost is, at most, what either was refused.
+  // What one program was refused another for the same event did: lost is, at most, what each was refused.
   std::uint64_t recursion_misses() const;
 
   // Where programs are preempted (probe/preemption.h): skipped ends of system calls. Few can have been a failed exec's.
@@ -75,7 +75,8 @@ class ExecFamily {
   struct Program;
   struct Choice;
   enum class Rest;
-  static bool is_second(const Program& program);
+  static bool is_further(const Program& program);
+  std::uint64_t missed_by_all(const Program& first) const;
   ExecFamily();
   Status open(const ExecFamilySettings& settings, const SharedMaps& shared, bool raw);
   void choose_programs();
@@ -89,7 +90,7 @@ class ExecFamily {
   MappedMap watch_;  // aa_enrolling, aa_scan_state
   std::vector<Choice> chosen_;
   bool raw_ = false;
-  bool preempted_ = false;  // programs on trace points have seconds
+  bool preempted_ = false;  // events have several programs
 };
 
 }  // namespace aa
