@@ -8,6 +8,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/file_text.h"
+
 namespace aa {
 namespace {
 
@@ -74,11 +76,7 @@ std::string CgroupNames::resolve(std::uint64_t id) const {
   std::memcpy(handle->f_handle, &id, sizeof(id));
   const UniqueFd directory(::open_by_handle_at(mount_.get(), handle, O_PATH | O_CLOEXEC));
   if (!directory) return "";
-  std::array<char, 4096> path{};
-  const std::string link = "/proc/self/fd/" + std::to_string(directory.get());
-  const ssize_t length = ::readlink(link.c_str(), path.data(), path.size());
-  if (length <= 0) return "";
-  const std::string whole(path.data(), static_cast<std::size_t>(length));
+  const std::string whole = link_text(link_to(directory));
   if (whole.compare(0, mount_point_.size(), mount_point_) != 0) return "";
   const std::string below = whole.substr(mount_point_.size());
   return below.empty() ? "/" : below;

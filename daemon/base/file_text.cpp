@@ -6,8 +6,6 @@
 #include <array>
 #include <cerrno>
 
-#include "base/unique_fd.h"
-
 namespace aa {
 
 std::string file_text(const std::string& path, std::size_t limit) {
@@ -22,6 +20,16 @@ std::string file_text(const std::string& path, std::size_t limit) {
   }
   if (text.size() > limit) text.resize(limit);
   return text;
+}
+
+std::string link_to(const UniqueFd& file) {
+  return "/proc/self/fd/" + std::to_string(file.get());
+}
+
+std::string link_text(const std::string& path) {
+  std::array<char, 4097> text{};
+  const ssize_t length = ::readlink(path.c_str(), text.data(), text.size());
+  return length <= 0 ? "" : std::string(text.data(), static_cast<std::size_t>(length));
 }
 
 }  // namespace aa

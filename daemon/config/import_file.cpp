@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "base/file_text.h"
 #include "base/unique_fd.h"
 #include "config/read_file.h"
 
@@ -63,8 +64,7 @@ Result<std::string> read_as_we_are(int root, const std::string& path, bool is_ro
   if (!S_ISREG(status.st_mode)) return Error{"is not a regular file", 0, ""};
   if (is_root && status.st_uid != 0 && (status.st_mode & S_IROTH) == 0)
     return Error{"belongs to another user, and not everybody may read it", 0, ""};
-  const std::string again = "/proc/self/fd/" + std::to_string(found.get());
-  const UniqueFd fd(::open(again.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  const UniqueFd fd(::open(link_to(found).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) return Error{"cannot be opened", errno, ""};
   return read_all(fd.get(), kMostImported, "is larger than 256 KiB");
 }

@@ -25,11 +25,12 @@ enum class Program : std::uint8_t { other, shell, curl, wget };
 
 constexpr std::array<std::string_view, 7> kShells = {"sh", "bash", "dash", "zsh", "ksh", "fish", "busybox"};
 constexpr std::array<std::string_view, 4> kHeaderOptions = {"-H", "--header", "-b", "--proxy-header"};
-constexpr std::array<std::string_view, 19> kSecretOptions = {
-    "--authorization", "--password",     "--passwd",        "--token",         "--api-key",
-    "--apikey",        "--api-token",    "--secret",        "--access-token",  "--auth-token",
-    "--bearer",        "--bearer-token", "--oauth2-bearer", "--refresh-token", "--client-secret",
-    "--http-password", "--ftp-password", "--db-password",   "--proxy-password"};
+constexpr std::array<std::string_view, 26> kSecretOptions = {
+    "--authorization",  "--password",      "--passwd",        "--token",         "--api-key",      "--apikey",
+    "--api-token",      "--secret",        "--access-token",  "--auth-token",    "--bearer",       "--bearer-token",
+    "--oauth2-bearer",  "--refresh-token", "--client-secret", "--http-password", "--ftp-password", "--db-password",
+    "--proxy-password", "--pass",          "--passphrase",    "-password",       "-passin",        "-passout",
+    "-storepass",       "-keypass"};
 constexpr std::string_view kCurlTakes = "AbcCdDeEFHKmoPQrtTuUwxXyYz";  // the rest of the argument, or the next
 
 template <std::size_t N>

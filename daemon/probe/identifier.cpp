@@ -6,7 +6,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -14,9 +13,13 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 
+#include "base/file_text.h"
+#include "base/patience.h"
 #include "base/quiet_thread.h"
 #include "base/unique_fd.h"
 #include "probe/build_id.h"
@@ -41,22 +44,23 @@ bool is_file_of(const struct stat& status, const IdentifyPlan& plan) {
   return status.st_ino == plan.ino && status.st_dev == ::makedev(plan.dev >> 20, plan.dev & 0xFFFFF);
 }
 
-bool links_to(const std::string& link, const std::string& path) {
-  std::array<char, 4097> text;
-  const ssize_t length = ::readlink(link.c_str(), text.data(), text.size());
-  return length > 0 && std::string_view(text.data(), static_cast<std::size_t>(length)) == path;
-}
+struct Opened {
+  UniqueFd file;  // none: it could not be read
+  struct stat status {};
+};
 
 // The file that the process ran, and nothing else: by the process while it lives and runs it, else by its path.
-UniqueFd open_program(const IdentifyPlan& plan, struct stat& status) {
+Opened open_program(const IdentifyPlan& plan) {
+  Opened opened;
   const std::string exe = "/proc/" + std::to_string(plan.process.pid) + "/exe";
-  if (UniqueFd fd = open_quietly(exe); fd && ::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode)) {
-    if (is_file_of(status, plan) || links_to(exe, plan.exe)) return fd;
+  if (UniqueFd fd = open_quietly(exe); fd && ::fstat(fd.get(), &opened.status) == 0 && S_ISREG(opened.status.st_mode)) {
+    if (is_file_of(opened.status, plan) || link_text(exe) == plan.exe) opened.file = std::move(fd);
   }
+  if (opened.file) return opened;
   const UniqueFd found(::open(plan.exe.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
-  if (!found || ::fstat(found.get(), &status) != 0) return {};
-  if (!S_ISREG(status.st_mode) || !is_file_of(status, plan)) return {};
-  return open_quietly("/proc/self/fd/" + std::to_string(found.get()));
+  if (!found || ::fstat(found.get(), &opened.status) != 0) return opened;
+  if (S_ISREG(opened.status.st_mode) && is_file_of(opened.status, plan)) opened.file = open_quietly(link_to(found));
+  return opened;
 }
 
 }  // namespace
@@ -77,26 +81,34 @@ struct Identifier::Work {
   using FileVersion = std::tuple<dev_t, ino_t, std::int64_t, std::int64_t, off_t>;  // changed when its content is
   ProgramBook book{shipped_detect_table()};
   std::map<FileVersion, std::string> ids;
+  Patience patience;
 
   void run();
-  std::string id_of(int fd, const struct stat& status);
+  std::optional<std::string> id_of(const std::shared_ptr<const Opened>& program);
   bool carry_out(const IdentifyPlan& plan, std::string& program);
 };
 
-std::string Identifier::Work::id_of(int fd, const struct stat& status) {
+// nullopt: nobody answers for it.
+std::optional<std::string> Identifier::Work::id_of(const std::shared_ptr<const Opened>& program) {
+  const struct stat& status = program->status;
   const std::int64_t seconds = status.st_ctim.tv_sec, rest = status.st_ctim.tv_nsec;
   const FileVersion version{status.st_dev, status.st_ino, seconds, rest, status.st_size};
   if (const auto known = ids.find(version); known != ids.end()) return known->second;
   if (ids.size() >= kCacheMost) ids.clear();
-  return ids[version] = read_build_id(fd);
+  auto id = patience.ask([program] { return read_build_id(program->file.get()); });
+  if (id) ids[version] = *id;
+  return id;
 }
 
 // False: the file could not be read. What anybody but root may change teaches nothing.
 bool Identifier::Work::carry_out(const IdentifyPlan& plan, std::string& program) {
-  struct stat status {};
-  const UniqueFd fd = open_program(plan, status);
-  if (!fd) return false;
-  const std::string id = id_of(fd.get(), status);
+  auto opened = patience.ask([plan] { return open_program(plan); });
+  if (!opened || !opened->file) return false;
+  const auto shared = std::make_shared<const Opened>(std::move(*opened));
+  const std::optional<std::string> found = id_of(shared);
+  if (!found) return false;
+  const std::string& id = *found;
+  const struct stat& status = shared->status;
   const auto size = static_cast<std::uint64_t>(status.st_size);
   const bool roots_own = status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
   if (plan.learn_as.empty())

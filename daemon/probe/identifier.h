@@ -1,9 +1,9 @@
 // probe/identifier.h: carries out IdentifyPlans: reads the build-id of programs that are called like no known one.
 //
-// Comes in: plans. Goes out: what is a copy of a known program. Reads files, which may wait for a disk or for somebody
-// who serves it: on a thread of its own, never in the loop. A file is read once for as long as it does not change; the
-// queue is bounded, and what finds no room there is counted. Known programs are those of this machine's folders for
-// programs, and what IdentifyPlans say is one.
+// Comes in: plans. Goes out: what is a copy of a known program. Reads files, which may wait for a disk: on a thread of
+// its own, never in the loop; who does not answer at all is given up on (Patience). A file is read once for as long as
+// it does not change; the queue is bounded, and what finds no room there is counted. Known programs are those of this
+// machine's folders for programs, and what IdentifyPlans say is one.
 #pragma once
 
 #include <cstdint>

@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/file_text.h"
 #include "base/write_all.h"
 
 namespace aa {
@@ -18,10 +19,6 @@ using Btf = std::unique_ptr<btf, void (*)(btf*)>;
 // A name's part that counts: flavours of a type ("io_kiocb___owned") are the kernel's one.
 std::string_view essential(std::string_view name) {
   return name.substr(0, name.find("___"));
-}
-
-std::string path_of(const UniqueFd& file) {
-  return "/proc/self/fd/" + std::to_string(file.get());
 }
 
 UniqueFd file_of(const char* name, const void* bytes, std::size_t size) {
@@ -120,7 +117,7 @@ std::shared_ptr<const btf> kernel_btf() {
 KernelTypes::KernelTypes(const void* elf, std::size_t size) {
   const auto kernel = kernel_btf();
   const UniqueFd object = file_of("aa-object", elf, size);
-  const Btf own(object ? btf__parse_elf(path_of(object).c_str(), nullptr) : nullptr, &btf__free);
+  const Btf own(object ? btf__parse_elf(link_to(object).c_str(), nullptr) : nullptr, &btf__free);
   if (!kernel || !own) return;
   const auto names = names_in(own.get());
   Copy copy(kernel.get());
@@ -134,7 +131,7 @@ KernelTypes::KernelTypes(const void* elf, std::size_t size) {
   __u32 bytes = 0;
   const void* data = btf__raw_data(copy.made(), &bytes);
   file_ = data == nullptr ? UniqueFd() : file_of("aa-types", data, bytes);
-  if (file_) path_ = path_of(file_);
+  if (file_) path_ = link_to(file_);
 }
 
 }  // namespace aa

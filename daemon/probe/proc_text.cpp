@@ -22,14 +22,11 @@ namespace {
 
 constexpr std::size_t kArgvMax = 64 * 1024;
 
-std::string link_text(const std::string& path) {
-  std::array<char, 4097> text{};
-  const ssize_t length = ::readlink(path.c_str(), text.data(), text.size());
-  if (length <= 0) return "";
-  std::string_view link(text.data(), static_cast<std::size_t>(length));
+std::string path_behind(const std::string& link) {
   constexpr std::string_view kDeleted = " (deleted)";
-  if (link.ends_with(kDeleted)) link.remove_suffix(kDeleted.size());
-  return std::string(link);
+  std::string path = link_text(link);
+  if (path.ends_with(kDeleted)) path.resize(path.size() - kDeleted.size());
+  return path;
 }
 
 // What the kernel was told to start, from where it put that in the new image (getauxval(3), AT_EXECFN). The process can
@@ -86,8 +83,8 @@ std::vector<std::string> arguments_in(std::string_view text) {
 
 void ProcText::read(const std::vector<LivingProcess*>& processes) {
   for (LivingProcess* process : processes) {
-    process->exe = link_text(directory_of(process->id) + "exe");
-    process->cwd = link_text(directory_of(process->id) + "cwd");
+    process->exe = path_behind(directory_of(process->id) + "exe");
+    process->cwd = path_behind(directory_of(process->id) + "cwd");
   }
   read_memories(processes);
   for (LivingProcess* process : processes) {

@@ -14,6 +14,8 @@
 namespace aa {
 namespace {
 
+constexpr std::string_view kNewline = "\\012";  // as maps shows one, and what only looks so
+
 // The next word of a line, which loses it and the spaces behind.
 std::string_view take_word(std::string_view& line) {
   const std::size_t end = std::min(line.find(' '), line.size());
@@ -91,6 +93,7 @@ std::vector<ExecutableMappings> executable_mappings_of(const std::vector<std::ui
       if (!file || !*file)
         file = std::make_shared<const UniqueFd>(::open(mapping.link(pid).c_str(), O_PATH | O_CLOEXEC));
       mapping.file = file;
+      if (*file && mapping.name.find(kNewline) != std::string::npos) mapping.name = link_text(link_to(*file));
     }
   }
   return all;

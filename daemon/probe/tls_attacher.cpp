@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "abi/tls.h"
+#include "base/file_text.h"
 #include "probe/kernel_age.h"
 #include "probe/uprobe_multi.h"
 

@@ -1,7 +1,6 @@
 #include "probe/tls_discovery.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/kcmp.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
@@ -10,11 +9,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/file_text.h"
 #include "probe/tls_stacks.h"
 
 namespace aa {
@@ -24,12 +23,6 @@ constexpr std::size_t kMostMet = 65'536;  // then files are looked into again
 constexpr std::uint32_t kProtExec = 4;
 constexpr std::uint64_t kResolveCached = 0x20;  // RESOLVE_CACHED, which older headers do not have
 constexpr const char* kUnknown = "unknown";
-
-std::string end_of(const std::string& link) {
-  std::array<char, PATH_MAX> text;
-  const ssize_t length = ::readlink(link.c_str(), text.data(), text.size());
-  return length < 0 ? "" : std::string(text.data(), static_cast<std::size_t>(length));
-}
 
 std::string root_of(std::uint32_t pid) {
   return "/proc/" + std::to_string(pid) + "/root";
@@ -169,7 +162,7 @@ bool TlsDiscovery::saw_file(const Event& event) {
   const Key key{exec->exe_dev, exec->exe_ino};
   const std::string link = "/proc/" + std::to_string(event.process->id.pid) + "/exe";
   const auto shown = found_at(link);
-  const bool is_it = shown && (shown->key == key || end_of(link) == event.process->exe);
+  const bool is_it = shown && (shown->key == key || link_text(link) == event.process->exe);
   return is_it ? meet(key, link, event.process->exe) : meet_by_name(key, *event.process, event.process->exe);
 }
 

@@ -17,6 +17,7 @@
 
 #include "abi/filter.h"
 #include "abi/tls.h"
+#include "base/file_text.h"
 #include "base/text.h"
 #include "probe/embedded.h"
 #include "probe/kernel_age.h"

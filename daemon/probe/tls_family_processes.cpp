@@ -1,5 +1,6 @@
 // tls_family_processes.cpp: the TLS family attached to watched processes, each by itself.
 #include "base/clock.h"
+#include "base/file_text.h"
 #include "probe/tls_family.h"
 
 namespace aa {

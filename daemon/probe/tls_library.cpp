@@ -221,10 +221,6 @@ class Reader {
 
 }  // namespace
 
-std::string link_to(const UniqueFd& file) {
-  return "/proc/self/fd/" + std::to_string(file.get());
-}
-
 std::uint32_t TlsSite::cookie() const {
   return AA_TLS_COOKIE(row, depth) | (shared ? AA_TLS_SHARED : 0);
 }

@@ -47,9 +47,6 @@ struct TlsLibrary {
   std::map<std::string, std::vector<std::string>> chosen;  // by what was chosen ("branch + canary"): functions
 };
 
-// Opens the very file, whatever its name is.
-std::string link_to(const UniqueFd& file);
-
 // A file that nobody may answer for: see Patience. nullopt: it carries no TLS library that exports its functions.
 // Error: it cannot be read, or is no ELF file of this machine's.
 Result<std::optional<TlsLibrary>> read_tls_library(const std::string& path, const TlsPlaces& places);

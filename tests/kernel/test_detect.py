@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import unittest
 
+from hanging import silent_file
 from harness import program, watch
 from kernel_case import KernelCase
 
@@ -21,7 +22,7 @@ class Detect(KernelCase):
         with watch(self.daemon, list(map(str, argv)), **popen) as watched:
             watched.run()
             return watched.stream.wait_for(
-                lambda e: e["type"] == "alert" and e["process"]["exe"].endswith(wanted[0]) and e["alert"]["rule"] == wanted[1],
+                lambda e: e["type"] == "alert" and e["alert"].get("rule") == wanted[1] and e["process"]["exe"].endswith(wanted[0]),
                 20, f"the alert {wanted}"), list(watched.stream.events)
 
     def copy(self, source, name):
@@ -42,6 +43,13 @@ class Detect(KernelCase):
                 self.assertEqual(cause["exec"]["argv"], alert["alert"]["ancestry"][0]["argv"])
                 self.assertEqual(cause["process"]["id"], alert["process"]["id"])
                 self.assertIn("exec-from-temp", [e["alert"]["class"] for e in events if e["type"] == "alert"])
+
+    def test_silent_program(self):
+        """detect: who executes a file that nobody answers for blinds nobody: a copy of bash beside it is told"""
+        silent = silent_file(self, self.folder / "silent", pathlib.Path(program("tiny")).read_bytes(), opens=1)
+        notes = self.copy(os.path.realpath("/bin/bash"), "notes")
+        self.alerts(["/bin/sh", "-c", f"{silent.path}/file 0; {notes} -c true"], ("/notes", "renamed-shell"))
+        self.assertTrue(silent.asked.is_set(), "nobody asked it: this proves nothing")
 
     def test_renamed_shell_that_downloads(self):
         """detect: what a renamed shell is told to do is judged as a shell's"""

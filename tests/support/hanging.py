@@ -16,7 +16,7 @@ OUT_HEADER = struct.Struct("=IiQ")  # length, error, unique
 FORGET, INTERRUPT, BATCH_FORGET = 2, 36, 42  # nobody waits for an answer to these
 LOOKUP, GETATTR, OPEN, READ, STATFS, RELEASE, FLUSH, INIT, OPENDIR = 1, 3, 14, 15, 17, 18, 25, 26, 27
 LONG = 3600  # seconds: what the kernel was told once it does not ask again
-ENOENT = 2
+ENOENT, ENOSYS = 2, 38
 
 
 class HangingFolder:
@@ -52,8 +52,9 @@ def hanging_folder(case, path):
 class SilentFile:
     """`path`/file, an executable one with `content`, answers until it is told not to; then whoever asks waits until `release()`."""
 
-    def __init__(self, path, content):
-        self.path, self.content = path, content
+    def __init__(self, path, content, opens=None):
+        """Opened so often it is silent by itself."""
+        self.path, self.content, self._opens = path, content, opens
         self.asked = threading.Event()  # somebody waits for an answer
         self._silent = False
         self._end, self._ender = os.pipe()
@@ -111,22 +112,24 @@ class SilentFile:
             _, opcode, unique, node, *_ = IN_HEADER.unpack_from(request)
             if opcode in (FORGET, BATCH_FORGET, INTERRUPT):
                 continue
-            if self._silent:
+            if self._silent or (opcode == OPEN and self._opens == 0):
                 self.asked.set()
                 continue
+            if opcode == OPEN and self._opens is not None:
+                self._opens -= 1
             answer = self._answer(opcode, node, request[IN_HEADER.size:])
-            error, answer = (-ENOENT, b"") if answer is None else (0, answer)
+            error, answer = (-ENOENT if opcode == LOOKUP else -ENOSYS, b"") if answer is None else (0, answer)
             try:
                 os.write(self._fd, OUT_HEADER.pack(OUT_HEADER.size + len(answer), error, unique) + answer)
             except OSError:  # whoever asked is gone
                 continue
 
 
-def silent_file(case, path, content):
+def silent_file(case, path, content, opens=None):
     """One made in a folder for a test case, which is skipped where there is no FUSE."""
     path.mkdir()
     try:
-        file = SilentFile(path, content)
+        file = SilentFile(path, content, opens)
     except OSError as error:
         case.skipTest(f"needs FUSE: {error}")
     case.addCleanup(file.release)
