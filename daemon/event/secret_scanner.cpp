@@ -135,6 +135,7 @@ SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   buffer_.clear();
   shown_ = at_ = 0;
   continuation_ = 0;
+  state_ = 0;  // no name goes on behind what was missed
   const bool goes_on = mode_ == Mode::pem || mode_ == Mode::binary || (mode_ == Mode::value && !ends_at_blank());
   if (!goes_on) enter_unknown();
   is_list_ = false;  // nor where it ended
@@ -568,9 +569,12 @@ void SecretScanner::in_percent(unsigned char byte) {
   const std::array<char, 2> digits = {static_cast<char>(escaped_byte_ >> 8), static_cast<char>(escaped_byte_ & 0xFF)};
   const std::string_view escaped(digits.data(), digits.size());
   if (escaped == "3D" || escaped == "3d" || escaped == "3A" || escaped == "3a") return begin_value(End::word);
-  if (escaped != "22" && escaped != "20" && escaped[0] != '0' && escaped != "5B" && escaped != "5b" &&
-      escaped != "5D" && escaped != "5d")
-    enter_text();
+  const bool is_blank_there = is_hex(escaped) && escaped[0] == '0';
+  if (escaped == "22" || escaped == "20" || is_blank_there || escaped == "5B" || escaped == "5b" || escaped == "5D" ||
+      escaped == "5d")
+    return;
+  at_ -= digits.size();  // it is no escape, or none that is known here: what follows may begin anything
+  enter_text();
 }
 
 // Between a field's name and its value.
@@ -721,7 +725,7 @@ bool SecretScanner::in_word_of_name(unsigned char byte) {
 // in the next line, when that is indented.
 bool SecretScanner::is_line_end_in_name(unsigned char byte) {
   const bool is_end = is_line_end(byte);
-  if ((is_member_ || (is_escaped_line_ && separator_ != 0 && byte == 't')) && is_escaped_blank(byte)) return true;
+  if ((is_member_ || (is_escaped_line_ && byte == 't')) && is_escaped_blank(byte)) return true;
   if (is_end && is_member_) return true;
   if (!is_end || separator_ == 0 || end_without_quote_ != End::line) return false;
   const bool is_second = line_end_ != 0 && !(line_end_ == '\r' && byte == '\n');
@@ -737,7 +741,7 @@ bool SecretScanner::is_escaped_blank(unsigned char byte) const {
 // quotes know none: a shell would go on behind them.
 void SecretScanner::open_quote(std::size_t at) {
   quote_ = buffer_[at];
-  has_escapes_ = quote_ == '"';
+  has_escapes_ = quote_ == '"' || text_ != SecretText::script;
   depth_ = backslashes_before(at);
 }
 
@@ -865,7 +869,8 @@ void SecretScanner::in_value(unsigned char byte) {
     in_rest_ = true;
     return;
   }
-  if (ends && line_ends && end_ == End::line && text_ != SecretText::script) {
+  const bool may_be_folded = end_ == End::line || (end_ == End::quote && !is_list_);
+  if (ends && line_ends && may_be_folded && text_ != SecretText::script) {
     line_end_ = static_cast<char>(byte);
     ++at_;
     return;

@@ -12,6 +12,7 @@
 
 #include "abi/filter.h"
 #include "base/clock.h"
+#include "base/file_text.h"
 #include "base/quiet_thread.h"
 #include "base/text.h"
 
@@ -23,15 +24,31 @@ constexpr std::uint32_t kRoomToLearn = 16'384;
 constexpr std::size_t kMostHeirs = 8;      // changes of rules that a record may be behind and still teach something
 constexpr std::size_t kMostUnseen = 1024;  // beyond that a file is known again when its path is used
 
-void add_id(aa_object& object, const PathRules::Object& rule) {
+// False: there is no room for all rules of one file; those that deny come first.
+bool add_id(aa_object& object, const PathRules::Object& rule, const std::vector<PathRules::Object>& all) {
   if (rule.denies) object.flags |= AA_OBJECT_DENIES;
   if (rule.watches) object.flags |= AA_OBJECT_WATCHES;
   for (__u32& id : object.id) {
-    if (id == rule.id) return;
+    if (id == rule.id) return true;
     if (id != 0) continue;
     id = rule.id;
-    return;
-  }  // more rules than that on one file: the others are found by its path
+    return true;
+  }
+  const auto gives_way = [&](std::uint32_t id) { return !all[id - 1].denies; };
+  if (rule.denies)
+    if (auto* place = std::ranges::find_if(object.id, gives_way); place != std::end(object.id)) *place = rule.id;
+  return false;
+}
+
+// What was given another name is changed by that, on nearly every file system; what a symlink leads to is not, and that
+// could be anybody's. As old as the call that gave the name may have taken.
+bool was_changed_since(const UniqueFd& file, std::uint64_t call_boot_ns) {
+  constexpr std::int64_t kCallTakesNs = 2'000'000'000, kSecond = 1'000'000'000;
+  struct statx status {};
+  if (::statx(file.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_CTIME, &status) != 0) return false;
+  const std::int64_t changed = status.stx_ctime.tv_sec * kSecond + status.stx_ctime.tv_nsec;
+  const auto ago = static_cast<std::int64_t>(boot_ns() - call_boot_ns);
+  return changed + ago + kCallTakesNs >= static_cast<std::int64_t>(clock_ns(CLOCK_REALTIME));
 }
 
 // What lies below a folder is meant by rules that name a folder, or end in **.
@@ -141,14 +158,15 @@ void FileRules::run() {
 // ---- what the kernel calls a path
 // ----------------------------------------------------------------------------------
 
-void FileRules::ask(PatientOpen& opener, const std::vector<std::string>& paths,
-                    std::unordered_map<std::string, Identity>& known, int flags) {
+bool FileRules::ask(PatientOpen& opener, const std::vector<std::string>& paths,
+                    std::unordered_map<std::string, Identity>& known, int flags, const Accept& accept) {
   const auto use = [&](std::size_t begin, const std::vector<UniqueFd>& open) {
     aa_learned* rows = family_.learn_rows();
     std::memset(rows, 0, sizeof(*rows) * AA_LEARN_MAX);
     std::vector<const std::string*> named;
     for (std::size_t at = 0; at < open.size(); ++at) {
       if (!open[at]) continue;  // does not exist yet: its name in its folder stands for it
+      if (accept && !accept(open[at], paths[begin + at])) continue;
       rows[named.size()].fd = static_cast<__u32>(open[at].get());
       named.push_back(&paths[begin + at]);
     }
@@ -158,7 +176,7 @@ void FileRules::ask(PatientOpen& opener, const std::vector<std::string>& paths,
       if (rows[at].is_known != 0)
         known[*named[at]] = {rows[at].ino, rows[at].dev, rows[at].inode_generation, S_ISDIR(rows[at].mode)};
   };
-  opener.open(paths, AA_LEARN_MAX - 1, use, flags);
+  return opener.open(paths, AA_LEARN_MAX - 1, use, flags);
 }
 
 void FileRules::collect(const PathRules& rules, Entries& entries) {
@@ -172,6 +190,9 @@ void FileRules::collect(const PathRules& rules, Entries& entries) {
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   std::unordered_map<std::string, Identity> known;
   ask(opener_, paths, known, 0);
+  const auto add = [&](aa_object& entry, const Object& object) {
+    if (!add_id(entry, object, rules.objects())) family_.count_unlearned();
+  };
   for (const Object& object : rules.objects()) {
     if (object.kind == Object::Kind::glob) continue;
     const bool folder = object.kind == Object::Kind::directory;
@@ -179,7 +200,7 @@ void FileRules::collect(const PathRules& rules, Entries& entries) {
       const Identity& id = found->second;
       aa_object& entry = entries.objects[{id.ino, id.dev, folder ? AA_OBJECT_DIRECTORY : AA_OBJECT_FILE}];
       entry.inode_generation = id.inode_generation;
-      add_id(entry, object);
+      add(entry, object);
     }
     const auto parent = folder ? known.end() : known.find(folder_of(object.path));
     if (parent == known.end()) continue;
@@ -189,7 +210,7 @@ void FileRules::collect(const PathRules& rules, Entries& entries) {
     name.dev = parent->second.dev;
     name.length = static_cast<__u32>(last.size());
     std::memcpy(name.name, last.data(), std::min<std::size_t>(last.size(), AA_RULE_NAME));
-    add_id(entries.names[name], object);
+    add(entries.names[name], object);
   }
 }
 
@@ -217,7 +238,8 @@ void FileRules::carry_over(const Slot& before, const PathRules& rules, const Hei
     aa_object& entry = known != entries.objects.end() ? known->second : carried;
     for (const __u32 id : learned.id)
       if (id < heirs.size())
-        for (const std::uint32_t heir : heirs[id]) add_id(entry, rules.objects()[heir - 1]);
+        for (const std::uint32_t heir : heirs[id])
+          if (!add_id(entry, rules.objects()[heir - 1], rules.objects())) family_.count_unlearned();
     if (known != entries.objects.end() || carried.id[0] == 0 || room == 0) return;
     --room;
     entries.objects.emplace(key, carried);
@@ -285,9 +307,14 @@ Status FileRules::apply(const std::shared_ptr<const PathRules>& rules) {
 
 void FileRules::look_at(LearnPlan plan) {
   std::unordered_map<std::string, Identity> known;
-  ask(learner_, {plan.path}, known, O_NOFOLLOW);  // a symlink got the name, not what it leads to
+  const Accept accept = [&](const UniqueFd& file, const std::string& path) {
+    return plan.ino != 0 || link_text(link_to(file)) == path || was_changed_since(file, plan.boot_ns);
+  };
+  // A symlink got the name, not what it leads to.
+  if (!ask(learner_, {plan.path}, known, O_NOFOLLOW, accept)) return family_.count_unlearned();
   const auto found = known.find(plan.path);
   if (found == known.end()) return;
+  if (plan.ino != 0 && (found->second.ino != plan.ino || found->second.dev != plan.dev)) return;
   plan.path.clear();
   plan.ino = found->second.ino;
   plan.dev = found->second.dev;
@@ -336,7 +363,8 @@ void FileRules::learn_in(const Slot& slot, const aa_object_key& key, std::uint32
   if (bpf_map_lookup_elem(slot.objects.get(), &key, &object) != 0 || object.inode_generation != inode_generation)
     object = {};
   object.inode_generation = inode_generation;
-  add_id(object, rule);
+  const bool has_room = add_id(object, rule, slot.rules->objects());
+  if (!has_room) family_.count_unlearned();
   if (bpf_map_update_elem(slot.objects.get(), &key, &object, BPF_ANY) != 0) family_.count_unlearned();
 }
 

@@ -65,8 +65,10 @@ class FileRules {
   Status apply(const std::shared_ptr<const PathRules>& rules);
   void look_at(LearnPlan plan);
   void learn_as(const LearnPlan& plan, std::uint32_t kind);  // AA_OBJECT_FILE, AA_OBJECT_DIRECTORY
-  void ask(PatientOpen& opener, const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known,
-           int flags);
+  using Accept = std::function<bool(const UniqueFd& file, const std::string& path)>;
+  // False: not all were looked up, for somebody does not answer.
+  bool ask(PatientOpen& opener, const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known,
+           int flags, const Accept& accept = nullptr);
   void collect(const PathRules& rules, Entries& entries);
   // The objects of a set that the next one has too: by the id in the one, the ids in the other.
   using Heirs = std::vector<std::vector<std::uint32_t>>;

@@ -62,7 +62,8 @@ struct PatientOpen::Work {
   }
 };
 
-void PatientOpen::open(const std::vector<std::string>& paths, std::size_t most, const Use& use, int flags) {
+bool PatientOpen::open(const std::vector<std::string>& paths, std::size_t most, const Use& use, int flags) {
+  const std::uint64_t before = skipped_;
   for (std::size_t at = 0; at < paths.size();) {
     {
       const std::lock_guard lock(mutex_);
@@ -70,10 +71,13 @@ void PatientOpen::open(const std::vector<std::string>& paths, std::size_t most, 
         const std::lock_guard inner(work->mutex);
         return work->ended;
       });
-      if (stopping_ || hanging_.size() >= kMostHanging) return;
+      if (stopping_ || hanging_.size() >= kMostHanging) return false;
     }
-    at = hangs(paths[at]) ? at + 1 : open_from(at, paths, most, use, flags);
+    const bool skips = hangs(paths[at]);
+    if (skips) ++skipped_;
+    at = skips ? at + 1 : open_from(at, paths, most, use, flags);
   }
+  return skipped_ == before;
 }
 
 // The place of the first path that is still to be done.
@@ -101,11 +105,13 @@ std::size_t PatientOpen::open_from(std::size_t begin, const std::vector<std::str
   if (hung == work->paths.size()) return end;
   work->place = place_of(work->paths[hung]);
   lock.unlock();
+  ++skipped_;
   const std::lock_guard ours(mutex_);
   hanging_.push_back(work);
   unanswered_.push_back(work->paths[hung]);
   return begin + hung + 1;
 } catch (const std::system_error&) {  // no room for a thread
+  ++skipped_;
   return paths.size();
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -26,7 +27,8 @@ class PatientOpen {
 
   // At most `most` are open at a time. Where nobody answers it goes on behind that path some seconds later. `flags`: of
   // open(2), beside O_PATH.
-  void open(const std::vector<std::string>& paths, std::size_t most, const Use& use, int flags = 0);
+  // False: not all were opened, for somebody does not answer.
+  bool open(const std::vector<std::string>& paths, std::size_t most, const Use& use, int flags = 0);
 
   std::vector<std::string> take_unanswered();  // paths that were given up on since it was last asked
   void stop();                                 // from another thread: opens nothing more, and waits for nobody
@@ -43,6 +45,7 @@ class PatientOpen {
   std::vector<std::shared_ptr<Work>> hanging_;
   std::vector<std::string> unanswered_;
   bool stopping_ = false;
+  std::uint64_t skipped_ = 0;  // the caller's own
 };
 
 }  // namespace aa

@@ -1,5 +1,7 @@
 #include "state/learned_files.h"
 
+#include <utility>
+
 namespace aa {
 namespace {
 
@@ -10,7 +12,8 @@ constexpr std::uint64_t kNameLasts = 1'000'000'000;
 }  // namespace
 
 bool LearnedFiles::learn(const FileBody& file, std::uint32_t object) {
-  if (!inodes_.insert_or_assign(inode_of(file), object).second) return false;
+  const auto [place, is_new] = inodes_.try_emplace(inode_of(file), object);
+  if (!is_new) return std::exchange(place->second, object) != object;
   order_.push_back(inode_of(file));
   if (order_.size() <= kMostInodes) return true;
   inodes_.erase(order_.front());

@@ -19,7 +19,7 @@ namespace aa {
 class LearnedFiles {
  public:
   // A file by its inode, or by the name that an operation has just given it, where the inode was not seen. Objects are
-  // those of the rules that the record names. False when the file was known already.
+  // those of the rules that the record names. False when the file was known so already.
   bool learn(const FileBody& file, std::uint32_t object);
   void learn_name(const std::string& path, std::uint64_t generation, std::uint32_t object, std::uint64_t boot_ns);
   // Another file has the name from now on, or none.

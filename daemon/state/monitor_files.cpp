@@ -91,7 +91,9 @@ std::string root_of(const FilePath& at) {
 
 // As text: what was asked for, from the namespace's root. No ".." leads out of the process's own.
 std::string asked_path(const FileBody& file, const FilePath& at) {
-  const std::string& asked = file.resolution == Resolution::user ? at.path : at.requested;
+  const bool is_text = file.resolution == Resolution::user || (file.resolution == Resolution::unresolved &&
+                                                               at.whole() && at.requested.empty());  // it is the path
+  const std::string& asked = is_text ? at.path : at.requested;
   if (file.op == FileOp::symlink && &at == &file.at && file.to && !asked.starts_with('/'))
     return folder_of(file.to->from_namespace()) + "/" + asked;
   const std::string root = asked.starts_with('/') ? root_of(at) : "";
@@ -194,6 +196,7 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
     const bool in_no_tree = at.detached && at.inner.empty();
     query.inner = in_no_tree ? rooted : at.inner;
     if (!in_no_tree && !asked.empty() && asked.front() == '/') query.requested = asked;
+    if (!in_no_tree && !asked.empty() && asked.front() != '/') query.relative = asked;
     if (at.too_long) query.tail = at.from_namespace();
     query.targets = whose;
     const Judgement one = set->judge(query);
@@ -245,7 +248,13 @@ void Monitor::Impl::learn(Step& step, const Event& event, const Judgement& judge
 
 void Monitor::Impl::learn_name(Step& step, const Event& event, const FilePath& at, std::uint32_t object) {
   const std::uint64_t generation = std::get<FileBody>(event.body).generation;
-  step.plans.emplace_back(LearnPlan{generation, object, 0, 0, 0, at.from_namespace()});
+  LearnPlan plan{generation, object, 0, 0, 0, at.from_namespace(), event.boot_ns};
+  const auto& file = std::get<FileBody>(event.body);
+  if (&at != &file.at) {  // the first one's, where the kernel showed it
+    plan.ino = file.ino;
+    plan.dev = file.dev;
+  }
+  step.plans.emplace_back(std::move(plan));
   learned.learn_name(at.from_namespace(), generation, object, event.boot_ns);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <climits>
+#include <iterator>
 
 #include "base/text.h"
 #include "state/plan.h"
@@ -90,12 +91,18 @@ std::optional<std::string> check_rule(const PathRule& rule) {
 }
 
 std::string check_room(const std::vector<PathRule>& rules) {
-  std::size_t patterns = 0;
+  std::size_t patterns = 0, bytes = 0;
   for (const PathRule& rule : rules) {
     if (rule.layer == RuleLayer::imported) continue;
-    patterns += alternatives_of(rule).size();
-    if (patterns > kMostPathRules) break;
+    const std::vector<std::string> alternatives = alternatives_of(rule);
+    patterns += alternatives.size();
+    for (const std::string& one : alternatives) bytes += one.size();
+    if (patterns > kMostPathRules || bytes > kMostPatternBytes) break;
   }
+  if (bytes > kMostPatternBytes)
+    return "the patterns of " + std::to_string(rules.size()) +
+           " path rules, each alternative in { } spelt out, are longer than the " +
+           std::to_string(kMostPatternBytes >> 20) + " MiB that can be in force";
   if (patterns <= kMostPathRules) return {};
   return std::to_string(rules.size()) + " path rules are more than the " + std::to_string(kMostPathRules) +
          " that can be in force" + (rules.size() > kMostPathRules ? "" : ", for each alternative in { } counts as one");
@@ -285,6 +292,20 @@ void PathRules::match_text(std::string_view path, const PathQuery& query, Matche
   objects(directories_, std::string(path));
 }
 
+// By what holds for any path that ends so. Where it is what the path shows already, nothing is new.
+void PathRules::match_end(const std::string& end, const PathQuery& query, Matched& matched) const {
+  if (anywhere_.empty() || query.path.ends_with(end)) return;
+  const auto globs = [&](const Index& index, const std::string& key) {
+    const auto found = index.find(key);
+    if (found == index.end()) return;
+    std::vector<std::uint32_t> some;
+    std::ranges::set_intersection(found->second, anywhere_, std::back_inserter(some));
+    match_globs(some, end, query, matched);
+  };
+  globs(globs_by_name_, std::string(last_component(end)));
+  globs(globs_by_folder_, "");
+}
+
 bool PathRules::applies(const PathRule& rule, const PathQuery& query) const {
   if (query.any_op) return true;
   if ((rule.ops & (op_bit(query.op) | query.also)) == 0) return false;
@@ -370,6 +391,7 @@ Judgement PathRules::judge(const PathQuery& query) const {
     match_text(normal, query, matched);
     if (normal != query.requested && !climbs(query.requested)) match_text(query.requested, query, matched);
   }
+  if (!query.relative.empty()) match_end(lexically_normal(query.relative), query, matched);
   matched.now_by(By::inner);
   match_text(query.inner, query, matched);
   if (!query.tail.empty()) match_globs(anywhere_, query.tail, query, matched);  // they hold for any path that ends so

@@ -57,6 +57,8 @@ std::optional<std::string> check_rule(const PathRule& rule);
 
 inline constexpr std::size_t kMostPathRules = 100'000;  // of the configuration and of the running layer together
 
+inline constexpr std::size_t kMostPatternBytes = std::size_t{32} << 20;  // of their patterns, with { } spelt out
+
 // Says in one sentence when these are more than can be in force. What is imported has a limit of its own: no agent may
 // use up the administrator's room.
 std::string check_room(const std::vector<PathRule>& rules);
@@ -69,6 +71,7 @@ struct PathQuery {
   FileOp op = FileOp::open;
   std::string_view path;                   // from the mount namespace's root; "" when unknown or not whole
   std::string_view requested;              // absolute as asked for, not resolved; "" when it is the same or unknown
+  std::string_view relative;               // as asked for, from a folder that is not known; "" as above
   std::string_view inner;                  // from the root of its own file system (FilePath::inner)
   std::string_view tail;                   // of a path that is too long
   std::span<const std::uint32_t> objects;  // of objects() that the kernel met on the way to the file
@@ -144,6 +147,7 @@ class PathRules {
   std::string add_pattern(std::uint32_t rule, const std::string& pattern);
   void add_glob(std::uint32_t rule, Glob glob, const std::string& text);
   void add_object(const std::string& path, std::uint32_t matcher);
+  void match_end(const std::string& end, const PathQuery& query, Matched& matched) const;
   void match_text(std::string_view path, const PathQuery& query, Matched& matched) const;
   void match_globs(const std::vector<std::uint32_t>& globs, std::string_view path, const PathQuery& query,
                    Matched& matched) const;

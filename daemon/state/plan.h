@@ -216,7 +216,8 @@ struct LearnPlan {
   std::uint32_t dev = 0;
   std::uint64_t ino = 0;
   std::uint32_t inode_generation = 0;
-  std::string path;  // not "": the inode was not seen; it is the one that this path leads to now
+  std::string path = "";  // not "": what it is must be looked up there; without an inode it is what this leads to now
+  std::uint64_t boot_ns = 0;  // when it was given that name
 };
 
 // A process has ended: say when every record of it has been read. Bulk comes later than its end.

@@ -185,6 +185,41 @@ class Learned(FileCase):
         self.deny(secret)
         self.assertEqual([True, False], [self.is_denied(name) for name in moved])
 
+    def test_stranger_in_its_place(self):
+        """rules: what stands at the name that a denied file was given is not taken for it when a symlink leads there: nobody can have others' files denied"""
+        for name in ("vault/usr", "way"):
+            (self.folder / name).mkdir(parents=True)
+        self.deny(f"{self.folder}/vault/")
+        script = "import os, sys\nos.chdir(sys.argv[1])\nos.rename('vault/usr', 'way/usr')\nos.rename('way', 'gone')\nos.symlink('/', 'way')"
+        self.watched_path("/usr/bin/python3", "-c", script, self.folder)
+        time.sleep(0.5)  # it is looked up at once
+        account, _ = self.watched_path("/usr/bin/true")
+        self.assertEqual([], of(account, verdict="deny"))
+        account, _ = self.watched("alias_ops", "plain", "-", "/usr/bin/true", "open")
+        self.assertEqual(["none"], [body["verdict"] for body in of(account, op="open", path="/usr/bin/true")])
+
+    def test_learned_by_two(self):
+        """rules: a file that two globs mean under two names is known by both: one of them may go"""
+        first = self.secret("a.key")
+        for name in ("b.env", "c"):
+            os.link(first, self.folder / name)
+        self.put_rules(("watch", f"{self.folder}/*.key"), ("deny", f"{self.folder}/*.env"))
+        for name in ("a.key", "b.env"):
+            self.watched("alias_ops", "plain", "-", self.folder / name, "open")
+        wait_until(lambda: self.is_denied(self.folder / "c"), "it is known", 10)
+        self.put_rules(("deny", f"{self.folder}/*.env"))
+        self.assertTrue(self.is_denied(self.folder / "c"))
+
+    def test_many_on_one(self):
+        """rules: of many exact rules on one file under its names, the one that denies counts"""
+        file = self.secret("n0")
+        for number in range(1, 6):
+            os.link(file, self.folder / f"n{number}")
+        before = self.daemon.counters()["file.learn-full"]
+        self.put_rules(*(("watch", self.folder / f"n{number}") for number in range(1, 5)), ("deny", self.folder / "n5"))
+        self.assertTrue(self.is_denied(file))
+        self.assertLess(before, self.daemon.counters()["file.learn-full"])
+
     def test_glob_learned(self):
         """rules: a file that a glob denied is known by its inode afterwards"""
         path = self.secret("x.key")

@@ -102,6 +102,23 @@ print(os.read(os.open(name, os.O_RDONLY, dir_fd=root), 9).decode())
 """
 
 
+FROM_TOO_DEEP = """
+import os, sys
+folder = sys.argv[1]
+os.mkdir(folder + "/deep")
+os.chdir(folder + "/deep")
+for _ in range(20):
+    os.mkdir("d" * 250)
+    os.chdir("d" * 250)
+for name in "abcd":
+    open(name, "w").close()
+os.rename("a", folder + "/secret")
+os.rename("b", folder + "/vault/b")
+os.rename("c", folder + "/.env")
+os.link("d", folder + "/vault/d")
+"""
+
+
 class Rules(FileCase):
     without = ("tls",)
 
@@ -525,6 +542,27 @@ class Rules(FileCase):
                 told = [body for body in of(account, resolution="unresolved") if body.get("requested") == "leaf"]
                 self.assertEqual([("create", "deny"), ("chmod", "deny")], [(body["op"], body["verdict"]) for body in told])
                 self.assertEqual({("too_long",)}, {tuple(body["flags_path"]) for body in told})
+
+    def test_from_too_deep(self):
+        """rules: from a folder that is too deep to be told, what is moved or linked to a denied name is judged all the same"""
+        (self.folder / "vault").mkdir()
+        self.deny(self.folder / "secret", f"{self.folder}/vault/", "**/.env")
+        script = (self.folder / "deep.py")
+        script.write_text(FROM_TOO_DEEP)
+        self.addCleanup(subprocess.run, ["rm", "-rf", self.folder / "deep"], check=False)
+        account, _ = self.watched_path("/usr/bin/python3", script, self.folder)
+        for op, name in (("rename", "secret"), ("rename", "vault/b"), ("rename", ".env"), ("link", "vault/d")):
+            with self.subTest(name):
+                self.assertEqual(["deny"], [body["verdict"] for body in of(account, op=op, path2=f"{self.folder}/{name}")])
+
+    def test_relative_link(self):
+        """rules: a glob for any folder holds for a relative name too, wherever a symlink leads from there"""
+        (self.folder / ".env").symlink_to(self.secret("real.txt"))
+        self.deny("**/.env")
+        for name in (".env", "./.env"):
+            account, _ = self.watched_path("/bin/cat", name, cwd=self.folder)
+            self.assertEqual(["deny"], [body["verdict"] for body in of(account, op="open", path=f"{self.folder}/real.txt")])
+        self.assertFalse(self.is_denied(self.folder / "real.txt"))
 
     def test_mounted_on_a_name(self):
         """rules: what is mounted on a denied name, or in a denied folder, is denied there, and nowhere else"""

@@ -459,6 +459,29 @@ TEST_CASE("rules: each alternative counts as one of those that can be in force")
   CHECK(check_room(std::vector<PathRule>(391, many)).ends_with("for each alternative in { } counts as one"));
 }
 
+TEST_CASE("rules: patterns that are too long in all are refused, with { } spelt out") {
+  PathRule longs;
+  longs.pattern = "/{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}";
+  for (int i = 0; i < 15; ++i) longs.pattern += "/" + std::string(250, 'x');
+  CHECK(check_room(std::vector<PathRule>(34, longs)).empty());
+  CHECK(check_room(std::vector<PathRule>(35, longs)).ends_with("are longer than the 32 MiB that can be in force"));
+}
+
+TEST_CASE("rules: a relative name denies by what holds wherever a path begins, and by nothing else") {
+  const Set set = compiled("deny **/.env\ndeny **/.ssh/\ndeny /etc/shadow\ndeny /*/key\n");
+  const auto asked = [&](std::string_view name, std::string_view path = "/home/ann/real.txt") {
+    PathQuery query;
+    query.path = path;
+    query.relative = name;
+    const Judgement judgement = set->judge(query);
+    CHECK(judgement.asked_only == (judgement.verdict == Verdict::deny));
+    return judgement.verdict;
+  };
+  for (const char* name : {".env", "./.env", "../x/.env", "sub//.env", ".ssh/id_rsa", "../.ssh"})
+    CHECK(asked(name) == Verdict::deny);
+  for (const char* name : {"etc/shadow", "x/key", "env", "real.txt", "..", ""}) CHECK(asked(name) == Verdict::none);
+}
+
 TEST_CASE("sensitive paths: every category guards an example, and a home as a whole is no secret") {
   struct Example {
     const char* path;

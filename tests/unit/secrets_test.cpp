@@ -619,6 +619,34 @@ TEST_CASE("secrets: bytes missed inside a secret do not end it") {
   CHECK(scanner.take("def, and on\n, and on").bytes == "************, and on");
 }
 
+TEST_CASE("secrets: a name that began before bytes were missed is none behind them, however often some are missed") {
+  SecretScanner scanner;
+  (void)scanner.miss(5);
+  (void)scanner.take("passwor");
+  (void)scanner.miss(5);
+  CHECK(scanner.take("d=x\n").bytes.size() == 4);
+  CHECK(scanner.take("password: hunter2\n").bytes.ends_with("*******\n"));
+}
+
+TEST_CASE("secrets: what only looks like an escape behind a name is text, in which anything may begin") {
+  check_everywhere("~/secret% API_KEY=hunter2xyz ./run", "~/secret% API_KEY=********** ./run");
+  check_everywhere("token%\npassword=hunter2xyz\n", "token%\npassword=**********\n");
+  check_everywhere("'%token%api_key=hunter2xyz'", "'%token%api_key=**********'");
+  check_everywhere("a=1&password%3Dhunter2xyz&b=2", "a=1&password%3D**********&b=2");
+}
+
+TEST_CASE("secrets: a value in quotes goes on over lines that are indented, and behind quotes that are escaped") {
+  check_everywhere("\npassword: \"correct horse\n  hunter2xyz\"\nuser: ann\n",
+                   "\npassword: \"*************\n************\"\nuser: ann\n");
+  check_everywhere("\r\nX-Api-Key: \"abc\r\n hunter2xyz\"\r\n", "\r\nX-Api-Key: \"***\r\n***********\"\r\n");
+  check_everywhere("{'password': 'it\\'s hunter2xyz', 'a': 1}", "{'password': '****************', 'a': 1}");
+  check_everywhere("\npassword = \"open\nuser = ann\n", "\npassword = \"****\nuser = ann\n");
+}
+
+TEST_CASE("secrets: in JSON a tab may stand between a name and its value") {
+  check_everywhere("{\"a\":\"x = 1\\npassword\\t= hunter2xyz\\n\"}", "{\"a\":\"x = 1\\npassword\\t= **********\\n\"}");
+}
+
 TEST_CASE("secrets: bytes missed at the end of a value's line do not end it") {
   SecretScanner scanner;
   (void)scanner.take("\r\nCookie: a=b;\r\n");
