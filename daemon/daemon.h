@@ -93,6 +93,8 @@ class Daemon {
   void take_held();
   void look_into_held();
   void look_into_forked();
+  void note_missed(const KernelCounts& counts);
+  void look_again();
   void tell_late_attach(const LossBody& loss);
   void input(Input input);  // whatever goes into the Monitor: recorded if asked for, fed, and what came out carried on
   void carry_on(const Step& step);
@@ -191,6 +193,11 @@ class Daemon {
   std::uint64_t quiet_until_ = 0;  // the ring is not listened to before this boot time
   std::uint64_t unacknowledged_since_ = 0;
   std::uint64_t lost_known_ = 0;  // records, at the last reading of the counts
+  // Records that may have shown a TLS library being mapped, and did not come: 0, or since when, until it is looked
+  // again.
+  std::uint64_t missed_known_ = 0, missed_since_ns_ = 0, looked_again_ns_ = 0;
+  std::uint64_t counts_ns_ = 0;  // when they were read last
+  static constexpr std::uint64_t kLookAgainEveryNs = 2'000'000'000;
   std::uint64_t next_counts_ = 0;
   std::uint64_t swept_ns_ = 0;
   Control::Poll polled_;

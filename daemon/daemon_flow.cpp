@@ -2,6 +2,11 @@
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
 #include "base/clock.h"
 #include "daemon.h"
 
@@ -79,6 +84,30 @@ void Daemon::look_for_tls(const std::vector<LivingProcess>& processes) {
   for (const LivingProcess& process : processes)
     if (process.watched) watched.push_back(process.id.pid);
   if (tls_discovery_->look_into(watched)) publish_probes();
+}
+
+// What came with a record that was lost is found by looking at everybody: a library may be mapped for hours.
+void Daemon::note_missed(const KernelCounts& counts) {
+  constexpr std::array<std::string_view, 3> kNeverCame = {"ring-full", "scratch", "recursion"};
+  std::uint64_t missed = 0;
+  for (const LedgerRow& row : counts.ledger)
+    if ((row.family == "file" || row.family == "exec") &&
+        std::find(kNeverCame.begin(), kNeverCame.end(), row.cause) != kNeverCame.end())
+      missed += row.count;
+  const bool is_news = std::exchange(missed_known_, missed) != missed;
+  if (is_news && missed_since_ns_ == 0 && tls_->runs()) missed_since_ns_ = std::max<std::uint64_t>(counts_ns_, 1);
+  counts_ns_ = boot_ns();
+}
+
+void Daemon::look_again() {
+  const std::uint64_t since = std::exchange(missed_since_ns_, 0);
+  looked_again_ns_ = boot_ns();
+  std::vector<std::uint32_t> watched;
+  for (const LivingProcess& process : kernel_->reconcile().processes)
+    if (process.watched) watched.push_back(process.id.pid);
+  if (!tls_discovery_->look_into(watched)) return;
+  publish_probes();
+  tell_late_attach({"tls", "late-attach", 0, since, boot_ns()});
 }
 
 void Daemon::input(Input input) {
@@ -261,6 +290,7 @@ void Daemon::refresh_counts() {
     counts.ledger.insert(counts.ledger.end(), {sink.write_errors, sink.stalled});
   }
   if (tls_->take_news()) publish_probes();
+  note_missed(counts);
   next_counts_ = !counts.slots.empty() ? boot_ns() + kCountsEveryNs : 0;
   input(std::move(counts));
 }

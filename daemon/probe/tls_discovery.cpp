@@ -167,7 +167,8 @@ bool TlsDiscovery::saw_file(const Event& event) {
 }
 
 bool TlsDiscovery::saw_mapping(const FileBody& file, const ProcessRef& process) {
-  const bool executable = file.op == FileOp::mmap && file.flags && (*file.flags & kProtExec) != 0;
+  const bool maps = file.op == FileOp::mmap || file.op == FileOp::mprotect;
+  const bool executable = maps && file.flags && (*file.flags & kProtExec) != 0;
   if (!executable || file.result < 0 || is_known(file) || is_held(process.id.pid)) return false;
   return look_for({file.dev, file.ino}, file.at.path, process);
 }
@@ -241,8 +242,10 @@ bool TlsDiscovery::look_into(std::uint32_t pid) {
   return tls_.runs() && look_into(pid, mapped_by(pid));
 }
 
-// All at once, for a turn of two threads takes a busy machine long; each by itself when one of them does not answer.
-bool TlsDiscovery::look_into(const std::vector<std::uint32_t>& pids) {
+// But for those that are held: they are looked into when they stand still. All at once, for a turn of two threads takes
+// a busy machine long; each by itself when one of them does not answer.
+bool TlsDiscovery::look_into(std::vector<std::uint32_t> pids) {
+  std::erase_if(pids, [this](std::uint32_t pid) { return is_held(pid); });
   if (!tls_.runs() || pids.empty()) return false;
   const auto all = tls_.patience().ask([pids] { return executable_mappings_of(pids); });
   bool attached = false;

@@ -36,7 +36,7 @@ class TlsDiscovery {
 
   // Everything a process has mapped. True: something was attached.
   bool look_into(std::uint32_t pid);
-  bool look_into(const std::vector<std::uint32_t>& pids);
+  bool look_into(std::vector<std::uint32_t> pids);
 
   // Whoever maps this file is attached to anew.
   bool is_of_each_process(const aa_hold_file& file) const;

@@ -35,6 +35,29 @@ for line in sys.stdin:
     held.append(mmap.mmap(os.open(line.strip(), os.O_RDONLY), 4096, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC))
     print("mapped", flush=True)
 """
+# Does so much with files that a small ring cannot hold it, and then maps one to be executed.
+MAPPER_IN_A_FLOOD = """
+import mmap, os, sys
+sys.stdin.readline()
+for number in range(500):
+    os.close(os.open("/dev/null", os.O_RDONLY))
+held = mmap.mmap(os.open(sys.argv[1], os.O_RDONLY), 4096, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)
+print("mapped", flush=True)
+sys.stdin.read()
+"""
+# Maps it to be read, and makes it executable then.
+MAPPER_IN_TWO_STEPS = """
+import ctypes, mmap, os, sys
+sys.stdin.readline()
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+at = libc.mmap(None, 4096, mmap.PROT_READ, mmap.MAP_PRIVATE, os.open(sys.argv[1], os.O_RDONLY), 0)
+assert libc.mprotect(at, 4096, mmap.PROT_READ | mmap.PROT_EXEC) == 0
+print("mapped", flush=True)
+sys.stdin.read()
+"""
 CLIENT = """
 import http.client, ssl, sys
 link = http.client.HTTPSConnection("127.0.0.1", int(sys.argv[1]), context=ssl._create_unverified_context())
@@ -79,6 +102,47 @@ class NoDescriptors(TlsCase):
 
 class NoDescriptorsByProcess(NoDescriptors):
     settings = {"tls.scope": "watched"}
+
+
+class MissedMappings(TlsCase):
+    settings = {"file.ring_kib": 4}
+
+    def map_by(self, script, stopped):
+        """A copy of libssl mapped by a watched process; the process, the path, and what is told of it."""
+        path = self.folder / "libssl.so.3"
+        shutil.copyfile(system_library("libssl.so"), path)
+        (self.folder / "mapper.py").write_text(script)
+        process = subprocess.Popen([PYTHON, self.folder / "mapper.py", path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stdin.close)
+        stream = self.daemon.subscribe(types=["loss"])
+        self.addCleanup(stream.close)
+        self.daemon.start(process.pid)
+        if stopped:
+            os.kill(self.daemon.pid, signal.SIGSTOP)
+        try:
+            print(file=process.stdin, flush=True)
+            self.assertEqual("mapped\n", process.stdout.readline())
+        finally:
+            os.kill(self.daemon.pid, signal.SIGCONT)
+        wait_until(lambda: self.explain(process.pid).get(str(path), ("",))[0] == "attached", "it is attached to", 20)
+        stream.wait_for(lambda e: e["type"] == "loss" and (e["loss"]["family"], e["loss"]["cause"]) == ("tls", "late-attach"))
+        return stream
+
+    def test_missed(self):
+        """tls: a library whose mapping was lost in a flood of files is found and attached to, and told as late"""
+        before = self.daemon.counters()["file.ring-full"]
+        self.map_by(MAPPER_IN_A_FLOOD, stopped=True)
+        self.assertLess(before, self.daemon.counters()["file.ring-full"], "nothing was lost: this proves nothing")
+
+    def test_in_two_steps(self):
+        """tls: a library that is mapped to be read, and made executable then, is attached to"""
+        self.map_by(MAPPER_IN_TWO_STEPS, stopped=False)
+
+
+class MissedMappingsByProcess(MissedMappings):
+    settings = {"file.ring_kib": 4, "tls.scope": "watched"}
 
 
 class Files(TlsCase):
