@@ -289,6 +289,7 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what) {
   struct aa_watched* entry = tls_caller();
   struct aa_tls_object key = {};
   struct aa_tls_state* state;
+  __u32 references = 0;
   __u64 now;
   AA_OWN_STACK(regs);
   if (!entry) return 0;
@@ -296,6 +297,7 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what) {
   key.tgid = bpf_get_current_pid_tgid() >> 32;
   state = bpf_map_lookup_elem(&aa_tls_connections, &key);
   if (!state || !is_current(state, entry)) {
+    if (what == AA_TLS_LIFE_CLEAR) goto cleared; /* a parent's, or one that was not seen made: it is a new one now */
     if (what != AA_TLS_LIFE_BEGIN && what != AA_TLS_LIFE_FD) return 0;
     make_connection(key.object, bpf_ktime_get_boot_ns()); /* its making was not seen: it may have been in use */
     state = bpf_map_lookup_elem(&aa_tls_connections, &key);
@@ -313,11 +315,15 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what) {
     state->references -= 1;
     return 0;
   }
-  if (what == AA_TLS_LIFE_CLEAR && !state->told[0] && !state->told[1]) return 0; /* every handshake begins with one */
+  /* Every handshake begins with one. */
+  if (what == AA_TLS_LIFE_CLEAR && !state->told[0] && !state->told[1] && !state->inherited_from) return 0;
   now = bpf_ktime_get_boot_ns();
   send_closed(entry, state, now);
   state->freed_ns = now;
-  if (what == AA_TLS_LIFE_CLEAR) begin_object(&key, entry, state->references);
+  if (what != AA_TLS_LIFE_CLEAR) return 0;
+  references = state->references;
+cleared:
+  begin_object(&key, entry, references);
   return 0;
 }
 

@@ -93,6 +93,11 @@ class Calls(TlsCase):
         """tls: an object that is cleared and connected again is another connection, which counts from its own start"""
         self.exact("clear", connections=2)
 
+    def test_cleared_in_fork(self):
+        """tls: so is one that a fork clears, and connects again, before it ever used it: nothing of its parent's goes on there"""
+        account = self.exact("forked", connections=2)
+        self.assertEqual([], [event for event in account.of_type("tls") if "inherited_from" in event["tls"]])
+
     def test_reused(self):
         """tls: an object at the address of one that was freed is another connection"""
         self.exact("reuse", connections=None)

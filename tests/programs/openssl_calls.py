@@ -5,7 +5,7 @@ It maps libssl only now, and sends 1 MiB and fetches 1 MiB. WAY: `plain`; `peek`
 than once; `partial`: a socket that is soon full, partial writes that are tried again; `cold`: what is sent lies in a mapped
 file that nobody has touched; `bio`: through a BIO that does TLS by itself, with one before it that buffers; `small-N`: N
 requests of a few bytes first. Instead of that: `clear`: one request, and another on a second connection by the same object,
-cleared; `reuse`: one by each of some objects, until one lies where the one that was freed just before did, and one by that;
+cleared; `forked`: the second one by a fork; `reuse`: one by each of some objects, until one lies where the one that was freed just before did, and one by that;
 `kept`: both on the same connection, of which somebody who held it too let go between them; `crowd-N`: one before, one while and
 one after N threads wait in a read each; `many-N`: one on each of N connections that are all open.
 """
@@ -170,7 +170,10 @@ def live_on(link, port, way):
     if way == "kept":
         assert link.library.SSL_up_ref(link.ssl) == 1
         link.library.SSL_free(link.ssl)
-    elif way == "clear":
+    elif way in ("clear", "forked"):
+        child = os.fork() if way == "forked" else 0
+        if child:
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         link.clear()
         link.connect(port)
     else:
@@ -219,7 +222,7 @@ def main():
     name, _, count = way.partition("-")
     if name in ("crowd", "many"):
         return {"crowd": crowd, "many": many}[name](load(), port, int(count))
-    if way in ("clear", "reuse", "kept"):
+    if way in ("clear", "forked", "reuse", "kept"):
         return live_on(Link(load(), port), port, way)
     link = (BioLink if way == "bio" else Link)(load(), port)
     for size in range(int(way.removeprefix("small-")) if way.startswith("small-") else 0):
