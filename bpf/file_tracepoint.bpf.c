@@ -22,6 +22,7 @@ __noinline int on_open(__u32 kind, __u64 address, __u32 row, long result) {
   struct task_struct* task = (struct task_struct*)address;
   struct aa_file* record;
   struct open_how how = {};
+  struct aa_watched* entry;
   struct file* file;
   __u64 text;
   if (!s) return 0;
@@ -47,6 +48,9 @@ __noinline int on_open(__u32 kind, __u64 address, __u32 row, long result) {
     emit_file(s, text);
     return 0;
   }
+  /* It may lie where one did whose end no call showed (close_range, io_uring): that one's sum is final. */
+  entry = watched_now(task);
+  if (entry) finish_sums(s, task, entry, file, BPF_CORE_READ(task, tgid));
   if (BPF_CORE_READ(file, f_mode) & AA_FMODE_CREATED) record->op = AA_OP_CREATE;
   text = put_file(s, kind, file, 0);
   if (AA_ARG(s, call->path)) text += put_requested(kind, text);
@@ -224,11 +228,10 @@ static __always_inline int on_enter(struct pt_regs* regs) {
   if (!s) return 0; /* the end of the call counts it */
   read_arguments(s, regs, actor.task);
   if (shape == AA_SHAPE_CLOSE) {
-    struct file* file = file_of(actor.task, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].fd));
-    if (!file || !last_reference(file)) return 0;
-    name_sum(&s->key, file, actor.tgid, actor.entry->start_ns);
-    finish_sum(s, &aa_sums_a, actor.task, actor.entry, bpf_ktime_get_boot_ns());
-    finish_sum(s, &aa_sums_b, actor.task, actor.entry, bpf_ktime_get_boot_ns());
+    __u32 at = aa_calls[actor.row & (AA_CALLS - 1)].fd;
+    struct file* file = file_of(actor.task, AA_ARG(s, at));
+    if (at && (__u32)AA_ARG(s, 0) == (__u32)AA_ARG(s, 1)) return 0; /* dup2 to itself: nothing is closed */
+    if (file && last_reference(file)) finish_sums(s, actor.task, actor.entry, file, actor.tgid);
     return 0;
   }
   keep_asked(s, 0, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path));

@@ -136,4 +136,13 @@ static __always_inline void finish_sum(struct aa_file_scratch* s, void* sums, st
   lost(AA_FAMILY_FILE, AA_CAUSE_RING_FULL, entry->slot, now);
 }
 
+/* Those of both maps: user space may be fetching one of them. */
+static __always_inline void finish_sums(struct aa_file_scratch* s, struct task_struct* task, struct aa_watched* entry,
+                                        struct file* file, __u32 tgid) {
+  __u64 now = bpf_ktime_get_boot_ns();
+  name_sum(&s->key, file, tgid, entry->start_ns);
+  finish_sum(s, &aa_sums_a, task, entry, now);
+  finish_sum(s, &aa_sums_b, task, entry, now);
+}
+
 #endif

@@ -646,6 +646,20 @@ class Files(FileCase):
                 body["result"] >= 0}
         self.assertEqual({path for path in wanted if comparable(path)}, {path for path in seen if comparable(path)})
 
+    def test_ended_unseen(self):
+        """file: reads are told of the name that was opened, whatever closed the one before; a descriptor put over itself closes nothing"""
+        first = self.folder / "first"
+        first.write_bytes(bytes(1000))
+        os.link(first, self.folder / "second")
+        script = ("import ctypes, os, sys\nos.chdir(sys.argv[1])\nclose_range = ctypes.CDLL(None).close_range\n"
+                  "for name in ('first', 'second') * 3:\n    fd = os.open(name, os.O_RDONLY)\n"
+                  "    for _ in range(3):\n        os.pread(fd, 10, 0)\n        os.dup2(fd, fd)\n    close_range(fd, fd, 0)")
+        account, _ = self.watched_path("/usr/bin/python3", "-c", script, self.folder)
+        for path in (str(first), f"{self.folder}/second"):
+            with self.subTest(path):
+                reads = of(account, op="read", path=path)
+                self.assertEqual([(1, 10)] * 3 + [(2, 20)] * 3, sorted((body["count"], body["bytes"]) for body in reads))
+
 
 class Rings(FileCase):
     without = ("tls",)
