@@ -20,7 +20,7 @@ TEST_CASE(
   for (const std::size_t most : {1, 2, 5, 100}) {
     CAPTURE(most);
     std::vector<bool> opened;
-    opener.open(paths, most, [&](std::size_t begin, const std::vector<UniqueFd>& open) {
+    const bool answered = opener.open(paths, most, [&](std::size_t begin, const std::vector<UniqueFd>& open) {
       CHECK((begin == opened.size() && open.size() <= most));
       for (std::size_t at = 0; at < open.size(); ++at) {
         opened.push_back(static_cast<bool>(open[at]));
@@ -31,11 +31,12 @@ TEST_CASE(
         CHECK(by_descriptor.st_ino == by_path.st_ino);
       }
     });
+    CHECK(answered);
     CHECK(opened == std::vector<bool>{false, true, true, false, true});
   }
   CHECK(opener.take_unanswered().empty());
   const auto nobody = [](std::size_t, const std::vector<UniqueFd>&) { FAIL("nothing is to be opened"); };
-  opener.open({}, 1, nobody);
+  CHECK(opener.open({}, 1, nobody));
   opener.stop();
-  opener.open({"/"}, 1, nobody);
+  CHECK_FALSE(opener.open({"/"}, 1, nobody));
 }
