@@ -49,6 +49,7 @@ ProcessId parent_of(const aa_task_row& row) {
 
 std::vector<LivingProcess*> each_of(std::vector<LivingProcess>& processes) {
   std::vector<LivingProcess*> each;
+  each.reserve(processes.size());
   for (LivingProcess& process : processes) each.push_back(&process);
   return each;
 }

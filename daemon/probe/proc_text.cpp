@@ -63,6 +63,7 @@ std::string arguments_of(const ProcessId& process) {
 
 std::vector<Memory> memories_of(const std::vector<ProcessId>& processes) {
   std::vector<Memory> memories;
+  memories.reserve(processes.size());
   for (const ProcessId& process : processes)
     memories.push_back({arguments_of(process), text_of_start(directory_of(process))});
   return memories;
