@@ -153,7 +153,40 @@ void SecretScanner::enter_unknown() {
   is_list_ = false;
   enter_value(End::quote);
   may_open_ = true;
+  is_between_ = ' ';
   state_ = 0;
+}
+
+// What was missed may have ended in a member's name, or what it ended in was one: then the next value is hidden, too.
+void SecretScanner::leave_unknown() {
+  static constexpr SecretRule kUnnamed{.kind = kUnknown, .begin = "", .shape = SecretShape::field};
+  ++at_;
+  rule_ = &kUnnamed;
+  since_ = at_;
+  since_state_ = 0;
+  mode_ = Mode::name;
+  separator_ = 0;
+  percent_ = 0;
+  line_end_ = 0;
+  quote_ = 0;
+  is_member_ = true;
+  is_list_ = false;
+  named_in_quotes_ = false;
+  is_part_ = false;
+  is_escaped_line_ = false;
+  begins_line_ = false;
+  end_without_quote_ = End::word;
+}
+
+// A quote behind a colon and nothing else rather begins a value than that it ends one.
+bool SecretScanner::is_begun_by(unsigned char byte) {
+  const char between = is_between_;
+  if (byte == ':' || byte == '=') {
+    if (between != 0) is_between_ = static_cast<char>(byte);
+  } else if (!is_blank(byte) && byte != '\\' && !is_line_end(byte)) {
+    is_between_ = 0;
+  }
+  return is_end_quote(byte) && (between == ':' || between == '=');
 }
 
 // The name of a field, in what may be the rest of a secret: its value is hidden too. When it is none, or its end is not
@@ -770,6 +803,7 @@ void SecretScanner::enter_value(End end) {
   may_open_ = false;
   ends_with_line_ = false;
   is_empty_ = false;
+  is_between_ = 0;
   scheme_ = ends_at_blank() && kind_ == "authorization";
   mode_ = Mode::value;
 }
@@ -803,6 +837,7 @@ bool SecretScanner::ends_value(unsigned char byte) const {
 // Behind it more of a list may come, unless what the list is in has ended, too.
 void SecretScanner::leave_value(unsigned char byte) {
   const bool is_quoted = end_ == End::quote && static_cast<char>(byte) == quote_ && backslashes_ >= depth_;
+  if (is_quoted && kind_ == kUnknown) return leave_unknown();
   const bool may_go_on = is_quoted || (end_ == End::word && is_member_);
   if (!is_list_ || !may_go_on) return enter_text();
   if (is_quoted) ++at_;
@@ -851,6 +886,10 @@ void SecretScanner::in_value(unsigned char byte) {
       ++at_;
       return;
     }
+  }
+  if (kind_ == kUnknown && is_between_ != 0 && is_begun_by(byte)) {
+    ++at_;
+    return;
   }
   if (std::exchange(is_empty_, false)) {
     if (static_cast<char>(byte) != quote_) return enter_text();

@@ -254,10 +254,12 @@ TEST_CASE("secrets: met in the middle, the value of a field that is named there 
     (void)scanner.miss(0);
     return scanner.take(text).bytes + scanner.flush().bytes;
   };
-  for (const std::string text :
-       {"\"password\":\"hunter2\",\"b\":1}", "password\": \"hunter2 and on\", \"b\": 1}",
-        "export DB_PASSWORD=\"hunter2\"\n", "a passwords: hunter2\n", "\\\"password\\\":\\\"hunter2\\\"}"})
+  for (const std::string text : {"\"password\":\"hunter2\",\"b\":1}", "password\": \"hunter2 and on\", \"b\": 1}",
+                                 "export DB_PASSWORD=\"hunter2\"\n", "a passwords: hunter2\n",
+                                 "\\\"password\\\":\\\"hunter2\\\"}", "\": \"hunter2\", \"b\": 1}", ": \"hunter2\"}",
+                                 "sword\": \"hunter2\"}", "sword\" : hunter2}", "sword\\\": \\\"hunter2\\\"}"})
     CHECK(met(text).find("hunter2") == std::string::npos);
+  CHECK(met("sword\": \"hunter2\", \"b\": \"c\"}").ends_with("\", \"b\": \"c\"}"));
 }
 
 TEST_CASE("secrets: a string's prefix, and quotes of any kind, are no part of the value that they hold") {
