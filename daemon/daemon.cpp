@@ -341,9 +341,7 @@ Status Daemon::wire_loop() {
   };
   if (tls_->runs())
     if (Status added = loop_->add(tls_->changes_fd(), EPOLLIN, rewritten); !added) return added;
-  const auto look_again_at = [this] {
-    return missed_since_ns_ == 0 ? std::nullopt : std::optional(looked_again_ns_ + kLookAgainEveryNs);
-  };
+  const auto look_again_at = [this] { return missed_since_ns_ == 0 ? std::nullopt : std::optional(look_again_ns_); };
   loop_->add_deadline(look_again_at, [this] { look_again(); });
   if (hold_ && hold_->runs()) {
     hold_->begin();

@@ -195,9 +195,8 @@ class Daemon {
   std::uint64_t lost_known_ = 0;  // records, at the last reading of the counts
   // Records that may have shown a TLS library being mapped, and did not come: 0, or since when, until it is looked
   // again.
-  std::uint64_t missed_known_ = 0, missed_since_ns_ = 0, looked_again_ns_ = 0;
+  std::uint64_t missed_known_ = 0, missed_since_ns_ = 0, look_again_ns_ = 0;
   std::uint64_t counts_ns_ = 0;  // when they were read last
-  static constexpr std::uint64_t kLookAgainEveryNs = 2'000'000'000;
   std::uint64_t next_counts_ = 0;
   std::uint64_t swept_ns_ = 0;
   Control::Poll polled_;

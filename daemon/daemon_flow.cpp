@@ -99,15 +99,19 @@ void Daemon::note_missed(const KernelCounts& counts) {
   counts_ns_ = boot_ns();
 }
 
+// A twentieth of the time at most: who loses records is busy.
 void Daemon::look_again() {
-  const std::uint64_t since = std::exchange(missed_since_ns_, 0);
-  looked_again_ns_ = boot_ns();
+  constexpr std::uint64_t kEveryNs = 2'000'000'000, kShare = 20;
+  const std::uint64_t since = std::exchange(missed_since_ns_, 0), began = boot_ns();
   std::vector<std::uint32_t> watched;
   for (const LivingProcess& process : kernel_->reconcile().processes)
     if (process.watched) watched.push_back(process.id.pid);
-  if (!tls_discovery_->look_into(watched)) return;
+  const bool attached = tls_discovery_->look_into(watched);
+  const std::uint64_t now = boot_ns();
+  look_again_ns_ = now + std::max(kEveryNs, kShare * (now - began));
+  if (!attached) return;
   publish_probes();
-  tell_late_attach({"tls", "late-attach", 0, since, boot_ns()});
+  tell_late_attach({"tls", "late-attach", 0, since, now});
 }
 
 void Daemon::input(Input input) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -92,6 +93,7 @@ std::vector<ExecutableMappings> executable_mappings_of(const std::vector<std::ui
       std::shared_ptr<const UniqueFd>& file = open[{mapping.dev, mapping.ino, mapping.name}];
       if (!file || !*file)
         file = std::make_shared<const UniqueFd>(::open(mapping.link(pid).c_str(), O_PATH | O_CLOEXEC));
+      mapping.error = *file ? 0 : errno;
       mapping.file = file;
       if (*file && mapping.name.find(kNewline) != std::string::npos) mapping.name = link_text(link_to(*file));
     }

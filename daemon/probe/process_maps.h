@@ -22,6 +22,7 @@ struct ExecutableMapping {
   std::uint64_t end = 0;                           // the address behind the last
   std::string name;                                // as the kernel shows it, for people
   std::shared_ptr<const UniqueFd> file = nullptr;  // O_PATH; none: it was gone by then, or may not be opened
+  int error = 0;                                   // why there is none
 
   // Opens the file while the process lives and has it mapped there.
   std::string link(std::uint32_t pid) const;

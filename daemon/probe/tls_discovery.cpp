@@ -257,6 +257,7 @@ bool TlsDiscovery::look_into(std::vector<std::uint32_t> pids) {
 bool TlsDiscovery::look_into(std::uint32_t pid, const ExecutableMappings& mappings) {
   bool attached = false;
   for (const ExecutableMapping& mapping : mappings) {
+    if (TlsFamily::may_be_read_later(mapping.error)) tls_.tell_not_read(mapping.error);
     attached = meet({mapping.dev, mapping.ino}, link_to(*mapping.file), mapping.name) || attached;
     if (tls_.is_by_process()) attached = tls_.attach_in(pid, mapping) || attached;
   }

@@ -260,6 +260,7 @@ TlsFamily::Found TlsFamily::attach(const std::string& path, const std::string& n
   MetFile* met = known != met_.end() ? &*known : meet(path, name);
   if (met == nullptr) return may_be_read_later(errno) ? not_read(errno) : Found::nothing;
   listen(met->first, met->second, std::move(library));
+  news_ = true;
   return met->second.unattached ? Found::not_read : Found::library;
 }
 

@@ -89,6 +89,7 @@ class TlsFamily {
   // How the file is attached to, by process in that one; nullopt when it is not known.
   std::optional<ProbeBody> state_in(std::uint32_t pid, const ExecutableMapping& mapping);
   // With which everything is asked of files that somebody else chose: their file system may be one that never answers.
+  static bool may_be_read_later(int error);  // not for what the file is, but for what is the case now
   Patience& patience() { return patience_; }
 
   // The sockets around calls are looked at only while something is watched.
@@ -129,7 +130,6 @@ class TlsFamily {
   TlsPlaces places() const;
   using MetFile = std::pair<const FileNumbers, Met>;
   MetFile* meet(const std::string& path, const std::string& name);
-  static bool may_be_read_later(int error);  // not for what the file is, but for what is the case now
   std::pair<FileNumbers, const Met*> met_at(const std::string& path) const;
   Result<std::optional<TlsLibrary>> read(const std::string& path);
   TlsAttacher::Attached attach_to(const std::shared_ptr<const TlsLibrary>& library, std::uint32_t pid);

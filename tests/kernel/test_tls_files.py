@@ -92,12 +92,18 @@ class NoDescriptors(TlsCase):
             resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, (third_free, limits[1]))
             try:
                 map_it()
-                wait_until(lambda: self.explain(process.pid).get(str(path), ("",))[0] == "failed", "it has failed")
+                wait_until(lambda: self.says_so(path), "it is said")
             finally:
                 resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, limits)
             map_it()
             wait_until(lambda: self.explain(process.pid)[str(path)][0] == "attached", "it is attached to")
             process.stdin.close()
+
+
+    def says_so(self, path):
+        """Of the library, or where it could not even be read of a file."""
+        return any((str(row[1]), str(row[2])) in ((str(path), "failed"), ("aa_tls_files", "degraded"))
+                   for row in self.daemon.property("ProbeStates"))
 
 
 class NoDescriptorsByProcess(NoDescriptors):
