@@ -22,7 +22,6 @@ __noinline int on_open(__u32 kind, __u64 address, __u32 row, long result) {
   struct task_struct* task = (struct task_struct*)address;
   struct aa_file* record;
   struct open_how how = {};
-  struct aa_watched* entry;
   struct file* file;
   __u64 text;
   if (!s) return 0;
@@ -49,8 +48,7 @@ __noinline int on_open(__u32 kind, __u64 address, __u32 row, long result) {
     return 0;
   }
   /* It may lie where one did whose end no call showed (close_range, io_uring): that one's sum is final. */
-  entry = watched_now(task);
-  if (entry) finish_sums(s, task, entry, file, BPF_CORE_READ(task, tgid));
+  finish_sums(kind, address, (__u64)file);
   if (BPF_CORE_READ(file, f_mode) & AA_FMODE_CREATED) record->op = AA_OP_CREATE;
   text = put_file(s, kind, file, 0);
   if (AA_ARG(s, call->path)) text += put_requested(kind, text);
@@ -231,7 +229,7 @@ static __always_inline int on_enter(struct pt_regs* regs) {
     __u32 at = aa_calls[actor.row & (AA_CALLS - 1)].fd;
     struct file* file = file_of(actor.task, AA_ARG(s, at));
     if (at && (__u32)AA_ARG(s, 0) == (__u32)AA_ARG(s, 1)) return 0; /* dup2 to itself: nothing is closed */
-    if (file && last_reference(file)) finish_sums(s, actor.task, actor.entry, file, actor.tgid);
+    if (file && last_reference(file)) finish_sums(AA_FILE_SCRATCH_ENTER, (__u64)actor.task, (__u64)file);
     return 0;
   }
   keep_asked(s, 0, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path));

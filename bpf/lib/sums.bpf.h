@@ -137,12 +137,16 @@ static __always_inline void finish_sum(struct aa_file_scratch* s, void* sums, st
 }
 
 /* Those of both maps: user space may be fetching one of them. */
-static __always_inline void finish_sums(struct aa_file_scratch* s, struct task_struct* task, struct aa_watched* entry,
-                                        struct file* file, __u32 tgid) {
+__noinline int finish_sums(__u32 kind, __u64 address, __u64 file) {
+  struct aa_file_scratch* s = file_scratch_of(kind);
+  struct task_struct* task = (struct task_struct*)address;
+  struct aa_watched* entry = watched_now(task);
   __u64 now = bpf_ktime_get_boot_ns();
-  name_sum(&s->key, file, tgid, entry->start_ns);
+  if (!s || !entry) return 0;
+  name_sum(&s->key, (struct file*)file, BPF_CORE_READ(task, tgid), entry->start_ns);
   finish_sum(s, &aa_sums_a, task, entry, now);
   finish_sum(s, &aa_sums_b, task, entry, now);
+  return 0;
 }
 
 #endif
