@@ -89,7 +89,7 @@ class Daemon {
 
   // events → right
   void take_record(Event event);
-  void look_for_tls(const std::vector<LivingProcess>& processes);
+  bool look_for_tls(const std::vector<LivingProcess>& processes);
   void take_held();
   void look_into_held();
   void look_into_forked();

@@ -79,11 +79,13 @@ void Daemon::look_into_forked() {
 }
 
 // What a process has mapped already: before anybody is told that it is watched.
-void Daemon::look_for_tls(const std::vector<LivingProcess>& processes) {
+bool Daemon::look_for_tls(const std::vector<LivingProcess>& processes) {
   std::vector<std::uint32_t> watched;
   for (const LivingProcess& process : processes)
     if (process.watched) watched.push_back(process.id.pid);
-  if (tls_discovery_->look_into(watched)) publish_probes();
+  const bool attached = tls_discovery_->look_into(watched);
+  if (attached) publish_probes();
+  return attached;
 }
 
 // What came with a record that was lost is found by looking at everybody: a library may be mapped for hours.
@@ -103,15 +105,10 @@ void Daemon::note_missed(const KernelCounts& counts) {
 void Daemon::look_again() {
   constexpr std::uint64_t kEveryNs = 2'000'000'000, kShare = 20;
   const std::uint64_t since = std::exchange(missed_since_ns_, 0), began = boot_ns();
-  std::vector<std::uint32_t> watched;
-  for (const LivingProcess& process : kernel_->reconcile().processes)
-    if (process.watched) watched.push_back(process.id.pid);
-  const bool attached = tls_discovery_->look_into(watched);
+  const bool attached = look_for_tls(kernel_->reconcile().processes);
   const std::uint64_t now = boot_ns();
   look_again_ns_ = now + std::max(kEveryNs, kShare * (now - began));
-  if (!attached) return;
-  publish_probes();
-  tell_late_attach({"tls", "late-attach", 0, since, now});
+  if (attached) tell_late_attach({"tls", "late-attach", 0, since, now});
 }
 
 void Daemon::input(Input input) {

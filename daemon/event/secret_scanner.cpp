@@ -164,13 +164,9 @@ void SecretScanner::leave_unknown() {
   rule_ = &kUnnamed;
   since_ = at_;
   since_state_ = 0;
-  mode_ = Mode::name;
-  separator_ = 0;
-  percent_ = 0;
-  line_end_ = 0;
+  begin_name();
   quote_ = 0;
   is_member_ = true;
-  is_list_ = false;
   named_in_quotes_ = false;
   is_part_ = false;
   is_escaped_line_ = false;
@@ -182,7 +178,7 @@ void SecretScanner::leave_unknown() {
 bool SecretScanner::is_begun_by(unsigned char byte) {
   const char between = is_between_;
   if (byte == ':' || byte == '=') {
-    if (between != 0) is_between_ = static_cast<char>(byte);
+    is_between_ = static_cast<char>(byte);
   } else if (!is_blank(byte) && byte != '\\' && !is_line_end(byte)) {
     is_between_ = 0;
   }
@@ -425,6 +421,18 @@ void SecretScanner::found_coded() {
   if (rule_->plain == nullptr) enter_secret(rule_->kind, *rule_->bytes, since_);
 }
 
+// A field's name has ended; nothing behind it was seen.
+void SecretScanner::begin_name() {
+  mode_ = Mode::name;
+  separator_ = 0;
+  percent_ = 0;
+  line_end_ = 0;
+  lines_ = 0;
+  is_member_ = false;
+  is_list_ = false;
+  in_part_line_ = false;
+}
+
 // Where the value will end follows from what is before the name, with all that is joined to it.
 void SecretScanner::found_field(std::size_t begin) {
   const std::size_t name = begin;
@@ -433,16 +441,9 @@ void SecretScanner::found_field(std::size_t begin) {
   };
   for (std::size_t joined = 0; begin > 0 && joined < kMostJoined && is_joined(begin - 1); ++joined) --begin;
   const char before = begin > 0 ? buffer_[begin - 1] : '\n';
-  mode_ = Mode::name;
-  separator_ = 0;
-  percent_ = 0;
-  line_end_ = 0;
-  is_member_ = false;
-  is_list_ = false;
+  begin_name();
   named_in_quotes_ = before == '"' || before == '\'';
   is_part_ = begin >= kPartName.size() && buffer_.compare(begin - kPartName.size(), kPartName.size(), kPartName) == 0;
-  in_part_line_ = false;
-  lines_ = 0;
   if (named_in_quotes_)
     open_quote(begin - 1);
   else

@@ -147,6 +147,7 @@ class SecretScanner {
   bool has_digits_before(std::size_t begin) const;
   void enter_unknown();
   void leave_unknown();
+  void begin_name();
   bool is_begun_by(unsigned char byte);
   bool finds_field(unsigned char byte);
   void enter_binary();

@@ -179,6 +179,10 @@ bool FileRules::ask(PatientOpen& opener, const std::vector<std::string>& paths,
   return opener.open(paths, AA_LEARN_MAX - 1, use, flags);
 }
 
+void FileRules::add(aa_object& entry, const Object& object, const PathRules& rules) const {
+  if (!add_id(entry, object, rules.objects())) family_.count_unlearned();
+}
+
 void FileRules::collect(const PathRules& rules, Entries& entries) {
   std::vector<std::string> paths;
   for (const Object& object : rules.objects()) {
@@ -190,9 +194,6 @@ void FileRules::collect(const PathRules& rules, Entries& entries) {
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   std::unordered_map<std::string, Identity> known;
   ask(opener_, paths, known, 0);
-  const auto add = [&](aa_object& entry, const Object& object) {
-    if (!add_id(entry, object, rules.objects())) family_.count_unlearned();
-  };
   for (const Object& object : rules.objects()) {
     if (object.kind == Object::Kind::glob) continue;
     const bool folder = object.kind == Object::Kind::directory;
@@ -200,7 +201,7 @@ void FileRules::collect(const PathRules& rules, Entries& entries) {
       const Identity& id = found->second;
       aa_object& entry = entries.objects[{id.ino, id.dev, folder ? AA_OBJECT_DIRECTORY : AA_OBJECT_FILE}];
       entry.inode_generation = id.inode_generation;
-      add(entry, object);
+      add(entry, object, rules);
     }
     const auto parent = folder ? known.end() : known.find(folder_of(object.path));
     if (parent == known.end()) continue;
@@ -210,7 +211,7 @@ void FileRules::collect(const PathRules& rules, Entries& entries) {
     name.dev = parent->second.dev;
     name.length = static_cast<__u32>(last.size());
     std::memcpy(name.name, last.data(), std::min<std::size_t>(last.size(), AA_RULE_NAME));
-    add(entries.names[name], object);
+    add(entries.names[name], object, rules);
   }
 }
 
@@ -238,8 +239,7 @@ void FileRules::carry_over(const Slot& before, const PathRules& rules, const Hei
     aa_object& entry = known != entries.objects.end() ? known->second : carried;
     for (const __u32 id : learned.id)
       if (id < heirs.size())
-        for (const std::uint32_t heir : heirs[id])
-          if (!add_id(entry, rules.objects()[heir - 1], rules.objects())) family_.count_unlearned();
+        for (const std::uint32_t heir : heirs[id]) add(entry, rules.objects()[heir - 1], rules);
     if (known != entries.objects.end() || carried.id[0] == 0 || room == 0) return;
     --room;
     entries.objects.emplace(key, carried);
@@ -363,8 +363,7 @@ void FileRules::learn_in(const Slot& slot, const aa_object_key& key, std::uint32
   if (bpf_map_lookup_elem(slot.objects.get(), &key, &object) != 0 || object.inode_generation != inode_generation)
     object = {};
   object.inode_generation = inode_generation;
-  const bool has_room = add_id(object, rule, slot.rules->objects());
-  if (!has_room) family_.count_unlearned();
+  add(object, rule, *slot.rules);
   if (bpf_map_update_elem(slot.objects.get(), &key, &object, BPF_ANY) != 0) family_.count_unlearned();
 }
 

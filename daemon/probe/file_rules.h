@@ -70,6 +70,7 @@ class FileRules {
   bool ask(PatientOpen& opener, const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known,
            int flags, const Accept& accept = nullptr);
   void collect(const PathRules& rules, Entries& entries);
+  void add(aa_object& entry, const Object& object, const PathRules& rules) const;
   // The objects of a set that the next one has too: by the id in the one, the ids in the other.
   using Heirs = std::vector<std::vector<std::uint32_t>>;
   static Heirs heirs_of(const Slot& before, const PathRules& rules);

@@ -114,7 +114,7 @@ class MissedMappings(TlsCase):
     settings = {"file.ring_kib": 4}
 
     def map_by(self, script, stopped):
-        """A copy of libssl mapped by a watched process; the process, the path, and what is told of it."""
+        """A copy of libssl that a watched process maps is attached to, and told as late."""
         path = self.folder / "libssl.so.3"
         shutil.copyfile(system_library("libssl.so"), path)
         (self.folder / "mapper.py").write_text(script)
@@ -134,7 +134,6 @@ class MissedMappings(TlsCase):
             os.kill(self.daemon.pid, signal.SIGCONT)
         wait_until(lambda: self.explain(process.pid).get(str(path), ("",))[0] == "attached", "it is attached to", 20)
         stream.wait_for(lambda e: e["type"] == "loss" and (e["loss"]["family"], e["loss"]["cause"]) == ("tls", "late-attach"))
-        return stream
 
     def test_missed(self):
         """tls: a library whose mapping was lost in a flood of files is found and attached to, and told as late"""
