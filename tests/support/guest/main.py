@@ -98,12 +98,16 @@ def run_row(row, parts, options):
     return outcome
 
 
+def suites_of(row, options):
+    return options.suites or (row.smoke if options.smoke else row.suites)
+
+
 def booted(row, parts, options):
     if options.stopped.is_set():
         return machine.Outcome(trouble="stopped")
     kernel, disks, start = parts.of(row)
     folder = options.logs / row.name
-    orders = {"suites": ",".join(options.suites or row.suites), "hooks": ",".join(row.hooks), "quick": "0" if options.full else "1"}
+    orders = {"suites": ",".join(suites_of(row, options)), "hooks": ",".join(row.hooks), "quick": "0" if options.full else "1"}
     note(f"{row.name}: booting")
     outcome = machine.boot(row, kernel, disks, start, folder, options.seconds, orders)
     if not outcome.up and not options.stopped.is_set():
@@ -141,7 +145,9 @@ def main():
     parser.add_argument("rows", nargs="*", metavar="KERNEL", help="rows of tests/guest/rows.py (default: all)")
     parser.add_argument("--logs", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--summary", type=pathlib.Path, help="write what came of each row to this file, as JSON")
-    parser.add_argument("--full", action="store_true", help="also what takes minutes")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--smoke", action="store_true", help="what ./dev test smoke runs")
+    length.add_argument("--full", action="store_true", help="also what takes minutes")
     parser.add_argument("--shell", action="store_true", help="a console on KERNEL instead of suites")
     parser.add_argument("--jobs", type=at_least_one, default=os.cpu_count(), help="guests at a time (default: one for each core)")
     parser.add_argument("--seconds", type=int, help="how long one guest may take (default: half an hour, with --full four)")
@@ -172,8 +178,11 @@ def main():
 
 def run_rows(options):
     begin = time.monotonic()
-    rows = chosen(options.rows)
-    check_suites(options.suites or [suite for row in rows for suite in row.suites])
+    rows = [row for row in chosen(options.rows) if suites_of(row, options)]
+    if not rows:
+        raise Unavailable("nothing of these rows is part of smoke: leave --smoke out")
+    suites = [suite for row in rows for suite in suites_of(row, options)]
+    check_suites(suites)
     if options.shell:
         machine.need_terminal()
         if len(rows) != 1:
@@ -181,7 +190,7 @@ def run_rows(options):
     packages = os.environ.get("AA_GUEST_PACKAGES", "").split()
     if not packages:
         raise Unavailable("which packages the project needs is known to ./dev: use ./dev guest, or ./dev test smoke")
-    parts = Parts(rows, packages, options.suites or [suite for row in rows for suite in row.suites])
+    parts = Parts(rows, packages, suites)
     if options.shell:
         machine.shell(rows[0], *parts.of(rows[0]))
     ready = time.monotonic() - begin
