@@ -68,6 +68,11 @@ std::string check_pattern(const std::string& pattern) {
   return {};
 }
 
+// Whether nothing is left of the deny, of any operation or target, where the allow counts.
+bool lifts_whole(const PathRule& allow, const PathRule& deny) {
+  return (deny.ops & ~allow.ops) == 0 && (allow.target.empty() || allow.target == deny.target);
+}
+
 // By its text alone "/vault/../x" lies below /vault.
 bool climbs(std::string_view path) {
   return path.ends_with("/..") || path.find("/../") != std::string_view::npos;
@@ -326,6 +331,7 @@ bool PathRules::outranks(const Matcher& allow, const Matcher& deny) const {
 bool PathRules::beats(const Matcher& allow, const Found& found, const PathQuery& query) const {
   const Matcher& deny = matchers_[found.matcher];
   if (!outranks(allow, deny) || !found.by_name) return false;
+  if (query.any_op && !lifts_whole(rules_[allow.rule], rules_[deny.rule])) return false;
   const auto among = [](std::span<const std::uint32_t> objects, std::uint32_t object) {
     return std::ranges::find(objects, object) != objects.end();
   };

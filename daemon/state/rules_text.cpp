@@ -99,6 +99,7 @@ std::variant<OpSet, std::string> parse_ops(const std::vector<std::string>& names
   OpSet ops = 0;
   for (const std::string& name : names) {
     if (const auto op = parse_file_op(name)) {
+      if ((ops & op_bit(*op)) != 0) return "the operation \"" + name + "\" is given twice";
       ops |= op_bit(*op);
       continue;
     }

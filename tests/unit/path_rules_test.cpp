@@ -299,6 +299,23 @@ TEST_CASE("rules: operations and targets narrow a rule") {
   CHECK(set->judge(query).verdict == Verdict::deny);
 }
 
+TEST_CASE(
+    "rules: of no operation in particular, a path is denied unless an allow lifts that for each operation and target") {
+  const auto verdict = [](const std::string& rules) {
+    PathQuery query;
+    query.path = "/srv/x";
+    query.any_op = true;
+    return compiled(rules)->judge(query).verdict;
+  };
+  CHECK(verdict("deny /srv/\nallow /srv/x") == Verdict::allow);
+  CHECK(verdict("deny /srv/\nallow ops=read /srv/x") == Verdict::deny);
+  CHECK(verdict("deny ops=read /srv/\nallow ops=read,write /srv/x") == Verdict::allow);
+  CHECK(verdict("deny ops=read,unlink /srv/\nallow ops=read,write /srv/x") == Verdict::deny);
+  CHECK(verdict("deny /srv/\nallow target=claude /srv/x") == Verdict::deny);
+  CHECK(verdict("deny target=claude /srv/\nallow target=claude /srv/x") == Verdict::allow);
+  CHECK(verdict("deny target=claude /srv/\nallow /srv/x") == Verdict::allow);
+}
+
 TEST_CASE("rules: what was asked for is denied too, but never allows anything") {
   const Set set = compiled("deny /etc/shadow\ndeny /srv/\nallow /tmp/link");
   PathQuery query;
@@ -370,6 +387,7 @@ TEST_CASE("rules: a bad pattern is named with what is wrong with it") {
       {"deny category= ops=read /a", "category= has no value"},
       {"deny ops=read ops=write /a", "ops= is given twice; give it once, with commas"},
       {"deny target=a category=x target=b /a", "target= is given twice"},
+      {"deny ops=read,write,read /a", "the operation \"read\" is given twice"},
       {"deny /[z-a]", "backwards"},
       {"deny /{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "256"}};
   for (const auto& [line, what] : bad) {
