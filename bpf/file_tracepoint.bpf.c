@@ -56,8 +56,9 @@ __noinline int on_open(__u32 kind, __u64 address, __u32 row, long result) {
   return 0;
 }
 
-/* A call that did something to a file, whose descriptor another thread has closed since: nobody knows to which. */
-static __always_inline int file_is_gone(long result, __u64 now) {
+/* A call that did something to a file, and nobody knows to which (another thread has closed its descriptor since), or
+ * whether it did: it was not seen to begin. */
+static __always_inline int unseen(long result, __u64 now) {
   if (result >= 0) ledger_count(AA_FAMILY_FILE, AA_CAUSE_UNSEEN, now);
   return 0;
 }
@@ -69,7 +70,7 @@ __noinline int on_object(__u64 address, __u32 row) {
   struct file* file;
   if (!s) return 0;
   file = file_of(task, AA_ARG(s, call->fd));
-  if (!file) return file_is_gone(s->record.result, s->record.header.boot_ns);
+  if (!file) return unseen(s->record.result, s->record.header.boot_ns);
   s->record.op = call->op;
   if (call->mode != AA_ARG_NONE) {
     s->record.mode = AA_ARG(s, call->mode) & 07777;
@@ -101,7 +102,7 @@ __noinline int on_map(__u64 address, __u32 row) {
   }
   if (flags & AA_MAP_ANONYMOUS || fd < 0) return 0;
   file = file_of(task, fd);
-  if (!file) return file_is_gone(s->record.result, s->record.header.boot_ns);
+  if (!file) return unseen(s->record.result, s->record.header.boot_ns);
   s->record.op = AA_OP_MMAP;
   s->record.open_flags = protection;
   s->record.flags |= AA_FILE_FLAGS;
@@ -189,7 +190,7 @@ static __always_inline void move_one(struct aa_file_scratch* s, struct aa_actor*
                                      __u64 now) {
   struct file* file = file_of(actor->task, fd);
   if (!file) {
-    file_is_gone(result, now);
+    unseen(result, now);
     return;
   }
   name_sum(&s->key, file, actor->tgid, actor->entry->start_ns);
@@ -212,6 +213,31 @@ static __always_inline void forget_asked(struct aa_file_scratch* s, __u32 which)
   if (s->request.asked && s->asked.length[which] == AA_ASKED_HEAD) bpf_map_delete_elem(&aa_asked_long_now, &key);
 }
 
+static __always_inline int is_error(long result) {
+  return result >= -4095 && result < 0;
+}
+
+static __always_inline int has_names(__u32 shape) {
+  return shape == AA_SHAPE_NAME || shape == AA_SHAPE_NAMES || shape == AA_SHAPE_OPEN || shape == AA_SHAPE_OPEN_HOW;
+}
+
+#define AA_SECCOMP_FILTER 2
+
+/* Somebody may answer in the kernel's place: a filter of system calls, whoever that one asks, or a tracer. Such a call
+ * has an end alone, with any result. */
+static __always_inline int is_answered_for(struct task_struct* task) {
+  return BPF_CORE_READ(task, ptrace) || BPF_CORE_READ(task, seccomp.mode) == AA_SECCOMP_FILTER;
+}
+
+static __always_inline void note_begun(struct task_struct* task, __u64 id) {
+  __u8 begun = 1;
+  if (is_answered_for(task)) bpf_map_update_elem(&aa_begun_now, &id, &begun, BPF_ANY);
+}
+
+static __always_inline int has_begun(struct task_struct* task, __u64 id) {
+  return !is_answered_for(task) || !bpf_map_delete_elem(&aa_begun_now, &id);
+}
+
 static __always_inline int on_enter(struct pt_regs* regs) {
   struct aa_actor actor = {};
   struct aa_file_scratch* s;
@@ -219,9 +245,10 @@ static __always_inline int on_enter(struct pt_regs* regs) {
   __u32 shape;
   if (!file_actor(regs, &actor)) return 0;
   shape = aa_calls[actor.row & (AA_CALLS - 1)].shape;
-  if (shape != AA_SHAPE_CLOSE && shape != AA_SHAPE_NAME && shape != AA_SHAPE_NAMES && shape != AA_SHAPE_OPEN &&
-      shape != AA_SHAPE_OPEN_HOW)
+  if (shape != AA_SHAPE_CLOSE && !has_names(shape)) {
+    note_begun(actor.task, id);
     return 0;
+  }
   s = file_scratch_of(AA_FILE_SCRATCH_ENTER);
   if (!s) return 0; /* the end of the call counts it */
   read_arguments(s, regs, actor.task);
@@ -243,7 +270,7 @@ static __always_inline int on_enter(struct pt_regs* regs) {
     keep_asked(s, 1, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path2));
     s->asked.folder[1] = start_folder(actor.task, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].dirfd2));
   }
-  bpf_map_update_elem(&aa_asked_now, &id, &s->asked, BPF_ANY); /* without room the string of the call's end has to do */
+  bpf_map_update_elem(&aa_asked_now, &id, &s->asked, BPF_ANY); /* without room it is as if it had not begun */
   return 0;
 }
 
@@ -258,6 +285,7 @@ static __always_inline int on_exit(struct pt_regs* regs, long result) {
   call = &aa_calls[actor.row & (AA_CALLS - 1)];
   if (call->shape == AA_SHAPE_CLOSE) return 0;
   now = bpf_ktime_get_boot_ns();
+  if (!has_names(call->shape) && !has_begun(actor.task, id) && !is_error(result)) return unseen(0, now);
   s = file_scratch_or_count(AA_FILE_SCRATCH_EXIT, actor.entry->slot, now);
   if (!s) return 0;
   read_arguments(s, regs, actor.task);
@@ -270,7 +298,7 @@ static __always_inline int on_exit(struct pt_regs* regs, long result) {
   begin_file(s, actor.task, actor.entry, AA_VIA_SYSCALL, now);
   s->record.result = result;
   if (call->shape == AA_SHAPE_MAP || call->shape == AA_SHAPE_MAP_OLD) {
-    if (result >= -4095 && result < 0) return on_map((__u64)actor.task, actor.row);
+    if (is_error(result)) return on_map((__u64)actor.task, actor.row);
     s->record.result = 0; /* an address is nobody's business */
     return on_map((__u64)actor.task, actor.row);
   }
@@ -284,6 +312,7 @@ static __always_inline int on_exit(struct pt_regs* regs, long result) {
     __builtin_memcpy(&s->asked, asked, sizeof(s->asked));
     bpf_map_delete_elem(&aa_asked_now, &id);
   }
+  if (!asked && !is_error(result)) return unseen(0, now);
   if (!is_interrupted(result)) { /* else it is begun again */
     if (call->shape == AA_SHAPE_NAME || call->shape == AA_SHAPE_NAMES)
       on_name(AA_FILE_SCRATCH_EXIT, (__u64)actor.task, actor.row);

@@ -192,6 +192,7 @@ struct aa_file {
 #define AA_FILE_DENIED 4u   /* a rule that denies names one of the objects */
 #define AA_FILE_WATCHED 16u /* a rule that watches does: each read and write is told */
 #define AA_FILE_BOUND 32u   /* a part of another tree is mounted on at's path */
+#define AA_FILE_FOREIGN 64u /* by a process of another mount namespace than where names are looked up */
 
 /* Names a sum: one process's use of one open file. */
 struct aa_sum_key {

@@ -152,6 +152,8 @@ struct aa_file_settings {
   __u64 generation; /* of the path rules in force; 0 none */
   __u32 each;       /* every read and write is an event of its own */
   __u32 idle;       /* the reader waits: wake it once */
+  __u32 home;       /* number of the mount namespace that names are looked up in; 0: not known */
+  __u32 reserved;
 };
 
 /* Told by user space through the mapping of .data.tls. */

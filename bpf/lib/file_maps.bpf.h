@@ -72,6 +72,15 @@ struct {
   __type(value, struct aa_asked);
 } aa_asked_now SEC(".maps");
 
+/* Calls of those for whom others may answer, from their beginning to their end. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 8192);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u64); /* pid_tgid */
+  __type(value, __u8);
+} aa_begun_now SEC(".maps");
+
 /* The whole of one that is longer than its head; without room the head has to do. */
 #define AA_ASKED_STEP (AA_ASKED_HEAD - 1) /* a head ends with a NUL */
 struct aa_asked_long {

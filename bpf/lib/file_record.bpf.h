@@ -28,6 +28,7 @@ static __always_inline void begin_file(struct aa_file_scratch* s, struct task_st
   s->more.joining = 0;
   s->more.base = 0;
   s->more.namespace = (__u64)BPF_CORE_READ(task, nsproxy, mnt_ns);
+  if (BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) != aa_file_state.home) s->record.flags |= AA_FILE_FOREIGN;
   BPF_CORE_READ_INTO(&s->root, fs, root);
   BPF_CORE_READ_INTO(&s->pwd, fs, pwd);
 }

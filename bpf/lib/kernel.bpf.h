@@ -97,7 +97,13 @@ struct dentry {
   struct super_block* d_sb;
 };
 
-struct mnt_namespace;
+struct ns_common {
+  unsigned int inum;
+};
+
+struct mnt_namespace {
+  struct ns_common ns;
+};
 
 struct vfsmount {
   struct dentry* mnt_root;
@@ -229,8 +235,13 @@ struct thread_info {
   __u32 status; /* x86 */
 };
 
+struct seccomp {
+  int mode;
+};
+
 struct task_struct {
   struct thread_info thread_info;
+  struct seccomp seccomp;
   unsigned int flags;
   unsigned int ptrace;
   int pid;

@@ -39,6 +39,11 @@ constexpr std::array<std::string_view, kUndoneCount> kUndone = {"http2", "hpack"
 
 }  // namespace
 
+std::string FilePath::root() const {
+  if (path == "/") return ns_path;
+  return ns_path.ends_with(path) ? ns_path.substr(0, ns_path.size() - path.size()) : "";
+}
+
 std::string ProcessId::text() const {
   return std::to_string(pid) + "-" + std::to_string(start_ns);
 }

@@ -156,6 +156,7 @@ struct FilePath {
   std::string inner = {};     // from its file system's root (a procfs's: from /proc), where that differs; never shown
 
   const std::string& from_namespace() const { return ns_path.empty() ? path : ns_path; }
+  std::string root() const;  // the process's own, from the namespace's; "" where they are the same
   // Resolved to the end: may be matched as a path.
   bool whole() const { return !path.empty() && !detached && !too_long; }
 };
@@ -191,6 +192,7 @@ struct FileBody {
   std::vector<std::uint32_t> objects;  // rule objects the kernel met; never shown
   MountedPath mounted;                 // never shown
   std::uint64_t sum_key = 0;           // names the kernel's sum this opened, 0 none; never shown
+  bool foreign = false;  // its process lives in another mount namespace than the machine's first; never shown
 };
 
 enum class TlsDirection : std::uint8_t { send, recv };

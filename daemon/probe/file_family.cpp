@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -51,6 +52,14 @@ constexpr const char* kLearn = "aa_file_learn";   // is run, not attached
 constexpr std::size_t kMostRefused = 16;
 // The self-test makes no io_uring requests, and no call of a 32-bit program.
 constexpr std::array<std::string_view, 2> kUntried = {"uring", "32_"};
+
+// Where names are looked up: in the tree of the machine's first process, or of our own where that one's is not shown.
+std::uint32_t home_namespace() {
+  struct stat status {};
+  for (const char* place : {"/proc/1/ns/mnt", "/proc/self/ns/mnt"})
+    if (::stat(place, &status) == 0) return static_cast<std::uint32_t>(status.st_ino);
+  return 0;
+}
 
 bool returns(const bpf_program* program) {
   return std::string_view(bpf_program__section_name(program)).substr(0, 10) == "kretprobe/";
@@ -120,6 +129,7 @@ Status FileFamily::load(const Set& set, const FileFamilySettings& settings, cons
   if (Status filled = fill(); !filled) return filled;
   this->settings().each = settings.each ? 1 : 0;
   this->settings().idle = 1;
+  this->settings().home = home_namespace();
   for (Program& program : programs_) attach(program);
   const bool opens = std::any_of(programs_.begin(), programs_.end(), [&](const Program& program) {
     return program.state.program == set.opening && program.link != nullptr;

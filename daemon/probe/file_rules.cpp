@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -15,6 +16,7 @@
 #include "base/file_text.h"
 #include "base/quiet_thread.h"
 #include "base/text.h"
+#include "probe/given_name.h"
 
 namespace aa {
 namespace {
@@ -38,17 +40,6 @@ bool add_id(aa_object& object, const PathRules::Object& rule, const std::vector<
   if (rule.denies)
     if (auto* place = std::ranges::find_if(object.id, gives_way); place != std::end(object.id)) *place = rule.id;
   return false;
-}
-
-// What was given another name is changed by that, on nearly every file system; what a symlink leads to is not, and that
-// could be anybody's. As old as the call that gave the name may have taken.
-bool was_changed_since(const UniqueFd& file, std::uint64_t call_boot_ns) {
-  constexpr std::int64_t kCallTakesNs = 2'000'000'000, kSecond = 1'000'000'000;
-  struct statx status {};
-  if (::statx(file.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_CTIME, &status) != 0) return false;
-  const std::int64_t changed = status.stx_ctime.tv_sec * kSecond + status.stx_ctime.tv_nsec;
-  const auto ago = static_cast<std::int64_t>(boot_ns() - call_boot_ns);
-  return changed + ago + kCallTakesNs >= static_cast<std::int64_t>(clock_ns(CLOCK_REALTIME));
 }
 
 // What lies below a folder is meant by rules that name a folder, or end in **.
@@ -108,7 +99,7 @@ FileRules::~FileRules() {
 void FileRules::put(const RulesPlan& plan) {
   {
     const std::lock_guard lock(mutex_);
-    waiting_.push_back(plan);
+    waiting_.push_back({plan, unseen_put_});
     ++untaken_;
   }
   wanted_.notify_one();
@@ -134,15 +125,16 @@ void FileRules::run() {
   for (;;) {
     wanted_.wait(lock, [this] { return !waiting_.empty() || !unseen_.empty() || ending_; });
     if (ending_) return;
-    if (!unseen_.empty()) {
+    if (waiting_.empty() || waiting_.front().after > unseen_done_) {
       LearnPlan plan = std::move(unseen_.front());
       unseen_.pop_front();
       lock.unlock();
       look_at(std::move(plan));
       lock.lock();
+      ++unseen_done_;
       continue;
     }
-    const RulesPlan plan = std::move(waiting_.front());
+    const RulesPlan plan = std::move(waiting_.front().plan);
     waiting_.pop_front();
     lock.unlock();
     const Status applied = apply(plan.rules);
@@ -159,14 +151,13 @@ void FileRules::run() {
 // ----------------------------------------------------------------------------------
 
 bool FileRules::ask(PatientOpen& opener, const std::vector<std::string>& paths,
-                    std::unordered_map<std::string, Identity>& known, int flags, const Accept& accept) {
+                    std::unordered_map<std::string, Identity>& known, const PatientOpen::Open& how) {
   const auto use = [&](std::size_t begin, const std::vector<UniqueFd>& open) {
     aa_learned* rows = family_.learn_rows();
     std::memset(rows, 0, sizeof(*rows) * AA_LEARN_MAX);
     std::vector<const std::string*> named;
     for (std::size_t at = 0; at < open.size(); ++at) {
       if (!open[at]) continue;  // does not exist yet: its name in its folder stands for it
-      if (accept && !accept(open[at], paths[begin + at])) continue;
       rows[named.size()].fd = static_cast<__u32>(open[at].get());
       named.push_back(&paths[begin + at]);
     }
@@ -176,7 +167,7 @@ bool FileRules::ask(PatientOpen& opener, const std::vector<std::string>& paths,
       if (rows[at].is_known != 0)
         known[*named[at]] = {rows[at].ino, rows[at].dev, rows[at].inode_generation, S_ISDIR(rows[at].mode)};
   };
-  return opener.open(paths, AA_LEARN_MAX - 1, use, flags);
+  return opener.open(paths, AA_LEARN_MAX - 1, use, how);
 }
 
 void FileRules::add(aa_object& entry, const Object& object, const PathRules& rules) const {
@@ -193,7 +184,7 @@ void FileRules::collect(const PathRules& rules, Entries& entries) {
   std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   std::unordered_map<std::string, Identity> known;
-  ask(opener_, paths, known, 0);
+  ask(opener_, paths, known);
   for (const Object& object : rules.objects()) {
     if (object.kind == Object::Kind::glob) continue;
     const bool folder = object.kind == Object::Kind::directory;
@@ -307,11 +298,15 @@ Status FileRules::apply(const std::shared_ptr<const PathRules>& rules) {
 
 void FileRules::look_at(LearnPlan plan) {
   std::unordered_map<std::string, Identity> known;
-  const Accept accept = [&](const UniqueFd& file, const std::string& path) {
-    return plan.ino != 0 || link_text(link_to(file)) == path || was_changed_since(file, plan.boot_ns);
+  const auto refused = std::make_shared<std::atomic<bool>>(false);
+  const auto open_name = [plan, refused](const std::string& path) {
+    // A symlink got the name, not what it leads to.
+    if (plan.ino != 0) return UniqueFd(::open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
+    GivenName given = open_given(path, plan.root, plan.boot_ns);
+    *refused = given.refused;
+    return std::move(given.file);
   };
-  // A symlink got the name, not what it leads to.
-  if (!ask(learner_, {plan.path}, known, O_NOFOLLOW, accept)) return family_.count_unlearned();
+  if (!ask(learner_, {plan.path}, known, open_name) || *refused) return family_.count_unlearned();
   const auto found = known.find(plan.path);
   if (found == known.end()) return;
   if (plan.ino != 0 && (found->second.ino != plan.ino || found->second.dev != plan.dev)) return;
@@ -324,9 +319,11 @@ void FileRules::look_at(LearnPlan plan) {
 
 void FileRules::learn(const LearnPlan& plan) {
   if (plan.path.empty()) return learn_as(plan, AA_OBJECT_FILE);
+  if (plan.foreign && plan.ino == 0) return family_.count_unlearned();  // here the name is another file's
   const std::lock_guard lock(mutex_);
   if (unseen_.size() >= kMostUnseen) return family_.count_unlearned();
   unseen_.push_back(plan);
+  ++unseen_put_;
   wanted_.notify_one();
 }
 

@@ -65,10 +65,9 @@ class FileRules {
   Status apply(const std::shared_ptr<const PathRules>& rules);
   void look_at(LearnPlan plan);
   void learn_as(const LearnPlan& plan, std::uint32_t kind);  // AA_OBJECT_FILE, AA_OBJECT_DIRECTORY
-  using Accept = std::function<bool(const UniqueFd& file, const std::string& path)>;
   // False: not all were looked up, for somebody does not answer.
   bool ask(PatientOpen& opener, const std::vector<std::string>& paths, std::unordered_map<std::string, Identity>& known,
-           int flags, const Accept& accept = nullptr);
+           const PatientOpen::Open& how = PatientOpen::open_path);
   void collect(const PathRules& rules, Entries& entries);
   void add(aa_object& entry, const Object& object, const PathRules& rules) const;
   // The objects of a set that the next one has too: by the id in the one, the ids in the other.
@@ -86,9 +85,14 @@ class FileRules {
   UniqueFd done_;
   std::mutex mutex_;
   std::condition_variable wanted_;
-  std::deque<RulesPlan> waiting_;
+  struct Waiting {
+    RulesPlan plan;
+    std::uint64_t after = 0;  // what was to be learned before it
+  };
+  std::deque<Waiting> waiting_;
   std::deque<RulesInForce> finished_;
   std::deque<LearnPlan> unseen_;  // to be learned by their paths
+  std::uint64_t unseen_put_ = 0, unseen_done_ = 0;
   std::size_t untaken_ = 0;
   bool ending_ = false;
   Slot slots_[2];

@@ -31,7 +31,7 @@ struct PatientOpen::Work {
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<std::string> paths;
-  int flags = 0;
+  Open how;
   std::size_t begin = 0;  // of paths, among all
   std::size_t most = 0;
   Use use;
@@ -46,7 +46,7 @@ struct PatientOpen::Work {
     while (!given_up && tried < paths.size()) {
       const std::string& path = paths[tried];
       lock.unlock();
-      UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC | flags));
+      UniqueFd fd = how(path);
       lock.lock();
       if (given_up) break;
       open.push_back(std::move(fd));
@@ -62,7 +62,11 @@ struct PatientOpen::Work {
   }
 };
 
-bool PatientOpen::open(const std::vector<std::string>& paths, std::size_t most, const Use& use, int flags) {
+UniqueFd PatientOpen::open_path(const std::string& path) {
+  return UniqueFd(::open(path.c_str(), O_PATH | O_CLOEXEC));
+}
+
+bool PatientOpen::open(const std::vector<std::string>& paths, std::size_t most, const Use& use, const Open& how) {
   const std::uint64_t before = skipped_;
   for (std::size_t at = 0; at < paths.size();) {
     {
@@ -75,21 +79,21 @@ bool PatientOpen::open(const std::vector<std::string>& paths, std::size_t most, 
     }
     const bool skips = hangs(paths[at]);
     if (skips) ++skipped_;
-    at = skips ? at + 1 : open_from(at, paths, most, use, flags);
+    at = skips ? at + 1 : open_from(at, paths, most, use, how);
   }
   return skipped_ == before;
 }
 
 // The place of the first path that is still to be done.
 std::size_t PatientOpen::open_from(std::size_t begin, const std::vector<std::string>& paths, std::size_t most,
-                                   const Use& use, int flags) try {
+                                   const Use& use, const Open& how) try {
   const auto work = std::make_shared<Work>();
   std::size_t end = begin;
   while (end < paths.size() && !hangs(paths[end])) work->paths.push_back(paths[end++]);
   work->begin = begin;
   work->most = most;
   work->use = use;
-  work->flags = flags;
+  work->how = how;
   {
     const std::lock_guard lock(mutex_);
     now_ = work;

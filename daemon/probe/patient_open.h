@@ -25,10 +25,12 @@ class PatientOpen {
   // open() has returned; by whichever thread.
   using Use = std::function<void(std::size_t begin, const std::vector<UniqueFd>& open)>;
 
-  // At most `most` are open at a time. Where nobody answers it goes on behind that path some seconds later. `flags`: of
-  // open(2), beside O_PATH.
+  using Open = std::function<UniqueFd(const std::string& path)>;  // may outlive the call, where it hangs
+  static UniqueFd open_path(const std::string& path);
+
+  // At most `most` are open at a time. Where nobody answers it goes on behind that path some seconds later.
   // False: not all were opened, for somebody does not answer.
-  bool open(const std::vector<std::string>& paths, std::size_t most, const Use& use, int flags = 0);
+  bool open(const std::vector<std::string>& paths, std::size_t most, const Use& use, const Open& how = open_path);
 
   std::vector<std::string> take_unanswered();  // paths that were given up on since it was last asked
   void stop();                                 // from another thread: opens nothing more, and waits for nobody
@@ -36,7 +38,7 @@ class PatientOpen {
  private:
   struct Work;
   std::size_t open_from(std::size_t begin, const std::vector<std::string>& paths, std::size_t most, const Use& use,
-                        int flags);
+                        const Open& how);
   bool hangs(const std::string& path) const;
 
   std::chrono::milliseconds patience_;

@@ -21,10 +21,9 @@ bool LearnedFiles::learn(const FileBody& file, std::uint32_t object) {
   return true;
 }
 
-void LearnedFiles::learn_name(const std::string& path, std::uint64_t generation, std::uint32_t object,
-                              std::uint64_t boot_ns) {
-  if (!names_.insert_or_assign(path, Name{generation, object, boot_ns}).second) return;
-  names_order_.push_back(path);
+void LearnedFiles::learn_name(const LearnPlan& plan) {
+  if (!names_.insert_or_assign(plan.path, plan).second) return;
+  names_order_.push_back(plan.path);
   if (names_order_.size() <= kMostNames) return;
   names_.erase(names_order_.front());
   names_order_.pop_front();
@@ -32,6 +31,17 @@ void LearnedFiles::learn_name(const std::string& path, std::uint64_t generation,
 
 void LearnedFiles::forget_name(const std::string& path) {
   if (names_.erase(path) > 0) std::erase(names_order_, path);
+}
+
+std::vector<LearnPlan> LearnedFiles::take_below(const std::string& folder, std::uint64_t boot_ns) {
+  std::vector<LearnPlan> below;
+  for (const std::string& path : names_order_) {
+    const LearnPlan& plan = names_.at(path);
+    const bool is_below = path.size() > folder.size() && path[folder.size()] == '/' && path.starts_with(folder);
+    if (is_below && plan.boot_ns + kNameLasts >= boot_ns) below.push_back(plan);
+  }
+  for (const LearnPlan& plan : below) forget_name(plan.path);
+  return below;
 }
 
 std::uint32_t LearnedFiles::object_of(const FileBody& file, std::uint64_t boot_ns) const {

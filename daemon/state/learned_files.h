@@ -11,8 +11,10 @@
 #include <string>
 #include <tuple>
 #include <unordered_map>
+#include <vector>
 
 #include "event/event.h"
+#include "state/plan.h"
 
 namespace aa {
 
@@ -21,9 +23,11 @@ class LearnedFiles {
   // A file by its inode, or by the name that an operation has just given it, where the inode was not seen. Objects are
   // those of the rules that the record names. False when the file was known so already.
   bool learn(const FileBody& file, std::uint32_t object);
-  void learn_name(const std::string& path, std::uint64_t generation, std::uint32_t object, std::uint64_t boot_ns);
+  void learn_name(const LearnPlan& plan);
   // Another file has the name from now on, or none.
   void forget_name(const std::string& path);
+  // The names below this folder that are believed still. The caller says where they are now.
+  std::vector<LearnPlan> take_below(const std::string& folder, std::uint64_t boot_ns);
 
   // The object that the record's file is known as by the rules it names, 0 when there is none. A name is believed for
   // the second in which its inode is looked up.
@@ -33,15 +37,10 @@ class LearnedFiles {
   using Inode =
       std::tuple<std::uint64_t, std::uint32_t, std::uint64_t, std::uint32_t>;  // generation, dev, ino, its own
   static Inode inode_of(const FileBody& file) { return {file.generation, file.dev, file.ino, file.inode_generation}; }
-  struct Name {
-    std::uint64_t generation = 0;
-    std::uint32_t object = 0;
-    std::uint64_t boot_ns = 0;
-  };
 
   std::map<Inode, std::uint32_t> inodes_;
   std::deque<Inode> order_;  // the oldest go first
-  std::unordered_map<std::string, Name> names_;
+  std::unordered_map<std::string, LearnPlan> names_;
   std::deque<std::string> names_order_;
 };
 

@@ -4,7 +4,6 @@
 // ancestry, plans that bring a set or a newly found secret to the kernel. A record is judged by exactly the set it
 // names.
 #include <fcntl.h>
-#include <linux/fs.h>
 
 #include <cerrno>
 #include <cstring>
@@ -17,7 +16,7 @@
 namespace aa {
 namespace {
 
-constexpr std::size_t kMostPathAlerts = 65'536;
+constexpr std::size_t kMostPathAlerts = 65'536, kMostPathAlertBytes = 16u << 20;
 
 std::string_view doing(FileOp op) {
   switch (op) {
@@ -83,12 +82,6 @@ std::string as_absolute(const std::string& path) {
   return path.empty() || path.front() == '/' ? path : "/" + path;
 }
 
-// The process's own root, from the namespace's; "" where they are the same.
-std::string root_of(const FilePath& at) {
-  if (at.path == "/") return at.ns_path;
-  return at.ns_path.ends_with(at.path) ? at.ns_path.substr(0, at.ns_path.size() - at.path.size()) : "";
-}
-
 // As text: what was asked for, from the namespace's root. No ".." leads out of the process's own.
 std::string asked_path(const FileBody& file, const FilePath& at) {
   const bool is_text = file.resolution == Resolution::user || (file.resolution == Resolution::unresolved &&
@@ -96,7 +89,7 @@ std::string asked_path(const FileBody& file, const FilePath& at) {
   const std::string& asked = is_text ? at.path : at.requested;
   if (file.op == FileOp::symlink && &at == &file.at && file.to && !asked.starts_with('/'))
     return folder_of(file.to->from_namespace()) + "/" + asked;
-  const std::string root = asked.starts_with('/') ? root_of(at) : "";
+  const std::string root = asked.starts_with('/') ? at.root() : "";
   return root.empty() ? asked : root + lexically_normal(asked);
 }
 
@@ -173,20 +166,14 @@ std::vector<PathQuery::Whose> Monitor::Impl::targets_of(const SlotTable::Owner* 
   return out;
 }
 
-Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) const {
-  auto& file = std::get<FileBody>(event.body);
-  if (file.generation == 0) return {};
-  const auto found = rule_sets.find(file.generation);
-  const bool outlasted = found == rule_sets.end();  // it began under rules that are no more: by those in force then
-  if (outlasted) file.generation = rules_in_force->generation();
-  const RuleSet& set = outlasted ? rules_in_force : found->second;
-  const std::vector<PathQuery::Whose> whose = targets_of(owner);
+// By the worst of its names. `any_op`: of what rules say of any operation and target.
+Judgement Monitor::Impl::worst_of(const FileBody& file, const PathRules& set, std::span<const std::uint32_t> objects,
+                                  std::span<const PathQuery::Whose> whose, bool any_op) const {
   Judgement worst;
   bool unfinished = false;
-  std::vector<std::uint32_t> objects = outlasted ? std::vector<std::uint32_t>() : file.objects;
-  if (const std::uint32_t known = learned.object_of(file, event.boot_ns)) objects.push_back(known);
   const auto judge_one = [&](const FilePath& at, PathQuery query) {
     query.op = file.op;
+    query.any_op = any_op;
     if (file.op == FileOp::open && (file.flags.value_or(0) & O_TRUNC) != 0) query.also = op_bit(FileOp::truncate);
     const bool resolved = file.resolution == Resolution::kernel && at.whole();
     if (resolved) query.path = at.from_namespace();
@@ -199,7 +186,7 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
     if (!in_no_tree && !asked.empty() && asked.front() != '/') query.relative = asked;
     if (at.too_long) query.tail = at.from_namespace();
     query.targets = whose;
-    const Judgement one = set->judge(query);
+    const Judgement one = set.judge(query);
     unfinished = unfinished || one.unfinished;
     const auto is_worst = [&](Verdict verdict) {
       return one.verdict == verdict && (worst.verdict != verdict || (worst.asked_only && !one.asked_only));
@@ -212,50 +199,27 @@ Judgement Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) cons
   const bool other = file.to && judge_one(*file.to, {}).verdict != Verdict::allow;
   if (worst.verdict == Verdict::none && first.verdict == Verdict::allow && !other) worst = first;
   worst.unfinished = unfinished;
-  if (worst.rule == nullptr) return worst;
-  file.verdict = worst.verdict;
-  file.rule = worst.rule->pattern;
-  file.sensitive = worst.verdict == Verdict::deny;
   return worst;
 }
 
-// Where it is now the kernel meets the folder that a rule names, as before.
-bool Monitor::Impl::stays_below(const FileBody& file, std::uint32_t object) const {
-  const auto set = rule_sets.find(file.generation);
-  if (set == rule_sets.end() || object == 0 || !file.to) return false;
-  const PathRules::Object& rule = set->second->objects()[object - 1];
-  return rule.kind == PathRules::Object::Kind::directory && file.to->whole() &&
-         file.to->from_namespace().starts_with(rule.path + "/");
-}
-
-// What the kernel does not know of by itself: the file that a glob means, by a folder what leaves that.
-void Monitor::Impl::learn(Step& step, const Event& event, const Judgement& judgement, bool met) {
-  const auto& file = std::get<FileBody>(event.body);
-  const bool gives_name = file.op == FileOp::rename || file.op == FileOp::link;
-  if (gives_name && file.result != 0 && file.result != -EINPROGRESS) return;
-  if (gives_name && file.ino != 0 && stays_below(file, judgement.object)) return;
-  const bool resolved = file.resolution == Resolution::kernel;
-  if ((judgement.asked_only || judgement.by_mount) && resolved) return;
-  const bool known = met && !gives_name;
-  if (!known && file.ino != 0 && learned.learn(file, judgement.object))
-    step.plans.emplace_back(
-        LearnPlan{file.generation, judgement.object, file.dev, file.ino, file.inode_generation, ""});
-  // A name is all that was seen of it, or it may be a folder: what it is must be looked up.
-  if (!gives_name || !file.to || (file.ino != 0 && file.op != FileOp::rename)) return;
-  learn_name(step, event, *file.to, judgement.object);
-  if ((file.flags.value_or(0) & RENAME_EXCHANGE) != 0) learn_name(step, event, file.at, judgement.object);
-}
-
-void Monitor::Impl::learn_name(Step& step, const Event& event, const FilePath& at, std::uint32_t object) {
-  const std::uint64_t generation = std::get<FileBody>(event.body).generation;
-  LearnPlan plan{generation, object, 0, 0, 0, at.from_namespace(), event.boot_ns};
-  const auto& file = std::get<FileBody>(event.body);
-  if (&at != &file.at) {  // the first one's, where the kernel showed it
-    plan.ino = file.ino;
-    plan.dev = file.dev;
-  }
-  step.plans.emplace_back(std::move(plan));
-  learned.learn_name(at.from_namespace(), generation, object, event.boot_ns);
+Monitor::Impl::Judged Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) const {
+  auto& file = std::get<FileBody>(event.body);
+  if (file.generation == 0) return {};
+  const auto found = rule_sets.find(file.generation);
+  const bool outlasted = found == rule_sets.end();  // it began under rules that are no more: by those in force then
+  if (outlasted) file.generation = rules_in_force->generation();
+  const PathRules& set = outlasted ? *rules_in_force : *found->second;
+  const std::vector<PathQuery::Whose> whose = targets_of(owner);
+  std::vector<std::uint32_t> objects = outlasted ? std::vector<std::uint32_t>() : file.objects;
+  if (const std::uint32_t known = learned.object_of(file, event.boot_ns)) objects.push_back(known);
+  Judged judged;
+  judged.now = worst_of(file, set, objects, whose, false);
+  judged.ever = gives_name(file) ? worst_of(file, set, objects, whose, true) : judged.now;
+  if (judged.now.rule == nullptr) return judged;
+  file.verdict = judged.now.verdict;
+  file.rule = judged.now.rule->pattern;
+  file.sensitive = judged.now.verdict == Verdict::deny;
+  return judged;
 }
 
 void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* owner) {
@@ -263,22 +227,21 @@ void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* own
   note_summed(event);
   const auto& file = std::get<FileBody>(event.body);
   if (file.op == FileOp::create) learned.forget_name(file.at.from_namespace());
-  const Judgement judgement = judge(event, owner);
+  const auto [judgement, ever] = judge(event, owner);
   const bool is_taken_away = file.op == FileOp::rename || file.op == FileOp::unlink;
   if (is_taken_away && file.result == 0) learned.forget_name(file.at.from_namespace());
   if (file.to && file.result == 0) learned.forget_name(file.to->from_namespace());
+  if (file.op == FileOp::rename && file.result == 0) follow_folder(step, event);
   if (judgement.unfinished && owner != nullptr) tell_unfinished(step, owner->key);
+  if (file.generation != 0 && (ever.verdict == Verdict::deny || ever.verdict == Verdict::watch))
+    learn(step, event, ever);
   if (judgement.verdict == Verdict::allow) {
     allowed_count += 1;
     return;
   }
-  const bool denied = judgement.verdict == Verdict::deny;
-  const bool told_each = denied || judgement.verdict == Verdict::watch;
-  const bool met = std::find(file.objects.begin(), file.objects.end(), judgement.object) != file.objects.end();
-  if (told_each && file.generation != 0) learn(step, event, judgement, met);
   redact_paths(event);
   deliver(step, std::move(event), owner);
-  if (denied) alert_path(step, Event(step.events.back()), *judgement.rule, owner);
+  if (judgement.verdict == Verdict::deny) alert_path(step, Event(step.events.back()), *judgement.rule, owner);
 }
 
 // Once for a process, a rule and a path: the operations themselves are all there as events.
@@ -288,8 +251,12 @@ void Monitor::Impl::alert_path(Step& step, const Event& event, const PathRule& r
   const FilePath& at = by_second ? *file.to : file.at;
   const std::string& path = at.from_namespace().empty() ? at.requested : at.from_namespace();
   const std::string known_as = path.starts_with('/') ? lexically_normal(path) : path;
-  if (path_alerts.size() >= kMostPathAlerts) path_alerts.clear();  // then some are told twice
+  if (path_alerts.size() >= kMostPathAlerts || path_alert_bytes >= kMostPathAlertBytes) {
+    path_alerts.clear();  // then some are told twice
+    path_alert_bytes = 0;
+  }
   if (!path_alerts.emplace(event.process->id, rule.pattern, known_as).second) return;
+  path_alert_bytes += rule.pattern.size() + known_as.size();
   AlertBody alert;
   alert.kind = "sensitive-path";
   if (is_way_out(rule, path)) alert.detect_class = name_of(DetectClass::escape);
@@ -309,7 +276,8 @@ void Monitor::Impl::alert_path(Step& step, const Event& event, const PathRule& r
 void Monitor::Impl::forget_path_alerts(const ProcessId& id) {
   const auto first = path_alerts.lower_bound({id, "", ""});
   auto last = first;
-  while (last != path_alerts.end() && std::get<0>(*last) == id) ++last;
+  for (; last != path_alerts.end() && std::get<0>(*last) == id; ++last)
+    path_alert_bytes -= std::get<1>(*last).size() + std::get<2>(*last).size();
   path_alerts.erase(first, last);
 }
 

@@ -86,6 +86,7 @@ struct Monitor::Impl {
   LearnedFiles learned;
   std::uint64_t allowed_count = 0;
   std::set<std::tuple<ProcessId, std::string, std::string>> path_alerts;  // process, rule, path: told once each
+  std::size_t path_alert_bytes = 0;                                       // of rules and paths
 
   // What the configuration in force wants watched; and one that waits for its path rules.
   struct Configuring {
@@ -172,13 +173,24 @@ struct Monitor::Impl {
   void rules_done(Step& step, const RulesInForce& done);
   void on_file(Step& step, Event event, const SlotTable::Owner* owner);
   std::vector<PathQuery::Whose> targets_of(const SlotTable::Owner* owner) const;
-  Judgement judge(Event& event, const SlotTable::Owner* owner) const;
+  struct Judged {
+    Judgement now;   // of what was done, by whom
+    Judgement ever;  // of what the file is to rules, whatever is done, where it gets a name; else the same
+  };
+  Judged judge(Event& event, const SlotTable::Owner* owner) const;
+  Judgement worst_of(const FileBody& file, const PathRules& set, std::span<const std::uint32_t> objects,
+                     std::span<const PathQuery::Whose> whose, bool any_op) const;
   void alert_path(Step& step, const Event& event, const PathRule& rule, const SlotTable::Owner* owner);
   bool is_summed(std::uint64_t generation) const;  // reads or writes that were judged by these rules are being summed
-  void learn(Step& step, const Event& event, const Judgement& judgement, bool met);  // met: by the rule's own object
-  void learn_name(Step& step, const Event& event, const FilePath& at, std::uint32_t object);
-  bool stays_below(const FileBody& file, std::uint32_t object) const;
   void forget_path_alerts(const ProcessId& id);
+
+  // monitor_learned.cpp
+  static bool gives_name(const FileBody& file) { return file.op == FileOp::rename || file.op == FileOp::link; }
+  bool stays_below(const FileBody& file, std::uint32_t object) const;
+  void learn(Step& step, const Event& event, const Judgement& judgement);
+  void learn_name(Step& step, const Event& event, const FilePath& at, std::uint32_t object);
+  void learn_name(Step& step, LearnPlan plan);
+  void follow_folder(Step& step, const Event& event);
 
   // monitor_tls.cpp
   void complete_process(ProcessRef& ref) const;

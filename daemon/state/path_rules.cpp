@@ -217,7 +217,9 @@ void PathRules::add_object(const std::string& path, std::uint32_t matcher) {
                     : one.kind == Matcher::Kind::directory ? Kind::directory
                                                            : Kind::glob;
   std::vector<std::uint32_t> unnamed;
-  std::vector<std::uint32_t>& known = kind == Kind::glob ? unnamed : (kind == Kind::file ? exact_ : directories_)[path];
+  std::vector<std::uint32_t>& known = kind == Kind::glob   ? unnamed
+                                      : kind == Kind::file ? exact_[path]
+                                                           : directories_[path == "/" ? "" : path];
   if (known.empty()) {
     objects_.push_back({static_cast<std::uint32_t>(objects_.size() + 1), path, kind});
     by_object_.emplace_back();
@@ -278,37 +280,30 @@ void PathRules::match_globs(const std::vector<std::uint32_t>& globs, std::string
 
 void PathRules::match_text(std::string_view path, const PathQuery& query, Matched& matched) const {
   if (path.empty() || path.front() != '/') return;
-  const auto objects = [&](const Index& index, const std::string& key) {
-    if (const auto found = index.find(key); found != index.end())
-      for (const std::uint32_t id : found->second)
-        for (const std::uint32_t matcher : by_object_[id - 1]) matched.add(matcher);
+  const auto objects = [&](const std::vector<std::uint32_t>& ids) {
+    for (const std::uint32_t id : ids)
+      for (const std::uint32_t matcher : by_object_[id - 1]) matched.add(matcher);
   };
-  const auto globs = [&](const Index& index, const std::string& key) {
-    if (const auto found = index.find(key); found != index.end()) match_globs(found->second, path, query, matched);
-  };
-  objects(exact_, std::string(path));
-  globs(globs_by_name_, std::string(last_component(path)));
-  if (directories_.empty() && globs_by_folder_.empty()) return;
-  for (std::size_t end = 0; end != std::string_view::npos; end = path.find('/', end + 1)) {
-    const std::string folder(path.substr(0, end));
-    objects(directories_, folder.empty() ? "/" : folder);
-    globs(globs_by_folder_, folder);
-  }
-  objects(directories_, std::string(path));
+  const auto globs = [&](const std::vector<std::uint32_t>& some) { match_globs(some, path, query, matched); };
+  if (const auto found = exact_.find(std::string(path)); found != exact_.end()) objects(found->second);
+  const auto named = globs_by_name_.find(std::string(last_component(path)));
+  if (named != globs_by_name_.end()) globs(named->second);
+  globs_by_folder_.each_above(path, globs);
+  directories_.each_above(path, objects);
+  directories_.exactly(path == "/" ? "" : path, objects);
 }
 
 // By what holds for any path that ends so. Where it is what the path shows already, nothing is new.
 void PathRules::match_end(const std::string& end, const PathQuery& query, Matched& matched) const {
   if (anywhere_.empty() || query.path.ends_with(end)) return;
-  const auto globs = [&](const Index& index, const std::string& key) {
-    const auto found = index.find(key);
-    if (found == index.end()) return;
+  const auto globs = [&](const std::vector<std::uint32_t>& found) {
     std::vector<std::uint32_t> some;
-    std::ranges::set_intersection(found->second, anywhere_, std::back_inserter(some));
+    std::ranges::set_intersection(found, anywhere_, std::back_inserter(some));
     match_globs(some, end, query, matched);
   };
-  globs(globs_by_name_, std::string(last_component(end)));
-  globs(globs_by_folder_, "");
+  if (const auto named = globs_by_name_.find(std::string(last_component(end))); named != globs_by_name_.end())
+    globs(named->second);
+  globs_by_folder_.exactly("", globs);
 }
 
 bool PathRules::applies(const PathRule& rule, const PathQuery& query) const {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "event/event.h"
+#include "state/folder_index.h"
 #include "state/glob.h"
 
 namespace aa {
@@ -162,9 +163,9 @@ class PathRules {
   std::vector<Object> objects_;
   std::vector<std::vector<std::uint32_t>> by_object_;  // object id − 1 → matchers
   Index exact_;                                        // path → object ids
-  Index directories_;                                  // path without slash → object ids
+  FolderIndex directories_;                            // path without slash, "" of the root → object ids
   Index globs_by_name_;                                // last component → matchers
-  Index globs_by_folder_;                              // literal folder they begin with → matchers
+  FolderIndex globs_by_folder_;                        // literal folder they begin with → matchers
   std::vector<std::uint32_t> anywhere_;                // globs that begin with **/
 };
 

@@ -217,7 +217,9 @@ struct LearnPlan {
   std::uint64_t ino = 0;
   std::uint32_t inode_generation = 0;
   std::string path = "";  // not "": what it is must be looked up there; without an inode it is what this leads to now
-  std::uint64_t boot_ns = 0;  // when it was given that name
+  std::uint64_t boot_ns = 0;  // when it was given that name, …
+  bool foreign = false;       // … by a process of another mount namespace, …
+  std::string root = "";      // … or of another root, that one's path
 };
 
 // A process has ended: say when every record of it has been read. Bulk comes later than its end.

@@ -1,0 +1,111 @@
+#include "probe/given_name.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <deque>
+#include <sstream>
+
+#include "base/clock.h"
+
+namespace aa {
+namespace {
+
+constexpr std::int64_t kCallTakesNs = 2'000'000'000;
+constexpr int kMostLinks = 40;  // as many as the kernel follows
+
+UniqueFd open_by_folders(const std::string& path) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  return UniqueFd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof(how))));
+}
+
+// CLOCK_REALTIME, as file systems have it, of a time since the boot.
+std::int64_t wall_ns(std::uint64_t since_boot_ns) {
+  return static_cast<std::int64_t>(clock_ns(CLOCK_REALTIME) - (boot_ns() - since_boot_ns));
+}
+
+std::deque<std::string> components_of(const std::string& path) {
+  std::deque<std::string> parts;
+  std::istringstream text(path);
+  for (std::string part; std::getline(text, part, '/');)
+    if (!part.empty()) parts.push_back(std::move(part));
+  return parts;
+}
+
+// From the root on, a component at a time.
+class Way {
+ public:
+  Way(const std::string& path, std::int64_t latest_ns) : parts_(components_of(path)), latest_ns_(latest_ns) {}
+
+  GivenName end() {
+    restart();
+    while (!refused_ && at_ && !parts_.empty()) step();
+    return {refused_ ? UniqueFd() : std::move(at_), refused_};
+  }
+
+ private:
+  void restart() { at_.reset(::open("/", O_PATH | O_CLOEXEC)); }
+
+  void step() {
+    is_settled_ = is_settled_ && is_old(at_);
+    const std::string part = std::move(parts_.front());
+    parts_.pop_front();
+    UniqueFd next(::openat(at_.get(), part.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
+    struct stat status {};
+    const bool is_link = next && ::fstat(next.get(), &status) == 0 && S_ISLNK(status.st_mode);
+    if (is_link && !parts_.empty()) return follow(next);
+    at_ = std::move(next);
+  }
+
+  void follow(const UniqueFd& link) {
+    struct statfs system {};
+    const bool of_proc = ::fstatfs(link.get(), &system) != 0 || system.f_type == PROC_SUPER_MAGIC;
+    std::string target(PATH_MAX, '\0');
+    const ssize_t length = ::readlinkat(link.get(), "", target.data(), target.size());
+    refused_ = of_proc || !is_settled_ || !is_old(link) || length <= 0 || ++links_ > kMostLinks;
+    if (refused_) return;
+    target.resize(static_cast<std::size_t>(length));
+    const auto parts = components_of(target);
+    parts_.insert(parts_.begin(), parts.begin(), parts.end());
+    if (target.front() == '/') restart();
+  }
+
+  bool is_old(const UniqueFd& file) const {
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    struct stat status {};
+    return ::fstat(file.get(), &status) == 0 && status.st_ctim.tv_sec * kSecond + status.st_ctim.tv_nsec <= latest_ns_;
+  }
+
+  std::deque<std::string> parts_;
+  std::int64_t latest_ns_;
+  UniqueFd at_;
+  bool is_settled_ = true;
+  bool refused_ = false;
+  int links_ = 0;
+};
+
+bool climbs_out(const std::string& path) {
+  return std::ranges::count(components_of(path), "..") > 0;
+}
+
+}  // namespace
+
+GivenName open_given(const std::string& path, const std::string& root, std::uint64_t boot_ns) {
+  if (!root.empty() && climbs_out(path)) return {UniqueFd(), true};
+  UniqueFd file = open_by_folders(path);
+  if (file || errno != ELOOP) return {std::move(file), false};
+  if (!root.empty()) return {UniqueFd(), true};  // a symlink leads elsewhere there
+  return Way(path, wall_ns(boot_ns) - kCallTakesNs).end();
+}
+
+}  // namespace aa
