@@ -81,6 +81,7 @@ std::variant<std::vector<std::string>, std::string> expand_alternatives(std::str
     } else {
       const std::size_t end = closing_brace(next, begin);
       if (end == std::string_view::npos) return std::string("the alternative opened by { is never closed");
+      if (end == begin + 1) return std::string("{} holds no alternatives");
       const auto parts = split_alternatives(std::string_view(next).substr(begin + 1, end - begin - 1));
       for (auto part = parts.rbegin(); part != parts.rend(); ++part)
         open.push_back(next.substr(0, begin) + std::string(*part) + next.substr(end + 1));

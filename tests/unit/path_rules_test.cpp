@@ -387,6 +387,7 @@ TEST_CASE("rules: a bad pattern is named with what is wrong with it") {
       {"deny category= ops=read /a", "category= has no value"},
       {"deny ops=read ops=write /a", "ops= is given twice; give it once, with commas"},
       {"deny target=a category=x target=b /a", "target= is given twice"},
+      {"deny /{}", "{} holds no alternatives"},
       {"deny ops=read,write,read /a", "the operation \"read\" is given twice"},
       {"deny /[z-a]", "backwards"},
       {"deny /{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "256"}};
