@@ -222,6 +222,9 @@ void SecretScanner::run() {
       case Mode::name:
         in_name(byte);
         break;
+      case Mode::percent:
+        in_percent(byte);
+        break;
       case Mode::prefix:
         in_prefix(byte);
         break;
@@ -279,6 +282,7 @@ void SecretScanner::settle() {
     leave_prefix();
     run();
   }
+  if (mode_ == Mode::percent) since_ = at_;
   if (mode_ != Mode::common && mode_ != Mode::opening) return;
   hide(kind_, since_, at_);
   since_ = at_;
@@ -315,11 +319,14 @@ SecretScanner::Shown SecretScanner::show() {
   return out;
 }
 
+// What was shown stays so: whoever goes back, goes no further than what is held.
 void SecretScanner::hide(std::string_view kind, std::size_t from, std::size_t to) {
+  from = std::max(from, shown_);
+  if (from >= to) return;
   const std::uint64_t offset = offset_ + from;
   if (!hidden_.empty() && hidden_.back().kind == kind && hidden_.back().offset + hidden_.back().length == offset)
     hidden_.back().length += to - from;
-  else if (to > from)
+  else
     hidden_.push_back({kind, offset, to - from});
 }
 
@@ -425,7 +432,6 @@ void SecretScanner::found_coded() {
 void SecretScanner::begin_name() {
   mode_ = Mode::name;
   separator_ = 0;
-  percent_ = 0;
   line_end_ = 0;
   lines_ = 0;
   is_member_ = false;
@@ -594,29 +600,30 @@ bool SecretScanner::in_line_of_coded(unsigned char byte) {
   return in_line_ == 0 && is_blank(byte);
 }
 
-// As URLs have it: "%3D" and "%3A" come before a value, "%22", "%5B", "%5D", "%0A" before those.
+// As URLs have it: "%3D" and "%3A" come before a value, "%22", "%5B", "%5D", "%0A" before those. What is no escape, or
+// none that is known here, may begin anything.
 void SecretScanner::in_percent(unsigned char byte) {
   ++at_;
-  escaped_byte_ = static_cast<std::uint16_t>(escaped_byte_ << 8 | byte);
-  if (++percent_ < 3) return;
-  percent_ = 0;
-  const std::array<char, 2> digits = {static_cast<char>(escaped_byte_ >> 8), static_cast<char>(escaped_byte_ & 0xFF)};
-  const std::string_view escaped(digits.data(), digits.size());
-  if (escaped == "3D" || escaped == "3d" || escaped == "3A" || escaped == "3a") return begin_value(End::word);
-  const bool is_blank_there = is_hex(escaped) && escaped[0] == '0';
-  if (escaped == "22" || escaped == "20" || is_blank_there || escaped == "5B" || escaped == "5b" || escaped == "5D" ||
-      escaped == "5d")
+  escaped_ += lower(static_cast<char>(byte));
+  if (escaped_.size() < 2) return;
+  if (escaped_ == "3d" || escaped_ == "3a") return begin_value(End::word);
+  const bool is_blank_there = is_hex(escaped_) && escaped_[0] == '0';
+  const bool is_between = escaped_ == "22" || escaped_ == "20" || escaped_ == "5b" || escaped_ == "5d";
+  if (is_blank_there || is_between) {
+    mode_ = Mode::name;
     return;
-  at_ -= digits.size();  // it is no escape, or none that is known here: what follows may begin anything
+  }
+  at_ = since_;
   enter_text();
 }
 
 // Between a field's name and its value.
 void SecretScanner::in_name(unsigned char byte) {
-  if (percent_ > 0) return in_percent(byte);
   if (byte == '%' && separator_ == 0) {
-    percent_ = 1;
-    ++at_;
+    since_ = ++at_;
+    since_state_ = 0;
+    escaped_.clear();
+    mode_ = Mode::percent;
     return;
   }
   if (is_part_ && is_member_ && in_part(byte)) return;

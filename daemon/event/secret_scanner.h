@@ -64,6 +64,7 @@ class SecretScanner {
     candidate,
     userinfo,
     name,
+    percent,
     prefix,
     common,
     value,
@@ -124,8 +125,8 @@ class SecretScanner {
   bool is_end_quote(unsigned char byte) const;
   void count_backslashes(unsigned char byte);
   bool is_undecided() const {
-    return mode_ == Mode::candidate || mode_ == Mode::userinfo || mode_ == Mode::prefix || mode_ == Mode::common ||
-           mode_ == Mode::opening;
+    return mode_ == Mode::candidate || mode_ == Mode::userinfo || mode_ == Mode::percent || mode_ == Mode::prefix ||
+           mode_ == Mode::common || mode_ == Mode::opening;
   }
   bool opens_quote(unsigned char byte) const;
   void in_prefix(unsigned char byte);
@@ -178,12 +179,11 @@ class SecretScanner {
   SecretAutomaton::State since_state_ = 0;
   std::size_t tried_ = 0;  // which of the rules that begin there
   bool has_needed_ = false;
-  unsigned bits_ = 0;         // coded: that are not a whole byte yet
-  int bit_count_ = 0;         // how many; below 0: so many are the beginning's
-  std::size_t decoded_ = 0;   // whole ones
-  std::size_t in_line_ = 0;   // coded: letters of this line
-  std::uint8_t percent_ = 0;  // name: bytes of "%3D" seen
-  std::uint16_t escaped_byte_ = 0;
+  unsigned bits_ = 0;          // coded: that are not a whole byte yet
+  int bit_count_ = 0;          // how many; below 0: so many are the beginning's
+  std::size_t decoded_ = 0;    // whole ones
+  std::size_t in_line_ = 0;    // coded: letters of this line
+  std::string escaped_;        // percent: of "%3D" the digits seen
   std::size_t colon_ = 0;      // userinfo: behind its ':', 0 none yet
   std::size_t behind_at_ = 0;  // userinfo: behind its last '@', 0 none yet
   End end_ = End::line;

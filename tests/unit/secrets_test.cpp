@@ -637,6 +637,37 @@ TEST_CASE("secrets: what only looks like an escape behind a name is text, in whi
   check_everywhere("a=1&password%3Dhunter2xyz&b=2", "a=1&password%3D**********&b=2");
 }
 
+TEST_CASE(
+    "secrets: nor is it one where the stream is cut in it, where bytes are missed behind it, or what is no text "
+    "comes") {
+  const auto told = [](const std::vector<std::string>& pieces, bool is_met, bool has_gap) {
+    SecretScanner scanner;
+    if (is_met) (void)scanner.miss(0);
+    std::string shown;
+    const auto add = [&shown](const SecretScanner::Shown& more) {
+      for (const Redaction& one : more.redactions) REQUIRE(one.length <= more.bytes.size());
+      shown += more.bytes;
+    };
+    for (const std::string& piece : pieces) {
+      if (has_gap && &piece == &pieces[1]) add(scanner.miss(5));
+      add(scanner.take(piece));
+    }
+    add(scanner.flush());
+    return shown;
+  };
+  for (const std::string text : {"password%\xFF on", "a token%zz", "password%3\xFF", "token%2%3Dabc", "password%2",
+                                 "x\"token%z", "DB_PASSWORD%%20%3Aabc d", "password%3Dabc%"})
+    for (std::size_t first = 0; first <= text.size(); ++first)
+      for (std::size_t second = first; second <= text.size(); ++second)
+        for (const bool is_met : {false, true}) {
+          const std::vector<std::string> pieces = {text.substr(0, first), text.substr(first, second - first),
+                                                   text.substr(second)};
+          INFO(text << " cut at " << first << " and " << second);
+          CHECK(told(pieces, is_met, false) == told({text}, is_met, false));
+          CHECK(told(pieces, is_met, true).size() == text.size());
+        }
+}
+
 TEST_CASE("secrets: a value in quotes goes on over lines that are indented, and behind quotes that are escaped") {
   check_everywhere("\npassword: \"correct horse\n  hunter2xyz\"\nuser: ann\n",
                    "\npassword: \"*************\n************\"\nuser: ann\n");
