@@ -18,6 +18,8 @@ constexpr std::size_t kMostJoined = 32;  // bytes before a known name that are l
 constexpr std::string_view kPartName = "name=\"";
 constexpr std::size_t kWholeLine = 60;            // base64 goes on in the next line when this one is as long
 constexpr std::string_view kMessage = "HTTP/1.";  // begins an answer, and ends a request's first line
+constexpr std::size_t kKeyLine = 24;              // letters in a row tell a private key
+constexpr std::uint8_t kDashes = 5;               // end it
 constexpr std::size_t kLongName = 20;             // a user name as long as this is a token
 
 ByteClass all_but(std::string_view ends) {
@@ -129,7 +131,7 @@ SecretScanner::Shown SecretScanner::flush() {
 
 SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   settle();
-  if (mode_ == Mode::opening) mode_ = Mode::pem;  // what a key is told by may be what was missed
+  if (mode_ == Mode::opening) enter_pem();  // what a key is told by may be what was missed
   Shown shown = show();
   offset_ += buffer_.size() + bytes;
   buffer_.clear();
@@ -284,7 +286,8 @@ void SecretScanner::settle() {
   }
   if (mode_ == Mode::percent) since_ = at_;
   if (mode_ != Mode::common && mode_ != Mode::opening) return;
-  hide(kind_, since_, at_);
+  const bool is_shown = mode_ == Mode::opening && is_spoken_of_;
+  hide(kind_, is_shown ? at_ - std::min(at_, in_line_) : since_, at_);
   since_ = at_;
   since_state_ = 0;
   if (mode_ == Mode::common) mode_ = Mode::value;
@@ -406,7 +409,8 @@ void SecretScanner::found(const SecretRule& rule) {
       break;
     case SecretShape::pem:
       dashes_ = 0;
-      in_line_ = 0;
+      in_line_ = capitals_ = digits_ = 0;
+      is_spoken_of_ = false;
       mode_ = Mode::opening;
       break;
     case SecretShape::field:
@@ -956,26 +960,53 @@ void SecretScanner::in_list(unsigned char byte) {
 }
 
 // Behind a private key's first line: is it one, or only spoken of? A key has so many letters of base64 in a row,
-// however they are written, perhaps behind lines that say more of it.
+// however they are written, perhaps behind lines that say more of it, and whatever each line begins with. No script's
+// lines do: what it runs stays to be seen.
 void SecretScanner::in_opening(unsigned char byte) {
-  constexpr std::size_t kLine = 24, kMostBefore = 192;
-  constexpr std::string_view kBetween = " \t\r\n:,.-\"'+()", kWithin = "%\\";
-  const auto is_one_of = [byte](std::string_view bytes) { return bytes.find(static_cast<char>(byte)) != bytes.npos; };
-  const bool is_letter = base64_value(byte) && !is_one_of("-_+");
-  const bool is_known = is_letter || is_one_of(kBetween) || is_one_of(kWithin);
-  if (!is_known || at_ - since_ >= kMostBefore) return give_up();
-  if (!is_one_of(kWithin)) in_line_ = is_letter || (byte == '+' && in_line_ > 0) ? in_line_ + 1 : 0;
+  constexpr std::size_t kMostBefore = 192;
+  constexpr std::string_view kBetween = " \t\r\n:,.-\"'+()%\\";
+  count_letter(byte);
+  const bool is_between = in_line_ > 0 || kBetween.find(static_cast<char>(byte)) != std::string_view::npos;
+  is_spoken_of_ = is_spoken_of_ || !is_between;
+  const bool is_over = dashes_ == kDashes || (is_spoken_of_ && text_ == SecretText::script);
+  if (is_over || at_ - since_ >= kMostBefore) return give_up();
   ++at_;
-  if (in_line_ < kLine && !(byte == ':' && names_key_line(std::string_view(buffer_).substr(0, at_ - 1)))) return;
+  if (!is_key_line() && !(byte == ':' && names_key_line(std::string_view(buffer_).substr(0, at_ - 1)))) return;
   hide(kind_, since_, at_);
+  enter_pem();
+}
+
+// Letters of base64 in a row, as any text may write them: what stands for one of them, or for a line's end, ends no
+// row.
+void SecretScanner::count_letter(unsigned char byte) {
+  dashes_ = byte == '-' ? static_cast<std::uint8_t>(dashes_ + 1) : std::uint8_t{0};
+  const bool is_inside = byte == '+' || byte == '%' || byte == '\\';
+  const bool goes_on = is_inside ? in_line_ > 0 : base64_value(byte) && byte != '-' && byte != '_';
+  if (!goes_on) in_line_ = capitals_ = digits_ = 0;
+  if (!goes_on) return;
+  ++in_line_;
+  capitals_ += byte >= 'A' && byte <= 'Z' ? 1 : 0;
+  digits_ += is_digit(static_cast<char>(byte)) ? 1 : 0;
+}
+
+// Where other text is around them, a path or a long name may be as long; it has fewer capitals and digits.
+bool SecretScanner::is_key_line() const {
+  return in_line_ >= kKeyLine && (!is_spoken_of_ || (capitals_ >= 3 && digits_ >= 2));
+}
+
+void SecretScanner::enter_pem() {
+  beside_ = 0;
   mode_ = Mode::pem;
 }
 
+// Up to five dashes, or to where no more such rows of letters come.
 void SecretScanner::in_pem(unsigned char byte) {
-  dashes_ = byte == '-' ? static_cast<std::uint8_t>(dashes_ + 1) : std::uint8_t{0};
+  constexpr std::size_t kMostBeside = 1024;
+  count_letter(byte);
+  beside_ = in_line_ >= kKeyLine ? 0 : beside_ + 1;
   hide(kind_, at_, at_ + 1);
   ++at_;
-  if (dashes_ == 5) enter_text();
+  if (dashes_ == kDashes || beside_ >= kMostBeside) enter_text();
 }
 
 void SecretScanner::enter_binary() {

@@ -99,6 +99,9 @@ class SecretScanner {
   void in_secret(unsigned char byte);
   void in_opening(unsigned char byte);
   void in_pem(unsigned char byte);
+  void enter_pem();
+  void count_letter(unsigned char byte);
+  bool is_key_line() const;
   void in_binary(unsigned char byte);
   void judge_rest(unsigned char byte);
 
@@ -179,10 +182,14 @@ class SecretScanner {
   SecretAutomaton::State since_state_ = 0;
   std::size_t tried_ = 0;  // which of the rules that begin there
   bool has_needed_ = false;
-  unsigned bits_ = 0;          // coded: that are not a whole byte yet
-  int bit_count_ = 0;          // how many; below 0: so many are the beginning's
-  std::size_t decoded_ = 0;    // whole ones
-  std::size_t in_line_ = 0;    // coded: letters of this line
+  unsigned bits_ = 0;         // coded: that are not a whole byte yet
+  int bit_count_ = 0;         // how many; below 0: so many are the beginning's
+  std::size_t decoded_ = 0;   // whole ones
+  std::size_t in_line_ = 0;   // coded: letters of this line; opening, pem: letters in a row
+  std::size_t capitals_ = 0;  // opening, pem: of these
+  std::size_t digits_ = 0;
+  bool is_spoken_of_ = false;  // opening: other bytes came than are between a key's lines
+  std::size_t beside_ = 0;     // pem: bytes behind the last row of so many letters
   std::string escaped_;        // percent: of "%3D" the digits seen
   std::size_t colon_ = 0;      // userinfo: behind its ':', 0 none yet
   std::size_t behind_at_ = 0;  // userinfo: behind its last '@', 0 none yet

@@ -220,6 +220,46 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("secrets: a private key is replaced over all its lines, whatever each of them begins with") {
+  const std::vector<std::string> lines = {
+      "-----BEGIN RSA PRIVATE KEY-----", "MIIEpAIBAAKCAQEAwJ8nq2Yk3fQmZ7tVvX1bT0sLr9HdPzKc5uWgEaYiNoRxQy4M",
+      "v8Jk2LzQpXr7TnWc1YbGdHfSaUeIoKm3Nq5Rt9Vx0Zw6BjClDsEuFgPhAyMiTkOL",
+      "q7+Rm/2sVbXcZnT5yUwKdJfGhPlEoIaSrQtYuMvNxBzCkDjWeFgHiLpO8s3A==", "-----END RSA PRIVATE KEY-----"};
+  const std::string key = lines[1] + lines[2] + lines[3];
+  const auto written = [&lines](const std::string& before, const std::string& end) {
+    std::string text = "cat key.pem" + end;
+    for (const std::string& line : lines) text += before + line + end;
+    return text + "that is all" + end;
+  };
+  for (const std::string before :
+       {"     2\u2192", "# ", " * ", "| ", "> ", "2| ", "\\u001b[32m+", "server_key.pem:2:", "[x] ", "; ", "$ ", "`",
+        "<", "!", "+", "//! ", "<p class=\"key\">", "2026-12-01T05:08:05Z host app[812]: "})
+    for (const std::string end : {"\n", "\r\n", "\\n", "<br>", "</p>\\n"}) {
+      const std::string text = written(before, end), shown = shown_of({text});
+      INFO(shown);
+      for (std::size_t at = 0; at + 8 <= key.size(); ++at) CHECK(shown.find(key.substr(at, 8)) == std::string::npos);
+      CHECK(shown.starts_with("cat key.pem" + end + before + lines[0]));
+      CHECK(shown.ends_with("END RSA PRIVATE KEY-----" + end + "that is all" + end));
+      check_everywhere(text, shown);
+    }
+}
+
+TEST_CASE("secrets: text around a private key's first line is not taken for its letters, and no key goes on in text") {
+  const std::string begin = "-----BEGIN RSA PRIVATE KEY-----";
+  for (const std::string& harmless :
+       {"`" + begin + "` in /home/ann/projects/application/source/main/resources: readPrivateKeyFromThisFile().\n",
+        "grep '" + begin + "' # at 0a4d55a8d778e5022fab701977c5d840bbc486d0, in 2 files\n",
+        begin + "...-----END RSA PRIVATE KEY-----, then MIIEpAIBAAKCAQEAwJ8nq2Yk3fQmZ7tVvX\n",
+        begin + " <-- " + std::string(200, '.') + " MIIEpAIBAAKCAQEAwJ8nq2Yk3fQmZ7tVvX\n"})
+    check_everywhere(harmless, harmless);
+  SecretScanner scanner;
+  (void)scanner.take("# " + begin + "\n# MIIEpAIBAA");
+  CHECK(scanner.flush().bytes == "\n# **********");
+  CHECK(scanner.take("KCAQEAwJ8nq2Yk3f\n# ").bytes == std::string(19, '*'));
+  const std::string rest = std::string(1023, '.') + " and more.\n";
+  CHECK(shown_of({begin + "\nMIIEpAIBAAKCAQEAwJ8nq2Yk3f\n" + rest}).ends_with("* and more.\n"));
+}
+
 TEST_CASE("secrets: a private key in base64 is replaced over all its lines, also as JSON and YAML have those") {
   const std::string coded = base64("-----BEGIN PRIVATE KEY-----\n" + letters(300) + "\n-----END PRIVATE KEY-----\n");
   for (const std::size_t length : {60, 64, 76})
