@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kLookBack = 64;
 constexpr std::string_view kUnknown = "unknown";
+constexpr SecretRule kUnnamed{.kind = kUnknown, .begin = "", .shape = SecretShape::field};
 constexpr std::string_view kBeforeSeparator = "\"' \\\r\n\t";
 constexpr std::string_view kInName = "-.[]";
 constexpr std::size_t kMostJoined = 32;  // bytes before a known name that are looked at
@@ -138,11 +139,13 @@ SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   shown_ = at_ = 0;
   continuation_ = 0;
   state_ = 0;  // no name goes on behind what was missed
-  const bool goes_on = mode_ == Mode::pem || mode_ == Mode::binary || (mode_ == Mode::value && !ends_at_blank());
-  if (!goes_on) enter_unknown();
+  const bool is_known = mode_ == Mode::value && kind_ != kUnknown && !ends_at_blank();
+  if (mode_ != Mode::pem && mode_ != Mode::binary && !is_known) enter_unknown();
+  since_ = 0;
   is_list_ = false;  // nor where it ended
   line_end_ = 0;     // whether its next line is indented was not seen
-  is_unsure_ = true;
+  is_unsure_ = may_open_ = true;
+  is_between_ = false;
   return shown;
 }
 
@@ -152,16 +155,15 @@ void SecretScanner::enter_unknown() {
   resumes_ = false;
   quote_ = '"';
   has_escapes_ = false;
+  depth_ = 0;
   is_list_ = false;
   enter_value(End::quote);
-  may_open_ = true;
-  is_between_ = ' ';
+  is_unsure_ = may_open_ = true;
   state_ = 0;
 }
 
 // What was missed may have ended in a member's name, or what it ended in was one: then the next value is hidden, too.
 void SecretScanner::leave_unknown() {
-  static constexpr SecretRule kUnnamed{.kind = kUnknown, .begin = "", .shape = SecretShape::field};
   ++at_;
   rule_ = &kUnnamed;
   since_ = at_;
@@ -176,15 +178,27 @@ void SecretScanner::leave_unknown() {
   end_without_quote_ = End::word;
 }
 
-// A quote behind a colon and nothing else rather begins a value than that it ends one.
+// In what may be a secret's rest a quote that comes first, or behind a separator, rather begins a value than that it
+// ends one: behind a separator or a bracket it does, and so do those behind it in the list.
 bool SecretScanner::is_begun_by(unsigned char byte) {
-  const char between = is_between_;
-  if (byte == ':' || byte == '=') {
-    is_between_ = static_cast<char>(byte);
-  } else if (!is_blank(byte) && byte != '\\' && !is_line_end(byte)) {
-    is_between_ = 0;
+  if (static_cast<char>(byte) == quote_ && (may_open_ || is_between_)) {
+    open_quote(at_++);
+    may_open_ = false;
+    if (is_between_) begin_unnamed();
+    return true;
   }
-  return is_end_quote(byte) && (between == ':' || between == '=');
+  const bool is_before_quote = is_blank(byte) || byte == '\\';
+  is_list_ = (may_open_ || is_between_) && (byte == '[' || (is_list_ && is_before_quote));
+  is_between_ = byte == ':' || byte == '=' || is_list_ || (is_between_ && is_before_quote);
+  may_open_ = may_open_ && is_before_quote;
+  return false;
+}
+
+void SecretScanner::begin_unnamed() {
+  kind_ = kUnknown;
+  rule_ = &kUnnamed;
+  is_member_ = true;
+  begin_value(End::quote);
 }
 
 // The name of a field, in what may be the rest of a secret: its value is hidden too. When it is none, or its end is not
@@ -265,10 +279,7 @@ void SecretScanner::judge_rest(unsigned char byte) {
   }
   const char before = at_ > 0 ? buffer_[at_ - 1] : '\0';
   in_rest_ = false;
-  if (mode_ == Mode::text && is_blank(byte) && is_line_end(before)) {
-    enter_unknown();
-    is_unsure_ = true;
-  }
+  if (mode_ == Mode::text && is_blank(byte) && is_line_end(before)) enter_unknown();
 }
 
 void SecretScanner::settle() {
@@ -490,11 +501,7 @@ void SecretScanner::give_up() {
 }
 
 void SecretScanner::enter_text() {
-  if (std::exchange(resumes_, false)) {
-    enter_unknown();
-    is_unsure_ = true;
-    return;
-  }
+  if (std::exchange(resumes_, false)) return enter_unknown();
   mode_ = Mode::text;
   state_ = 0;
   continuation_ = 0;
@@ -648,7 +655,7 @@ void SecretScanner::in_name(unsigned char byte) {
       quote_ = 0;
       named_in_quotes_ = false;
     } else {
-      return leave_name();
+      return leave_name(byte);
     }
     ++at_;
     return;
@@ -748,8 +755,11 @@ bool SecretScanner::in_part(unsigned char byte) {
   return true;
 }
 
-// It is no field's. Something longer may have begun with it: AGE-SECRET-KEY-1.
-void SecretScanner::leave_name() {
+// It is no field's. Something longer may have begun with it: AGE-SECRET-KEY-1. A quote behind backslashes, in what may
+// be the rest of a secret, was the secret's own unless a member may end there.
+void SecretScanner::leave_name(unsigned char byte) {
+  const bool is_behind_value = std::string_view(",}])").find(static_cast<char>(byte)) != std::string_view::npos;
+  if (rule_ == &kUnnamed && backslashes_ > 0 && !is_behind_value) return enter_unknown();
   const bool is_at_end = at_ == since_;
   enter_text();
   if (is_at_end) state_ = since_state_;
@@ -815,7 +825,8 @@ void SecretScanner::enter_value(End end) {
   may_open_ = false;
   ends_with_line_ = false;
   is_empty_ = false;
-  is_between_ = 0;
+  is_between_ = false;
+  since_ = at_;
   scheme_ = ends_at_blank() && kind_ == "authorization";
   mode_ = Mode::value;
 }
@@ -823,7 +834,6 @@ void SecretScanner::enter_value(End end) {
 // The value of a field begins here. One that harmless values have too is decided by its first bytes.
 void SecretScanner::begin_value(End end) {
   enter_value(end);
-  since_ = at_;
   if (rule_->least > 0) mode_ = Mode::common;
 }
 
@@ -849,9 +859,8 @@ bool SecretScanner::ends_value(unsigned char byte) const {
 // Behind it more of a list may come, unless what the list is in has ended, too.
 void SecretScanner::leave_value(unsigned char byte) {
   const bool is_quoted = end_ == End::quote && static_cast<char>(byte) == quote_ && backslashes_ >= depth_;
-  if (is_quoted && kind_ == kUnknown) return leave_unknown();
-  const bool may_go_on = is_quoted || (end_ == End::word && is_member_);
-  if (!is_list_ || !may_go_on) return enter_text();
+  const bool may_go_on = is_list_ && (is_quoted || (end_ == End::word && is_member_));
+  if (!may_go_on) return is_quoted && (is_unsure_ || kind_ == kUnknown) ? leave_unknown() : enter_text();
   if (is_quoted) ++at_;
   mode_ = Mode::list;
 }
@@ -892,24 +901,14 @@ void SecretScanner::in_value(unsigned char byte) {
     ++at_;
     return;
   }
-  if (may_open_ && !is_blank(byte)) {
-    may_open_ = false;
-    if (is_end_quote(byte)) {  // rather than the missed secret's end: its own beginning
-      ++at_;
-      return;
-    }
-  }
-  if (kind_ == kUnknown && is_between_ != 0 && is_begun_by(byte)) {
-    ++at_;
-    return;
-  }
+  if (is_unsure_ && end_ == End::quote && is_begun_by(byte)) return;
   if (std::exchange(is_empty_, false)) {
     if (static_cast<char>(byte) != quote_) return enter_text();
     ++at_;
     return;
   }
   const bool ends = ends_value(byte);
-  if (!ends && kind_ == kUnknown && finds_field(byte)) return;
+  if (!ends && is_unsure_ && kind_ == kUnknown && finds_field(byte)) return;
   if (ends && end_ == End::quote && at_ == since_ && depth_ == 0 && !is_list_ && static_cast<char>(byte) == quote_) {
     is_empty_ = true;  // or three of them
     ++at_;

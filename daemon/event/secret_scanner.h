@@ -136,7 +136,7 @@ class SecretScanner {
   void leave_prefix();
   void begin_unquoted(unsigned char byte);
   bool is_whole() const { return text_ == SecretText::script || text_ == SecretText::header; }
-  void leave_name();
+  void leave_name(unsigned char byte);
   void judge_line(std::size_t begin, bool is_joined);
   bool closes_name(unsigned char byte) const;
   bool is_behind_scheme(unsigned char byte) const;
@@ -153,6 +153,7 @@ class SecretScanner {
   void leave_unknown();
   void begin_name();
   bool is_begun_by(unsigned char byte);
+  void begin_unnamed();
   bool finds_field(unsigned char byte);
   void enter_binary();
   bool is_line_end_in_name(unsigned char byte);
@@ -206,12 +207,12 @@ class SecretScanner {
   bool is_list_ = false;          // name, value: of several, in brackets
   char line_end_ = 0;             // name, value: the last byte was this; an indented line goes on with it
   bool is_unsure_ = false;        // value: bytes of it were missed, another secret may have begun there
-  char is_between_ = 0;          // unknown: it may be between a name and its value: ' ', or the separator that was seen
-  bool may_open_ = false;        // value: nothing of it was seen, not even the quote that it may begin with
-  bool resumes_ = false;         // in what may be the rest of a secret a field's name was met
-  bool is_empty_ = false;        // value: in quotes, and nothing was in them
-  bool ends_with_line_ = false;  // value: the text in quotes began with its name: "NAME: VALUE\nmore"
-  bool in_rest_ = false;         // what is made of base64 and line ends is the rest of a secret
+  bool is_between_ = false;       // value: unsure; behind a separator nothing came but what may be before a quote
+  bool may_open_ = false;         // value: unsure; nothing of it was seen, not even the quote that it may begin with
+  bool resumes_ = false;          // in what may be the rest of a secret a field's name was met
+  bool is_empty_ = false;         // value: in quotes, and nothing was in them
+  bool ends_with_line_ = false;   // value: the text in quotes began with its name: "NAME: VALUE\nmore"
+  bool in_rest_ = false;          // what is made of base64 and line ends is the rest of a secret
   char separator_ = 0;
   bool has_escapes_ = false;
   std::size_t depth_ = 0;        // backslashes that belong to the quote

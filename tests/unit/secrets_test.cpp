@@ -302,6 +302,34 @@ TEST_CASE("secrets: met in the middle, the value of a field that is named there 
   CHECK(met("sword\": \"hunter2\", \"b\": \"c\"}").ends_with("\", \"b\": \"c\"}"));
 }
 
+// Each '~' stands for bytes that were missed.
+TEST_CASE("secrets: behind missed bytes a value is hidden whole, however much of what is before it was missed") {
+  const auto told = [](const std::string& text, std::size_t cut) {
+    SecretScanner scanner;
+    std::string shown;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      if (at == cut) shown += scanner.flush().bytes;
+      shown += text[at] == '~' ? scanner.miss(3).bytes : scanner.take(text.substr(at, 1)).bytes;
+    }
+    return shown + scanner.flush().bytes;
+  };
+  for (const std::string text :
+       {"{\"p~ssword~:\"hunter2\"}", "{\"a\":\"{\\\"password~\\\"hunter2\\\"}\"}",
+        "\"pass~\": [\"hunter2\", \"hunter2\"]", "\"pass~[\"hunter2\", \\\"hunter2\\\"]", "\"pass~\":\"q\\\"hunter2\"",
+        "\"pass~\"q\\\"hunter2\"", "\"password\":\"~q\\\"hunter2\"", "\"pass~q\\\"hunter2\", \"a\": 1",
+        "\nDB_P~SWORD=\"hunter2\"\n", "\r\nX-Api-K~y: \"a b hunter2\"\r\n", "\npassw~rd: \"ab\n  hunter2\"\n",
+        "{\"password\":\"a~\":\"hunter2\"}", "{\"password\":\"a~sword\":\"hunter2\"}",
+        "{\"password\":\"a~\", \"password\":\"hunter2\"}", "{\"p~\": {\"password\": \"hunter2\"}}"}) {
+    for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+      INFO(text << ": " << told(text, cut));
+      CHECK(told(text, cut).find("nter") == std::string::npos);
+    }
+  }
+  CHECK(told("{\"p~ssword~:\"hunter2\", \"b\": [\"c\"]}", 0) ==
+        "{\"p" + std::string(7, '*') + "\"*******\", \"b\": [\"c\"]}");
+  CHECK(told("\"pass~\": [\"ab\", \"cd\"], \"e\": \"f\"", 0) == "\"pass\"***\"**\", \"**\"], \"e\": \"f\"");
+}
+
 TEST_CASE("secrets: a string's prefix, and quotes of any kind, are no part of the value that they hold") {
   CHECK(shown_of({"headers={'Authorization': f'Bearer abc'}"}) == "headers={'Authorization': f'**********'}");
   CHECK(shown_of({"\npassword = rb\"a b\", 1"}) == "\npassword = rb\"***\", 1");
