@@ -776,11 +776,11 @@ bool SecretScanner::in_word_of_name(unsigned char byte) {
          (separator_ == '=' && byte == '>' && before == '=' && text_ != SecretText::script);
 }
 
-// Next to a member's colon lines may end, in JSON that is quoted itself as two characters; a header's value may begin
-// in the next line, when that is indented.
+// Next to a member's colon lines may end, in JSON that is quoted itself as two characters, and next to any separator
+// such a tab may be; a header's value may begin in the next line, when that is indented.
 bool SecretScanner::is_line_end_in_name(unsigned char byte) {
   const bool is_end = is_line_end(byte);
-  if ((is_member_ || (is_escaped_line_ && byte == 't')) && is_escaped_blank(byte)) return true;
+  if ((is_member_ || byte == 't') && is_escaped_blank(byte)) return true;
   if (is_end && is_member_) return true;
   if (!is_end || separator_ == 0 || end_without_quote_ != End::line) return false;
   const bool is_second = line_end_ != 0 && !(line_end_ == '\r' && byte == '\n');

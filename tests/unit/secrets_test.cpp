@@ -745,7 +745,13 @@ TEST_CASE("secrets: a value in quotes goes on over lines that are indented, and 
 }
 
 TEST_CASE("secrets: in JSON a tab may stand between a name and its value") {
-  check_everywhere("{\"a\":\"x = 1\\npassword\\t= hunter2xyz\\n\"}", "{\"a\":\"x = 1\\npassword\\t= **********\\n\"}");
+  for (const std::string before : {"x = 1\\n", "", "say ", "DB_", "a DB_", "\\t"})
+    for (const std::string between : {"\\t= ", "\\t=\\t", " \\t=", "\\t\\t = \\t"})
+      check_everywhere("{\"a\":\"" + before + "password" + between + "hunter2xyz\"}",
+                       "{\"a\":\"" + before + "password" + between + "**********\"}");
+  check_everywhere("{\"x\":\"password\\t: a, b\"}", "{\"x\":\"password\\t: ****\"}");
+  check_everywhere("{\"x\":\"Authorization\\t: Basic abc\"}", "{\"x\":\"Authorization\\t: *********\"}");
+  check_everywhere("{\"x\":\"the password\\tis: abc\"}", "{\"x\":\"the password\\tis: abc\"}");
 }
 
 TEST_CASE("secrets: bytes missed at the end of a value's line do not end it") {
