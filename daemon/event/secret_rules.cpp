@@ -143,7 +143,8 @@ const std::array kPlainRules = {
     SecretRule{"private-key", "PRIVATE%20KEY%20BLOCK-----", SecretShape::pem, nullptr, 0, false, false},
     SecretRule{"authorization", "bearer ", SecretShape::token, &kBearer, 20, true},  // not as a header's value only
     SecretRule{"url-password", "://", SecretShape::userinfo, nullptr, 0, false, false},
-    SecretRule{"url-password", ":\\/\\/", SecretShape::userinfo, nullptr, 0, false, false},  // as JSON may have it
+    SecretRule{"url-password", ":\\/\\/", SecretShape::userinfo, nullptr, 0, false, false},   // as JSON may have it
+    SecretRule{"url-password", "%3a%2f%2f", SecretShape::userinfo, nullptr, 0, true, false},  // as other URLs may
     // fields of headers, of JSON, of forms and URLs
     field("authorization", "authorization"),
     field("authorization", "proxy-authorization"),

@@ -14,6 +14,7 @@ constexpr std::size_t kLookBack = 64;
 constexpr std::string_view kUnknown = "unknown";
 constexpr SecretRule kUnnamed{.kind = kUnknown, .begin = "", .shape = SecretShape::field};
 constexpr std::string_view kBeforeSeparator = "\"' \\\r\n\t";
+constexpr std::string_view kBeforeEscaped = "\"'\\[]";
 constexpr std::string_view kInName = "-.[]";
 constexpr std::size_t kMostJoined = 32;  // bytes before a known name that are looked at
 constexpr std::string_view kPartName = "name=\"";
@@ -76,6 +77,13 @@ constexpr std::size_t kLongestPrefix = 2;
 bool is_hex(std::string_view text) {
   return text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
 }
+
+// What stands behind a '%' in URLs; nullopt: that is no escape.
+std::optional<unsigned char> unescaped(const std::string& digits) {
+  if (!is_hex(digits)) return std::nullopt;
+  return static_cast<unsigned char>(std::stoi(digits, nullptr, 16));
+}
+constexpr std::size_t kDigits = 2;
 
 // "ESC[32m", as terminals have it, and as text has that.
 bool ends_in_colour(std::string_view text) {
@@ -451,6 +459,7 @@ void SecretScanner::begin_name() {
   lines_ = 0;
   is_member_ = false;
   is_list_ = false;
+  in_index_ = false;
   in_part_line_ = false;
 }
 
@@ -552,12 +561,25 @@ bool SecretScanner::decodes(unsigned char byte) {
 }
 
 void SecretScanner::in_userinfo(unsigned char byte) {
+  if (is_escaped_url()) return in_escaped_userinfo(byte);
   const ByteClass& bytes = colon_ == 0 ? kUserinfo : text_ == SecretText::script ? kPasswordInScript : kPassword;
   const bool ends_port = (byte == '?' || byte == '#') && is_port();
   if (!(byte == '@' || bytes.test(byte)) || ends_port) return end_userinfo();
   ++at_;
   if (byte == '@') behind_at_ = at_;
   if (byte == ':' && colon_ == 0) colon_ = at_;
+  if (at_ - since_ >= kMostHeld) enter_secret(rule_->kind, kPassword, since_);
+}
+
+// Of a URL within another's query: "me%3Apassword%40host".
+void SecretScanner::in_escaped_userinfo(unsigned char byte) {
+  const bool ends_escape = at_ >= since_ + kDigits && buffer_[at_ - kDigits] == '%';
+  const auto plain = ends_escape ? unescaped({buffer_[at_ - 1], static_cast<char>(byte)}) : std::optional(byte);
+  const bool is_over = byte == '&' || byte == '+' || !plain || (*plain != '@' && !kPassword.test(*plain));
+  if (is_over) return end_userinfo();
+  ++at_;
+  if (plain == '@') behind_at_ = at_;
+  if (plain == ':' && colon_ == 0) colon_ = at_;
   if (at_ - since_ >= kMostHeld) enter_secret(rule_->kind, kPassword, since_);
 }
 
@@ -576,7 +598,7 @@ bool SecretScanner::is_short_name() const {
 // A long user name is a token itself; a short one before a password is shown. The host is looked through.
 void SecretScanner::end_userinfo() {
   if (behind_at_ == 0) return give_up();
-  const std::size_t end = behind_at_ - 1;
+  const std::size_t end = behind_at_ - (is_escaped_url() ? 1 + kDigits : 1);
   const bool has_password = colon_ != 0 && colon_ <= end;
   const bool is_token = has_password ? !is_short_name() : end - since_ >= kLongName;
   if (is_token || has_password) hide(rule_->kind, is_token ? since_ : colon_, end);
@@ -611,31 +633,36 @@ bool SecretScanner::in_line_of_coded(unsigned char byte) {
   return in_line_ == 0 && is_blank(byte);
 }
 
-// As URLs have it: "%3D" and "%3A" come before a value, "%22", "%5B", "%5D", "%0A" before those. What is no escape, or
-// none that is known here, may begin anything.
+// As URLs have it, and URLs within URLs: "%3A", "%253A". What is no escape, or stands for what is not between a name
+// and its value, may begin anything.
+void SecretScanner::begin_percent() {
+  since_ = at_;
+  since_state_ = 0;
+  escaped_.clear();
+  mode_ = Mode::percent;
+}
+
 void SecretScanner::in_percent(unsigned char byte) {
   ++at_;
-  escaped_ += lower(static_cast<char>(byte));
-  if (escaped_.size() < 2) return;
-  if (escaped_ == "3d" || escaped_ == "3a") return begin_value(End::word);
-  const bool is_blank_there = is_hex(escaped_) && escaped_[0] == '0';
-  const bool is_between = escaped_ == "22" || escaped_ == "20" || escaped_ == "5b" || escaped_ == "5d";
-  if (is_blank_there || is_between) {
-    mode_ = Mode::name;
-    return;
+  escaped_ += static_cast<char>(byte);
+  if (escaped_.size() < kDigits) return;
+  const std::optional<unsigned char> plain = unescaped(escaped_);
+  if (plain == '%') return begin_percent();
+  if (plain == ':' || plain == '=') return begin_value(End::word);
+  if (!plain || (*plain > ' ' && kBeforeEscaped.find(static_cast<char>(*plain)) == std::string_view::npos)) {
+    at_ = since_;
+    return enter_text();
   }
-  at_ = since_;
-  enter_text();
+  mode_ = Mode::name;
+  if (*plain == '"' || *plain == '\'') close_name();
+  if (*plain == '[' || *plain == ']') in_index_ = *plain == '[';
 }
 
 // Between a field's name and its value.
 void SecretScanner::in_name(unsigned char byte) {
   if (byte == '%' && separator_ == 0) {
-    since_ = ++at_;
-    since_state_ = 0;
-    escaped_.clear();
-    mode_ = Mode::percent;
-    return;
+    ++at_;
+    return begin_percent();
   }
   if (is_part_ && is_member_ && in_part(byte)) return;
   if (is_blank(byte) || byte == '\\' || is_line_end_in_name(byte) || in_word_of_name(byte)) {
@@ -647,13 +674,10 @@ void SecretScanner::in_name(unsigned char byte) {
   if (is_empty && !is_member_) return enter_text();
   if (separator_ == '=' && byte == '=') return enter_text();  // a comparison
   if (separator_ == 0) {
-    if (byte == ':' || byte == '=') {
+    if (!in_index_ && (byte == ':' || byte == '=')) {
       separator_ = static_cast<char>(byte);
-    } else if (closes_name(byte)) {
-      end_without_quote_ = End::word;  // the quotes hold the name alone: "name": value
-      is_member_ = true;
-      quote_ = 0;
-      named_in_quotes_ = false;
+    } else if (!in_index_ && closes_name(byte)) {
+      close_name();
     } else {
       return leave_name(byte);
     }
@@ -732,6 +756,14 @@ bool SecretScanner::closes_name(unsigned char byte) const {
   return (byte == '"' || byte == '\'') && buffer_.find_first_not_of('\\', since_) == at_;
 }
 
+// Its quotes hold the name alone: "name": value
+void SecretScanner::close_name() {
+  end_without_quote_ = End::word;
+  is_member_ = true;
+  quote_ = 0;
+  named_in_quotes_ = false;
+}
+
 // Below the name of a form's part: lines of its head, which are text ("Content-Type: …"), an empty one, and the value.
 bool SecretScanner::in_part(unsigned char byte) {
   if (byte == '\n' && ++lines_ == 2) {
@@ -765,15 +797,16 @@ void SecretScanner::leave_name(unsigned char byte) {
   if (is_at_end) state_ = since_state_;
 }
 
-// "user[password]=", and of ":=" and "=>" the second half.
+// "user[password][0]=", of ":=", "+=" and "=>" one half, and the blanks of forms, which are a '+' too.
 bool SecretScanner::in_word_of_name(unsigned char byte) {
   const char before = at_ > 0 ? buffer_[at_ - 1] : '\0';
   if (separator_ == ':' && byte == '=' && before == ':') {
     separator_ = '=';
     return true;
   }
-  return (separator_ == 0 && byte == ']') ||
-         (separator_ == '=' && byte == '>' && before == '=' && text_ != SecretText::script);
+  if (separator_ != 0) return separator_ == '=' && byte == '>' && before == '=' && text_ != SecretText::script;
+  if (byte == '[' || byte == ']') in_index_ = byte == '[';
+  return byte == '[' || byte == ']' || byte == '+' || (in_index_ && is_digit(static_cast<char>(byte)));
 }
 
 // Next to a member's colon lines may end, in JSON that is quoted itself as two characters, and next to any separator

@@ -90,7 +90,9 @@ class SecretScanner {
   void in_text(unsigned char byte);
   void in_candidate(unsigned char byte);
   void in_userinfo(unsigned char byte);
+  void in_escaped_userinfo(unsigned char byte);
   void in_name(unsigned char byte);
+  void begin_percent();
   void in_percent(unsigned char byte);
   void in_common(unsigned char byte);
   void in_value(unsigned char byte);
@@ -139,10 +141,12 @@ class SecretScanner {
   void leave_name(unsigned char byte);
   void judge_line(std::size_t begin, bool is_joined);
   bool closes_name(unsigned char byte) const;
+  void close_name();
   bool is_behind_scheme(unsigned char byte) const;
   bool in_part(unsigned char byte);
   bool in_word_of_name(unsigned char byte);
   bool is_port() const;
+  bool is_escaped_url() const { return rule_->begin.starts_with('%'); }
   bool begins_command() const;
   bool is_short_name() const;
   bool may_begin_longer() const;
@@ -204,6 +208,7 @@ class SecretScanner {
   bool is_escaped_line_ = false;  // name: begins a line that ended as JSON has it: "\n"
   bool begins_line_ = false;      // name: but for blanks
   bool is_member_ = false;        // name: of JSON, its quotes hold nothing else
+  bool in_index_ = false;         // name: behind its '['
   bool is_list_ = false;          // name, value: of several, in brackets
   char line_end_ = 0;             // name, value: the last byte was this; an indented line goes on with it
   bool is_unsure_ = false;        // value: bytes of it were missed, another secret may have begun there

@@ -592,6 +592,33 @@ TEST_CASE("secrets: a field as URLs have it ends with the next") {
   CHECK(shown_of({"password%2Fpath is no field"}) == "password%2Fpath is no field");
 }
 
+TEST_CASE("secrets: whatever is between a name and its value may be as URLs have it") {
+  for (const std::string before :
+       {"x=%22password%22+%3A", "x=%22password%22%3A", "x=%7B%27password%27%3A", "x=%5C%22password%5C%22%3A",
+        "x=%22password%22:", "x=%257B%2522password%2522%253A", "password%5B0%5D=", "user%5bpassword%5d%5B%5D=",
+        "user[password][0]=", "password[]=", "password%20%3D", "password+=", "PASSWORD%09%3d"})
+    check_everywhere("GET /?" + before + "%22hunter2%22&b=c HTTP/1.1",
+                     "GET /?" + before + std::string(13, '*') + "&b=c HTTP/1.1");
+  for (const std::string harmless :
+       {"the password+salt: a", "password[first] and [second]", "see password%25, password%252F",
+        "password%C3%A9=hunter2", "token[:8] = abcdefghijklmnop", "the password[12]: a",
+        "{\"a\":\"%22password%22\",\"b\":\"c\"}"})
+    check_everywhere(harmless, harmless);
+}
+
+TEST_CASE("secrets: a URL's password is replaced where the URL is escaped within another") {
+  check_everywhere("GET /?next=https%3A%2F%2Fme%3Ahunter2%40host%2Fa%40b&c=d",
+                   "GET /?next=https%3A%2F%2Fme%3A*******%40host%2Fa%40b&c=d");
+  check_everywhere("u=https%3a%2f%2fme%3ap%40w%2540x%40host HTTP", "u=https%3a%2f%2fme%3a***********%40host HTTP");
+  const std::string token = letters(30);
+  check_everywhere("u=https%3A%2F%2F" + token + "%40host&c=d",
+                   "u=https%3A%2F%2F" + std::string(30, '*') + "%40host&c=d");
+  for (const std::string harmless :
+       {"u=https%3A%2F%2Fhost%3A8080%2Fa%40b&c=d", "u=https%3A%2F%2Fhost&c=a%40b", "u=https%3A%2F%2Fme%40host%2F ",
+        "u=https%3A%2F%2Fa+b%3Ac%40d ", "u=https%3A%2F%2Fa%3Fb%3Ac%20%40d%zz "})
+    check_everywhere(harmless, harmless);
+}
+
 TEST_CASE("secrets: of an authorization in the middle of a line its scheme and its value are replaced") {
   CHECK(shown_of({"run with Authorization: Bearer abc123 now"}) == "run with Authorization: ****** ****** now");
 }
