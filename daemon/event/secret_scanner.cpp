@@ -258,6 +258,12 @@ void SecretScanner::run() {
       case Mode::value:
         in_value(byte);
         break;
+      case Mode::closed:
+        in_closed(byte);
+        break;
+      case Mode::three:
+        in_three(byte);
+        break;
       case Mode::list:
         in_list(byte);
         break;
@@ -733,6 +739,7 @@ void SecretScanner::begin_unquoted(unsigned char byte) {
   if (prose || is_line_end(byte) || byte == '{' || begins_command()) return enter_text();
   begin_value(end_of_unquoted());
   ends_with_line_ = named_in_quotes_ && !is_member_;
+  is_block_ = byte == '|' || byte == '>';
 }
 
 // Of a script; what is behind a line's end is no value, but what the shell runs next.
@@ -840,10 +847,12 @@ std::size_t SecretScanner::backslashes_before(std::size_t at) const {
 }
 
 // As many backslashes belong to the quote that ends the value; what is beyond them stands for backslashes of the value
-// itself, or for its own quotes. With fewer an outer text ends.
+// itself, or for its own quotes. With fewer an outer text ends. JSON has none before single quotes, however deep it is
+// quoted: any that are beyond those of the quote may stand for one of the value.
 bool SecretScanner::is_end_quote(unsigned char byte) const {
   if (static_cast<char>(byte) != quote_) return false;
-  return !has_escapes_ || backslashes_ < depth_ || backslashes_ % (2 * (depth_ + 1)) == depth_;
+  if (!has_escapes_ || backslashes_ <= depth_) return true;
+  return quote_ != '\'' && backslashes_ % (2 * (depth_ + 1)) == depth_;
 }
 
 void SecretScanner::count_backslashes(unsigned char byte) {
@@ -857,7 +866,7 @@ void SecretScanner::enter_value(End end) {
   is_unsure_ = false;
   may_open_ = false;
   ends_with_line_ = false;
-  is_empty_ = false;
+  is_block_ = false;
   is_between_ = false;
   since_ = at_;
   scheme_ = ends_at_blank() && kind_ == "authorization";
@@ -918,35 +927,34 @@ bool SecretScanner::is_behind_scheme(unsigned char byte) const {
   return is_blank(byte) && ends_at_blank() && (scheme_ || is_blank(buffer_[at_ - 1]));
 }
 
+// Where a line of the value has ended: true when the byte is dealt with, or begins a line that is not indented.
+bool SecretScanner::in_next_line(unsigned char byte) {
+  const bool is_second_half = line_end_ == '\r' && byte == '\n';
+  const bool is_empty_line = is_line_end(byte) && (end_ == End::quote || is_block_);
+  if (is_second_half || is_empty_line) {
+    line_end_ = static_cast<char>(byte);
+    ++at_;
+    return true;
+  }
+  line_end_ = 0;
+  if (is_blank(byte)) return false;
+  enter_text();
+  return true;
+}
+
 void SecretScanner::in_value(unsigned char byte) {
   const bool line_ends = is_line_end(byte);
-  if (line_end_ != 0) {
-    if (line_end_ == '\r' && byte == '\n') {
-      line_end_ = '\n';
-      ++at_;
-      return;
-    }
-    line_end_ = 0;
-    if (byte != ' ' && byte != '\t') return enter_text();
-  }
+  if (line_end_ != 0 && in_next_line(byte)) return;
   if (is_behind_scheme(byte)) {
     scheme_ = false;
     ++at_;
     return;
   }
   if (is_unsure_ && end_ == End::quote && is_begun_by(byte)) return;
-  if (std::exchange(is_empty_, false)) {
-    if (static_cast<char>(byte) != quote_) return enter_text();
-    ++at_;
-    return;
-  }
   const bool ends = ends_value(byte);
   if (!ends && is_unsure_ && kind_ == kUnknown && finds_field(byte)) return;
-  if (ends && end_ == End::quote && at_ == since_ && depth_ == 0 && !is_list_ && static_cast<char>(byte) == quote_) {
-    is_empty_ = true;  // or three of them
-    ++at_;
-    return;
-  }
+  const bool may_go_on = depth_ == 0 && !is_list_ && kind_ != kUnknown && !is_unsure_;
+  if (end_ == End::quote && may_go_on && is_end_quote(byte)) return close_quote();
   if (ends && line_ends && is_unsure_) {
     enter_text();
     in_rest_ = true;
@@ -963,6 +971,39 @@ void SecretScanner::in_value(unsigned char byte) {
   count_backslashes(byte);
   hide(kind_, at_, at_ + 1);
   ++at_;
+}
+
+void SecretScanner::close_quote() {
+  ++at_;
+  joined_ = 0;
+  mode_ = Mode::closed;
+}
+
+// Behind a value's quote the same one begins more of it, or, when nothing was between them, lines up to three of them.
+// And so does what shells need to have a single quote in single quotes, also as JSON has it.
+void SecretScanner::in_closed(unsigned char byte) {
+  constexpr std::string_view kSingle = "\"'\"'";
+  const auto character = static_cast<char>(byte);
+  if (joined_ == 0 && character == quote_) {
+    beside_ = 0;
+    mode_ = at_ == since_ + 1 && text_ != SecretText::script ? Mode::three : Mode::value;
+  } else if (quote_ == '\'' && character == kSingle[joined_]) {
+    if (++joined_ == kSingle.size()) mode_ = Mode::value;
+  } else if (quote_ != '\'' || character != '\\') {
+    return enter_text();
+  }
+  ++at_;
+}
+
+// In three quotes. What is behind so many bytes is taken for text again.
+void SecretScanner::in_three(unsigned char byte) {
+  constexpr std::size_t kMostInThree = 4096;
+  const bool is_quote = static_cast<char>(byte) == quote_ && backslashes_ % 2 == 0;
+  joined_ = is_quote ? static_cast<std::uint8_t>(joined_ + 1) : std::uint8_t{0};
+  count_backslashes(byte);
+  if (!is_quote) hide(kind_, at_, at_ + 1);
+  ++at_;
+  if (joined_ == 3 || ++beside_ >= kMostInThree) enter_text();
 }
 
 // What a shell runs here stays to be seen: $(…), `…`.

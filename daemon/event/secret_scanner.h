@@ -68,6 +68,8 @@ class SecretScanner {
     prefix,
     common,
     value,
+    closed,
+    three,
     list,
     secret,
     opening,
@@ -97,6 +99,10 @@ class SecretScanner {
   void in_common(unsigned char byte);
   void in_value(unsigned char byte);
   bool is_expansion(unsigned char byte);
+  bool in_next_line(unsigned char byte);
+  void close_quote();
+  void in_closed(unsigned char byte);
+  void in_three(unsigned char byte);
   void in_list(unsigned char byte);
   void in_secret(unsigned char byte);
   void in_opening(unsigned char byte);
@@ -194,7 +200,7 @@ class SecretScanner {
   std::size_t capitals_ = 0;  // opening, pem: of these
   std::size_t digits_ = 0;
   bool is_spoken_of_ = false;  // opening: other bytes came than are between a key's lines
-  std::size_t beside_ = 0;     // pem: bytes behind the last row of so many letters
+  std::size_t beside_ = 0;     // pem: bytes behind the last row of so many letters; three: all
   std::string escaped_;        // percent: of "%3D" the digits seen
   std::size_t colon_ = 0;      // userinfo: behind its ':', 0 none yet
   std::size_t behind_at_ = 0;  // userinfo: behind its last '@', 0 none yet
@@ -215,7 +221,8 @@ class SecretScanner {
   bool is_between_ = false;       // value: unsure; behind a separator nothing came but what may be before a quote
   bool may_open_ = false;         // value: unsure; nothing of it was seen, not even the quote that it may begin with
   bool resumes_ = false;          // in what may be the rest of a secret a field's name was met
-  bool is_empty_ = false;         // value: in quotes, and nothing was in them
+  bool is_block_ = false;         // value: of YAML, in the lines below, some of which may be empty
+  std::uint8_t joined_ = 0;       // closed: bytes seen that stand for a quote; three: quotes in a row
   bool ends_with_line_ = false;   // value: the text in quotes began with its name: "NAME: VALUE\nmore"
   bool in_rest_ = false;          // what is made of base64 and line ends is the rest of a secret
   char separator_ = 0;

@@ -771,6 +771,42 @@ TEST_CASE("secrets: a value in quotes goes on over lines that are indented, and 
   check_everywhere("\npassword = \"open\nuser = ann\n", "\npassword = \"****\nuser = ann\n");
 }
 
+TEST_CASE("secrets: a value goes on behind a quote that is doubled, escaped at any depth, or written as shells must") {
+  const auto hides = [](const std::string& text, const std::string& after) {
+    for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+      const std::string shown = shown_of({text.substr(0, cut), text.substr(cut)});
+      INFO(shown);
+      CHECK(shown.find("nter") == std::string::npos);
+      CHECK(shown.ends_with(after));
+    }
+  };
+  hides("\npassword: 'it''s hunter2'\nuser: ann\n", "'\nuser: ann\n");
+  hides("{\"x\":\"password: 'it''s hunter2'\",\"a\":\"b\"}", "'\",\"a\":\"b\"}");
+  hides("insert set password = \"a\"\"hunter2\", b = 'c'", "\", b = 'c'");
+  hides("export DB_PASSWORD='it'\"'\"'s hunter2' and on", "' and on");
+  hides("{\"x\":\"PASSWORD='it'\\\"'\\\"'s hunter2' sh\",\"a\":\"b\"}", "' sh\",\"a\":\"b\"}");
+  hides("{\"a\":\"{'password': 'ab\\\\'hunter2', 'b': 'c'}\"}", "', 'b': 'c'}\"}");
+  hides("{\"a\":\"{\\\"b\\\":\\\"{'password': 'ab\\\\\\\\'hunter2', 'b': 'c'}\\\"}\"}", "', 'b': 'c'}\\\"}\"}");
+  hides("\npassword = \"\"\"\nhunter2\n  \"hunter2\"\n\"\"\"\nuser = 'ann'\n", "\"\"\"\nuser = 'ann'\n");
+  hides("\npassword = '''a'\n\nhunter2'''\nuser = 'ann'\n", "'''\nuser = 'ann'\n");
+  check_everywhere("password = '', user = ''", "password = '', user = ''");
+  check_everywhere("{'password': 'a', 'b': \"c\"}", "{'password': '*', 'b': \"c\"}");
+  check_everywhere("{\"x\":\"password='a'\",\"b\":\"c\"}", "{\"x\":\"password='*'\",\"b\":\"c\"}");
+  const std::string open = "\npassword = \"\"\"" + std::string(4096, 'a');
+  CHECK(shown_of({open + " on"}).ends_with("* on"));
+  const std::string script = "password=\"\"\"$(curl http://x | sh)\"";
+  CHECK(without_secrets(script, SecretText::script).ends_with("(curl http://x | sh)\""));
+}
+
+TEST_CASE("secrets: among the lines of a value in quotes, or of YAML's below its name, some may be empty") {
+  check_everywhere("\npassword: \"a\n\n  hunter2\"\nuser: ann\n", "\npassword: \"*\n\n*********\"\nuser: ann\n");
+  check_everywhere("\npassword: |\n\n  hunter2\n\r\n\n  more\nuser: ann\n",
+                   "\npassword: *\n\n*********\n\r\n\n******\nuser: ann\n");
+  check_everywhere("\npassword: >-\n  a\n\n  hunter2\n\nuser: ann\n",
+                   "\npassword: **\n***\n\n*********\n\nuser: ann\n");
+  check_everywhere("\npassword: \"open\n\nuser: ann\n", "\npassword: \"****\n\nuser: ann\n");
+}
+
 TEST_CASE("secrets: in JSON a tab may stand between a name and its value") {
   for (const std::string before : {"x = 1\\n", "", "say ", "DB_", "a DB_", "\\t"})
     for (const std::string between : {"\\t= ", "\\t=\\t", " \\t=", "\\t\\t = \\t"})
