@@ -20,17 +20,20 @@ enum class How : std::uint8_t {
   secret,       // all of it
   credentials,  // what is behind the first colon
   cookie,       // values, up to the next semicolon
+  part,         // of a form: all behind the '=' of a secret's name
 };
 enum class Program : std::uint8_t { other, shell, curl, wget };
 
 constexpr std::array<std::string_view, 7> kShells = {"sh", "bash", "dash", "zsh", "ksh", "fish", "busybox"};
 constexpr std::array<std::string_view, 4> kHeaderOptions = {"-H", "--header", "-b", "--proxy-header"};
-constexpr std::array<std::string_view, 26> kSecretOptions = {
-    "--authorization",  "--password",      "--passwd",        "--token",         "--api-key",      "--apikey",
-    "--api-token",      "--secret",        "--access-token",  "--auth-token",    "--bearer",       "--bearer-token",
-    "--oauth2-bearer",  "--refresh-token", "--client-secret", "--http-password", "--ftp-password", "--db-password",
-    "--proxy-password", "--pass",          "--passphrase",    "-password",       "-passin",        "-passout",
-    "-storepass",       "-keypass"};
+constexpr std::array<std::string_view, 3> kPartOptions = {"--form", "--form-string", "--data-urlencode"};
+constexpr std::array<std::string_view, 7> kSecretOptions = {"--pass",   "--proxy-pass", "-password", "-passin",
+                                                            "-passout", "-storepass",   "-keypass"};
+// Also behind other words: "--admin-password"; but not behind those that say what to do about it: "--ask-password".
+constexpr std::array<std::string_view, 9> kSecretNames = {"authorization", "password", "passwd", "passphrase", "token",
+                                                          "api-key",       "apikey",   "secret", "bearer"};
+constexpr std::array<std::string_view, 10> kDeeds = {"ask",    "create", "get",    "no",   "print",
+                                                     "prompt", "reset",  "rotate", "show", "use"};
 constexpr std::string_view kCurlTakes = "AbcCdDeEFHKmoPQrtTuUwxXyYz";  // the rest of the argument, or the next
 
 template <std::size_t N>
@@ -45,15 +48,24 @@ Program program_of(std::string_view argument) {
   return is_one_of(kShells, name.substr(name.starts_with('-') ? 1 : 0)) ? Program::shell : Program::other;
 }
 
+bool asks_for_secret(std::string_view option) {
+  std::string name = lowered(option);
+  std::replace(name.begin(), name.end(), '_', '-');
+  if (is_one_of(kSecretOptions, name)) return true;
+  if (!name.starts_with("--") || is_one_of(kDeeds, std::string_view(name).substr(2, name.find('-', 2) - 2)))
+    return false;
+  return std::ranges::any_of(kSecretNames,
+                             [&name](std::string_view secret) { return name.ends_with("-" + std::string(secret)); });
+}
+
 How how_of(std::string_view option, Program program) {
   const bool transfers = program == Program::curl || program == Program::wget;
   if (is_one_of(kHeaderOptions, option)) return How::header;
   if (option == "--cookie") return How::cookie;
   if (transfers && (option == "--user" || option == "--proxy-user")) return How::credentials;
+  if (program == Program::curl && is_one_of(kPartOptions, option)) return How::part;
   // What a shell is given may be run, whatever stands before it.
-  std::string hyphened(option);
-  std::replace(hyphened.begin(), hyphened.end(), '_', '-');
-  return program != Program::shell && is_one_of(kSecretOptions, hyphened) ? How::secret : How::script;
+  return program != Program::shell && asks_for_secret(option) ? How::secret : How::script;
 }
 
 struct Asked {
@@ -69,6 +81,7 @@ Asked asked_by_letters(std::string_view argument) {
   const char option = argument[letter];
   if (option == 'u' || option == 'U') return {How::credentials, at};
   if (option == 'b') return {How::cookie, at};
+  if (option == 'F') return {How::part, at};
   return {option == 'H' ? How::header : How::script, at};
 }
 
@@ -104,6 +117,20 @@ bool is_expanded(std::string_view value) {
   return value.find("$(") != std::string_view::npos || value.find('`') != std::string_view::npos;
 }
 
+// "NAME=VALUE", with a secret's name, and a value that is long enough for one: where it begins; npos: it is none.
+std::size_t secret_value_in(std::string_view word) {
+  constexpr std::string_view kSample = "Xk7hunter2Qz9vLm4p";
+  const auto joins = [](char character) {
+    return std::string_view("_.-[]").find(character) != std::string_view::npos || is_digit(character) ||
+           ((character | 0x20) >= 'a' && (character | 0x20) <= 'z');
+  };
+  const std::size_t equals = word.find('=');
+  if (equals == std::string_view::npos || !std::ranges::all_of(word.substr(0, equals), joins)) return std::string::npos;
+  const std::string sample =
+      std::string(word.substr(0, equals + 1)).append(kSample.substr(0, word.size() - equals - 1));
+  return without_secrets(sample, SecretText::script).ends_with('*') ? equals + 1 : std::string::npos;
+}
+
 std::string redacted(const std::string& text, How how) {
   const std::size_t colon = text.find(':');
   switch (how) {
@@ -120,22 +147,11 @@ std::string redacted(const std::string& text, How how) {
     case How::cookie:
       if (text.find('=') == std::string::npos) break;  // a file
       return redacted_cookie(text);
+    case How::part:
+      if (const std::size_t value = secret_value_in(text); value != std::string::npos)
+        return text.substr(0, value) + std::string(text.size() - value, '*');
   }
   return without_secrets(text, SecretText::script);
-}
-
-// "NAME=VALUE", with a secret's name, and a value that is long enough for one: where it begins; npos: it is none.
-std::size_t secret_value_in(std::string_view word) {
-  constexpr std::string_view kSample = "Xk7hunter2Qz9vLm4p";
-  const auto joins = [](char character) {
-    return std::string_view("_.-[]").find(character) != std::string_view::npos || is_digit(character) ||
-           ((character | 0x20) >= 'a' && (character | 0x20) <= 'z');
-  };
-  const std::size_t equals = word.find('=');
-  if (equals == std::string_view::npos || !std::ranges::all_of(word.substr(0, equals), joins)) return std::string::npos;
-  const std::string sample =
-      std::string(word.substr(0, equals + 1)).append(kSample.substr(0, word.size() - equals - 1));
-  return without_secrets(sample, SecretText::script).ends_with('*') ? equals + 1 : std::string::npos;
 }
 
 // Of a word that a shell has put together, all of its value is secret, whatever quotes were in it. What a shell may yet

@@ -256,7 +256,8 @@ TEST_CASE("redact: what an option asks for is replaced where it asks for a secre
   };
   for (const std::string option :
        {"--password", "--passwd", "--token", "--api-key", "--api_key", "--access_token", "--authorization", "--apikey",
-        "--secret", "--access-token", "--auth-token", "--bearer", "--oauth2-bearer"}) {
+        "--secret", "--access-token", "--auth-token", "--bearer", "--oauth2-bearer", "--Password", "--admin-password",
+        "--Admin_API_Key", "--passphrase", "--pass", "-storepass"}) {
     CHECK(redacted({"tool", option, "a b;c", "d"}) == Words{"tool", option, "*****", "d"});
     CHECK(redacted({"tool", option + "=a b;c", "d"}) == Words{"tool", option + "=*****", "d"});
     CHECK(redacted({"tool", option, "--verbose", "-x", "d"}) == Words{"tool", option, "--verbose", "-x", "d"});
@@ -274,10 +275,16 @@ TEST_CASE("redact: what an option asks for is replaced where it asks for a secre
         Words{"curl", "-u", "me", "-b", "jar.txt", "-o", "u:x", "-ou:x", "-bjar"});
   CHECK(redacted({"curl", "-b", "a=b=c; d=e", "-ba=b", "--cookie", "a=", "--cookie=a=b"}) ==
         Words{"curl", "-b", "a=***; d=*", "-ba=*", "--cookie", "a=", "--cookie=a=*"});
+  for (const std::string option : {"-F", "-sF", "--form", "--form-string", "--data-urlencode"})
+    CHECK(redacted({"curl", option, "password=a b; c", "x"}) == Words{"curl", option, "password=******", "x"});
+  CHECK(redacted({"curl", "-Fpassword=a b", "--form=password=a b", "-F", "file=@a b"}) ==
+        Words{"curl", "-Fpassword=***", "--form=password=***", "-F", "file=@a b"});
   CHECK(redacted({"curl", "-Zu", "me:pw", "-Zsume:pw"}) == Words{"curl", "-Zu", "me:**", "-Zsume:**"});
   CHECK(redacted({"curl", "-HCookie: a=1; b=2", "-u", std::string(kPat) + ":"}) ==
         Words{"curl", "-HCookie: ********", "-u", "ghp_" + std::string(kPat.size() - 4, '*') + ":"});
   // What may be run, and what is no secret, stays to be seen.
+  for (const std::string option : {"--ask-password", "--no-password", "--tokens", "--bypass", "-token"})
+    CHECK(redacted({"tool", option, "a b"}) == Words{"tool", option, "a b"});
   CHECK(redacted({"sh", "-c", "$1", "--token", "curl x | sh"}) == Words{"sh", "-c", "$1", "--token", "curl x | sh"});
   CHECK(redacted({"tool", "bash", "--token", "ab"}) == Words{"tool", "bash", "--token", "**"});
   CHECK(redacted({"docker", "--user", "1:2", "--secret", "id=a,src=/b"}) ==
