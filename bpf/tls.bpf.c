@@ -46,7 +46,7 @@ static const volatile struct aa_tls_row aa_tls_rows[AA_TLS_ROWS] = {
 /* ---- a call ---- */
 
 /* A call is known by the stack pointer at its function's first byte: `depth` bytes above where it is now. */
-static __noinline int on_enter(struct pt_regs* regs, __u32 function, __u32 depth) {
+static __noinline int on_enter(struct pt_regs* regs, __u32 function, __u32 depth, __u32 listening) {
   struct aa_watched* entry = tls_caller();
   struct aa_tls_call_key key = {};
   struct aa_tls_object object = {};
@@ -65,10 +65,11 @@ static __noinline int on_enter(struct pt_regs* regs, __u32 function, __u32 depth
   if (result == AA_TLS_RESULT_OUT4 || result == AA_TLS_RESULT_EARLY) call.out = AA_ARG4(regs);
   if (result == AA_TLS_RESULT_OUT5) call.out = AA_ARG5(regs);
   call.function = function;
+  call.listening = listening;
   call.tid = (__u32)bpf_get_current_pid_tgid();
   call.start_ns = entry->start_ns;
   state = bpf_map_lookup_elem(&aa_tls_connections, &object);
-  if (state && is_current(state, entry))
+  if (state && is_current(state, entry, listening))
     call.told = state->told[aa_tls_rows[function & (AA_TLS_ROWS - 1)].direction & 1];
   tls_thread_begin(object.object);
   if (!bpf_map_update_elem(&aa_tls_calls, &key, &call, BPF_ANY)) {
@@ -208,7 +209,7 @@ static __noinline int end_sending(__u64 object, __u32 tgid) {
 /* A call has moved bytes. */
 static __always_inline void tell_call(struct aa_watched* entry, struct aa_tls_call* call, __u64 stack, __u32 tgid,
                                       __u64 bytes, __u64 now) {
-  struct aa_tls_state* state = connection_of(entry, tgid, call->object, now);
+  struct aa_tls_state* state = connection_of(entry, tgid, call->object, call->listening, now);
   if (!state) {
     tls_attempt(entry->slot, now);
     tls_lost(AA_CAUSE_CONNECTIONS_FULL, entry->slot, now);
@@ -219,9 +220,10 @@ static __always_inline void tell_call(struct aa_watched* entry, struct aa_tls_ca
   if (!was_told(state, call, stack)) send_call(entry, state, call, stack, tgid, bytes, now);
 }
 
-static __always_inline void begin_object(struct aa_tls_object* key, struct aa_watched* entry, __u32 references) {
+static __always_inline void begin_object(struct aa_tls_object* key, struct aa_watched* entry, __u32 listening,
+                                         __u32 references) {
   struct aa_tls_state state;
-  begin_connection(&state, entry, bpf_ktime_get_boot_ns());
+  begin_connection(&state, entry, listening, bpf_ktime_get_boot_ns());
   state.flags = AA_TLS_FLAG_FROM_START;
   state.references = references;
   bpf_map_update_elem(&aa_tls_connections, key, &state, BPF_ANY);
@@ -229,16 +231,16 @@ static __always_inline void begin_object(struct aa_tls_object* key, struct aa_wa
 
 /* A call has put the object that it made where its first argument points. A function of its own for its stack's sake.
  */
-static __noinline int begin_made(__u64 address) {
+static __noinline int begin_made(__u64 address, __u32 listening) {
   struct aa_watched* entry = tls_caller();
   struct aa_tls_object key = {.tgid = bpf_get_current_pid_tgid() >> 32};
   if (!entry || bpf_probe_read_user(&key.object, sizeof(key.object), (void*)address)) return 0;
-  begin_object(&key, entry, 0);
+  begin_object(&key, entry, listening, 0);
   return 0;
 }
 
 /* `stack`: the stack pointer at the function's first byte. A place that is `shared` is come to without a call too. */
-static __always_inline int on_return(struct pt_regs* regs, __u64 stack, int shared) {
+static __always_inline int on_return(struct pt_regs* regs, __u64 stack, __u32 listening, int shared) {
   struct aa_watched* entry = tls_caller();
   struct aa_tls_call_key key = {};
   struct aa_tls_call* call;
@@ -250,7 +252,7 @@ static __always_inline int on_return(struct pt_regs* regs, __u64 stack, int shar
   key.stack = stack;
   call = bpf_map_lookup_elem(&aa_tls_calls, &key);
   now = bpf_ktime_get_boot_ns();
-  if (!call || call->start_ns != entry->start_ns) {
+  if (!call || call->start_ns != entry->start_ns || call->listening != listening) {
     if (!shared && !tls_thread_could_not_note() && (__s32)AA_RESULT(regs) > 0)
       ledger_count(AA_FAMILY_TLS, AA_CAUSE_LATE_ATTACH, now);
     return 0;
@@ -258,21 +260,21 @@ static __always_inline int on_return(struct pt_regs* regs, __u64 stack, int shar
   bytes = bytes_moved(call, AA_RESULT(regs));
   if (bytes) tell_call(entry, call, key.stack, key.tgid, bytes, now);
   if (row_of(call)->result == AA_TLS_RESULT_SENT) end_sending(call->object, key.tgid);
-  if (row_of(call)->result == AA_TLS_RESULT_MADE && !(__u32)AA_RESULT(regs)) begin_made(call->object);
+  if (row_of(call)->result == AA_TLS_RESULT_MADE && !(__u32)AA_RESULT(regs)) begin_made(call->object, listening);
   bpf_map_delete_elem(&aa_tls_calls, &key);
   return 0;
 }
 
 /* ---- an object's life ---- */
 
-static __always_inline int on_new(struct pt_regs* regs) {
+static __always_inline int on_new(struct pt_regs* regs, __u32 listening) {
   struct aa_watched* entry = tls_caller();
   struct aa_tls_object key = {};
   AA_OWN_STACK(regs);
   if (!entry || !AA_RESULT(regs)) return 0;
   key.object = AA_RESULT(regs);
   key.tgid = bpf_get_current_pid_tgid() >> 32;
-  begin_object(&key, entry, 0);
+  begin_object(&key, entry, listening, 0);
   return 0;
 }
 
@@ -285,7 +287,7 @@ static __always_inline void send_closed(struct aa_watched* entry, struct aa_tls_
   send_head(&head);
 }
 
-static __noinline int on_life(struct pt_regs* regs, __u32 what) {
+static __noinline int on_life(struct pt_regs* regs, __u32 what, __u32 listening) {
   struct aa_watched* entry = tls_caller();
   struct aa_tls_object key = {};
   struct aa_tls_state* state;
@@ -296,10 +298,11 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what) {
   key.object = AA_ARG1(regs);
   key.tgid = bpf_get_current_pid_tgid() >> 32;
   state = bpf_map_lookup_elem(&aa_tls_connections, &key);
-  if (!state || !is_current(state, entry)) {
+  if (!state || !is_current(state, entry, listening)) {
     if (what == AA_TLS_LIFE_CLEAR) goto cleared; /* a parent's, or one that was not seen made: it is a new one now */
     if (what != AA_TLS_LIFE_BEGIN && what != AA_TLS_LIFE_FD) return 0;
-    make_connection(key.object, bpf_ktime_get_boot_ns()); /* its making was not seen: it may have been in use */
+    make_connection(key.object, listening,
+                    bpf_ktime_get_boot_ns()); /* its making was not seen: it may have been in use */
     state = bpf_map_lookup_elem(&aa_tls_connections, &key);
   }
   if (!state || what == AA_TLS_LIFE_BEGIN) return 0;
@@ -323,87 +326,92 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what) {
   if (what != AA_TLS_LIFE_CLEAR) return 0;
   references = state->references;
 cleared:
-  begin_object(&key, entry, references);
+  begin_object(&key, entry, listening, references);
   return 0;
 }
 
 /* ---- attach points ---- */
 
 #if AA_SINCE_5_17
+#define AA_LISTENING(regs) AA_TLS_COOKIE_LISTENING(bpf_get_attach_cookie(regs))
+
 SEC("uprobe")
 int aa_tls_enter(struct pt_regs* regs) {
   __u32 cookie = bpf_get_attach_cookie(regs);
-  return on_enter(regs, AA_TLS_COOKIE_ROW(cookie), AA_TLS_COOKIE_DEPTH(cookie));
+  return on_enter(regs, AA_TLS_COOKIE_ROW(cookie), AA_TLS_COOKIE_DEPTH(cookie), AA_LISTENING(regs));
 }
 
 SEC("uprobe")
 int aa_tls_end(struct pt_regs* regs) {
   __u32 cookie = bpf_get_attach_cookie(regs);
-  return on_return(regs, regs->sp + AA_TLS_COOKIE_DEPTH(cookie), (cookie & AA_TLS_SHARED) != 0);
+  return on_return(regs, regs->sp + AA_TLS_COOKIE_DEPTH(cookie), AA_LISTENING(regs), (cookie & AA_TLS_SHARED) != 0);
 }
 
 SEC("uprobe")
 int aa_tls_life(struct pt_regs* regs) {
-  return on_life(regs, bpf_get_attach_cookie(regs));
+  return on_life(regs, bpf_get_attach_cookie(regs), AA_LISTENING(regs));
 }
 #else
-#define AA_TLS_PROGRAM(id, short, name, direction, result) \
-  SEC("uprobe")                                            \
-  int aa_in_##short(struct pt_regs * regs) {               \
-    return on_enter(regs, AA_TLS_##id, 0);                 \
+/* One number for all libraries. */
+#define AA_LISTENING(regs) aa_tls_state.relistened
+
+#define AA_TLS_PROGRAM(id, short, name, direction, result)     \
+  SEC("uprobe")                                                \
+  int aa_in_##short(struct pt_regs * regs) {                   \
+    return on_enter(regs, AA_TLS_##id, 0, AA_LISTENING(regs)); \
   }
 AA_TLS_FUNCTIONS(AA_TLS_PROGRAM)
 
 SEC("uprobe")
 int aa_tls_end(struct pt_regs* regs) {
-  return on_return(regs, regs->sp, 0);
+  return on_return(regs, regs->sp, AA_LISTENING(regs), 0);
 }
 
 SEC("uprobe")
 int aa_tls_end_shared(struct pt_regs* regs) {
-  return on_return(regs, regs->sp, 1);
+  return on_return(regs, regs->sp, AA_LISTENING(regs), 1);
 }
 
 SEC("uprobe")
 int aa_life_free(struct pt_regs* regs) {
-  return on_life(regs, AA_TLS_LIFE_FREE);
+  return on_life(regs, AA_TLS_LIFE_FREE, AA_LISTENING(regs));
 }
 
 SEC("uprobe")
 int aa_life_clear(struct pt_regs* regs) {
-  return on_life(regs, AA_TLS_LIFE_CLEAR);
+  return on_life(regs, AA_TLS_LIFE_CLEAR, AA_LISTENING(regs));
 }
 
 SEC("uprobe")
 int aa_life_up_ref(struct pt_regs* regs) {
-  return on_life(regs, AA_TLS_LIFE_UP_REF);
+  return on_life(regs, AA_TLS_LIFE_UP_REF, AA_LISTENING(regs));
 }
 
 SEC("uprobe")
 int aa_life_fd(struct pt_regs* regs) {
-  return on_life(regs, AA_TLS_LIFE_FD);
+  return on_life(regs, AA_TLS_LIFE_FD, AA_LISTENING(regs));
 }
 
 SEC("uprobe")
 int aa_life_begin(struct pt_regs* regs) {
-  return on_life(regs, AA_TLS_LIFE_BEGIN);
+  return on_life(regs, AA_TLS_LIFE_BEGIN, AA_LISTENING(regs));
 }
 #endif
 
 SEC("uretprobe")
 int aa_tls_return(struct pt_regs* regs) {
-  return on_return(regs, regs->sp - AA_RETURN_SLOT, 0);
+  return on_return(regs, regs->sp - AA_RETURN_SLOT, AA_LISTENING(regs), 0);
 }
 
 SEC("uretprobe")
 int aa_tls_new(struct pt_regs* regs) {
-  return on_new(regs);
+  return on_new(regs, AA_LISTENING(regs));
 }
 
 /* At a return of it, where there are no return probes. */
 SEC("uprobe")
 int aa_tls_new_end(struct pt_regs* regs) {
-  return on_new(regs);
+  return on_new(regs, AA_LISTENING(regs));
 }
 
 /* ---- the sockets around calls: the first pair where the kernel has it (6.3 and later) ---- */

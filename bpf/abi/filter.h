@@ -160,7 +160,8 @@ struct aa_file_settings {
 struct aa_tls_settings {
   __u32 call_bytes; /* taken of one call at most */
   __u32 idle;       /* the reader waits: wake it once */
-  __u32 relistened; /* how often a library was rewritten, and nobody listened until it was read again */
+  __u32 relistened; /* how often a library was rewritten, and nobody listened until it was read again: where programs
+                       get no cookie, which says it of its own library */
   __u32 reserved;
 };
 
@@ -205,7 +206,7 @@ struct aa_tls_call {
   __u32 told;     /* the connection's, when the call began: another number at its end, and an inner call has told it */
   __u32 function;
   __u32 tid;
-  __u32 reserved;
+  __u32 listening; /* that heard it begin */
   /* at its end: */
   __u64 left;         /* bytes still to be taken */
   __u64 not_taken;    /* bytes beyond what is taken of one call */
@@ -245,7 +246,7 @@ struct aa_tls_state {
   __u32 flags;      /* AA_TLS_FLAG_FROM_START */
   __u32 announced;  /* what is known of it was told */
   struct aa_tls_peer peer;
-  __u32 since;   /* its process's, and whose libraries' */
+  __u32 since;   /* its process's, and its library's */
   __u32 sending; /* where the frame of a call is that sends what was told before, its lower half; 0 none */
   __u32 reserved;
 };

@@ -23,24 +23,29 @@ static __always_inline __u32 next_connection(void) {
 }
 #endif
 
-/* Another number when nobody listened to the process in between, or to a library. */
-static __always_inline __u32 heard_since(struct aa_watched* entry) {
-  return entry->since + aa_tls_state.relistened;
+/* Another number when nobody listened to the process in between, or to the library. */
+static __always_inline __u32 heard_since(struct aa_watched* entry, __u32 listening) {
+  return entry->since + listening;
 }
 
-static __always_inline void begin_connection(struct aa_tls_state* state, struct aa_watched* entry, __u64 now) {
+static __always_inline void begin_connection(struct aa_tls_state* state, struct aa_watched* entry, __u32 listening,
+                                             __u64 now) {
   __builtin_memset(state, 0, sizeof(*state));
   state->start_ns = entry->start_ns;
   state->image = entry->image;
-  state->since = heard_since(entry);
+  state->since = heard_since(entry, listening);
   state->born_ns = now;
   state->id = next_connection();
 }
 
-/* The object lives, in the program that the process runs now, and all that it moved was heard. */
-static __always_inline int is_current(struct aa_tls_state* state, struct aa_watched* entry) {
-  return state->start_ns == entry->start_ns && state->image == entry->image && !state->freed_ns &&
-         state->since == heard_since(entry);
+/* The object lives, in the program that the process runs now. */
+static __always_inline int is_living(struct aa_tls_state* state, struct aa_watched* entry) {
+  return state->start_ns == entry->start_ns && state->image == entry->image && !state->freed_ns;
+}
+
+/* And all that it moved was heard. */
+static __always_inline int is_current(struct aa_tls_state* state, struct aa_watched* entry, __u32 listening) {
+  return is_living(state, entry) && state->since == heard_since(entry, listening);
 }
 
 /* A child goes on where its parent was when it forked. When the parent has moved bytes since, nobody knows where. */
@@ -66,12 +71,12 @@ static __always_inline void inherit(struct aa_tls_state* state, struct aa_watche
 
 /* True when the caller's object has a connection now. A function of its own: a whole state lies on its stack, and the
  * stacks of all callers count together (512 bytes, each rounded up). */
-__noinline int make_connection(__u64 object, __u64 now) {
+__noinline int make_connection(__u64 object, __u32 listening, __u64 now) {
   struct aa_tls_object key = {.object = object, .tgid = bpf_get_current_pid_tgid() >> 32};
   struct aa_watched* entry = tls_caller();
   struct aa_tls_state fresh;
   if (!entry) return 0;
-  begin_connection(&fresh, entry, now);
+  begin_connection(&fresh, entry, listening, now);
   if (!entry->since) inherit(&fresh, entry, object);
   return !bpf_map_update_elem(&aa_tls_connections, &key, &fresh, BPF_ANY);
 }
@@ -93,13 +98,13 @@ __noinline int begin_anew(__u64 object, __u64 now) {
 }
 
 static __always_inline struct aa_tls_state* connection_of(struct aa_watched* entry, __u32 tgid, __u64 object,
-                                                          __u64 now) {
+                                                          __u32 listening, __u64 now) {
   struct aa_tls_object key = {.object = object, .tgid = tgid};
   struct aa_tls_state* state = bpf_map_lookup_elem(&aa_tls_connections, &key);
-  if (state && is_current(state, entry)) return state;
-  if (!make_connection(object, now)) return 0;
+  if (state && is_current(state, entry, listening)) return state;
+  if (!make_connection(object, listening, now)) return 0;
   state = bpf_map_lookup_elem(&aa_tls_connections, &key);
-  return state && is_current(state, entry) ? state : 0;
+  return state && is_current(state, entry, listening) ? state : 0;
 }
 
 #endif

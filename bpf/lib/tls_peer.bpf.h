@@ -114,7 +114,7 @@ static __always_inline void sent_after(struct aa_watched* entry, struct aa_tls_t
   struct aa_tls_object key = {.object = thread->object, .tgid = tgid};
   struct aa_tls_state* state = bpf_map_lookup_elem(&aa_tls_connections, &key);
   thread->is_pending = 0;
-  if (!state || !is_current(state, entry) || !may_be_guessed(state)) return;
+  if (!state || !is_living(state, entry) || !may_be_guessed(state)) return;
   read_peer(&state->peer, sock, AA_TLS_PEER_THREAD);
   state->announced = 0;
 }

@@ -226,8 +226,8 @@ Status TlsFamily::attach_trial(const char* end, std::uint64_t end_offset) {
   return Done{};
 }
 
-TlsPlaces TlsFamily::places() const {
-  return {return_probes_, kernel_has_callbacks()};
+TlsPlaces TlsFamily::places() {
+  return {return_probes_, kernel_has_callbacks(), ++listenings_};
 }
 
 bool TlsFamily::carries(const std::string& path) {
@@ -388,7 +388,8 @@ void TlsFamily::take_change(const FileNumbers& file, Met& met, std::uint32_t mas
   if ((mask & IN_CLOSE_WRITE) == 0 || !met.written) return;
   met.written = false;
   listen(file, met, read(link_to(met.file)));
-  __atomic_add_fetch(&static_cast<aa_tls_settings*>(settings_map_.data())->relistened, 1u, __ATOMIC_SEQ_CST);
+  if (!kernel_has_callbacks())  // no cookie says it of this library alone
+    __atomic_add_fetch(&static_cast<aa_tls_settings*>(settings_map_.data())->relistened, 1u, __ATOMIC_SEQ_CST);
 }
 
 void TlsFamily::set_watching(bool on) {

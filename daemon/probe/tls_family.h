@@ -127,7 +127,7 @@ class TlsFamily {
   Status load(const TlsFamilySettings& settings, const SharedMaps& shared, bool sockets);
   Status try_out();
   Status attach_trial(const char* end, std::uint64_t end_offset);
-  TlsPlaces places() const;
+  TlsPlaces places();
   using MetFile = std::pair<const FileNumbers, Met>;
   MetFile* meet(const std::string& path, const std::string& name);
   std::pair<FileNumbers, const Met*> met_at(const std::string& path) const;
@@ -154,6 +154,7 @@ class TlsFamily {
   MappedMap settings_map_;
   bool multi_ = false;
   TlsReturnProbes return_probes_ = TlsReturnProbes::makers;
+  std::uint32_t listenings_ = 0;
   TlsLinks trial_links_;
   std::vector<LinkPtr> socket_links_;
   std::shared_ptr<UniqueFd> changes_ = std::make_shared<UniqueFd>();

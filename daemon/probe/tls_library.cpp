@@ -180,8 +180,8 @@ class Reader {
       return;
     }
     library_.chosen["call + what follows"].push_back(name);
-    library_.begins.push_back({found->call, method.row});
-    library_.ends.push_back({found->next, method.row});
+    library_.begins.push_back({found->call, method.row, 0, false, places_.listening});
+    library_.ends.push_back({found->next, method.row, 0, false, places_.listening});
   }
 
   // By OpenSSL's source from 3.3 on; where its place is only known to the loader the code does not show it.
@@ -189,8 +189,9 @@ class Reader {
     return name == "SSL_write_ex" && symbols_.function("SSL_write_ex2").has_value();
   }
 
-  static TlsSite site(const ElfFunction& function, const ProbePlace& place, std::uint32_t row) {
-    return {function.offset + static_cast<std::uint64_t>(place.offset), row, place.depth, place.shared};
+  TlsSite site(const ElfFunction& function, const ProbePlace& place, std::uint32_t row) const {
+    return {function.offset + static_cast<std::uint64_t>(place.offset), row, place.depth, place.shared,
+            places_.listening};
   }
 
   bool anywhere() const { return places_.return_probes == TlsReturnProbes::anywhere; }
@@ -221,8 +222,8 @@ class Reader {
 
 }  // namespace
 
-std::uint32_t TlsSite::cookie() const {
-  return AA_TLS_COOKIE(row, depth) | (shared ? AA_TLS_SHARED : 0);
+std::uint64_t TlsSite::cookie() const {
+  return std::uint64_t{listening} << 32 | AA_TLS_COOKIE(row, depth) | (shared ? AA_TLS_SHARED : 0);
 }
 
 Result<std::optional<TlsLibrary>> read_tls_library(const std::string& path, const TlsPlaces& places) {

@@ -18,14 +18,15 @@
 namespace aa {
 
 // A place to attach: an offset in the file, and the cookie the program gets: a row (of AA_TLS_FUNCTIONS, or
-// AA_TLS_LIFE_*), how deep the stack is there, and whether others come there too.
+// AA_TLS_LIFE_*), how deep the stack is there, whether others come there too, and which reading of the file found it.
 struct TlsSite {
   std::uint64_t offset = 0;
   std::uint32_t row = 0;
   std::uint32_t depth = 0;
   bool shared = false;
+  std::uint32_t listening = 0;
 
-  std::uint32_t cookie() const;
+  std::uint64_t cookie() const;
 };
 
 // Where the kernel's return probes may stand: they kill who changes stacks inside of a call. A maker calls nobody back.
@@ -33,7 +34,8 @@ enum class TlsReturnProbes { nowhere, makers, anywhere };  // makers: where its 
 
 struct TlsPlaces {
   TlsReturnProbes return_probes = TlsReturnProbes::makers;
-  bool depths = true;  // programs get cookies, as this kernel allows
+  bool depths = true;           // programs get cookies, as this kernel allows
+  std::uint32_t listening = 0;  // another number each time: connections of before go on as others
 };
 
 struct TlsLibrary {
