@@ -336,11 +336,11 @@ Status Daemon::wire_loop() {
     for (Identified& done : identifier_->take()) input(std::move(done));
   };
   if (Status added = loop_->add(identifier_->fd(), EPOLLIN, identified); !added) return added;
-  const auto rewritten = [this](std::uint32_t) {
-    if (tls_->take_changes()) publish_probes();
-  };
   if (tls_->runs())
-    if (Status added = loop_->add(tls_->changes_fd(), EPOLLIN, rewritten); !added) return added;
+    if (Status added = loop_->add(tls_->changes_fd(), EPOLLIN, [this](std::uint32_t) { take_rewritten(); }); !added)
+      return added;
+  loop_->add_deadline([this] { return rewritten_rest_until_; }, [this] { listen_for_rewritten(); });
+  loop_->add_deadline([this] { return tls_->next_rewritten(); }, [this] { look_into_rewritten(); });
   const auto look_again_at = [this] { return missed_since_ns_ == 0 ? std::nullopt : std::optional(look_again_ns_); };
   loop_->add_deadline(look_again_at, [this] { look_again(); });
   if (hold_ && hold_->runs()) {

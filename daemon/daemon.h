@@ -93,6 +93,9 @@ class Daemon {
   void take_held();
   void look_into_held();
   void look_into_forked();
+  void take_rewritten();
+  void listen_for_rewritten();
+  void look_into_rewritten();
   void note_missed(const KernelCounts& counts);
   void look_again();
   void tell_late_attach(const LossBody& loss);
@@ -196,7 +199,8 @@ class Daemon {
   // Records that may have shown a TLS library being mapped, and did not come: 0, or since when, until it is looked
   // again.
   std::uint64_t missed_known_ = 0, missed_since_ns_ = 0, look_again_ns_ = 0;
-  std::uint64_t counts_ns_ = 0;  // when they were read last
+  std::uint64_t counts_ns_ = 0;                        // when they were read last
+  std::optional<std::uint64_t> rewritten_rest_until_;  // nobody listens for files that are rewritten before
   std::uint64_t next_counts_ = 0;
   std::uint64_t swept_ns_ = 0;
   Control::Poll polled_;

@@ -78,6 +78,24 @@ void Daemon::look_into_forked() {
   for (const LossBody& loss : unheard) tell_late_attach(loss);
 }
 
+// Who rewrites a file without end must not wake us without end.
+void Daemon::take_rewritten() {
+  if (tls_->take_changes()) publish_probes();
+  loop_->modify(tls_->changes_fd(), 0);
+  rewritten_rest_until_ = boot_ns() + kQuietNs;
+}
+
+void Daemon::listen_for_rewritten() {
+  rewritten_rest_until_.reset();
+  loop_->modify(tls_->changes_fd(), EPOLLIN);
+}
+
+void Daemon::look_into_rewritten() {
+  const std::optional<LossBody> unheard = tls_->look_into_rewritten();
+  if (tls_->take_news()) publish_probes();
+  if (unheard) tell_late_attach(*unheard);
+}
+
 // What a process has mapped already: before anybody is told that it is watched.
 bool Daemon::look_for_tls(const std::vector<LivingProcess>& processes) {
   std::vector<std::uint32_t> watched;

@@ -162,12 +162,13 @@ Status TlsFamily::open(const TlsFamilySettings& settings, const SharedMaps& shar
   attacher_ = TlsAttacher(object_, multi_);
   if (Status tried = try_out(); !tried) return tried;
   allow_many_descriptors();
+  detacher_ = std::make_unique<TlsDetacher>();
   if (!settings.by_process) return Done{};
   if (!multi_)
     states_.push_back({"tls", "tls.scope", "uprobe", ProbeState::degraded, 0,
                        "attached one by one, for want of an uprobe_multi that sees all threads of a process: the "
                        "kernel needs seconds to let go of each process that ends"});
-  processes_ = std::make_unique<TlsProcesses>();
+  processes_ = std::make_unique<TlsProcesses>(*detacher_);
   return Done{};
 }
 
@@ -259,7 +260,7 @@ TlsFamily::Found TlsFamily::attach(const std::string& path, const std::string& n
   if (!carries && !is_tls_library_name(last_component(name))) return Found::nothing;
   MetFile* met = known != met_.end() ? &*known : meet(path, name);
   if (met == nullptr) return may_be_read_later(errno) ? not_read(errno) : Found::nothing;
-  listen(met->first, met->second, std::move(library));
+  listen(met->second, std::move(library));
   news_ = true;
   return met->second.unattached ? Found::not_read : Found::library;
 }
@@ -283,7 +284,9 @@ TlsFamily::MetFile* TlsFamily::meet(const std::string& path, const std::string& 
   Met& met = place->second;
   met.file = std::move(opened->file);
   met.watch = opened->watch;
+  met.change = change_of(met.file);
   met.state = states_.size();
+  if (met.watch >= 0) watches_.emplace(met.watch, &*place);
   const bool taken = std::any_of(states_.begin(), states_.end(),
                                  [&](const ProbeBody& other) { return other.program == last_component(name); });
   states_.push_back({"tls", taken ? name : std::string(last_component(name)),
@@ -291,7 +294,7 @@ TlsFamily::MetFile* TlsFamily::meet(const std::string& path, const std::string& 
   return &*place;
 }
 
-void TlsFamily::listen(const FileNumbers& file, Met& met, Result<std::optional<TlsLibrary>> library) {
+void TlsFamily::listen(Met& met, Result<std::optional<TlsLibrary>> library) {
   ProbeBody& state = states_[met.state];
   state.state = ProbeState::failed;
   state.error_number = 0;
@@ -305,8 +308,6 @@ void TlsFamily::listen(const FileNumbers& file, Met& met, Result<std::optional<T
     met.library = shared;
     tell_standby(state, *shared);
     tell_unwatched(state, met.watch);
-    for (const ProcessId& process : std::exchange(met.interrupted, {}))
-      if (!is_gone(process.pid, process.start_ns)) attach_in(process, file, shared);
     return;
   }
   TlsAttacher::Attached attached = attach_to(shared, 0);
@@ -353,46 +354,8 @@ std::pair<FileNumbers, const TlsFamily::Met*> TlsFamily::met_at(const std::strin
   return {file, found == met_.end() ? nullptr : &found->second};
 }
 
-// ---- files that are rewritten in place ----
-
-bool TlsFamily::take_changes() {
-  alignas(inotify_event) std::array<char, 4096> buffer;
-  bool changed = false;
-  for (ssize_t got = 0; (got = ::read(changes_->get(), buffer.data(), buffer.size())) > 0;) {
-    for (ssize_t at = 0; at < got;) {
-      inotify_event event{};
-      std::memcpy(&event, buffer.data() + at, sizeof(event));
-      at += static_cast<ssize_t>(sizeof(event) + event.len);
-      const int watch = event.wd;
-      const auto same = [watch](const auto& one) { return one.second.watch == watch; };
-      const auto found = std::find_if(met_.begin(), met_.end(), same);
-      if (found == met_.end()) continue;
-      take_change(found->first, found->second, event.mask);
-      changed = true;
-    }
-  }
-  return changed;
-}
-
-void TlsFamily::take_change(const FileNumbers& file, Met& met, std::uint32_t mask) {
-  ProbeBody& state = states_[met.state];
-  if ((mask & IN_MODIFY) != 0) {
-    met.written = true;
-    met.links.clear();
-    met.library.reset();
-    if (processes_)
-      for (const ProcessId& process : processes_->let_go(file)) met.interrupted.push_back(process);
-    state.state = ProbeState::degraded;
-    state.reason = "it is being rewritten in place: not listened to until its writer has closed it";
-  }
-  if ((mask & IN_CLOSE_WRITE) == 0 || !met.written) return;
-  met.written = false;
-  listen(file, met, read(link_to(met.file)));
-  if (!kernel_has_callbacks())  // no cookie says it of this library alone
-    __atomic_add_fetch(&static_cast<aa_tls_settings*>(settings_map_.data())->relistened, 1u, __ATOMIC_SEQ_CST);
-}
-
 void TlsFamily::set_watching(bool on) {
+  watching_ = on;
   if (!runs() || on == !socket_links_.empty()) return;
   socket_links_.clear();
   if (!on) return;

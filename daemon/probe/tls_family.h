@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,7 @@
 #include "probe/process_maps.h"
 #include "probe/shared_maps.h"
 #include "probe/tls_attacher.h"
+#include "probe/tls_detacher.h"
 #include "probe/tls_library.h"
 #include "probe/tls_processes.h"
 
@@ -78,10 +80,15 @@ class TlsFamily {
   void let_go(const ProcessId& process);  // it has ended
   void let_go_of_unwatched();
   Counts counts() const { return counts_; }
-  // A file that is rewritten in place is let go of at once, for its functions may lie elsewhere now, and looked into
-  // again when its writer has closed it. Readable when there is something to take; −1 without programs.
+  // A file that is rewritten in place is let go of at once, for its functions may lie elsewhere now, and read again
+  // when its writer has closed it, once a second at most. Readable when there is something to take, which may be a lot
+  // for who leaves it for a while; −1 without programs.
   int changes_fd() const { return changes_->get(); }
   bool take_changes();  // true: a state has changed
+  // When it wants to be called next; it reads one file, or attaches to one in one process. What it returns nobody
+  // heard.
+  std::optional<std::uint64_t> next_rewritten() const;
+  std::optional<LossBody> look_into_rewritten();
   // It could be attached to.
   bool carries(const std::string& path);
   // The file was met.
@@ -110,17 +117,24 @@ class TlsFamily {
   std::uint64_t unseen() const { return unseen_; }
 
  private:
+  using ChangeTime = std::pair<std::int64_t, std::int64_t>;  // seconds, ns
   // A file that was met.
   struct Met {
     std::size_t state = 0;  // its place in states_
     UniqueFd file;          // O_PATH
     int watch = 0;          // inotify's number, or a negative errno
-    bool written = false;
-    bool is_troubled = false;  // by process: it could not be attached to in the last one
-    bool unattached = false;   // for want of descriptors or memory: tried again when it is met again
+    // When it is rewritten:
+    std::uint64_t unheard_since_ns = 0;  // 0: it is not
+    bool is_closed = false;              // by its writer
+    bool is_noted = false;               // in rewritten_
+    TlsDetacher::Done detached;
+    std::uint64_t read_ns = 0;         // again, last
+    std::optional<ChangeTime> change;  // as of its last reading; nullopt: nobody can tell
+    bool is_troubled = false;          // by process: it could not be attached to in the last one
+    bool unattached = false;           // for want of descriptors or memory: tried again when it is met again
     TlsLinks links;
-    std::shared_ptr<const TlsLibrary> library;  // by process: what is to be attached to in each
-    std::vector<ProcessId> interrupted;         // who had it when it was written to
+    std::shared_ptr<const TlsLibrary> library;                     // by process: what is to be attached to in each
+    std::vector<std::pair<ProcessId, std::uint64_t>> interrupted;  // who had it when it was written to, and then
   };
   TlsFamily() = default;
   Status open(const TlsFamilySettings& settings, const SharedMaps& shared);
@@ -133,7 +147,7 @@ class TlsFamily {
   std::pair<FileNumbers, const Met*> met_at(const std::string& path) const;
   Result<std::optional<TlsLibrary>> read(const std::string& path);
   TlsAttacher::Attached attach_to(const std::shared_ptr<const TlsLibrary>& library, std::uint32_t pid);
-  void listen(const FileNumbers& file, Met& met, Result<std::optional<TlsLibrary>> library);
+  void listen(Met& met, Result<std::optional<TlsLibrary>> library);
   static void tell_places(ProbeBody& state, const TlsLibrary& library);
   static void tell_unwatched(ProbeBody& state, int watch);
   bool attach_in(const ProcessId& process, const FileNumbers& file, const std::shared_ptr<const TlsLibrary>& library);
@@ -141,7 +155,14 @@ class TlsFamily {
                   const std::shared_ptr<const TlsLibrary>& library);
   void tell_in(const ProcessId& process, const FileNumbers& file, const std::optional<Error>& trouble);
   static void tell_standby(ProbeBody& state, const TlsLibrary& library);
-  void take_change(const FileNumbers& file, Met& met, std::uint32_t mask);
+  static std::optional<ChangeTime> change_of(const UniqueFd& file);
+  bool take_change(MetFile& one, std::uint32_t mask, std::uint64_t now);
+  void let_go_of(const FileNumbers& file, Met& met, std::uint64_t now);
+  void go_on_at(MetFile& one, std::uint64_t boot_ns);
+  void look_at_all(std::uint64_t now);
+  std::uint64_t go_on_with_next(std::uint64_t now);
+  std::uint64_t read_again(MetFile& one, std::uint64_t now);
+  std::uint64_t attach_to_next(MetFile& one, std::uint64_t now);
   void sweep_calls();
   void sweep_connections(std::uint64_t now_boot_ns);
   std::optional<ProcessId> watched(std::uint32_t pid) const;
@@ -159,12 +180,18 @@ class TlsFamily {
   std::vector<LinkPtr> socket_links_;
   std::shared_ptr<UniqueFd> changes_ = std::make_shared<UniqueFd>();
   std::map<FileNumbers, Met> met_;
+  std::map<int, MetFile*> watches_;                          // by inotify's number
+  std::set<std::pair<std::uint64_t, MetFile*>> rewritten_;   // by when to go on with each
+  std::uint64_t rest_until_ns_ = 0;                          // nothing is read again before
+  std::uint64_t look_at_all_ns_ = 0, looked_at_all_ns_ = 0;  // changes were lost: 0, or when to look for them
+  std::unique_ptr<TlsDetacher> detacher_;
   std::unique_ptr<TlsProcesses> processes_;  // null: not by process
   std::vector<ProbeBody> states_;
   std::string not_firing_;
   bool not_read_ = false;  // it was said that some file was not
   Counts counts_;
   std::uint64_t unseen_ = 0;
+  bool watching_ = false;
   bool news_ = false;
 };
 

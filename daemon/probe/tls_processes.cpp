@@ -5,26 +5,10 @@
 
 #include <string>
 
-#include "base/quiet_thread.h"
-#include "probe/uprobe_multi.h"
-
 namespace aa {
-namespace {
-
-constexpr std::size_t kAtOnce = 64;  // each takes a thread
-
-}  // namespace
-
-TlsProcesses::TlsProcesses() : thread_(quiet_thread([this] { run(); })) {}
 
 TlsProcesses::~TlsProcesses() {
   let_go_if([](const ProcessId&) { return true; });
-  {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
-  }
-  news_.notify_one();
-  thread_.join();
 }
 
 const TlsProcesses::Row* TlsProcesses::find(const ProcessId& process, const FileNumbers& file) const {
@@ -55,11 +39,11 @@ void TlsProcesses::let_go(const ProcessId& process, const FileNumbers& file) {
   detach(std::move(one));
 }
 
-std::vector<ProcessId> TlsProcesses::let_go(const FileNumbers& file) {
-  std::vector<ProcessId> had;
+std::vector<std::pair<ProcessId, TlsLinks>> TlsProcesses::take(const FileNumbers& file) {
+  std::vector<std::pair<ProcessId, TlsLinks>> taken;
   for (auto& [process, files] : processes_)
-    if (files.erase(file) != 0) had.push_back(process);
-  return had;
+    if (auto node = files.extract(file)) taken.emplace_back(process, std::move(node.mapped().links));
+  return taken;
 }
 
 void TlsProcesses::let_go(const ProcessId& process) {
@@ -74,35 +58,9 @@ void TlsProcesses::let_go_if(const std::function<bool(const ProcessId&)>& gone) 
 }
 
 void TlsProcesses::detach(Files files) {
-  {
-    const std::lock_guard lock(mutex_);
-    waiting_.push_back(std::move(files));
-  }
-  news_.notify_one();
-}
-
-void TlsProcesses::run() {
-  std::unique_lock lock(mutex_);
-  while (!ending_ || !waiting_.empty()) {
-    news_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
-    std::vector<Files> all = std::exchange(waiting_, {});
-    lock.unlock();
-    close(all);
-    all.clear();  // libbpf's, one after the other
-    lock.lock();
-  }
-}
-
-void TlsProcesses::close(std::vector<Files>& all) {
-  std::vector<UniqueFd> links;
-  const auto close_these = [&] { close_at_once(std::exchange(links, {})); };
-  for (Files& files : all)
-    for (auto& [file, row] : files)
-      for (auto& [link, libbpfs] : row.links) {
-        if (link) links.push_back(std::move(link));
-        if (links.size() == kAtOnce) close_these();
-      }
-  close_these();
+  std::vector<TlsLinks> links;
+  for (auto& [file, row] : files) links.push_back(std::move(row.links));
+  detacher_.detach(std::move(links));
 }
 
 bool has_trap(std::uint32_t pid, const ExecutableMapping& mapping, const TlsLibrary& library) {

@@ -1,18 +1,14 @@
 // probe/tls_processes.h: what is attached in one process alone (tls.scope = "watched"), for as long as it lives.
 //
-// Comes in: the links of one process and one file at a time, and who is gone. Goes out: what a process has. The kernel
-// takes 10 ms to some seconds to detach: a thread of its own waits for that, not the loop.
+// Comes in: the links of one process and one file at a time, and who is gone. Goes out: what a process has.
 #pragma once
 
 #include <sys/types.h>
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -20,6 +16,7 @@
 #include "event/event.h"
 #include "probe/process_maps.h"
 #include "probe/tls_attacher.h"
+#include "probe/tls_detacher.h"
 #include "probe/tls_library.h"
 
 namespace aa {
@@ -33,16 +30,16 @@ class TlsProcesses {
     std::optional<Error> trouble;  // none could be attached
   };
 
-  TlsProcesses();
-  ~TlsProcesses();  // returns when everything is detached
+  explicit TlsProcesses(TlsDetacher& detacher) : detacher_(detacher) {}
+  ~TlsProcesses();
 
   bool has(const ProcessId& process) const { return processes_.contains(process); }
   std::vector<FileNumbers> attached_in(const ProcessId& process) const;
   // Null: nobody has tried.
   const Row* find(const ProcessId& process, const FileNumbers& file) const;
   void put(const ProcessId& process, const FileNumbers& file, Row row);  // in place of none
-  // Detached when this returns, in all processes, which are returned.
-  std::vector<ProcessId> let_go(const FileNumbers& file);
+  // Of all that have it; still attached.
+  std::vector<std::pair<ProcessId, TlsLinks>> take(const FileNumbers& file);
   // Detached soon.
   void let_go(const ProcessId& process, const FileNumbers& file);
   void let_go(const ProcessId& process);
@@ -51,15 +48,9 @@ class TlsProcesses {
  private:
   using Files = std::map<FileNumbers, Row>;
   void detach(Files files);
-  static void close(std::vector<Files>& all);
-  void run();
 
+  TlsDetacher& detacher_;
   std::map<ProcessId, Files> processes_;
-  std::mutex mutex_;
-  std::condition_variable news_;
-  std::vector<Files> waiting_;
-  bool ending_ = false;
-  std::thread thread_;
 };
 
 // The process has something else where the library's first function begins than its file has: the kernel's trap. True

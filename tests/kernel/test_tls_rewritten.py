@@ -1,13 +1,15 @@
 """TLS: libraries that are rewritten in place while they are listened to, once or again and again."""
 
 import os
-import shutil
+import pathlib
+import signal
 import subprocess
+import time
 import unittest
 
-from harness import wait_until, watch
+from harness import PATIENCE, wait_until, watch
 from kernel_case import Account
-from tls_case import TlsCase, streams_of, told_by_connection
+from tls_case import TlsCase, told_by_connection
 
 PYTHON = "/usr/bin/python3"
 # One connection, made with the first request; asks once for each line that it is given.
@@ -20,8 +22,26 @@ for line in sys.stdin:
     print("said", flush=True)
 """
 
+# Rewrites a file without end, for so many seconds.
+REWRITER = """
+import os, sys, time
+end = time.monotonic() + float(sys.argv[2])
+while time.monotonic() < end:
+    file = os.open(sys.argv[1], os.O_RDWR)
+    os.pwrite(file, b"\x7f", 0)
+    os.close(file)
+"""
+SECONDS = 3
+
+
+def state_in(event, path):
+    """That the library has now, by an event."""
+    return event["probe"]["state"] if event["type"] == "probe" and event["probe"]["hook"].endswith(f":{path}") else None
+
 
 class Rewritten(TlsCase):
+    listened_to = "attached"
+
     def talker(self, folder):
         """A watched client with the libraries of that folder."""
         script = self.folder / "talker.py"
@@ -30,8 +50,11 @@ class Rewritten(TlsCase):
                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "LD_LIBRARY_PATH": str(folder)})
         self.addCleanup(client.close)
         client.go()
-        wait_until(lambda: self.explain(client.pid).get(str(folder / "libssl.so.3"), ("",))[0] == "attached", "it is listened to")
+        self.wait_until_heard(client, folder / "libssl.so.3")
         return client
+
+    def wait_until_heard(self, client, path):
+        wait_until(lambda: self.explain(client.pid).get(str(path), ("",))[0] == "attached", "it is listened to")
 
     def say(self, *clients):
         """Each asks once, and has its answer."""
@@ -40,23 +63,38 @@ class Rewritten(TlsCase):
             client.process.stdin.flush()
             self.assertEqual(b"said\n", client.process.stdout.readline())
 
+    @staticmethod
+    def from_start(account):
+        """Of each connection, in their order, whether it is told as one."""
+        return [told["send"][0]["from_start"] for _, told in sorted(told_by_connection(account).items())]
+
     def account(self, client):
         """Of all that it said."""
         client.process.stdin.close()
         client.process.stdout.close()
         return Account(client.finish())
 
+    def states(self):
+        """A stream of them, from now on."""
+        stream = self.daemon.subscribe(types=["probe", "loss"])
+        self.addCleanup(stream.close)
+        return stream
+
+    @staticmethod
+    def write_to(path):
+        """What was there already."""
+        with path.open("r+b", buffering=0) as file:
+            file.write(b"\x7f")
+
     def rewrite(self, path):
         """One byte, in place, with what was there; returns when it is listened to again."""
-        states = self.daemon.subscribe(types=["probe"])
-        self.addCleanup(states.close)
-        def told(state):
-            states.wait_for(lambda event: event["type"] == "probe" and event["probe"]["hook"].endswith(f":{path}") and event["probe"]["state"] == state)
+        states = self.states()
         with path.open("r+b") as file:
             file.write(b"\x7f")
             file.flush()
-            told("degraded")
-        told("attached")
+            states.wait_for(lambda event: state_in(event, path) == "degraded")
+        states.wait_for(lambda event: state_in(event, path) == self.listened_to)
+        states.wait_for(lambda event: event["type"] == "loss" and (event["loss"]["family"], event["loss"]["cause"]) == ("tls", "late-attach"))
 
     def test_others(self):
         """tls: a library that is rewritten in place has its own conversations told as others from there on, and nobody else's"""
@@ -66,9 +104,59 @@ class Rewritten(TlsCase):
         self.rewrite(folders[0] / "libssl.so.3")
         self.say(*clients)
         cut, whole = (self.account(client) for client in clients)
-        self.assertEqual([True, False], [told["send"][0]["from_start"] for _, told in sorted(told_by_connection(cut).items())])
-        self.assertEqual(1, len(streams_of(whole)), "it was cut")
-        self.assertEqual({True}, {event["tls"]["from_start"] for event in whole.of_type("tls")})
+        self.assertEqual([True, False], self.from_start(cut))
+        self.assertEqual([True], self.from_start(whole))
+
+    def test_without_end(self):
+        """tls: a library that is rewritten without end is read once a second at most, holds nobody up, and is listened to when that ends"""
+        folder = self.copy_of_libssl("libraries")
+        path = folder / "libssl.so.3"
+        client = self.talker(folder)
+        self.say(client)
+        states = self.states()
+        rewriter = subprocess.Popen([PYTHON, "-c", REWRITER, path, str(SECONDS * PATIENCE)])
+        began = time.monotonic()
+        slowest = 0
+        while rewriter.poll() is None:
+            asked = time.monotonic()
+            self.daemon.property("Version")
+            slowest = max(slowest, time.monotonic() - asked)
+        self.assertEqual(0, rewriter.wait())
+        self.assertLess(slowest, 1 * PATIENCE)
+        self.wait_until_heard(client, path)
+        states.wait_for(lambda event: event["type"] == "loss" and (event["loss"]["family"], event["loss"]["cause"]) == ("tls", "late-attach"))
+        let_go = [event for event in states.events if state_in(event, path) == "degraded"]
+        self.assertLessEqual(len(let_go), time.monotonic() - began + 1)
+        self.say(client)
+        self.assertEqual([True, False], self.from_start(self.account(client)))
+
+    def test_notes_lost(self):
+        """tls: a rewriting that the kernel had no room to note is found by looking; what was not rewritten is left alone"""
+        folders = [self.copy_of_libssl(name) for name in ("often", "once", "never")]
+        often, once, never = (folder / "libssl.so.3" for folder in folders)
+        clients = [self.talker(folder) for folder in folders]
+        self.say(*clients)
+        states = self.states()
+        os.kill(self.daemon.pid, signal.SIGSTOP)
+        try:
+            for _ in range(int(pathlib.Path("/proc/sys/fs/inotify/max_queued_events").read_text())):
+                self.write_to(often)
+            self.write_to(once)
+        finally:
+            os.kill(self.daemon.pid, signal.SIGCONT)
+        for path in (often, once):
+            states.wait_for(lambda event, path=path: state_in(event, path) == "degraded")
+            states.wait_for(lambda event, path=path: state_in(event, path) == self.listened_to)
+        for client, path in zip(clients, (often, once, never)):
+            self.wait_until_heard(client, path)
+        self.say(*clients)
+        self.assertEqual([[True, False], [True, False], [True]], [self.from_start(self.account(client)) for client in clients])
+        self.assertNotIn("degraded", [state_in(event, never) for event in states.events])
+
+
+class RewrittenByProcess(Rewritten):
+    settings = {"tls.scope": "watched"}
+    listened_to = "standby"
 
 
 del TlsCase

@@ -116,7 +116,7 @@ class Scope(ScopeCase):
             file.write(b"\x7fELF")
             file.flush()
             wait_until(lambda: "rewritten" in self.explain(process.pid)[str(library)][1], "it is let go of", DETACHED_WITHIN)
-            self.assertEqual(0, traps_in(process.pid, library))
+            wait_until(lambda: traps_in(process.pid, library) == 0, "its traps are gone")
         self.wait_until_attached(process.pid, library)
         self.assertLess(5, traps_in(process.pid, library))
 

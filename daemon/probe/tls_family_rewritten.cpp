@@ -1,0 +1,162 @@
+// tls_family_rewritten.cpp: the TLS family's files that are rewritten in place: let go of, and read again.
+//
+// Who rewrites a file again and again is noted once, and has it read once in a while.
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <ctime>
+
+#include "abi/filter.h"
+#include "base/clock.h"
+#include "base/file_text.h"
+#include "probe/kernel_age.h"
+#include "probe/tls_family.h"
+
+namespace aa {
+namespace {
+
+constexpr std::uint64_t kMillisecond = 1'000'000;
+constexpr std::uint64_t kReadAgainNs = 1000 * kMillisecond;  // of one file
+constexpr std::uint64_t kDetachingNs = 10 * kMillisecond;    // until it is asked again whether that is done
+constexpr std::uint64_t kRests = 4;  // so many times as long as the last file took: a fifth of the time for all of them
+constexpr int kMostReads = 16;       // in one turn; the kernel keeps about as many notes
+
+}  // namespace
+
+// nullopt: changed so shortly ago that the next change may have the same time.
+std::optional<TlsFamily::ChangeTime> TlsFamily::change_of(const UniqueFd& file) {
+  constexpr std::int64_t kTickNs = 50 * kMillisecond, kSecond = 1000 * kMillisecond;
+  struct statx status {};
+  if (::statx(AT_FDCWD, link_to(file).c_str(), AT_STATX_DONT_SYNC, STATX_CTIME, &status) != 0) return std::nullopt;
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const std::int64_t age = (now.tv_sec - status.stx_ctime.tv_sec) * kSecond + now.tv_nsec - status.stx_ctime.tv_nsec;
+  if (age < kTickNs) return std::nullopt;
+  return ChangeTime{status.stx_ctime.tv_sec, status.stx_ctime.tv_nsec};
+}
+
+bool TlsFamily::take_changes() {
+  alignas(inotify_event) std::array<char, 16'384> buffer;
+  const std::uint64_t now = boot_ns();
+  bool changed = false;
+  for (int reads = 0; reads < kMostReads; ++reads) {
+    const ssize_t got = ::read(changes_->get(), buffer.data(), buffer.size());
+    for (ssize_t at = 0; at < got;) {
+      inotify_event event{};
+      std::memcpy(&event, buffer.data() + at, sizeof(event));
+      at += static_cast<ssize_t>(sizeof(event) + event.len);
+      if ((event.mask & IN_Q_OVERFLOW) != 0 && look_at_all_ns_ == 0) look_at_all_ns_ = looked_at_all_ns_ + kReadAgainNs;
+      if (const auto found = watches_.find(event.wd); found != watches_.end())
+        changed = take_change(*found->second, event.mask, now) || changed;
+    }
+    if (got < static_cast<ssize_t>(buffer.size() / 2)) break;
+  }
+  return changed;
+}
+
+bool TlsFamily::take_change(MetFile& one, std::uint32_t mask, std::uint64_t now) {
+  auto& [file, met] = one;
+  const bool is_first = (mask & IN_MODIFY) != 0 && met.unheard_since_ns == 0;
+  if (is_first) let_go_of(file, met, now);
+  if ((mask & IN_MODIFY) != 0) met.is_closed = false;
+  if ((mask & IN_CLOSE_WRITE) != 0 && met.unheard_since_ns != 0) {
+    met.is_closed = true;
+    go_on_at(one, now);
+  }
+  return is_first;
+}
+
+void TlsFamily::let_go_of(const FileNumbers& file, Met& met, std::uint64_t now) {
+  std::vector<TlsLinks> links;
+  links.push_back(std::exchange(met.links, {}));
+  met.library.reset();
+  met.unattached = false;
+  met.unheard_since_ns = now;
+  if (processes_)
+    for (auto& [process, its_links] : processes_->take(file)) {
+      met.interrupted.emplace_back(process, now);
+      links.push_back(std::move(its_links));
+    }
+  met.detached = detacher_->detach(std::move(links));
+  ProbeBody& state = states_[met.state];
+  state.state = ProbeState::degraded;
+  state.reason =
+      "it is being rewritten in place: not listened to until its writer has closed it, and it was read again, once a "
+      "second at most";
+}
+
+void TlsFamily::go_on_at(MetFile& one, std::uint64_t boot_ns) {
+  if (!std::exchange(one.second.is_noted, true)) rewritten_.emplace(boot_ns, &one);
+}
+
+std::optional<std::uint64_t> TlsFamily::next_rewritten() const {
+  std::optional<std::uint64_t> next;
+  if (!rewritten_.empty()) next = std::max(rewritten_.begin()->first, rest_until_ns_);
+  if (look_at_all_ns_ != 0) next = next ? std::min(*next, look_at_all_ns_) : look_at_all_ns_;
+  return next;
+}
+
+std::optional<LossBody> TlsFamily::look_into_rewritten() {
+  const std::uint64_t began = boot_ns();
+  if (look_at_all_ns_ != 0 && look_at_all_ns_ <= began) look_at_all(began);
+  if (began < rest_until_ns_) return std::nullopt;
+  const std::uint64_t unheard_since_ns = go_on_with_next(began);
+  const std::uint64_t now = boot_ns();
+  rest_until_ns_ = now + kRests * (now - began);
+  if (unheard_since_ns == 0) return std::nullopt;
+  return LossBody{"tls", "late-attach", 0, unheard_since_ns, now};
+}
+
+// Whose time of change is another, or says nothing, is taken for rewritten.
+void TlsFamily::look_at_all(std::uint64_t now) {
+  look_at_all_ns_ = 0;
+  looked_at_all_ns_ = now;
+  for (auto& [watch, one] : watches_) {
+    const Met& met = one->second;
+    const auto change = met.unheard_since_ns == 0 ? change_of(met.file) : std::nullopt;
+    if (!change || change != met.change) news_ = take_change(*one, IN_MODIFY | IN_CLOSE_WRITE, now) || news_;
+  }
+}
+
+// Since when nobody heard what is attached to now; 0: nothing is.
+std::uint64_t TlsFamily::go_on_with_next(std::uint64_t now) {
+  if (rewritten_.empty() || rewritten_.begin()->first > now) return 0;
+  MetFile& one = *rewritten_.begin()->second;
+  rewritten_.erase(rewritten_.begin());
+  Met& met = one.second;
+  met.is_noted = false;
+  if (met.unheard_since_ns == 0) return attach_to_next(one, now);
+  if (!met.is_closed) return 0;  // its writer's next end is heard of
+  const std::uint64_t may_be_read_ns = *met.detached ? met.read_ns + kReadAgainNs : now + kDetachingNs;
+  if (may_be_read_ns > now) return go_on_at(one, may_be_read_ns), 0;
+  return read_again(one, now);
+}
+
+std::uint64_t TlsFamily::read_again(MetFile& one, std::uint64_t now) {
+  Met& met = one.second;
+  const std::uint64_t since = std::exchange(met.unheard_since_ns, 0);
+  met.read_ns = now;
+  met.change = change_of(met.file);
+  listen(met, read(link_to(met.file)));
+  if (!kernel_has_callbacks())  // no cookie says it of this library alone
+    __atomic_add_fetch(&static_cast<aa_tls_settings*>(settings_map_.data())->relistened, 1u, __ATOMIC_SEQ_CST);
+  if (!met.interrupted.empty()) go_on_at(one, now);
+  news_ = true;
+  return watching_ && !met.links.empty() ? since : 0;
+}
+
+std::uint64_t TlsFamily::attach_to_next(MetFile& one, std::uint64_t now) {
+  auto& [file, met] = one;
+  const auto [process, since] = met.interrupted.back();
+  met.interrupted.pop_back();
+  if (!met.interrupted.empty()) go_on_at(one, now);
+  const bool is_there = met.library && !is_gone(process.pid, process.start_ns);
+  const bool is_new = is_there && processes_->find(process, file) == nullptr;
+  return is_new && attach_in(process, file, met.library) ? since : 0;
+}
+
+}  // namespace aa
