@@ -220,9 +220,32 @@ static __always_inline void tell_call(struct aa_watched* entry, struct aa_tls_ca
   if (!was_told(state, call, stack)) send_call(entry, state, call, stack, tgid, bytes, now);
 }
 
+static __always_inline void send_closed(struct aa_watched* entry, struct aa_tls_state* state, __u64 now) {
+  struct aa_tls head;
+  if (!state->told[0] && !state->told[1]) return;
+  fill_head(&head, entry, state, now);
+  head.kind = AA_KIND_TLS_CLOSED;
+  tls_attempt(entry->slot, now);
+  send_head(&head);
+}
+
+/* The caller's object is no more, whatever became of it. A function of its own for its callers' stacks' sake. */
+static __noinline int end_connection(__u64 object) {
+  struct aa_tls_object key = {.object = object, .tgid = bpf_get_current_pid_tgid() >> 32};
+  struct aa_tls_state* state = bpf_map_lookup_elem(&aa_tls_connections, &key);
+  struct aa_watched* entry = tls_caller();
+  __u64 now = bpf_ktime_get_boot_ns();
+  if (!entry || !state || state->freed_ns || state->start_ns != entry->start_ns) return 0;
+  send_closed(entry, state, now);
+  state->freed_ns = now;
+  return 0;
+}
+
+/* What was there before has ended, whether that was seen or not. */
 static __always_inline void begin_object(struct aa_tls_object* key, struct aa_watched* entry, __u32 listening,
                                          __u32 references) {
   struct aa_tls_state state;
+  end_connection(key->object);
   begin_connection(&state, entry, listening, bpf_ktime_get_boot_ns());
   state.flags = AA_TLS_FLAG_FROM_START;
   state.references = references;
@@ -278,31 +301,20 @@ static __always_inline int on_new(struct pt_regs* regs, __u32 listening) {
   return 0;
 }
 
-static __always_inline void send_closed(struct aa_watched* entry, struct aa_tls_state* state, __u64 now) {
-  struct aa_tls head;
-  if (!state->told[0] && !state->told[1]) return;
-  fill_head(&head, entry, state, now);
-  head.kind = AA_KIND_TLS_CLOSED;
-  tls_attempt(entry->slot, now);
-  send_head(&head);
-}
-
 static __noinline int on_life(struct pt_regs* regs, __u32 what, __u32 listening) {
   struct aa_watched* entry = tls_caller();
   struct aa_tls_object key = {};
   struct aa_tls_state* state;
-  __u32 references = 0;
-  __u64 now;
+  int is_new;
   AA_OWN_STACK(regs);
   if (!entry) return 0;
   key.object = AA_ARG1(regs);
   key.tgid = bpf_get_current_pid_tgid() >> 32;
   state = bpf_map_lookup_elem(&aa_tls_connections, &key);
   if (!state || !is_current(state, entry, listening)) {
-    if (what == AA_TLS_LIFE_CLEAR) goto cleared; /* a parent's, or one that was not seen made: it is a new one now */
-    if (what != AA_TLS_LIFE_BEGIN && what != AA_TLS_LIFE_FD) return 0;
-    make_connection(key.object, listening,
-                    bpf_ktime_get_boot_ns()); /* its making was not seen: it may have been in use */
+    if (what == AA_TLS_LIFE_FREE || what == AA_TLS_LIFE_UP_REF) return 0;
+    /* A parent's, or its making was not seen: it may have been in use. */
+    make_connection(key.object, listening, bpf_ktime_get_boot_ns());
     state = bpf_map_lookup_elem(&aa_tls_connections, &key);
   }
   if (!state || what == AA_TLS_LIFE_BEGIN) return 0;
@@ -318,15 +330,10 @@ static __noinline int on_life(struct pt_regs* regs, __u32 what, __u32 listening)
     state->references -= 1;
     return 0;
   }
-  /* Every handshake begins with one. */
-  if (what == AA_TLS_LIFE_CLEAR && !state->told[0] && !state->told[1] && !state->inherited_from) return 0;
-  now = bpf_ktime_get_boot_ns();
-  send_closed(entry, state, now);
-  state->freed_ns = now;
-  if (what != AA_TLS_LIFE_CLEAR) return 0;
-  references = state->references;
-cleared:
-  begin_object(&key, entry, listening, references);
+  if (what == AA_TLS_LIFE_FREE) return end_connection(key.object);
+  /* Every handshake begins with a clearing: then it is as new as it was. */
+  is_new = (state->flags & AA_TLS_FLAG_FROM_START) && !state->told[0] && !state->told[1] && !state->inherited_from;
+  if (!is_new) begin_object(&key, entry, listening, state->references);
   return 0;
 }
 

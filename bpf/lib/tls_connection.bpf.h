@@ -56,6 +56,7 @@ static __always_inline int inherit_from(struct aa_tls_state* state, __u64 object
   if (!from || from->start_ns != start_ns || from->image != state->image) return 0;
   if (from->born_ns > forked_ns || (from->freed_ns && from->freed_ns < forked_ns)) return 0;
   state->inherited_from = from->id;
+  state->references = from->references;
   __builtin_memcpy(&state->peer, &from->peer, sizeof(state->peer));
   state->offset[AA_TLS_RECV] = from->offset[AA_TLS_RECV];
   state->offset[AA_TLS_SEND] = from->offset[AA_TLS_SEND];

@@ -7,7 +7,7 @@ import unittest
 
 from harness import program, wait_until
 from kernel_case import QUICK
-from tls_case import TlsCase, streams_of
+from tls_case import TlsCase, streams_of, traps_in
 from tls_server import CERTIFICATE
 
 PYTHON = "/usr/bin/python3"
@@ -106,6 +106,10 @@ class Calls(TlsCase):
         """tls: an object that one of two who held it freed is the same connection"""
         self.exact("kept")
 
+    def test_kept_in_fork(self):
+        """tls: so is one that a fork has from its parent, and cleared before one of the two freed it"""
+        self.exact("forked_kept", connections=2)
+
     def test_early(self):
         """tls: OpenSSL's early data, of the client and of the server, is told of both ends, as the first bytes of its connection"""
         def told():
@@ -177,6 +181,7 @@ class Calls(TlsCase):
             file.write(first)
             file.flush()
             wait_until(lambda: state(pid) == "degraded", "it is let go of")
+            wait_until(lambda: traps_in(pid, library) == 0, "its traps are gone")
 
         def finish(pid):
             file.close()
@@ -192,6 +197,17 @@ class Calls(TlsCase):
             account = self.talk(program("shared_tls"))
             [stream] = streams_of(account).values()
             self.assertEqual((5 * b"q" + 30 * b"w" + 6 * b"q" + 40 * b"w", b"end"), (stream["recv"], stream["send"]))
+
+        self.talk(program("shared_tls"))  # it carries its library, which is met so
+        self.unskipped("tls", told)
+
+    def test_same_object(self):
+        """tls: an object that is made where another is, whose end was not seen, is another connection, and the other one has ended"""
+        def told():
+            before = self.assert_ledger()["tls.attempt"]
+            account = self.talk(program("shared_tls"), "1000")
+            self.assertEqual(1000, len(streams_of(account)))
+            self.assertEqual(1000 + 999, self.assert_ledger()["tls.attempt"] - before)
 
         self.talk(program("shared_tls"))  # it carries its library, which is met so
         self.unskipped("tls", told)

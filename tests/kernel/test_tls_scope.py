@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 from harness import PATIENCE, daemon_path, program, wait_until, watch
-from tls_case import TlsCase, data_of, streams_of
+from tls_case import TlsCase, data_of, streams_of, traps_in
 
 PYTHON = "/usr/bin/python3"
 CALLS = pathlib.Path(__file__).resolve().parents[1] / "programs/openssl_calls.py"
@@ -37,19 +37,6 @@ if go_on:
     os.waitpid(child, 0)
 link.close()
 """
-
-
-def traps_in(pid, library):
-    """How many bytes of a library's code are not, in this process, as its file has them."""
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
-        rows = [line.split(maxsplit=5) for line in maps]
-    [(area, offset)] = [(row[0], int(row[2], 16)) for row in rows if row[1][2] == "x" and row[5:] == [f"{library}\n"]]
-    begin, end = (int(place, 16) for place in area.split("-"))
-    with open(f"/proc/{pid}/mem", "rb") as memory, open(library, "rb") as file:
-        memory.seek(begin)
-        file.seek(offset)
-        own = file.read(end - begin)
-        return sum(there != byte for there, byte in zip(memory.read(len(own)), own))
 
 
 class ScopeCase(TlsCase):

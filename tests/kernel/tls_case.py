@@ -30,6 +30,19 @@ def library_called(name):
     return next(line.split("=> ")[1] for line in known.splitlines() if line.split(" (")[0].strip() == name)
 
 
+def traps_in(pid, library):
+    """How many bytes of a library's code are not, in this process, as its file has them."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        rows = [line.split(maxsplit=5) for line in maps]
+    [(area, offset)] = [(row[0], int(row[2], 16)) for row in rows if row[1][2] == "x" and row[5:] == [f"{library}\n"]]
+    begin, end = (int(place, 16) for place in area.split("-"))
+    with open(f"/proc/{pid}/mem", "rb") as memory, open(library, "rb") as file:
+        memory.seek(begin)
+        file.seek(offset)
+        own = file.read(end - begin)
+        return sum(there != byte for there, byte in zip(memory.read(len(own)), own))
+
+
 def data_of(body):
     """The bytes of one event's tls member."""
     data = body.get("data", "")

@@ -5,7 +5,7 @@ It maps libssl only now, and sends 1 MiB and fetches 1 MiB. WAY: `plain`; `peek`
 than once; `partial`: a socket that is soon full, partial writes that are tried again; `cold`: what is sent lies in a mapped
 file that nobody has touched; `bio`: through a BIO that does TLS by itself, with one before it that buffers; `small-N`: N
 requests of a few bytes first. Instead of that: `clear`: one request, and another on a second connection by the same object,
-cleared; `forked`: the second one by a fork; `reuse`: one by each of some objects, until one lies where the one that was freed just before did, and one by that;
+cleared; `forked`: the second one by a fork; `forked_kept`: so, and one of two who hold it frees it there; `reuse`: one by each of some objects, until one lies where the one that was freed just before did, and one by that;
 `kept`: both on the same connection, of which somebody who held it too let go between them; `crowd-N`: one before, one while and
 one after N threads wait in a read each; `many-N`: one on each of N connections that are all open.
 """
@@ -167,15 +167,19 @@ def ask(link, size):
 def live_on(link, port, way):
     """Requests, between which something happens to the object."""
     ask(link, 3)
-    if way == "kept":
+    if way in ("kept", "forked_kept"):
         assert link.library.SSL_up_ref(link.ssl) == 1
+    if way == "kept":
         link.library.SSL_free(link.ssl)
-    elif way in ("clear", "forked"):
-        child = os.fork() if way == "forked" else 0
+    elif way in ("clear", "forked", "forked_kept"):
+        child = os.fork() if way != "clear" else 0
         if child:
             sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         link.clear()
         link.connect(port)
+        if way == "forked_kept":
+            ask(link, 4)
+            link.library.SSL_free(link.ssl)
     else:
         for _ in range(100):
             is_reused = link.make_anew()
@@ -222,7 +226,7 @@ def main():
     name, _, count = way.partition("-")
     if name in ("crowd", "many"):
         return {"crowd": crowd, "many": many}[name](load(), port, int(count))
-    if way in ("clear", "forked", "reuse", "kept"):
+    if way in ("clear", "forked", "forked_kept", "reuse", "kept"):
         return live_on(Link(load(), port), port, way)
     link = (BioLink if way == "bio" else Link)(load(), port)
     for size in range(int(way.removeprefix("small-")) if way.startswith("small-") else 0):
