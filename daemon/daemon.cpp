@@ -233,8 +233,9 @@ Status Daemon::open_rings() {
     if (Status opened = open(files_->ring_fd(), config_.file.ring_kib); !opened) return opened;
   if (tls_->runs())
     if (Status opened = open(tls_->ring_fd(), config_.tls.ring_kib); !opened) return opened;
-  source_ =
-      std::make_unique<BpfSource>(std::move(rings), cgroups_, [this](Event event) { take_record(std::move(event)); });
+  constexpr std::size_t kDirections = 2;
+  source_ = std::make_unique<BpfSource>(std::move(rings), cgroups_, Redactor(kDirections * config_.tls.connections),
+                                        [this](Event event) { take_record(std::move(event)); });
   return Done{};
 }
 

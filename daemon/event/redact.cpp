@@ -1,6 +1,6 @@
 #include "event/redact.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "event/secret_scanner.h"
 
@@ -35,10 +35,11 @@ void Redactor::take_tls(Event event, const Give& give) {
   const Key key{event.process->id, body.connection, body.direction};
   const bool has_no_bytes = body.withheld == Withheld::level || body.withheld == Withheld::file;
   if (body.is_full || has_no_bytes) {
-    if (auto node = streams_.extract(key)) flush(node.mapped(), give);
+    if (const Place found = streams_.find(key); found != streams_.end()) end(found, give);
     return give(std::move(event));
   }
-  Stream& stream = stream_of(key, body, give);
+  const Place place = stream_of(key, body, give);
+  Stream& stream = place->second;
   stream.next = body.offset + body.length;
   const std::string data = std::move(body.data);
   const std::uint64_t missing = body.length - data.size();
@@ -51,28 +52,30 @@ void Redactor::take_tls(Event event, const Give& give) {
   std::vector<Piece> all = pieces.take();
   if (missing > 0) add_missing(all, missing, why);
   tell(stream, std::move(all), give);
+  note_held(place);
 }
 
 // The stream that these bytes go on, told of what is missing before them.
-Redactor::Stream& Redactor::stream_of(const Key& key, const TlsBody& body, const Give& give) {
-  auto found = streams_.find(key);
+Redactor::Place Redactor::stream_of(const Key& key, const TlsBody& body, const Give& give) {
+  const Place found = streams_.find(key);
   const bool goes_back = found != streams_.end() && body.offset < found->second.next;
-  if (goes_back) {
-    flush(found->second, give);
-    streams_.erase(found);
-    found = streams_.end();
-  }
-  if (found == streams_.end()) {
-    StreamReader reader(body.offset, body.from_start, budget_);
-    found = streams_.emplace(key, Stream{std::move(reader), body.offset, body.offset, {}, false}).first;
-  }
+  if (goes_back) end(found, give);
+  if (goes_back || found == streams_.end()) return begin(key, body, give);
   Stream& stream = found->second;
-  if (body.offset == stream.next) return stream;
+  by_use_.splice(by_use_.end(), by_use_, stream.used);
+  if (body.offset == stream.next) return found;
   Pieces pieces;
   stream.reader.miss(body.offset - stream.next, pieces);
   tell(stream, pieces.take(), give);
   stream.shown = body.offset;
-  return stream;
+  return found;
+}
+
+Redactor::Place Redactor::begin(const Key& key, const TlsBody& body, const Give& give) {
+  if (streams_.size() >= most_streams_) end(streams_.find(by_use_.front()), give);
+  Stream stream{StreamReader(body.offset, body.from_start, budget_), body.offset, body.offset};
+  stream.used = by_use_.insert(by_use_.end(), key);
+  return streams_.emplace(key, std::move(stream)).first;
 }
 
 // Bytes of the call that never came are told with those before them, where these are the stream's own.
@@ -83,7 +86,6 @@ void Redactor::add_missing(std::vector<Piece>& pieces, std::uint64_t missing, Wi
 }
 
 void Redactor::tell(Stream& stream, std::vector<Piece> pieces, const Give& give) {
-  stream.holds = stream.reader.holds();
   for (Piece& piece : pieces) {
     Event event = stream.last;
     auto& body = std::get<TlsBody>(event.body);
@@ -100,54 +102,69 @@ void Redactor::tell(Stream& stream, std::vector<Piece> pieces, const Give& give)
   }
 }
 
-void Redactor::flush(Stream& stream, const Give& give) {
+void Redactor::flush(Place place, const Give& give) {
   Pieces pieces;
-  stream.reader.flush(pieces);
-  tell(stream, pieces.take(), give);
+  place->second.reader.flush(pieces);
+  tell(place->second, pieces.take(), give);
+  note_held(place);
+}
+
+void Redactor::end(Place place, const Give& give) {
+  flush(place, give);
+  forget_held(place);
+  by_use_.erase(place->second.used);
+  streams_.erase(place);
+}
+
+void Redactor::note_held(Place place) {
+  forget_held(place);
+  auto& [key, stream] = *place;
+  if (!stream.reader.holds()) return;
+  stream.holds = true;
+  stream.held_ns = stream.last.boot_ns;
+  stream.held_bytes = stream.next - stream.shown;
+  held_.emplace(stream.held_ns, key);
+  held_bytes_ += stream.held_bytes;
+}
+
+void Redactor::forget_held(Place place) {
+  auto& [key, stream] = *place;
+  if (!std::exchange(stream.holds, false)) return;
+  held_.erase({stream.held_ns, key});
+  held_bytes_ -= stream.held_bytes;
 }
 
 void Redactor::close(const ProcessId& process, std::uint32_t connection, const Give& give) {
   for (const TlsDirection direction : {TlsDirection::send, TlsDirection::recv})
-    if (auto node = streams_.extract(Key{process, connection, direction})) flush(node.mapped(), give);
+    if (const Place found = streams_.find(Key{process, connection, direction}); found != streams_.end())
+      end(found, give);
 }
 
 void Redactor::end(const ProcessId& process, const Give& give) {
-  const auto begin = streams_.lower_bound(Key{process, 0, TlsDirection::send});
-  auto last = begin;
-  for (; last != streams_.end() && std::get<0>(last->first) == process; ++last) flush(last->second, give);
-  streams_.erase(begin, last);
+  for (auto at = streams_.lower_bound(Key{process, 0, TlsDirection::send});
+       at != streams_.end() && std::get<0>(at->first) == process;)
+    end(at++, give);
 }
 
 void Redactor::end_all(const Give& give) {
-  for (auto& [key, stream] : streams_) flush(stream, give);
-  streams_.clear();
+  while (!streams_.empty()) end(streams_.begin(), give);
 }
 
 void Redactor::on_time(std::uint64_t now_boot_ns, const Give& give) {
-  for (auto& [key, stream] : streams_)
-    if (stream.holds && stream.last.boot_ns + kPatienceNs <= now_boot_ns) flush(stream, give);
+  for (auto due = held_.begin(); due != held_.end() && due->first + kPatienceNs <= now_boot_ns;) {
+    const Key key = (due++)->second;
+    flush(streams_.find(key), give);
+  }
 }
 
 std::optional<std::uint64_t> Redactor::next_deadline() const {
-  std::optional<std::uint64_t> next;
-  for (const auto& [key, stream] : streams_) {
-    if (!stream.holds) continue;
-    const std::uint64_t due = stream.last.boot_ns + kPatienceNs;
-    next = next ? std::min(*next, due) : due;
-  }
-  return next;
+  if (held_.empty()) return std::nullopt;
+  return held_.begin()->first + kPatienceNs;
 }
 
 Undecided Redactor::undecided() const {
-  Undecided all;
-  for (const auto& [key, stream] : streams_) {
-    if (!stream.holds) continue;
-    const std::uint64_t at = stream.last.boot_ns;
-    all.first_boot_ns = all.bytes == 0 ? at : std::min(all.first_boot_ns, at);
-    all.last_boot_ns = std::max(all.last_boot_ns, at);
-    all.bytes += stream.next - stream.shown;
-  }
-  return all;
+  if (held_.empty()) return {};
+  return {held_bytes_, held_.begin()->first, held_.rbegin()->first};
 }
 
 }  // namespace aa

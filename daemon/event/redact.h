@@ -8,11 +8,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "event/event.h"
@@ -31,6 +34,11 @@ class Redactor {
   using Give = std::function<void(Event)>;
   // How long undecided bytes wait for those that decide.
   static constexpr std::uint64_t kPatienceNs = 250'000'000;
+  static constexpr std::size_t kMostStreams = 32'768;
+
+  // Beyond `most_streams` the one least recently used is told to its end, as if its connection had ended: what comes of
+  // it later was met in the middle.
+  explicit Redactor(std::size_t most_streams = kMostStreams) : most_streams_(most_streams) {}
 
   void take(Event event, const Give& give);
 
@@ -41,7 +49,7 @@ class Redactor {
   // Tells what has been held for too long. When it wants to be called next; nullopt: nothing is held.
   void on_time(std::uint64_t now_boot_ns, const Give& give);
   std::optional<std::uint64_t> next_deadline() const;
-  // What came and is not told yet: lost when this process dies. Cost: a look at each stream.
+  // What came and is not told yet: lost when this process dies.
   Undecided undecided() const;
 
  private:
@@ -51,17 +59,30 @@ class Redactor {
     std::uint64_t next = 0;   // offset of the next byte that comes
     std::uint64_t shown = 0;  // of the first byte not told yet
     Event last = {};          // whose bytes are held, without them
-    bool holds = false;
+    bool holds = false;       // it has a place in held_, as of
+    std::uint64_t held_ns = 0;
+    std::uint64_t held_bytes = 0;
+    std::list<Key>::iterator used = {};  // its place in by_use_
   };
+  using Streams = std::map<Key, Stream>;
+  using Place = Streams::iterator;
   void take_tls(Event event, const Give& give);
-  Stream& stream_of(const Key& key, const TlsBody& body, const Give& give);
+  Place stream_of(const Key& key, const TlsBody& body, const Give& give);
+  Place begin(const Key& key, const TlsBody& body, const Give& give);
   static void add_missing(std::vector<Piece>& pieces, std::uint64_t missing, Withheld why);
   static void tell(Stream& stream, std::vector<Piece> pieces, const Give& give);
-  static void flush(Stream& stream, const Give& give);
+  void flush(Place place, const Give& give);
+  void end(Place place, const Give& give);
+  void note_held(Place place);
+  void forget_held(Place place);
   void close(const ProcessId& process, std::uint32_t connection, const Give& give);
 
   Budget budget_ = std::make_shared<ReaderBudget>();
-  std::map<Key, Stream> streams_;
+  std::size_t most_streams_;
+  Streams streams_;
+  std::list<Key> by_use_;                         // the least recently used first
+  std::set<std::pair<std::uint64_t, Key>> held_;  // streams that hold bytes, by the time of the last ones
+  std::uint64_t held_bytes_ = 0;
 };
 
 // Paths of a file event that are, or may be, no more than the string its program passed. Not before they were judged: a

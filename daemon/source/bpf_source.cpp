@@ -7,8 +7,8 @@
 
 namespace aa {
 
-BpfSource::BpfSource(std::vector<std::unique_ptr<RingReader>> rings, CgroupNames& cgroups, Take take)
-    : rings_(std::move(rings)), cgroups_(cgroups), take_(std::move(take)) {}
+BpfSource::BpfSource(std::vector<std::unique_ptr<RingReader>> rings, CgroupNames& cgroups, Redactor redactor, Take take)
+    : rings_(std::move(rings)), cgroups_(cgroups), redactor_(std::move(redactor)), take_(std::move(take)) {}
 
 bool BpfSource::drain(const Positions& mark, std::size_t budget) {
   for (std::size_t ring = 0; ring < rings_.size() && budget > 0; ++ring) {

@@ -37,7 +37,7 @@ class BpfSource {
   using Positions = std::vector<std::uint64_t>;  // one a ring
 
   // The first ring is the lifecycle ring.
-  BpfSource(std::vector<std::unique_ptr<RingReader>> rings, CgroupNames& cgroups, Take take);
+  BpfSource(std::vector<std::unique_ptr<RingReader>> rings, CgroupNames& cgroups, Redactor redactor, Take take);
 
   // One turn: everything committed below `mark`, at most `budget` records. True when more is waiting.
   bool drain(const Positions& mark, std::size_t budget);

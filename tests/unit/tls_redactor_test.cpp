@@ -32,6 +32,17 @@ struct Desk {
     event.body = std::move(body);
     return event;
   }
+  // The first bytes of a connection's sends.
+  void begin(std::uint32_t connection, std::string_view data, std::uint64_t boot_ns) {
+    TlsBody body;
+    body.connection = connection;
+    body.from_start = true;
+    body.length = body.call_length = data.size();
+    body.data = data;
+    Event event = event_of(std::move(body));
+    event.boot_ns = boot_ns;
+    redactor.take(std::move(event), give());
+  }
   // The next bytes of a connection's sends.
   void say(std::string_view data, bool is_full = false) {
     TlsBody body;
@@ -116,6 +127,45 @@ TEST_CASE("redact: undecided bytes are told with the next, at the connection's e
   CHECK(desk.told() == "a ghp_**** ghp_*");
   CHECK(std::holds_alternative<TlsClosedBody>(desk.given.back().body));
   desk.check_seamless();
+}
+
+TEST_CASE("redact: what waits longest is told first, each when its own time is over") {
+  Desk desk;
+  for (const std::uint32_t connection : {3u, 1u, 2u}) desk.begin(connection, "a ghp_a", 1'000 * (4 - connection));
+  CHECK(desk.redactor.undecided().bytes == 3);
+  CHECK(desk.redactor.undecided().first_boot_ns == 1'000);
+  CHECK(desk.redactor.undecided().last_boot_ns == 3'000);
+  for (const std::uint64_t waits : {2, 1, 0}) {
+    desk.given.clear();
+    desk.redactor.on_time(*desk.redactor.next_deadline(), desk.give());
+    REQUIRE(desk.given.size() == 1);
+    CHECK(desk.told() == "*");
+    CHECK(desk.redactor.undecided().bytes == waits);
+  }
+  CHECK_FALSE(desk.redactor.next_deadline().has_value());
+}
+
+TEST_CASE("redact: of more streams than there is room for the one least recently used is told to its end") {
+  Desk desk;
+  desk.redactor = Redactor(2);
+  desk.begin(1, "a ghp_x", 1'000);
+  desk.begin(2, "b ghp_x", 1'000);
+  desk.offset = 7;
+  desk.say("y");
+  CHECK(desk.told() == "a ghp_b ghp_");
+  desk.begin(3, "c", 1'000);
+  CHECK(desk.told() == "a ghp_b ghp_*c");
+  CHECK(desk.redactor.undecided().bytes == 2);
+  desk.say("z");
+  CHECK(desk.redactor.undecided().bytes == 3);
+  TlsBody second;
+  second.connection = 2;
+  second.from_start = true;
+  second.offset = 7;
+  second.data = "rest-of-it\n# clear";
+  second.length = second.data.size();
+  desk.redactor.take(Desk::event_of(second), desk.give());
+  CHECK(desk.told() == "a ghp_b ghp_*c***********# clear");
 }
 
 TEST_CASE("redact: a stream that was not seen from its start, or misses bytes, begins inside a secret") {
