@@ -147,8 +147,9 @@ SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   shown_ = at_ = 0;
   continuation_ = 0;
   state_ = 0;  // no name goes on behind what was missed
+  const bool is_long = mode_ == Mode::pem || mode_ == Mode::binary || mode_ == Mode::three;
   const bool is_known = mode_ == Mode::value && kind_ != kUnknown && !ends_at_blank();
-  if (mode_ != Mode::pem && mode_ != Mode::binary && !is_known) enter_unknown();
+  if (!is_long && !is_known) enter_unknown();
   since_ = 0;
   is_list_ = false;  // nor where it ended
   line_end_ = 0;     // whether its next line is indented was not seen

@@ -714,6 +714,10 @@ TEST_CASE("secrets: bytes missed inside a secret do not end it") {
   (void)scanner.take("abc");
   CHECK(scanner.miss(5).bytes == "***");
   CHECK(scanner.take("def, and on\n, and on").bytes == "************, and on");
+  SecretScanner three;
+  (void)three.take("\npassword = \"\"\"abc\n");
+  (void)three.miss(5);
+  CHECK(three.take("d, e\n\"f\"\n\"\"\"\non").bytes == "*****\"*\"*\"\"\"\non");
 }
 
 TEST_CASE("secrets: a name that began before bytes were missed is none behind them, however often some are missed") {
