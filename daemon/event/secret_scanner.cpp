@@ -21,6 +21,9 @@ constexpr std::string_view kPartName = "name=\"";
 constexpr std::size_t kWholeLine = 60;            // base64 goes on in the next line when this one is as long
 constexpr std::string_view kMessage = "HTTP/1.";  // begins an answer, and ends a request's first line
 constexpr std::size_t kKeyLine = 24;              // letters in a row tell a private key
+constexpr std::size_t kMostBeforeKey = 192;       // bytes before the first such
+constexpr std::size_t kMostBeside = 1024;         // and behind each
+constexpr std::size_t kMostInThree = 4096;        // bytes in three quotes
 constexpr std::uint8_t kDashes = 5;               // end it
 constexpr std::size_t kLongName = 20;             // a user name as long as this is a token
 
@@ -173,6 +176,9 @@ void SecretScanner::enter_unknown() {
 
 // What was missed may have ended in a member's name, or what it ended in was one: then the next value is hidden, too.
 void SecretScanner::leave_unknown() {
+  const std::string_view held = std::string_view(buffer_).substr(since_, at_ - since_);
+  const bool is_separator = !held.empty() && held.find_first_not_of(":= \t\\") == std::string_view::npos;
+  if (is_separator) return begin_unnamed();  // the quote before it ended a name, this one begins the value
   ++at_;
   rule_ = &kUnnamed;
   since_ = at_;
@@ -191,9 +197,11 @@ void SecretScanner::leave_unknown() {
 // ends one: behind a separator or a bracket it does, and so do those behind it in the list.
 bool SecretScanner::is_begun_by(unsigned char byte) {
   if (static_cast<char>(byte) == quote_ && (may_open_ || is_between_)) {
-    open_quote(at_++);
+    if (is_between_)
+      begin_unnamed();
+    else
+      open_quote(at_++);
     may_open_ = false;
-    if (is_between_) begin_unnamed();
     return true;
   }
   const bool is_before_quote = is_blank(byte) || byte == '\\';
@@ -204,6 +212,7 @@ bool SecretScanner::is_begun_by(unsigned char byte) {
 }
 
 void SecretScanner::begin_unnamed() {
+  open_quote(at_++);
   kind_ = kUnknown;
   rule_ = &kUnnamed;
   is_member_ = true;
@@ -311,12 +320,28 @@ void SecretScanner::settle() {
     run();
   }
   if (mode_ == Mode::percent) since_ = at_;
+  if (mode_ == Mode::opening && is_spoken_of_) return settle_opening();
   if (mode_ != Mode::common && mode_ != Mode::opening) return;
-  const bool is_shown = mode_ == Mode::opening && is_spoken_of_;
-  hide(kind_, is_shown ? at_ - std::min(at_, in_line_) : since_, at_);
+  hide(kind_, since_, at_);
   since_ = at_;
   since_state_ = 0;
   if (mode_ == Mode::common) mode_ = Mode::value;
+}
+
+// What is around a private key's first line is looked through as text, but for letters that may be the key's first.
+// Unless something else begins in it, the key may yet come.
+void SecretScanner::settle_opening() {
+  const SecretRule& rule = *rule_;
+  const std::size_t begin = since_, left = left_;
+  give_up();
+  run();
+  if (mode_ != Mode::text) return settle();
+  found(rule);
+  tried_ = automaton_->ending_in(state_).size();
+  for (std::size_t at = begin; at < at_; ++at) count_letter(static_cast<unsigned char>(buffer_[at]));
+  is_spoken_of_ = true;
+  left_ = left;
+  hide(kind_, at_ - std::min(at_, in_line_), at_);
 }
 
 // Whether another rule's beginning may go on where this one's ended: "sk-an" is one of "sk-" and may be of "sk-ant-".
@@ -348,9 +373,10 @@ SecretScanner::Shown SecretScanner::show() {
   return out;
 }
 
-// What was shown stays so: whoever goes back, goes no further than what is held.
+// What was shown stays so, and nothing is hidden twice: whoever goes back, goes no further than what is held.
 void SecretScanner::hide(std::string_view kind, std::size_t from, std::size_t to) {
   from = std::max(from, shown_);
+  if (!hidden_.empty()) from = std::max<std::size_t>(from, hidden_.back().offset + hidden_.back().length - offset_);
   if (from >= to) return;
   const std::uint64_t offset = offset_ + from;
   if (!hidden_.empty() && hidden_.back().kind == kind && hidden_.back().offset + hidden_.back().length == offset)
@@ -437,6 +463,7 @@ void SecretScanner::found(const SecretRule& rule) {
       dashes_ = 0;
       in_line_ = capitals_ = digits_ = 0;
       is_spoken_of_ = false;
+      left_ = kMostBeforeKey;
       mode_ = Mode::opening;
       break;
     case SecretShape::field:
@@ -986,7 +1013,7 @@ void SecretScanner::in_closed(unsigned char byte) {
   constexpr std::string_view kSingle = "\"'\"'";
   const auto character = static_cast<char>(byte);
   if (joined_ == 0 && character == quote_) {
-    beside_ = 0;
+    left_ = kMostInThree;
     mode_ = at_ == since_ + 1 && text_ != SecretText::script ? Mode::three : Mode::value;
   } else if (quote_ == '\'' && character == kSingle[joined_]) {
     if (++joined_ == kSingle.size()) mode_ = Mode::value;
@@ -998,13 +1025,12 @@ void SecretScanner::in_closed(unsigned char byte) {
 
 // In three quotes. What is behind so many bytes is taken for text again.
 void SecretScanner::in_three(unsigned char byte) {
-  constexpr std::size_t kMostInThree = 4096;
   const bool is_quote = static_cast<char>(byte) == quote_ && backslashes_ % 2 == 0;
   joined_ = is_quote ? static_cast<std::uint8_t>(joined_ + 1) : std::uint8_t{0};
   count_backslashes(byte);
   if (!is_quote) hide(kind_, at_, at_ + 1);
   ++at_;
-  if (joined_ == 3 || ++beside_ >= kMostInThree) enter_text();
+  if (joined_ == 3 || --left_ == 0) enter_text();
 }
 
 // What a shell runs here stays to be seen: $(…), `…`.
@@ -1037,13 +1063,13 @@ void SecretScanner::in_list(unsigned char byte) {
 // however they are written, perhaps behind lines that say more of it, and whatever each line begins with. No script's
 // lines do: what it runs stays to be seen.
 void SecretScanner::in_opening(unsigned char byte) {
-  constexpr std::size_t kMostBefore = 192;
   constexpr std::string_view kBetween = " \t\r\n:,.-\"'+()%\\";
   count_letter(byte);
   const bool is_between = in_line_ > 0 || kBetween.find(static_cast<char>(byte)) != std::string_view::npos;
   is_spoken_of_ = is_spoken_of_ || !is_between;
   const bool is_over = dashes_ == kDashes || (is_spoken_of_ && text_ == SecretText::script);
-  if (is_over || at_ - since_ >= kMostBefore) return give_up();
+  if (is_over || left_ == 0) return give_up();
+  --left_;
   ++at_;
   if (!is_key_line() && !(byte == ':' && names_key_line(std::string_view(buffer_).substr(0, at_ - 1)))) return;
   hide(kind_, since_, at_);
@@ -1069,18 +1095,18 @@ bool SecretScanner::is_key_line() const {
 }
 
 void SecretScanner::enter_pem() {
-  beside_ = 0;
+  left_ = kMostBeside;
   mode_ = Mode::pem;
 }
 
-// Up to five dashes, or to where no more such rows of letters come.
+// Up to five dashes, or to where no more such rows of letters come: what began beside them was not looked at.
 void SecretScanner::in_pem(unsigned char byte) {
-  constexpr std::size_t kMostBeside = 1024;
   count_letter(byte);
-  beside_ = in_line_ >= kKeyLine ? 0 : beside_ + 1;
+  left_ = in_line_ >= kKeyLine ? kMostBeside : left_ - 1;
   hide(kind_, at_, at_ + 1);
   ++at_;
-  if (dashes_ == kDashes || beside_ >= kMostBeside) enter_text();
+  if (dashes_ == kDashes) return enter_text();
+  if (left_ == 0) enter_unknown();
 }
 
 void SecretScanner::enter_binary() {

@@ -89,6 +89,7 @@ class SecretScanner {
   void run();
   Shown show();
   void settle();
+  void settle_opening();
   void in_text(unsigned char byte);
   void in_candidate(unsigned char byte);
   void in_userinfo(unsigned char byte);
@@ -200,7 +201,7 @@ class SecretScanner {
   std::size_t capitals_ = 0;  // opening, pem: of these
   std::size_t digits_ = 0;
   bool is_spoken_of_ = false;  // opening: other bytes came than are between a key's lines
-  std::size_t beside_ = 0;     // pem: bytes behind the last row of so many letters; three: all
+  std::size_t left_ = 0;       // opening, pem, three: so many bytes may come until something ends it
   std::string escaped_;        // percent: of "%3D" the digits seen
   std::size_t colon_ = 0;      // userinfo: behind its ':', 0 none yet
   std::size_t behind_at_ = 0;  // userinfo: behind its last '@', 0 none yet

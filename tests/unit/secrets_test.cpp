@@ -256,8 +256,22 @@ TEST_CASE("secrets: text around a private key's first line is not taken for its 
   (void)scanner.take("# " + begin + "\n# MIIEpAIBAA");
   CHECK(scanner.flush().bytes == "\n# **********");
   CHECK(scanner.take("KCAQEAwJ8nq2Yk3f\n# ").bytes == std::string(19, '*'));
-  const std::string rest = std::string(1023, '.') + " and more.\n";
-  CHECK(shown_of({begin + "\nMIIEpAIBAAKCAQEAwJ8nq2Yk3f\n" + rest}).ends_with("* and more.\n"));
+  const std::string rest = std::string(1023, '.') + " and\n, more.\n";
+  CHECK(shown_of({begin + "\nMIIEpAIBAAKCAQEAwJ8nq2Yk3f\n" + rest}).ends_with("*, more.\n"));
+  const std::string text = "`" + begin + "`: no; \"password\": \"hunter2\"; <p>ghp_" + letters(36) + "; ";
+  const std::string safe = shown_of({text + std::string(200, '.')}).substr(0, text.size());
+  CHECK(safe.find("nter") == std::string::npos);
+  CHECK(safe.find("; <p>ghp_****") != std::string::npos);
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    SecretScanner paused;
+    std::string shown = paused.take(text.substr(0, cut)).bytes;
+    shown += paused.flush().bytes;
+    CHECK(paused.held() == 0);
+    shown += paused.take(text.substr(cut)).bytes + paused.flush().bytes;
+    INFO(cut << ": " << shown);
+    CHECK(shown.find("unter") == std::string::npos);
+    CHECK(shown.find(text.substr(text.size() - 20, 8)) == std::string::npos);
+  }
 }
 
 TEST_CASE("secrets: a private key in base64 is replaced over all its lines, also as JSON and YAML have those") {
@@ -319,7 +333,8 @@ TEST_CASE("secrets: behind missed bytes a value is hidden whole, however much of
         "\"pass~\"q\\\"hunter2\"", "\"password\":\"~q\\\"hunter2\"", "\"pass~q\\\"hunter2\", \"a\": 1",
         "\nDB_P~SWORD=\"hunter2\"\n", "\r\nX-Api-K~y: \"a b hunter2\"\r\n", "\npassw~rd: \"ab\n  hunter2\"\n",
         "{\"password\":\"a~\":\"hunter2\"}", "{\"password\":\"a~sword\":\"hunter2\"}",
-        "{\"password\":\"a~\", \"password\":\"hunter2\"}", "{\"p~\": {\"password\": \"hunter2\"}}"}) {
+        "{\"password\":\"a~\", \"password\":\"hunter2\"}", "{\"p~\": {\"password\": \"hunter2\"}}",
+        "{\"pass~word=\": \"hunter2\"}"}) {
     for (std::size_t cut = 0; cut <= text.size(); ++cut) {
       INFO(text << ": " << told(text, cut));
       CHECK(told(text, cut).find("nter") == std::string::npos);
