@@ -342,6 +342,7 @@ Status Daemon::wire_loop() {
       return added;
   loop_->add_deadline([this] { return rewritten_rest_until_; }, [this] { listen_for_rewritten(); });
   loop_->add_deadline([this] { return tls_->next_rewritten(); }, [this] { look_into_rewritten(); });
+  loop_->add_deadline([this] { return tls_discovery_->next_waiting(); }, [this] { look_into_waiting(); });
   const auto look_again_at = [this] { return missed_since_ns_ == 0 ? std::nullopt : std::optional(look_again_ns_); };
   loop_->add_deadline(look_again_at, [this] { look_again(); });
   if (hold_ && hold_->runs()) {

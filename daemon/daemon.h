@@ -96,6 +96,7 @@ class Daemon {
   void take_rewritten();
   void listen_for_rewritten();
   void look_into_rewritten();
+  void look_into_waiting();
   void note_missed(const KernelCounts& counts);
   void look_again();
   void tell_late_attach(const LossBody& loss);

@@ -96,6 +96,13 @@ void Daemon::look_into_rewritten() {
   if (unheard) tell_late_attach(*unheard);
 }
 
+void Daemon::look_into_waiting() {
+  const std::optional<LossBody> unheard = tls_discovery_->look_into_waiting();
+  if (!unheard) return;
+  publish_probes();
+  tell_late_attach(*unheard);
+}
+
 // What a process has mapped already: before anybody is told that it is watched.
 bool Daemon::look_for_tls(const std::vector<LivingProcess>& processes) {
   std::vector<std::uint32_t> watched;

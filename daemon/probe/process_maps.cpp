@@ -8,6 +8,7 @@
 #include <charconv>
 #include <map>
 #include <optional>
+#include <set>
 #include <tuple>
 
 #include "base/file_text.h"
@@ -68,14 +69,12 @@ std::string ExecutableMapping::link(std::uint32_t pid) const {
 
 ExecutableMappings executable_mappings(std::string_view maps) {
   ExecutableMappings all;
+  std::set<std::pair<std::uint32_t, std::uint64_t>> seen;
   while (!maps.empty()) {
     const std::size_t end = std::min(maps.find('\n'), maps.size());
     auto mapping = mapping_in(maps.substr(0, end));
     maps.remove_prefix(std::min(end + 1, maps.size()));
-    const auto same = [&](const ExecutableMapping& other) {
-      return other.dev == mapping->dev && other.ino == mapping->ino;
-    };
-    if (mapping && std::none_of(all.begin(), all.end(), same)) all.push_back(std::move(*mapping));
+    if (mapping && seen.emplace(mapping->dev, mapping->ino).second) all.push_back(std::move(*mapping));
   }
   return all;
 }
@@ -86,10 +85,16 @@ ExecutableMappings executable_mappings_of(std::uint32_t pid) {
 
 std::vector<ExecutableMappings> executable_mappings_of(const std::vector<std::uint32_t>& pids) {
   std::map<std::tuple<std::uint32_t, std::uint64_t, std::string>, std::shared_ptr<const UniqueFd>> open;
+  const auto none = std::make_shared<const UniqueFd>();
   std::vector<ExecutableMappings> all;
   for (const std::uint32_t pid : pids) {
     all.push_back(executable_mappings(file_text("/proc/" + std::to_string(pid) + "/maps")));
+    std::size_t most = kMostMapped;
     for (ExecutableMapping& mapping : all.back()) {
+      mapping.file = none;
+      mapping.error = E2BIG;
+      if (most == 0) continue;
+      --most;
       std::shared_ptr<const UniqueFd>& file = open[{mapping.dev, mapping.ino, mapping.name}];
       if (!file || !*file)
         file = std::make_shared<const UniqueFd>(::open(mapping.link(pid).c_str(), O_PATH | O_CLOEXEC));

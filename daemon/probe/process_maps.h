@@ -22,7 +22,7 @@ struct ExecutableMapping {
   std::uint64_t end = 0;                           // the address behind the last
   std::string name;                                // as the kernel shows it, for people
   std::shared_ptr<const UniqueFd> file = nullptr;  // O_PATH; none: it was gone by then, or may not be opened
-  int error = 0;                                   // why there is none
+  int error = 0;                                   // why there is none; E2BIG: the process has too many
 
   // Opens the file while the process lives and has it mapped there.
   std::string link(std::uint32_t pid) const;
@@ -32,8 +32,11 @@ using ExecutableMappings = std::vector<ExecutableMapping>;
 // Of the text of /proc/PID/maps; a line that is not as it should be is left out.
 ExecutableMappings executable_mappings(std::string_view maps);
 
+// Of one process at most so many are opened.
+constexpr std::size_t kMostMapped = 1024;
 // Empty when the process is gone. It waits for the lock of the process's memory, which that may hold for as long as it
-// likes (a fault in a file that nobody answers for): see Patience. Cost: 20 to 200 µs.
+// likes (a fault in a file that nobody answers for): see Patience. Cost: 20 to 200 µs;
+// of a process with tens of thousands of mappings some 30 ms.
 ExecutableMappings executable_mappings_of(std::uint32_t pid);
 // The same of each; a file that several have mapped is open once.
 std::vector<ExecutableMappings> executable_mappings_of(const std::vector<std::uint32_t>& pids);

@@ -19,7 +19,9 @@
 namespace aa {
 namespace {
 
-constexpr std::size_t kMostMet = 65'536;  // then files are looked into again
+constexpr std::size_t kMostMet = 65'536;   // then files are looked into again
+constexpr std::size_t kMostSought = 1024;  // of one process, until it is looked into
+constexpr std::size_t kMostLooked = 4096;  // processes, of which those that do not wait are forgotten then
 constexpr std::uint32_t kProtExec = 4;
 constexpr std::uint64_t kResolveCached = 0x20;  // RESOLVE_CACHED, which older headers do not have
 constexpr const char* kUnknown = "unknown";
@@ -156,7 +158,7 @@ std::optional<LossBody> TlsDiscovery::saw(const Event& event) {
 }
 
 bool TlsDiscovery::saw_file(const Event& event) {
-  if (const auto* file = std::get_if<FileBody>(&event.body)) return saw_mapping(*file, *event.process);
+  if (const auto* file = std::get_if<FileBody>(&event.body)) return saw_mapping(*file, event);
   const auto* exec = std::get_if<ExecBody>(&event.body);
   if (exec == nullptr || exec->result < 0 || is_held(event.process->id.pid)) return false;
   const Key key{exec->exe_dev, exec->exe_ino};
@@ -166,28 +168,84 @@ bool TlsDiscovery::saw_file(const Event& event) {
   return is_it ? meet(key, link, event.process->exe) : meet_by_name(key, *event.process, event.process->exe);
 }
 
-bool TlsDiscovery::saw_mapping(const FileBody& file, const ProcessRef& process) {
+bool TlsDiscovery::saw_mapping(const FileBody& file, const Event& event) {
   const bool maps = file.op == FileOp::mmap || file.op == FileOp::mprotect;
   const bool executable = maps && file.flags && (*file.flags & kProtExec) != 0;
-  if (!executable || file.result < 0 || is_known(file) || is_held(process.id.pid)) return false;
-  return look_for({file.dev, file.ino}, file.at.path, process);
+  if (!executable || file.result < 0 || is_known(file) || is_held(event.process->id.pid)) return false;
+  return look_for({file.dev, file.ino}, file.at.path, event);
 }
 
-// Into the file that its name leads to; if that is another, into all that the process has mapped, and into this file if
-// it is not among that.
-bool TlsDiscovery::look_for(const Key& key, const std::string& name, const ProcessRef& process) {
+// Into the file that its name leads to; if that is another, into all that the process has mapped.
+bool TlsDiscovery::look_for(const Key& key, const std::string& name, const Event& event) {
+  const ProcessRef& process = *event.process;
   const auto named = tls_.is_by_process() ? std::nullopt : found_by_name(root_of(process.id.pid) + name);
   if (named && named->found.key == key) return meet(key, link_to(named->file), name);
-  const ExecutableMappings mappings = mapped_by(process.id.pid);
-  const bool attached = look_into(process.id.pid, mappings);
-  const auto is_it = [&](const ExecutableMapping& one) { return Key{one.dev, one.ino} == key || one.name == name; };
-  const bool shown = std::any_of(mappings.begin(), mappings.end(), is_it) || is_heard(process.id, key);
-  return shown ? attached : meet_by_name(key, process, name) || attached;
+  Looked& looked = looked_of(process.id);
+  if (boot_ns() >= looked.again_ns) return look_for({{key, name}}, process);
+  wait(looked, key, name, event);
+  return false;
+}
+
+// And into those of these files that are not among that.
+bool TlsDiscovery::look_for(const Sought& sought, const ProcessRef& process) {
+  constexpr std::uint64_t kShare = 10, kMostNs = 1'000'000'000;
+  const std::uint64_t began = boot_ns();
+  ExecutableMappings mappings = mapped_by(process.id.pid);
+  const std::uint64_t read = boot_ns();
+  std::set<Key> keys;
+  std::set<std::string> names;
+  for (const ExecutableMapping& one : mappings) {
+    keys.emplace(one.dev, one.ino);
+    names.insert(one.name);
+  }
+  bool attached = look_into(process.id.pid, mappings);
+  for (const auto& [key, name] : sought) {
+    const bool shown = keys.contains(key) || names.contains(name) || is_heard(process.id, key);
+    attached = (!shown && meet_by_name(key, process, name)) || attached;
+  }
+  if (mappings.empty()) return attached;  // it has ended
+  const std::uint64_t now = boot_ns();
+  // What was attached to was worth its time.
+  looked_of(process.id).again_ns = now + std::min(kMostNs, kShare * ((attached ? read : now) - began));
+  return attached;
+}
+
+TlsDiscovery::Looked& TlsDiscovery::looked_of(const ProcessId& process) {
+  if (looked_.size() >= kMostLooked) std::erase_if(looked_, [](const auto& one) { return one.second.since_ns == 0; });
+  return looked_[process];
+}
+
+void TlsDiscovery::wait(Looked& looked, const Key& key, const std::string& name, const Event& event) {
+  if (looked.since_ns == 0) {
+    looked.process = *event.process;
+    looked.since_ns = std::max<std::uint64_t>(event.boot_ns, 1);
+    waiting_.emplace(looked.again_ns, event.process->id);
+  }
+  if (looked.sought.size() < kMostSought)
+    looked.sought.emplace(key, name);
+  else
+    tls_.count_unseen();  // nobody knows whether it is still mapped then
+}
+
+std::optional<std::uint64_t> TlsDiscovery::next_waiting() const {
+  if (waiting_.empty()) return std::nullopt;
+  return waiting_.begin()->first;
+}
+
+std::optional<LossBody> TlsDiscovery::look_into_waiting() {
+  constexpr std::uint64_t kHeldNs = 10'000'000;
+  if (waiting_.empty()) return std::nullopt;
+  const ProcessId process = waiting_.begin()->second;
+  waiting_.erase(waiting_.begin());
+  if (is_held(process.pid)) return waiting_.emplace(boot_ns() + kHeldNs, process), std::nullopt;
+  const Looked one = std::exchange(looked_[process], {});
+  if (!look_for(one.sought, one.process)) return std::nullopt;
+  return LossBody{"tls", "late-attach", 0, one.since_ns, boot_ns()};
 }
 
 bool TlsDiscovery::saw_process(const Event& event) {
   const ProcessId& process = event.process->id;
-  if (const auto* file = std::get_if<FileBody>(&event.body)) return saw_mapping(*file, *event.process);
+  if (const auto* file = std::get_if<FileBody>(&event.body)) return saw_mapping(*file, event);
   if (const auto* fork = std::get_if<ForkBody>(&event.body)) {
     forked_.push_back({fork->child.pid, process.pid, event.boot_ns, tls_.is_attached_in(process)});
     return false;
@@ -197,7 +255,8 @@ bool TlsDiscovery::saw_process(const Event& event) {
   if (std::holds_alternative<ExitBody>(event.body)) return saw_end(process);
   if (exec != nullptr) {
     std::erase_if(forked_, [&](const Forked& one) { return one.child == process.pid; });
-    return !is_held(process.pid) && look_for({exec->exe_dev, exec->exe_ino}, event.process->exe, *event.process);
+    looked_of(process).again_ns = 0;  // it has other mappings now
+    return !is_held(process.pid) && look_for({exec->exe_dev, exec->exe_ino}, event.process->exe, event);
   }
   return std::holds_alternative<AdoptedBody>(event.body) && !is_held(process.pid) && look_into(process.pid);
 }
@@ -239,7 +298,9 @@ ExecutableMappings TlsDiscovery::mapped_by(std::uint32_t pid) {
 }
 
 bool TlsDiscovery::look_into(std::uint32_t pid) {
-  return tls_.runs() && look_into(pid, mapped_by(pid));
+  if (!tls_.runs()) return false;
+  ExecutableMappings mappings = mapped_by(pid);
+  return look_into(pid, mappings);
 }
 
 // But for those that are held: they are looked into when they stand still. All at once, for a turn of two threads takes
@@ -247,21 +308,35 @@ bool TlsDiscovery::look_into(std::uint32_t pid) {
 bool TlsDiscovery::look_into(std::vector<std::uint32_t> pids) {
   std::erase_if(pids, [this](std::uint32_t pid) { return is_held(pid); });
   if (!tls_.runs() || pids.empty()) return false;
-  const auto all = tls_.patience().ask([pids] { return executable_mappings_of(pids); });
+  auto all = tls_.patience().ask([pids] { return executable_mappings_of(pids); });
   bool attached = false;
   for (std::size_t i = 0; i < pids.size(); ++i)
     attached = (all ? look_into(pids[i], (*all)[i]) : look_into(pids[i])) || attached;
   return attached;
 }
 
-bool TlsDiscovery::look_into(std::uint32_t pid, const ExecutableMappings& mappings) {
+bool TlsDiscovery::look_into(std::uint32_t pid, ExecutableMappings& mappings) {
   bool attached = false;
-  for (const ExecutableMapping& mapping : mappings) {
+  std::size_t left_out = 0;
+  for (ExecutableMapping& mapping : mappings) {
+    left_out += mapping.error == E2BIG ? 1 : 0;
+    if (mapping.error == E2BIG) continue;
     if (TlsFamily::may_be_read_later(mapping.error)) tls_.tell_not_read(mapping.error);
     attached = meet({mapping.dev, mapping.ino}, link_to(*mapping.file), mapping.name) || attached;
     if (tls_.is_by_process()) attached = tls_.attach_in(pid, mapping) || attached;
+    mapping.file.reset();
   }
+  if (left_out > 0) count_left_out(pid, left_out);
   return attached;
+}
+
+// Those of before were counted then.
+void TlsDiscovery::count_left_out(std::uint32_t pid, std::size_t files) {
+  if (left_out_.size() >= kMostLooked) left_out_.clear();
+  std::size_t& counted = left_out_[pid];
+  if (files > counted) tls_.count_unseen(files - counted);
+  counted = files;
+  tls_.tell_too_many();
 }
 
 std::vector<TlsStack> TlsDiscovery::explain(std::uint32_t pid) {
@@ -269,7 +344,11 @@ std::vector<TlsStack> TlsDiscovery::explain(std::uint32_t pid) {
   const auto mappings = ask_for_mapped(pid);
   if (!mappings) return {{"", kUnknown, "its memory does not answer"}};
   if (mappings->empty()) stacks.push_back({"", kUnknown, "what it has mapped cannot be read from /proc"});
+  const auto is_left_out = [](const ExecutableMapping& one) { return one.error == E2BIG; };
+  if (std::any_of(mappings->begin(), mappings->end(), is_left_out))
+    stacks.push_back({"", kUnknown, "it has more files mapped to be executed than are looked into"});
   for (const ExecutableMapping& mapping : *mappings) {
+    if (is_left_out(mapping)) continue;
     const std::uint64_t before = tls_.patience().given_up();
     const bool silent = is_silent(mapping.dev);
     std::optional<TlsStack> stack = silent ? std::nullopt : explain_file(pid, mapping);

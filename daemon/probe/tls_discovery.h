@@ -34,6 +34,11 @@ class TlsDiscovery {
   // The same of processes that forked and have not executed anything since; asked for when no event is waiting.
   std::vector<LossBody> take_forked();
 
+  // Who maps files one after the other that have no name has its mappings read a tenth of the time at most: meanwhile
+  // they are noted. When it wants to be called next, for one process; what is returned nobody heard.
+  std::optional<std::uint64_t> next_waiting() const;
+  std::optional<LossBody> look_into_waiting();
+
   // Everything a process has mapped. True: something was attached.
   bool look_into(std::uint32_t pid);
   bool look_into(std::vector<std::uint32_t> pids);
@@ -66,6 +71,13 @@ class TlsDiscovery {
     Key key;
     Change change;
   };
+  using Sought = std::map<Key, std::string>;  // files that a process has mapped, and their names
+  struct Looked {
+    std::uint64_t again_ns = 0;  // its mappings are not read before
+    ProcessRef process = {};     // who waits, since when, and what for
+    std::uint64_t since_ns = 0;
+    Sought sought = {};
+  };
   // nullopt: none, or no answer.
   static std::optional<Found> found_at(const std::string& link);
   struct Named {
@@ -86,11 +98,15 @@ class TlsDiscovery {
   bool saw_file(const Event& event);
   bool saw_process(const Event& event);
   bool saw_end(const ProcessId& process);
-  bool saw_mapping(const FileBody& file, const ProcessRef& process);
-  bool look_for(const Key& key, const std::string& name, const ProcessRef& process);
+  bool saw_mapping(const FileBody& file, const Event& event);
+  bool look_for(const Key& key, const std::string& name, const Event& event);
+  bool look_for(const Sought& sought, const ProcessRef& process);
+  void wait(Looked& looked, const Key& key, const std::string& name, const Event& event);
+  Looked& looked_of(const ProcessId& process);
+  void count_left_out(std::uint32_t pid, std::size_t files);
   std::optional<ExecutableMappings> ask_for_mapped(std::uint32_t pid);
   ExecutableMappings mapped_by(std::uint32_t pid);
-  bool look_into(std::uint32_t pid, const ExecutableMappings& mappings);
+  bool look_into(std::uint32_t pid, ExecutableMappings& mappings);
   bool is_known(const FileBody& file) const;
   bool is_held(std::uint32_t pid) const { return hold_ != nullptr && hold_->holds(pid); }
 
@@ -98,10 +114,13 @@ class TlsDiscovery {
   const TlsHold* hold_;
   std::map<Key, Met> met_;
   std::set<std::uint32_t> silent_;  // devices of file systems that did not answer; not asked again until they do
-  std::set<std::uint32_t> silent_processes_;              // whose memory's lock was held for too long
-  std::map<Key, std::pair<Change, std::string>> stacks_;  // that nobody listens to; found by explain()
-  std::map<ProcessId, Ended> ended_;                      // by process; of the last seconds
-  std::vector<Forked> forked_;                            // by process; not looked into yet
+  std::set<std::uint32_t> silent_processes_;               // whose memory's lock was held for too long
+  std::map<Key, std::pair<Change, std::string>> stacks_;   // that nobody listens to; found by explain()
+  std::map<ProcessId, Ended> ended_;                       // by process; of the last seconds
+  std::map<ProcessId, Looked> looked_;                     // whose mappings were read shortly ago
+  std::set<std::pair<std::uint64_t, ProcessId>> waiting_;  // of these, by when they are read again
+  std::map<std::uint32_t, std::size_t> left_out_;          // of a process's files, counted already
+  std::vector<Forked> forked_;                             // by process; not looked into yet
 };
 
 }  // namespace aa

@@ -274,6 +274,14 @@ void TlsFamily::tell_not_read(int error) {
                      "a file could not be looked into; it is when somebody maps it again"});
 }
 
+void TlsFamily::tell_too_many() {
+  if (std::exchange(too_many_, true)) return;
+  news_ = true;
+  states_.push_back({"tls", "aa_tls_mappings", "uprobe", ProbeState::degraded, 0,
+                     "a process has more than " + std::to_string(kMostMapped) +
+                         " files mapped to be executed: the others are not looked into"});
+}
+
 // Null: it is gone, cannot be opened (errno), or was met before (errno 0).
 TlsFamily::MetFile* TlsFamily::meet(const std::string& path, const std::string& name) {
   auto opened = patience_.ask([path, changes = changes_] { return open_met(path, changes->get()); });

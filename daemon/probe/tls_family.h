@@ -111,8 +111,9 @@ class TlsFamily {
   std::vector<ProbeBody> states() const { return states_; }
   std::uint64_t recursion_misses() const;
   // Files that were executed or mapped, and were not to be found when they were to be looked into.
-  void count_unseen() { ++unseen_; }
+  void count_unseen(std::uint64_t files = 1) { unseen_ += files; }
   void tell_not_read(int error);
+  void tell_too_many();                                     // files that a process has mapped
   bool take_news() { return std::exchange(news_, false); }  // a state has changed beside an attachment
   std::uint64_t unseen() const { return unseen_; }
 
@@ -189,6 +190,7 @@ class TlsFamily {
   std::vector<ProbeBody> states_;
   std::string not_firing_;
   bool not_read_ = false;  // it was said that some file was not
+  bool too_many_ = false;  // it was said
   Counts counts_;
   std::uint64_t unseen_ = 0;
   bool watching_ = false;

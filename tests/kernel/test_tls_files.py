@@ -5,10 +5,12 @@ import itertools
 import os
 import pathlib
 import resource
+import select
 import shutil
 import signal
 import subprocess
 import threading
+import time
 import unittest
 
 import dbus
@@ -17,6 +19,7 @@ import mounts
 
 from hanging import silent_file
 from harness import PATIENCE, program, wait_until, watch
+from kernel_case import QUICK
 from tls_case import TlsCase, streams_of
 
 PYTHON = "/usr/bin/python3"
@@ -58,6 +61,29 @@ assert libc.mprotect(at, 4096, mmap.PROT_READ | mmap.PROT_EXEC) == 0
 print("mapped", flush=True)
 sys.stdin.read()
 """
+# Maps so many files without a name to be executed, and then some more, one after the other; a library is the last.
+MAPPER_OF_MANY = """
+import ctypes, os, sys, time
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+def map_file(text):
+    file = os.memfd_create("nameless")
+    os.write(file, text)
+    assert libc.mmap(None, 4096, 5, 2, file, 0) != ctypes.c_void_p(-1).value  # PROT_READ | PROT_EXEC, MAP_PRIVATE
+    os.close(file)
+sys.stdin.readline()
+for number in range(int(sys.argv[2])):
+    map_file(b"x")
+for number in range(100):
+    map_file(b"x")
+    time.sleep(0.02)
+with open(sys.argv[1], "rb") as library:
+    map_file(library.read())
+print("mapped", flush=True)
+sys.stdin.read()
+"""
+MANY = 2_000 if QUICK else 28_000
 CLIENT = """
 import http.client, ssl, sys
 link = http.client.HTTPSConnection("127.0.0.1", int(sys.argv[1]), context=ssl._create_unverified_context())
@@ -148,6 +174,32 @@ class MissedMappings(TlsCase):
 
 class MissedMappingsByProcess(MissedMappings):
     settings = {"file.ring_kib": 4, "tls.scope": "watched"}
+
+
+class ManyMappings(TlsCase):
+    def test_many(self):
+        """tls: who has many nameless files mapped to be executed, and maps more, holds nobody up; a library among them is found, what is left out is counted"""
+        before = self.daemon.counters()["tls.unseen"]
+        process = subprocess.Popen([PYTHON, "-c", MAPPER_OF_MANY, program("shared_tls"), str(MANY)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stdin.close)
+        stream = self.daemon.subscribe(types=["loss"])
+        self.addCleanup(stream.close)
+        self.daemon.start(process.pid)
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        slowest = 0
+        while not select.select([process.stdout], [], [], 0)[0]:
+            began = time.monotonic()
+            self.daemon.property("Version")
+            slowest = max(slowest, time.monotonic() - began)
+        self.assertLess(slowest, 0.5 * PATIENCE)
+        wait_until(lambda: "attached" in {state for state, _ in self.explain(process.pid).values()}, "the library is found")
+        stream.wait_for(lambda e: e["type"] == "loss" and (e["loss"]["family"], e["loss"]["cause"]) == ("tls", "late-attach"))
+        self.assertIn(("unknown", "it has more files mapped to be executed than are looked into"), self.explain(process.pid).values())
+        wait_until(lambda: self.daemon.counters()["tls.unseen"] - before >= MANY - 1024, "what is left out is counted")
+        self.assertIn("aa_tls_mappings", {str(row[1]) for row in self.daemon.property("ProbeStates")})
 
 
 class Files(TlsCase):
