@@ -195,7 +195,7 @@ class Calls(TlsCase):
         """Runs a program that carries its library until somebody was in time to look into it."""
         def is_met():
             self.talk(path)
-            return any(str(row[2]).endswith(f":{path}") for row in self.daemon.property("ProbeStates"))
+            return os.path.basename(path) in {str(row[1]) for row in self.daemon.property("ProbeStates")}
 
         wait_until(is_met, "its library is met")
 
