@@ -13,7 +13,8 @@
 namespace aa {
 namespace {
 
-constexpr std::size_t kRecordsPerTurn = 4096;
+constexpr std::size_t kRecordsPerTurn = 4096, kRecordsAtOnce = 64;
+constexpr std::uint64_t kTurnNs = 50'000'000;  // whoever asks for something waits for the records of a turn
 // A wake-up costs ten to fifty records: after each reading the ring is left alone this long.
 constexpr std::uint64_t kQuietNs = 4'000'000;
 constexpr std::uint64_t kCountsEveryNs = 1'000'000'000;
@@ -179,7 +180,9 @@ void Daemon::drain() {
   const BpfSource::Positions mark = source_->mark();
   // Before the records: an exit below the mark must not end a target while a fork below it is among the lost.
   if (source_->waiting() && kernel_->lost() != lost_known_) refresh_counts();
-  source_->drain(mark, kRecordsPerTurn);
+  const std::uint64_t until = boot_ns() + kTurnNs;
+  for (std::size_t read = 0; read < kRecordsPerTurn && boot_ns() < until; read += kRecordsAtOnce)
+    if (!source_->drain(mark, kRecordsAtOnce)) break;
   bool completed = false;
   while (!pending_.empty() && source_->reached(pending_.front().mark)) {
     Completion completion = std::move(pending_.front().completion);
