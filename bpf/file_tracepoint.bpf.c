@@ -226,7 +226,8 @@ static __always_inline int has_names(__u32 shape) {
 /* Somebody may answer in the kernel's place: a filter of system calls, whoever that one asks, or a tracer. Such a call
  * has an end alone, with any result. */
 static __always_inline int is_answered_for(struct task_struct* task) {
-  return BPF_CORE_READ(task, ptrace) || BPF_CORE_READ(task, seccomp.mode) == AA_SECCOMP_FILTER;
+  if (BPF_CORE_READ(task, ptrace)) return 1;
+  return bpf_core_field_exists(task->seccomp.mode) && BPF_CORE_READ(task, seccomp.mode) == AA_SECCOMP_FILTER;
 }
 
 static __always_inline void note_begun(struct task_struct* task, __u64 id) {
@@ -270,7 +271,7 @@ static __always_inline int on_enter(struct pt_regs* regs) {
     keep_asked(s, 1, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path2));
     s->asked.folder[1] = start_folder(actor.task, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].dirfd2));
   }
-  bpf_map_update_elem(&aa_asked_now, &id, &s->asked, BPF_ANY); /* without room it is as if it had not begun */
+  bpf_map_update_elem(&aa_asked_now, &id, &s->asked, BPF_ANY); /* without room the string of the call's end has to do */
   return 0;
 }
 
@@ -312,7 +313,11 @@ static __always_inline int on_exit(struct pt_regs* regs, long result) {
     __builtin_memcpy(&s->asked, asked, sizeof(s->asked));
     bpf_map_delete_elem(&aa_asked_now, &id);
   }
-  if (!asked && !is_error(result)) return unseen(0, now);
+  if (!asked) {
+    if (!is_error(result) && is_answered_for(actor.task)) return unseen(0, now);
+    s->record.at.flags |= AA_PATH_CHANGED; /* for all that is known */
+    s->record.to.flags |= AA_PATH_CHANGED;
+  }
   if (!is_interrupted(result)) { /* else it is begun again */
     if (call->shape == AA_SHAPE_NAME || call->shape == AA_SHAPE_NAMES)
       on_name(AA_FILE_SCRATCH_EXIT, (__u64)actor.task, actor.row);

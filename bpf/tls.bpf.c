@@ -262,6 +262,16 @@ static __noinline int begin_made(__u64 address, __u32 listening) {
   return 0;
 }
 
+/* Without cookies the number is all libraries': what was begun before another one's rewriting goes on after it. */
+static __always_inline int is_of(struct aa_tls_call* call, __u32 listening) {
+#if AA_SINCE_5_17
+  return call->listening == listening;
+#else
+  call->listening = listening;
+  return 1;
+#endif
+}
+
 /* `stack`: the stack pointer at the function's first byte. A place that is `shared` is come to without a call too. */
 static __always_inline int on_return(struct pt_regs* regs, __u64 stack, __u32 listening, int shared) {
   struct aa_watched* entry = tls_caller();
@@ -275,7 +285,7 @@ static __always_inline int on_return(struct pt_regs* regs, __u64 stack, __u32 li
   key.stack = stack;
   call = bpf_map_lookup_elem(&aa_tls_calls, &key);
   now = bpf_ktime_get_boot_ns();
-  if (!call || call->start_ns != entry->start_ns || call->listening != listening) {
+  if (!call || call->start_ns != entry->start_ns || !is_of(call, listening)) {
     if (!shared && !tls_thread_could_not_note() && (__s32)AA_RESULT(regs) > 0)
       ledger_count(AA_FAMILY_TLS, AA_CAUSE_LATE_ATTACH, now);
     return 0;

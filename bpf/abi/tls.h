@@ -56,8 +56,7 @@ enum aa_tls_function {
 #define AA_TLS_COOKIE_ROW(cookie) ((cookie)&0xff)
 #define AA_TLS_COOKIE_DEPTH(cookie) (((cookie) & ~AA_TLS_SHARED) >> 8)
 
-/* The upper half of every cookie: another number each time that a file was read anew, for in between nobody listened.
- */
+/* The upper half of every cookie: how often the file was rewritten and read again, for in between nobody listened. */
 #define AA_TLS_COOKIE_LISTENING(cookie) ((__u32)((cookie) >> 32))
 
 /* An object's life: the cookie of the life programs, beside those above. */

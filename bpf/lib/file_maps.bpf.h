@@ -72,11 +72,10 @@ struct {
   __type(value, struct aa_asked);
 } aa_asked_now SEC(".maps");
 
-/* Calls of those for whom others may answer, from their beginning to their end. */
+/* Calls of those for whom others may answer, from their beginning to their end. Those that wait longest give way. */
 struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 8192);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, __u64); /* pid_tgid */
   __type(value, __u8);
 } aa_begun_now SEC(".maps");

@@ -99,7 +99,7 @@ FileRules::~FileRules() {
 void FileRules::put(const RulesPlan& plan) {
   {
     const std::lock_guard lock(mutex_);
-    waiting_.push_back({plan, unseen_put_});
+    waiting_.push_back({plan, unseen_put_, boot_ns()});
     ++untaken_;
   }
   wanted_.notify_one();
@@ -120,12 +120,18 @@ bool FileRules::has_untaken() {
   return untaken_ > 0;
 }
 
+// What is learned late is learned by what the set after it calls the rule.
+bool FileRules::is_due(const Waiting& waiting) const {
+  constexpr std::uint64_t kWaits = 1'000'000'000;
+  return waiting.after <= unseen_done_ || waiting.boot_ns + kWaits <= boot_ns();
+}
+
 void FileRules::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     wanted_.wait(lock, [this] { return !waiting_.empty() || !unseen_.empty() || ending_; });
     if (ending_) return;
-    if (waiting_.empty() || waiting_.front().after > unseen_done_) {
+    if (!unseen_.empty() && (waiting_.empty() || !is_due(waiting_.front()))) {
       LearnPlan plan = std::move(unseen_.front());
       unseen_.pop_front();
       lock.unlock();

@@ -60,8 +60,15 @@ class FileRules {
     std::shared_ptr<const PathRules> rules;
   };
 
+  struct Waiting {
+    RulesPlan plan;
+    std::uint64_t after = 0;    // what was to be learned before it, …
+    std::uint64_t boot_ns = 0;  // … if that does not take long
+  };
+
   explicit FileRules(const FileFamily& family) : family_(family) {}
   void run();
+  bool is_due(const Waiting& waiting) const;
   Status apply(const std::shared_ptr<const PathRules>& rules);
   void look_at(LearnPlan plan);
   void learn_as(const LearnPlan& plan, std::uint32_t kind);  // AA_OBJECT_FILE, AA_OBJECT_DIRECTORY
@@ -85,10 +92,6 @@ class FileRules {
   UniqueFd done_;
   std::mutex mutex_;
   std::condition_variable wanted_;
-  struct Waiting {
-    RulesPlan plan;
-    std::uint64_t after = 0;  // what was to be learned before it
-  };
   std::deque<Waiting> waiting_;
   std::deque<RulesInForce> finished_;
   std::deque<LearnPlan> unseen_;  // to be learned by their paths

@@ -15,12 +15,15 @@
 #include <sstream>
 
 #include "base/clock.h"
+#include "base/file_text.h"
+#include "base/text.h"
 
 namespace aa {
 namespace {
 
 constexpr std::int64_t kCallTakesNs = 2'000'000'000;
 constexpr int kMostLinks = 40;  // as many as the kernel follows
+constexpr int kMostSteps = 4096;
 
 UniqueFd open_by_folders(const std::string& path) {
   open_how how{};
@@ -42,6 +45,20 @@ std::deque<std::string> components_of(const std::string& path) {
   return parts;
 }
 
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+std::int64_t ns_of(const timespec& time) {
+  return time.tv_sec * kSecond + time.tv_nsec;
+}
+
+bool was_given(const UniqueFd& file, std::int64_t since_ns) {
+  struct stat status {
+  }, folder{};
+  const std::string place = folder_of(link_text(link_to(file)));
+  return ::fstat(file.get(), &status) == 0 && ns_of(status.st_ctim) >= since_ns && !place.empty() &&
+         ::stat(place.c_str(), &folder) == 0 && ns_of(folder.st_mtim) >= since_ns;
+}
+
 // From the root on, a component at a time.
 class Way {
  public:
@@ -49,7 +66,10 @@ class Way {
 
   GivenName end() {
     restart();
-    while (!refused_ && at_ && !parts_.empty()) step();
+    while (!refused_ && at_ && !parts_.empty()) {
+      refused_ = ++steps_ > kMostSteps;
+      if (!refused_) step();
+    }
     return {refused_ ? UniqueFd() : std::move(at_), refused_};
   }
 
@@ -81,9 +101,8 @@ class Way {
   }
 
   bool is_old(const UniqueFd& file) const {
-    constexpr std::int64_t kSecond = 1'000'000'000;
     struct stat status {};
-    return ::fstat(file.get(), &status) == 0 && status.st_ctim.tv_sec * kSecond + status.st_ctim.tv_nsec <= latest_ns_;
+    return ::fstat(file.get(), &status) == 0 && ns_of(status.st_ctim) <= latest_ns_;
   }
 
   std::deque<std::string> parts_;
@@ -92,6 +111,7 @@ class Way {
   bool is_settled_ = true;
   bool refused_ = false;
   int links_ = 0;
+  int steps_ = 0;
 };
 
 bool climbs_out(const std::string& path) {
@@ -102,10 +122,15 @@ bool climbs_out(const std::string& path) {
 
 GivenName open_given(const std::string& path, const std::string& root, std::uint64_t boot_ns) {
   if (!root.empty() && climbs_out(path)) return {UniqueFd(), true};
-  UniqueFd file = open_by_folders(path);
-  if (file || errno != ELOOP) return {std::move(file), false};
-  if (!root.empty()) return {UniqueFd(), true};  // a symlink leads elsewhere there
-  return Way(path, wall_ns(boot_ns) - kCallTakesNs).end();
+  const std::int64_t begin_ns = wall_ns(boot_ns) - kCallTakesNs;
+  GivenName given{open_by_folders(path)};
+  if (!given.file) {
+    if (errno == ENOENT || errno == ENOTDIR) return given;
+    if (errno != ELOOP || !root.empty()) return {UniqueFd(), true};  // in a chroot a symlink leads elsewhere
+    given = Way(path, begin_ns).end();
+  }
+  if (given.file && !was_given(given.file, begin_ns)) return {UniqueFd(), true};
+  return given;
 }
 
 }  // namespace aa

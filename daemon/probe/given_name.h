@@ -1,9 +1,10 @@
 // probe/given_name.h: what stands at a name that a watched program has just given to a file, where the kernel showed
 // the name alone.
 //
-// Since then the program may have led the name elsewhere, to a file of somebody else's. By folders alone it cannot: it
-// would have to move that file there. A symlink on the way counts when it, and each folder that leads to it, have not
-// been changed since the call began; one of /proc never does, for it says something else to each process.
+// Since then the program may have led the name elsewhere, to a file of somebody else's. So what is found must have been
+// changed since the call began, and so must its folder: who gives a name changes both. A symlink on the way counts when
+// it, and each folder that leads to it, were not changed since; one of /proc never does, for it says something else to
+// each process.
 #pragma once
 
 #include <cstdint>

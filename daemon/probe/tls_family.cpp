@@ -226,18 +226,15 @@ Status TlsFamily::attach_trial(const char* end, std::uint64_t end_offset) {
   return Done{};
 }
 
-TlsPlaces TlsFamily::places() {
-  return {return_probes_, kernel_has_callbacks(), ++listenings_};
-}
-
 bool TlsFamily::carries(const std::string& path) {
   if (!runs()) return false;
   const auto library = read(path);
   return library && *library;
 }
 
-Result<std::optional<TlsLibrary>> TlsFamily::read(const std::string& path) {
-  auto library = patience_.ask([path, places = places()] { return read_tls_library(path, places); });
+Result<std::optional<TlsLibrary>> TlsFamily::read(const std::string& path, std::uint32_t rewritings) {
+  const TlsPlaces places{return_probes_, kernel_has_callbacks(), rewritings};
+  auto library = patience_.ask([path, places] { return read_tls_library(path, places); });
   if (!library) return Error{"read " + path + ": its file system does not answer", ETIMEDOUT, ""};
   return std::move(*library);
 }
@@ -252,7 +249,7 @@ TlsFamily::Found TlsFamily::attach(const std::string& path, const std::string& n
   if (!runs()) return Found::nothing;
   const auto known = met_.find(met_at(path).first);
   if (known != met_.end() && !known->second.unattached) return Found::nothing;
-  auto library = read(path);
+  auto library = read(path, known != met_.end() ? known->second.rewritings : 0);
   const auto not_read = [this](int error) { return tell_not_read(error), Found::not_read; };
   if (!library && may_be_read_later(library.error().errno_value)) return not_read(library.error().errno_value);
   const bool carries = library && *library;

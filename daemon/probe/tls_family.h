@@ -130,6 +130,7 @@ class TlsFamily {
     bool is_noted = false;               // in rewritten_
     TlsDetacher::Done detached;
     std::uint64_t read_ns = 0;         // again, last
+    std::uint32_t rewritings = 0;      // after which it was read again
     std::optional<ChangeTime> change;  // as of its last reading; nullopt: nobody can tell
     bool is_troubled = false;          // by process: it could not be attached to in the last one
     bool unattached = false;           // for want of descriptors or memory: tried again when it is met again
@@ -142,11 +143,10 @@ class TlsFamily {
   Status load(const TlsFamilySettings& settings, const SharedMaps& shared, bool sockets);
   Status try_out();
   Status attach_trial(const char* end, std::uint64_t end_offset);
-  TlsPlaces places();
   using MetFile = std::pair<const FileNumbers, Met>;
   MetFile* meet(const std::string& path, const std::string& name);
   std::pair<FileNumbers, const Met*> met_at(const std::string& path) const;
-  Result<std::optional<TlsLibrary>> read(const std::string& path);
+  Result<std::optional<TlsLibrary>> read(const std::string& path, std::uint32_t rewritings = 0);
   TlsAttacher::Attached attach_to(const std::shared_ptr<const TlsLibrary>& library, std::uint32_t pid);
   void listen(Met& met, Result<std::optional<TlsLibrary>> library);
   static void tell_places(ProbeBody& state, const TlsLibrary& library);
@@ -176,7 +176,6 @@ class TlsFamily {
   MappedMap settings_map_;
   bool multi_ = false;
   TlsReturnProbes return_probes_ = TlsReturnProbes::makers;
-  std::uint32_t listenings_ = 0;
   TlsLinks trial_links_;
   std::vector<LinkPtr> socket_links_;
   std::shared_ptr<UniqueFd> changes_ = std::make_shared<UniqueFd>();

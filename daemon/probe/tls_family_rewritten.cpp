@@ -141,22 +141,23 @@ std::uint64_t TlsFamily::read_again(MetFile& one, std::uint64_t now) {
   const std::uint64_t since = std::exchange(met.unheard_since_ns, 0);
   met.read_ns = now;
   met.change = change_of(met.file);
-  listen(met, read(link_to(met.file)));
+  listen(met, read(link_to(met.file), ++met.rewritings));
   if (!kernel_has_callbacks())  // no cookie says it of this library alone
     __atomic_add_fetch(&static_cast<aa_tls_settings*>(settings_map_.data())->relistened, 1u, __ATOMIC_SEQ_CST);
-  if (!met.interrupted.empty()) go_on_at(one, now);
+  if (met.library && !met.interrupted.empty()) go_on_at(one, now);
   news_ = true;
   return watching_ && !met.links.empty() ? since : 0;
 }
 
 std::uint64_t TlsFamily::attach_to_next(MetFile& one, std::uint64_t now) {
   auto& [file, met] = one;
+  if (!met.library || met.interrupted.empty()) return 0;  // until it is a library again
   const auto [process, since] = met.interrupted.back();
   met.interrupted.pop_back();
   if (!met.interrupted.empty()) go_on_at(one, now);
-  const bool is_there = met.library && !is_gone(process.pid, process.start_ns);
-  const bool is_new = is_there && processes_->find(process, file) == nullptr;
-  return is_new && attach_in(process, file, met.library) ? since : 0;
+  if (is_gone(process.pid, process.start_ns)) return 0;
+  const bool is_attached = processes_->find(process, file) != nullptr || attach_in(process, file, met.library);
+  return is_attached ? since : 0;
 }
 
 }  // namespace aa

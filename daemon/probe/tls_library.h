@@ -35,7 +35,7 @@ enum class TlsReturnProbes { nowhere, makers, anywhere };  // makers: where its 
 struct TlsPlaces {
   TlsReturnProbes return_probes = TlsReturnProbes::makers;
   bool depths = true;           // programs get cookies, as this kernel allows
-  std::uint32_t listening = 0;  // another number each time: connections of before go on as others
+  std::uint32_t listening = 0;  // how often it was rewritten: connections of before go on as others
 };
 
 struct TlsLibrary {

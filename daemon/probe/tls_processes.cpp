@@ -57,7 +57,7 @@ void TlsProcesses::let_go_if(const std::function<bool(const ProcessId&)>& gone) 
   }
 }
 
-void TlsProcesses::detach(Files files) {
+void TlsProcesses::detach(Files&& files) {
   std::vector<TlsLinks> links;
   for (auto& [file, row] : files) links.push_back(std::move(row.links));
   detacher_.detach(std::move(links));

@@ -47,7 +47,7 @@ class TlsProcesses {
 
  private:
   using Files = std::map<FileNumbers, Row>;
-  void detach(Files files);
+  void detach(Files&& files);
 
   TlsDetacher& detacher_;
   std::map<ProcessId, Files> processes_;

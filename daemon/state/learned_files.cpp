@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "state/path_rules.h"
+
 namespace aa {
 namespace {
 
@@ -10,6 +12,10 @@ constexpr std::size_t kMostNames = 4096;
 constexpr std::uint64_t kNameLasts = 1'000'000'000;
 
 }  // namespace
+
+std::string tidied(const std::string& path) {
+  return path.find("/..") == std::string::npos ? lexically_normal(path) : path;
+}
 
 bool LearnedFiles::learn(const FileBody& file, std::uint32_t object) {
   const auto [place, is_new] = inodes_.try_emplace(inode_of(file), object);
@@ -22,25 +28,34 @@ bool LearnedFiles::learn(const FileBody& file, std::uint32_t object) {
 }
 
 void LearnedFiles::learn_name(const LearnPlan& plan) {
-  if (!names_.insert_or_assign(plan.path, plan).second) return;
-  names_order_.push_back(plan.path);
+  forget_older(plan.boot_ns);
+  names_.insert_or_assign(plan.path, plan);
+  names_order_.emplace_back(plan.boot_ns, plan.path);
   if (names_order_.size() <= kMostNames) return;
-  names_.erase(names_order_.front());
+  names_.erase(names_order_.front().second);
   names_order_.pop_front();
 }
 
+// A name that was given again since has another place further back.
+void LearnedFiles::forget_older(std::uint64_t boot_ns) {
+  for (; !names_order_.empty() && names_order_.front().first + kNameLasts < boot_ns; names_order_.pop_front()) {
+    const auto named = names_.find(names_order_.front().second);
+    if (named != names_.end() && named->second.boot_ns + kNameLasts < boot_ns) names_.erase(named);
+  }
+}
+
 void LearnedFiles::forget_name(const std::string& path) {
-  if (names_.erase(path) > 0) std::erase(names_order_, path);
+  if (!names_.empty()) names_.erase(tidied(path));
 }
 
 std::vector<LearnPlan> LearnedFiles::take_below(const std::string& folder, std::uint64_t boot_ns) {
+  forget_older(boot_ns);
   std::vector<LearnPlan> below;
-  for (const std::string& path : names_order_) {
-    const LearnPlan& plan = names_.at(path);
-    const bool is_below = path.size() > folder.size() && path[folder.size()] == '/' && path.starts_with(folder);
-    if (is_below && plan.boot_ns + kNameLasts >= boot_ns) below.push_back(plan);
-  }
-  for (const LearnPlan& plan : below) forget_name(plan.path);
+  const std::string beginning = folder + "/";
+  const auto first = names_.lower_bound(beginning);
+  auto last = first;
+  for (; last != names_.end() && last->first.starts_with(beginning); ++last) below.push_back(last->second);
+  names_.erase(first, last);
   return below;
 }
 

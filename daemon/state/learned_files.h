@@ -10,13 +10,16 @@
 #include <map>
 #include <string>
 #include <tuple>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "event/event.h"
 #include "state/plan.h"
 
 namespace aa {
+
+// Without what changes nothing, whatever its folders are.
+std::string tidied(const std::string& path);
 
 class LearnedFiles {
  public:
@@ -40,8 +43,11 @@ class LearnedFiles {
 
   std::map<Inode, std::uint32_t> inodes_;
   std::deque<Inode> order_;  // the oldest go first
-  std::unordered_map<std::string, LearnPlan> names_;
-  std::deque<std::string> names_order_;
+  void forget_older(std::uint64_t boot_ns);
+
+  // By name; in the order that they were given.
+  std::map<std::string, LearnPlan> names_;
+  std::deque<std::pair<std::uint64_t, std::string>> names_order_;
 };
 
 }  // namespace aa

@@ -228,11 +228,9 @@ void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* own
   const auto& file = std::get<FileBody>(event.body);
   if (file.op == FileOp::create) learned.forget_name(file.at.from_namespace());
   const auto [judgement, ever] = judge(event, owner);
-  const bool is_taken_away = file.op == FileOp::rename || file.op == FileOp::unlink;
-  if (is_taken_away && file.result == 0) learned.forget_name(file.at.from_namespace());
-  if (file.to && file.result == 0) learned.forget_name(file.to->from_namespace());
+  forget_names(file);
   if (file.op == FileOp::rename && file.result == 0) follow_folder(step, event);
-  if (judgement.unfinished && owner != nullptr) tell_unfinished(step, owner->key);
+  if ((judgement.unfinished || ever.unfinished) && owner != nullptr) tell_unfinished(step, owner->key);
   if (file.generation != 0 && (ever.verdict == Verdict::deny || ever.verdict == Verdict::watch))
     learn(step, event, ever);
   if (judgement.verdict == Verdict::allow) {

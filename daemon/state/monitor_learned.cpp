@@ -11,6 +11,26 @@
 #include "state/monitor_impl.h"
 
 namespace aa {
+namespace {
+
+constexpr std::size_t kMostFollowed = 64;  // of one folder; what is more is counted as not learned
+
+}  // namespace
+
+// The name says what it did to the kernel: from the machine's own root, not from elsewhere, and not another one by now.
+bool Monitor::Impl::is_plain(const FileBody& file, const FilePath& at) {
+  return !file.foreign && at.whole() && !at.outside_root && !at.changed && at.from_namespace().starts_with('/');
+}
+
+// Nothing is known any more of what had these names, where they are this machine's.
+void Monitor::Impl::forget_names(const FileBody& file) {
+  const bool is_taken_away = file.op == FileOp::rename || file.op == FileOp::unlink;
+  const auto forget = [&](const FilePath& at) {
+    if (is_plain(file, at)) learned.forget_name(at.from_namespace());
+  };
+  if (file.result == 0 && is_taken_away) forget(file.at);
+  if (file.result == 0 && file.to) forget(*file.to);
+}
 
 // Where it is now the kernel meets the folder that a rule names, as before.
 bool Monitor::Impl::stays_below(const FileBody& file, std::uint32_t object) const {
@@ -42,7 +62,8 @@ void Monitor::Impl::learn(Step& step, const Event& event, const Judgement& judge
 
 void Monitor::Impl::learn_name(Step& step, const Event& event, const FilePath& at, std::uint32_t object) {
   const auto& file = std::get<FileBody>(event.body);
-  LearnPlan plan{file.generation, object, 0, 0, 0, at.from_namespace(), event.boot_ns, file.foreign, at.root()};
+  LearnPlan plan{file.generation,     object,   0, 0, 0, tidied(at.from_namespace()), event.boot_ns,
+                 !is_plain(file, at), at.root()};
   if (&at != &file.at) {  // the first one's, where the kernel showed it
     plan.ino = file.ino;
     plan.dev = file.dev;
@@ -58,21 +79,21 @@ void Monitor::Impl::learn_name(Step& step, LearnPlan plan) {
 // Names that were given just now, and not looked up yet, go with the folder that they are in.
 void Monitor::Impl::follow_folder(Step& step, const Event& event) {
   const auto& file = std::get<FileBody>(event.body);
-  if (!file.to) return;
-  const auto follow = [&](std::vector<LearnPlan> plans, const FilePath& from, const FilePath& to) {
-    for (LearnPlan& plan : plans) {
-      plan.path = to.from_namespace() + plan.path.substr(from.from_namespace().size());
-      plan.boot_ns = event.boot_ns;
-      plan.root = to.root();
-      learn_name(step, std::move(plan));
+  if (!file.to || !is_plain(file, file.at) || !is_plain(file, *file.to)) return;
+  const auto follow = [&](std::vector<LearnPlan> plans, const std::string& from, const FilePath& to) {
+    for (std::size_t at = 0; at < plans.size(); ++at) {
+      plans[at].path = tidied(to.from_namespace()) + plans[at].path.substr(from.size());
+      plans[at].root = to.root();
+      plans[at].foreign = plans[at].foreign || at >= kMostFollowed;
+      learn_name(step, std::move(plans[at]));
     }
   };
-  std::vector<LearnPlan> moved = learned.take_below(file.at.from_namespace(), event.boot_ns);
+  const std::string from = tidied(file.at.from_namespace()), to = tidied(file.to->from_namespace());
+  std::vector<LearnPlan> moved = learned.take_below(from, event.boot_ns);
   std::vector<LearnPlan> exchanged;
-  if ((file.flags.value_or(0) & RENAME_EXCHANGE) != 0)
-    exchanged = learned.take_below(file.to->from_namespace(), event.boot_ns);
-  follow(std::move(moved), file.at, *file.to);
-  follow(std::move(exchanged), *file.to, file.at);
+  if ((file.flags.value_or(0) & RENAME_EXCHANGE) != 0) exchanged = learned.take_below(to, event.boot_ns);
+  follow(std::move(moved), from, *file.to);
+  follow(std::move(exchanged), to, file.at);
 }
 
 }  // namespace aa

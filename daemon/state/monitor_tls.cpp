@@ -2,6 +2,11 @@
 #include "state/monitor_impl.h"
 
 namespace aa {
+namespace {
+
+constexpr std::size_t kMostConnections = 65'536;  // beyond what the kernel knows at once: not every end is told
+
+}  // namespace
 
 // A TLS record is short: of its process it names the id only.
 void Monitor::Impl::complete_process(ProcessRef& ref) const {
@@ -31,6 +36,8 @@ void Monitor::Impl::on_tls(Step& step, Event event, const SlotTable::Owner* owne
 
 void Monitor::Impl::on_tls_connection(const Event& event, const TlsConnectionBody& body) {
   tls_connections[{event.process->id, body.connection}] = body;
+  if (tls_connections.size() > kMostConnections)
+    tls_connections.erase(tls_connections.begin());  // its peer is forgotten
 }
 
 void Monitor::Impl::on_tls_closed(const Event& event, const TlsClosedBody& body) {

@@ -121,6 +121,19 @@ class Deceit(FileCase):
                     "os.symlink('others', 'way')\nopen('others/busy/file', 'w')", self.folder)
         self.assert_free(self.folder / "others/busy/file")
 
+    def test_moves_itself(self):
+        """deceit: a name that starts in the very folder which is moved by it leads to nobody's files"""
+        for name in ("x/y/vault/own", "x/other"):
+            (self.folder / name).mkdir(parents=True)
+        (self.folder / "x/other/file").touch()
+        self.deny(f"{self.folder}/x/y/vault/")
+        time.sleep(2.1)  # nothing here was changed just now
+        before = self.daemon.counters()["file.learn-full"]
+        self.python("import os, sys\nos.chdir(sys.argv[1])\nos.rename(sys.argv[1], '../../other')", self.folder / "x/y/vault/own")
+        self.assert_free(self.folder / "x/other/file")
+        if self.shows_names_alone():
+            self.assertEqual(before + 1, self.daemon.counters()["file.learn-full"])
+
     def test_way_that_stood(self):
         """deceit: through a symlink that stood there before a denied file stays denied; through a new one it is counted"""
         tree = pathlib.Path(tempfile.mkdtemp(prefix="aa-test-", dir="/srv"))  # where nothing else changes
