@@ -127,7 +127,8 @@ class TlsFamily {
     // When it is rewritten:
     std::uint64_t unheard_since_ns = 0;  // 0: it is not
     bool is_closed = false;              // by its writer
-    bool is_noted = false;               // in rewritten_
+    std::uint64_t written_ns = 0;        // to, last
+    std::uint64_t noted_ns = 0;          // its place in rewritten_; 0: none
     TlsDetacher::Done detached;
     std::uint64_t read_ns = 0;         // again, last
     std::uint32_t rewritings = 0;      // after which it was read again

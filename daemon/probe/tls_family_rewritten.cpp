@@ -62,7 +62,11 @@ bool TlsFamily::take_change(MetFile& one, std::uint32_t mask, std::uint64_t now)
   auto& [file, met] = one;
   const bool is_first = (mask & IN_MODIFY) != 0 && met.unheard_since_ns == 0;
   if (is_first) let_go_of(file, met, now);
-  if ((mask & IN_MODIFY) != 0) met.is_closed = false;
+  if ((mask & IN_MODIFY) != 0) {
+    met.is_closed = false;
+    met.written_ns = now;
+    go_on_at(one, now + kReadAgainNs);  // whether it is closed or not: who truncates has nothing to close
+  }
   if ((mask & IN_CLOSE_WRITE) != 0 && met.unheard_since_ns != 0) {
     met.is_closed = true;
     go_on_at(one, now);
@@ -85,12 +89,17 @@ void TlsFamily::let_go_of(const FileNumbers& file, Met& met, std::uint64_t now) 
   ProbeBody& state = states_[met.state];
   state.state = ProbeState::degraded;
   state.reason =
-      "it is being rewritten in place: not listened to until its writer has closed it, and it was read again, once a "
-      "second at most";
+      "it is being rewritten in place: not listened to until its writer has closed it or rests, and it was read again, "
+      "once a second at most";
 }
 
+// Or sooner, when that was noted already.
 void TlsFamily::go_on_at(MetFile& one, std::uint64_t boot_ns) {
-  if (!std::exchange(one.second.is_noted, true)) rewritten_.emplace(boot_ns, &one);
+  std::uint64_t& noted = one.second.noted_ns;
+  if (noted != 0 && noted <= boot_ns) return;
+  if (noted != 0) rewritten_.erase({noted, &one});
+  noted = boot_ns;
+  rewritten_.emplace(boot_ns, &one);
 }
 
 std::optional<std::uint64_t> TlsFamily::next_rewritten() const {
@@ -128,9 +137,9 @@ std::uint64_t TlsFamily::go_on_with_next(std::uint64_t now) {
   MetFile& one = *rewritten_.begin()->second;
   rewritten_.erase(rewritten_.begin());
   Met& met = one.second;
-  met.is_noted = false;
+  met.noted_ns = 0;
   if (met.unheard_since_ns == 0) return attach_to_next(one, now);
-  if (!met.is_closed) return 0;  // its writer's next end is heard of
+  if (!met.is_closed && met.written_ns + kReadAgainNs > now) return go_on_at(one, met.written_ns + kReadAgainNs), 0;
   const std::uint64_t may_be_read_ns = *met.detached ? met.read_ns + kReadAgainNs : now + kDetachingNs;
   if (may_be_read_ns > now) return go_on_at(one, may_be_read_ns), 0;
   return read_again(one, now);

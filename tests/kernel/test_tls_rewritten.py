@@ -93,6 +93,9 @@ class Rewritten(TlsCase):
             file.write(b"\x7f")
             file.flush()
             states.wait_for(lambda event: state_in(event, path) == "degraded")
+        self.wait_for_another(states, path)
+
+    def wait_until_heard(self, states, path):
         states.wait_for(lambda event: state_in(event, path) == self.listened_to)
         states.wait_for(lambda event: event["type"] == "loss" and (event["loss"]["family"], event["loss"]["cause"]) == ("tls", "late-attach"))
 
@@ -106,6 +109,20 @@ class Rewritten(TlsCase):
         cut, whole = (self.account(client) for client in clients)
         self.assertEqual([True, False], self.from_start(cut))
         self.assertEqual([True], self.from_start(whole))
+
+    def test_without_close(self):
+        """tls: a library that is truncated to the size it has, or whose writer keeps it open, is listened to again after a while"""
+        path = self.copy_of_libssl("truncated") / "libssl.so.3"
+        client = self.talker(path.parent)
+        self.say(client)
+        for change in (lambda file: file.truncate(path.stat().st_size), lambda file: file.write(b"\x7f")):
+            states = self.states()
+            with path.open("r+b", buffering=0) as file:
+                change(file)
+                states.wait_for(lambda event: state_in(event, path) == "degraded")
+                self.wait_for_another(states, path)
+                self.say(client)
+        self.assertEqual([True, False, False], self.from_start(self.account(client)))
 
     def test_without_end(self):
         """tls: a library that is rewritten without end is read once a second at most, holds nobody up, and is listened to when that ends"""
