@@ -186,6 +186,16 @@ void redact_commands(std::string& text, int script) {
   }
 }
 
+// What an option asks for. Of a form's part the value may be commands.
+std::string redacted_value(const std::string& text, How how, int script) {
+  std::string shown = redacted(text, how);
+  if (how != How::part) return shown;
+  const std::size_t value = text.find('=') + 1;
+  std::string commands = shown.substr(value);
+  redact_commands(commands, script + 1);
+  return shown.replace(value, std::string::npos, commands);
+}
+
 void redact_words(std::vector<std::string>& words, int script) {
   Program program = Program::other;  // also of what sudo, env or xargs is told to run
   How next = How::script;
@@ -195,7 +205,7 @@ void redact_words(std::vector<std::string>& words, int script) {
     const How how = is_no_value ? How::script : next;
     next = How::script;
     if (how != How::script) {
-      word = redacted(word, how);
+      word = redacted_value(word, how, script);
       continue;
     }
     const Program named = program_of(word);
@@ -208,7 +218,7 @@ void redact_words(std::vector<std::string>& words, int script) {
       redact_commands(shown, script + 1);
       redact_assigned(word, shown, program, script > 0);
     } else {
-      word = word.substr(0, asked.at) + redacted(word.substr(asked.at), asked.how);
+      word = word.substr(0, asked.at) + redacted_value(word.substr(asked.at), asked.how, script);
     }
   }
 }

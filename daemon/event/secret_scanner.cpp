@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "base/text.h"
@@ -149,7 +150,9 @@ SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   buffer_.clear();
   shown_ = at_ = 0;
   continuation_ = 0;
-  state_ = 0;  // no name goes on behind what was missed
+  state_ = 0;  // no name goes on behind what was missed, nor a row of quotes, dashes or backslashes
+  joined_ = dashes_ = 0;
+  backslashes_ = 0;
   const bool is_long = mode_ == Mode::pem || mode_ == Mode::binary || mode_ == Mode::three;
   const bool is_known = mode_ == Mode::value && kind_ != kUnknown && !ends_at_blank();
   if (!is_long && !is_known) enter_unknown();
@@ -177,7 +180,8 @@ void SecretScanner::enter_unknown() {
 // What was missed may have ended in a member's name, or what it ended in was one: then the next value is hidden, too.
 void SecretScanner::leave_unknown() {
   const std::string_view held = std::string_view(buffer_).substr(since_, at_ - since_);
-  const bool is_separator = !held.empty() && held.find_first_not_of(":= \t\\") == std::string_view::npos;
+  const bool is_separator =
+      !held.empty() && held.size() < kLookBack && held.find_first_not_of(":= \t\\") == std::string_view::npos;
   if (is_separator) return begin_unnamed();  // the quote before it ended a name, this one begins the value
   ++at_;
   rule_ = &kUnnamed;
@@ -202,6 +206,7 @@ bool SecretScanner::is_begun_by(unsigned char byte) {
     else
       open_quote(at_++);
     may_open_ = false;
+    backslashes_ = 0;
     return true;
   }
   const bool is_before_quote = is_blank(byte) || byte == '\\';
@@ -221,8 +226,7 @@ void SecretScanner::begin_unnamed() {
 
 // The name of a field, in what may be the rest of a secret: its value is hidden too. When it is none, or its end is not
 // certain, the rest goes on.
-bool SecretScanner::finds_field(unsigned char byte) {
-  state_ = automaton_->step(state_, byte);
+bool SecretScanner::finds_field() {
   if (!automaton_->ends_in(state_)) return false;
   for (const std::uint16_t index : automaton_->ending_in(state_)) {
     const SecretRule& rule = secret_rules()[index];
@@ -308,7 +312,7 @@ void SecretScanner::judge_rest(unsigned char byte) {
 
 void SecretScanner::settle() {
   while (mode_ == Mode::userinfo) {
-    const bool is_shown = is_whole() && (colon_ == 0 || behind_at_ != 0 || is_port());
+    const bool is_shown = is_whole() && (colon_ == 0 || last_at_ != 0 || is_port(at_));
     if (!is_shown) return enter_secret(rule_->kind, kPassword, is_short_name() ? colon_ : since_);
     end_userinfo();
     run();
@@ -332,15 +336,14 @@ void SecretScanner::settle() {
 // Unless something else begins in it, the key may yet come.
 void SecretScanner::settle_opening() {
   const SecretRule& rule = *rule_;
-  const std::size_t begin = since_, left = left_;
+  const auto counted = std::tuple(in_line_, capitals_, digits_, dashes_, left_);
   give_up();
   run();
   if (mode_ != Mode::text) return settle();
   found(rule);
   tried_ = automaton_->ending_in(state_).size();
-  for (std::size_t at = begin; at < at_; ++at) count_letter(static_cast<unsigned char>(buffer_[at]));
+  std::tie(in_line_, capitals_, digits_, dashes_, left_) = counted;
   is_spoken_of_ = true;
-  left_ = left;
   hide(kind_, at_ - std::min(at_, in_line_), at_);
 }
 
@@ -369,7 +372,7 @@ SecretScanner::Shown SecretScanner::show() {
   at_ -= past;
   since_ -= std::min(since_, past);
   colon_ -= std::min(colon_, past);
-  behind_at_ -= std::min(behind_at_, past);
+  last_at_ -= std::min(last_at_, past);
   return out;
 }
 
@@ -439,7 +442,7 @@ bool SecretScanner::has_digits_before(std::size_t begin) const {
 // "-----BEGIN … PRIVATE KEY-----", and not the same with END.
 bool SecretScanner::begins_pem(std::size_t begin) const {
   const std::size_t dashes = buffer_.rfind("-----", begin);
-  return dashes != std::string::npos && begin - dashes < kLookBack && buffer_.compare(dashes + 5, 5, "BEGIN") == 0;
+  return dashes != std::string::npos && at_ - dashes <= kLookBack && buffer_.compare(dashes + 5, 5, "BEGIN") == 0;
 }
 
 void SecretScanner::found(const SecretRule& rule) {
@@ -456,7 +459,7 @@ void SecretScanner::found(const SecretRule& rule) {
       found_coded();
       break;
     case SecretShape::userinfo:
-      colon_ = behind_at_ = 0;
+      colon_ = last_at_ = 0;
       mode_ = Mode::userinfo;
       break;
     case SecretShape::pem:
@@ -597,30 +600,33 @@ bool SecretScanner::decodes(unsigned char byte) {
 void SecretScanner::in_userinfo(unsigned char byte) {
   if (is_escaped_url()) return in_escaped_userinfo(byte);
   const ByteClass& bytes = colon_ == 0 ? kUserinfo : text_ == SecretText::script ? kPasswordInScript : kPassword;
-  const bool ends_port = (byte == '?' || byte == '#') && is_port();
+  const bool ends_port = (byte == '?' || byte == '#') && is_port(at_);
   if (!(byte == '@' || bytes.test(byte)) || ends_port) return end_userinfo();
+  if (byte == '@') last_at_ = at_;
   ++at_;
-  if (byte == '@') behind_at_ = at_;
   if (byte == ':' && colon_ == 0) colon_ = at_;
   if (at_ - since_ >= kMostHeld) enter_secret(rule_->kind, kPassword, since_);
 }
 
-// Of a URL within another's query: "me%3Apassword%40host".
+// Of a URL within another's query: "me%3Apassword%40host". What it is made of is what the escapes stand for.
 void SecretScanner::in_escaped_userinfo(unsigned char byte) {
   const bool ends_escape = at_ >= since_ + kDigits && buffer_[at_ - kDigits] == '%';
   const auto plain = ends_escape ? unescaped({buffer_[at_ - 1], static_cast<char>(byte)}) : std::optional(byte);
-  const bool is_over = byte == '&' || byte == '+' || !plain || (*plain != '@' && !kPassword.test(*plain));
-  if (is_over) return end_userinfo();
+  if (byte == '&' || byte == '+' || !plain) return end_userinfo();
+  const std::size_t begin = ends_escape ? at_ - kDigits : at_;
+  const bool ends_port = (plain == '?' || plain == '#') && is_port(begin);
+  const ByteClass& bytes = colon_ == 0 ? kUserinfo : kPassword;
+  if (!(plain == '@' || bytes.test(*plain)) || ends_port) return end_userinfo();
+  if (plain == '@') last_at_ = begin;
   ++at_;
-  if (plain == '@') behind_at_ = at_;
   if (plain == ':' && colon_ == 0) colon_ = at_;
   if (at_ - since_ >= kMostHeld) enter_secret(rule_->kind, kPassword, since_);
 }
 
 // Digits are behind the colon, and nothing else.
-bool SecretScanner::is_port() const {
-  const std::string_view host = std::string_view(buffer_).substr(0, at_);
-  return colon_ != 0 && colon_ < at_ && behind_at_ == 0 &&
+bool SecretScanner::is_port(std::size_t end) const {
+  const std::string_view host = std::string_view(buffer_).substr(0, end);
+  return colon_ != 0 && colon_ < end && last_at_ == 0 &&
          host.find_first_not_of("0123456789", colon_) == std::string_view::npos;
 }
 
@@ -631,12 +637,11 @@ bool SecretScanner::is_short_name() const {
 
 // A long user name is a token itself; a short one before a password is shown. The host is looked through.
 void SecretScanner::end_userinfo() {
-  if (behind_at_ == 0) return give_up();
-  const std::size_t end = behind_at_ - (is_escaped_url() ? 1 + kDigits : 1);
-  const bool has_password = colon_ != 0 && colon_ <= end;
-  const bool is_token = has_password ? !is_short_name() : end - since_ >= kLongName;
-  if (is_token || has_password) hide(rule_->kind, is_token ? since_ : colon_, end);
-  at_ = end;
+  if (last_at_ == 0) return give_up();
+  const bool has_password = colon_ != 0 && colon_ <= last_at_;
+  const bool is_token = has_password ? !is_short_name() : last_at_ - since_ >= kLongName;
+  if (is_token || has_password) hide(rule_->kind, is_token ? since_ : colon_, last_at_);
+  at_ = last_at_;
   enter_text();
 }
 
@@ -823,13 +828,16 @@ bool SecretScanner::in_part(unsigned char byte) {
 }
 
 // It is no field's. Something longer may have begun with it: AGE-SECRET-KEY-1. A quote behind backslashes, in what may
-// be the rest of a secret, was the secret's own unless a member may end there.
+// be the rest of a secret, was the secret's own unless a member may end there. The letter of what looks like a tab may
+// begin another name: "secret\token".
 void SecretScanner::leave_name(unsigned char byte) {
   const bool is_behind_value = std::string_view(",}])").find(static_cast<char>(byte)) != std::string_view::npos;
   if (rule_ == &kUnnamed && backslashes_ > 0 && !is_behind_value) return enter_unknown();
   const bool is_at_end = at_ == since_;
+  const bool is_tab_before = at_ - since_ >= 2 && buffer_.compare(at_ - 2, 2, "\\t") == 0;
   enter_text();
   if (is_at_end) state_ = since_state_;
+  if (is_tab_before) state_ = automaton_->step(state_, 't');
 }
 
 // "user[password][0]=", of ":=", "+=" and "=>" one half, and the blanks of forms, which are a '+' too.
@@ -896,6 +904,8 @@ void SecretScanner::enter_value(End end) {
   ends_with_line_ = false;
   is_block_ = false;
   is_between_ = false;
+  key_ = nullptr;
+  state_ = 0;
   since_ = at_;
   scheme_ = ends_at_blank() && kind_ == "authorization";
   mode_ = Mode::value;
@@ -930,9 +940,29 @@ bool SecretScanner::ends_value(unsigned char byte) const {
 void SecretScanner::leave_value(unsigned char byte) {
   const bool is_quoted = end_ == End::quote && static_cast<char>(byte) == quote_ && backslashes_ >= depth_;
   const bool may_go_on = is_list_ && (is_quoted || (end_ == End::word && is_member_));
-  if (!may_go_on) return is_quoted && (is_unsure_ || kind_ == kUnknown) ? leave_unknown() : enter_text();
+  if (!may_go_on && !is_quoted) return leave_line();
+  if (!may_go_on) return is_unsure_ || kind_ == kUnknown ? leave_unknown() : enter_text();
   if (is_quoted) ++at_;
   mode_ = Mode::list;
+}
+
+// Below a private key's first line its next may come.
+void SecretScanner::leave_line() {
+  const bool may_be_key = key_ != nullptr && !resumes_;
+  enter_text();
+  if (may_be_key) found(*key_);
+}
+
+// Whether a private key's first line ends here, or its last.
+void SecretScanner::notice_key() {
+  if (!automaton_->ends_in(state_)) return;
+  for (const std::uint16_t index : automaton_->ending_in(state_)) {
+    const SecretRule& rule = secret_rules()[index];
+    if (rule.shape != SecretShape::pem) continue;
+    ++at_;
+    key_ = fits(rule) ? &rule : nullptr;
+    --at_;
+  }
 }
 
 // A '<' begins what language models call a token. What is shorter in a list holds no key.
@@ -966,7 +996,7 @@ bool SecretScanner::in_next_line(unsigned char byte) {
   }
   line_end_ = 0;
   if (is_blank(byte)) return false;
-  enter_text();
+  leave_line();
   return true;
 }
 
@@ -979,12 +1009,14 @@ void SecretScanner::in_value(unsigned char byte) {
     return;
   }
   if (is_unsure_ && end_ == End::quote && is_begun_by(byte)) return;
+  state_ = automaton_->step(state_, byte);
+  notice_key();
   const bool ends = ends_value(byte);
-  if (!ends && is_unsure_ && kind_ == kUnknown && finds_field(byte)) return;
+  if (!ends && is_unsure_ && kind_ == kUnknown && finds_field()) return;
   const bool may_go_on = depth_ == 0 && !is_list_ && kind_ != kUnknown && !is_unsure_;
   if (end_ == End::quote && may_go_on && is_end_quote(byte)) return close_quote();
   if (ends && line_ends && is_unsure_) {
-    enter_text();
+    leave_line();
     in_rest_ = true;
     return;
   }

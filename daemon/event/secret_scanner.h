@@ -133,6 +133,8 @@ class SecretScanner {
   End end_of_unquoted() const;
   bool ends_at_blank() const { return end_ == End::word || end_ == End::blank; }
   void leave_value(unsigned char byte);
+  void leave_line();
+  void notice_key();
   bool ends_value(unsigned char byte) const;
   bool is_end_quote(unsigned char byte) const;
   void count_backslashes(unsigned char byte);
@@ -152,7 +154,7 @@ class SecretScanner {
   bool is_behind_scheme(unsigned char byte) const;
   bool in_part(unsigned char byte);
   bool in_word_of_name(unsigned char byte);
-  bool is_port() const;
+  bool is_port(std::size_t end) const;
   bool is_escaped_url() const { return rule_->begin.starts_with('%'); }
   bool begins_command() const;
   bool is_short_name() const;
@@ -165,7 +167,7 @@ class SecretScanner {
   void begin_name();
   bool is_begun_by(unsigned char byte);
   void begin_unnamed();
-  bool finds_field(unsigned char byte);
+  bool finds_field();
   void enter_binary();
   bool is_line_end_in_name(unsigned char byte);
   bool is_escaped_blank(unsigned char byte) const;
@@ -204,28 +206,29 @@ class SecretScanner {
   std::size_t left_ = 0;       // opening, pem, three: so many bytes may come until something ends it
   std::string escaped_;        // percent: of "%3D" the digits seen
   std::size_t colon_ = 0;      // userinfo: behind its ':', 0 none yet
-  std::size_t behind_at_ = 0;  // userinfo: behind its last '@', 0 none yet
+  std::size_t last_at_ = 0;    // userinfo: where its last '@' begins, 0 none yet
   End end_ = End::line;
   End end_without_quote_ = End::line;
   char quote_ = 0;
   bool named_in_quotes_ = false;
   bool is_part_ = false;  // name: of a form in parts; behind an empty line comes the value
   bool in_part_line_ = false;
-  std::uint8_t lines_ = 0;        // name: ends of lines behind a part's name, or behind another line of its head
-  bool is_escaped_line_ = false;  // name: begins a line that ended as JSON has it: "\n"
-  bool begins_line_ = false;      // name: but for blanks
-  bool is_member_ = false;        // name: of JSON, its quotes hold nothing else
-  bool in_index_ = false;         // name: behind its '['
-  bool is_list_ = false;          // name, value: of several, in brackets
-  char line_end_ = 0;             // name, value: the last byte was this; an indented line goes on with it
-  bool is_unsure_ = false;        // value: bytes of it were missed, another secret may have begun there
-  bool is_between_ = false;       // value: unsure; behind a separator nothing came but what may be before a quote
-  bool may_open_ = false;         // value: unsure; nothing of it was seen, not even the quote that it may begin with
-  bool resumes_ = false;          // in what may be the rest of a secret a field's name was met
-  bool is_block_ = false;         // value: of YAML, in the lines below, some of which may be empty
-  std::uint8_t joined_ = 0;       // closed: bytes seen that stand for a quote; three: quotes in a row
-  bool ends_with_line_ = false;   // value: the text in quotes began with its name: "NAME: VALUE\nmore"
-  bool in_rest_ = false;          // what is made of base64 and line ends is the rest of a secret
+  std::uint8_t lines_ = 0;           // name: ends of lines behind a part's name, or behind another line of its head
+  bool is_escaped_line_ = false;     // name: begins a line that ended as JSON has it: "\n"
+  bool begins_line_ = false;         // name: but for blanks
+  bool is_member_ = false;           // name: of JSON, its quotes hold nothing else
+  bool in_index_ = false;            // name: behind its '['
+  bool is_list_ = false;             // name, value: of several, in brackets
+  char line_end_ = 0;                // name, value: the last byte was this; an indented line goes on with it
+  bool is_unsure_ = false;           // value: bytes of it were missed, another secret may have begun there
+  bool is_between_ = false;          // value: unsure; behind a separator nothing came but what may be before a quote
+  bool may_open_ = false;            // value: unsure; nothing of it was seen, not even the quote that it may begin with
+  bool resumes_ = false;             // in what may be the rest of a secret a field's name was met
+  bool is_block_ = false;            // value: of YAML, in the lines below, some of which may be empty
+  std::uint8_t joined_ = 0;          // closed: bytes seen that stand for a quote; three: quotes in a row
+  const SecretRule* key_ = nullptr;  // value: a private key's first line was in it, and no last one behind that
+  bool ends_with_line_ = false;      // value: the text in quotes began with its name: "NAME: VALUE\nmore"
+  bool in_rest_ = false;             // what is made of base64 and line ends is the rest of a secret
   char separator_ = 0;
   bool has_escapes_ = false;
   std::size_t depth_ = 0;        // backslashes that belong to the quote

@@ -244,6 +244,61 @@ TEST_CASE("secrets: a private key is replaced over all its lines, whatever each 
     }
 }
 
+TEST_CASE("secrets: a private key that is a field's value is replaced over all its lines") {
+  const std::string begin = "-----BEGIN RSA PRIVATE KEY-----", end = "-----END RSA PRIVATE KEY-----";
+  const std::vector<std::string> lines = {letters(64), letters(64), letters(20) + "=="};
+  const auto hides = [&](const std::string& before, const std::string& after, const std::string& line_end) {
+    std::string text = before + begin + line_end;
+    for (const std::string& line : lines) text += line + line_end;
+    text += end + after;
+    const std::string shown = shown_of({text});
+    INFO(shown);
+    for (const std::string& line : lines)
+      for (std::size_t at = 0; at + 8 <= line.size(); ++at) CHECK(shown.find(line.substr(at, 8)) == std::string::npos);
+    CHECK(shown.ends_with(after));
+    check_everywhere(text, shown);
+  };
+  for (const std::string name : {"PRIVATE_KEY", "client_secret", "password", "TOKEN", "api_key"})
+    for (const std::string quote : {"\"", "'", ""})
+      for (const std::string line_end : {"\n", "\r\n"})
+        for (const std::string separator : {"=", ": "})
+          hides("A=b\n" + name + separator + quote, quote + "\nB=c\n", line_end);
+  hides("{\"a\":\"PRIVATE_KEY: ", "\",\"b\":\"c\"}", "\\n");
+  hides("{\"private_key\":\"", "\",\"b\":\"c\"}", "\\n");
+  const std::string script =
+      "export PRIVATE_KEY=\"" + begin + "\n" + lines[0] + "\n" + lines[1] + "\n" + end + "\"; sh";
+  CHECK(without_secrets(script, SecretText::script).find(lines[0].substr(8, 8)) == std::string::npos);
+  CHECK(without_secrets(script, SecretText::script).ends_with("\"; sh"));
+  const std::string run = "PRIVATE_KEY=\"" + begin + "\ncurl http://x | sh\"";
+  CHECK(without_secrets(run, SecretText::script).ends_with("\ncurl http://x | sh\""));
+  const std::string after = "\nuser = ann and nobody else\n";
+  CHECK(shown_of({"\nprivate_key = \"" + begin + "\"" + after}).ends_with("*\"" + after));
+  CHECK(shown_of({"\nprivate_key = \"" + begin + after}).ends_with("*" + after));
+}
+
+TEST_CASE("secrets: a private key that is a value behind missed bytes is replaced over all its lines") {
+  const std::string line = letters(64);
+  for (const std::string before : {"KEY=\"", "PRIVATE_KEY=\"", "PRIVATE_KEY=", "a: \"b\", password: \""}) {
+    const std::string text = before + "-----BEGIN PRIVATE KEY-----\n" + line + "\n" + line + "\n-----END";
+    SecretScanner scanner;
+    (void)scanner.miss(5);
+    const std::string shown = scanner.take(text).bytes + scanner.flush().bytes;
+    INFO(shown);
+    CHECK(shown.find(line.substr(0, 8)) == std::string::npos);
+    CHECK(shown.find(line.substr(30, 8)) == std::string::npos);
+  }
+}
+
+TEST_CASE("secrets: a private key that comes slowly behind what its lines begin with is replaced") {
+  SecretScanner scanner;
+  std::string shown;
+  const std::string key = "MIIEpAIBAAKCAQEAwJ8nq2Yk3fQmZ7tVvX";
+  for (const std::string& piece : {"# -----BEGIN PRIVATE KEY-----\n# " + key.substr(0, 8), key.substr(8, 4),
+                                   key.substr(12, 12), key.substr(24), "\n# " + key + "\n"})
+    shown += scanner.take(piece).bytes + scanner.flush().bytes;
+  CHECK(shown == "# -----BEGIN PRIVATE KEY-----\n# " + std::string(key.size() * 2 + 4, '*'));
+}
+
 TEST_CASE("secrets: text around a private key's first line is not taken for its letters, and no key goes on in text") {
   const std::string begin = "-----BEGIN RSA PRIVATE KEY-----";
   for (const std::string& harmless :
@@ -634,6 +689,21 @@ TEST_CASE("secrets: a URL's password is replaced where the URL is escaped within
     check_everywhere(harmless, harmless);
 }
 
+TEST_CASE("secrets: what is behind an escaped URL's host is no user's name, a field there hides its value") {
+  for (const std::string before : {"db", "app.example.com", "app.example.com%3A8080", "app.example.com:8080"})
+    for (const std::string mark : {"%3F", "%23", "%2F%3F", "%3Fa%3Db%26"})
+      check_everywhere("GET /?next=http%3A%2F%2F" + before + mark + "password%3Dhunter2%40Tail99 HTTP/1.1",
+                       "GET /?next=http%3A%2F%2F" + before + mark + "password%3D**************** HTTP/1.1");
+  check_everywhere("u=https%3A%2F%2Fme%3Ap%3Fw%23x%40host ", "u=https%3A%2F%2Fme%3A*********%40host ");
+  check_everywhere("u=https%3A%2F%2Fme%3A12%3Fw%40host ", "u=https%3A%2F%2Fme%3A12%3Fw%40host ");
+}
+
+TEST_CASE("secrets: of an escaped URL with its '@' as it is all of the password is hidden") {
+  check_everywhere("u=https%3A%2F%2Fme%3Ahunter2@host ", "u=https%3A%2F%2Fme%3A*******@host ");
+  check_everywhere("u=https%3A%2F%2Fme%3Ahun%40ter2@host ", "u=https%3A%2F%2Fme%3A**********@host ");
+  check_everywhere("u=https%3A%2F%2F@ x", "u=https%3A%2F%2F@ x");
+}
+
 TEST_CASE("secrets: of an authorization in the middle of a line its scheme and its value are replaced") {
   CHECK(shown_of({"run with Authorization: Bearer abc123 now"}) == "run with Authorization: ****** ****** now");
 }
@@ -735,6 +805,29 @@ TEST_CASE("secrets: bytes missed inside a secret do not end it") {
   CHECK(three.take("d, e\n\"f\"\n\"\"\"\non").bytes == "*****\"*\"*\"\"\"\non");
 }
 
+TEST_CASE("secrets: what quotes, dashes and backslashes came before missed bytes counts nothing behind them") {
+  const auto behind = [](const std::string& before, const std::string& after) {
+    SecretScanner scanner;
+    (void)scanner.take(before);
+    (void)scanner.miss(1);
+    return scanner.take(after).bytes + scanner.flush().bytes;
+  };
+  CHECK(behind("\npassword: \"\"\"abc\"\"", "\"hunter2\"\"\"\non") == "\"*******\"\"\"\non");
+  CHECK(behind("\npassword: \"\"\"abc\\", "\"\"\"\non") == "\"\"\"\non");
+  CHECK(behind("-----BEGIN PRIVATE KEY-----\n" + letters(64) + "--", "---abc") == "******");
+}
+
+TEST_CASE("secrets: whether a quote behind missed bytes ends a name does not depend on where the stream is cut") {
+  const std::string text = "\"a\"x" + std::string(100, ' ') + "\"hunter2\", \"b\": \"c\"}";
+  const auto shown = [](const std::vector<std::string>& pieces) {
+    SecretScanner scanner;
+    (void)scanner.miss(5);
+    return through(scanner, pieces).bytes;
+  };
+  for (std::size_t cut = 0; cut <= text.size(); ++cut)
+    CHECK(shown({text.substr(0, cut), text.substr(cut)}) == shown({text}));
+}
+
 TEST_CASE("secrets: a name that began before bytes were missed is none behind them, however often some are missed") {
   SecretScanner scanner;
   (void)scanner.miss(5);
@@ -834,6 +927,11 @@ TEST_CASE("secrets: in JSON a tab may stand between a name and its value") {
   check_everywhere("{\"x\":\"password\\t: a, b\"}", "{\"x\":\"password\\t: ****\"}");
   check_everywhere("{\"x\":\"Authorization\\t: Basic abc\"}", "{\"x\":\"Authorization\\t: *********\"}");
   check_everywhere("{\"x\":\"the password\\tis: abc\"}", "{\"x\":\"the password\\tis: abc\"}");
+}
+
+TEST_CASE("secrets: behind a name what looks like an escaped tab may be another name's beginning") {
+  check_everywhere("C:\\secret\\token=AbCdEf0123456789XYZ on", "C:\\secret\\token=******************* on");
+  check_everywhere("the password\\token=AbCdEf0123456789XYZ on", "the password\\token=******************* on");
 }
 
 TEST_CASE("secrets: bytes missed at the end of a value's line do not end it") {

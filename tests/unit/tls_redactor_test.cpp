@@ -329,6 +329,12 @@ TEST_CASE("redact: what an option asks for is replaced where it asks for a secre
     CHECK(redacted({"curl", option, "password=a b; c", "x"}) == Words{"curl", option, "password=******", "x"});
   CHECK(redacted({"curl", "-Fpassword=a b", "--form=password=a b", "-F", "file=@a b"}) ==
         Words{"curl", "-Fpassword=***", "--form=password=***", "-F", "file=@a b"});
+  for (const std::string option : {"-F", "--form", "--data-urlencode"}) {
+    CHECK(redacted({"curl", option, "job=curl -u me:pw h"}) == Words{"curl", option, "job=curl -u me:** h"});
+    CHECK(redacted({"curl", option, "cmd=tool --password ab"}) == Words{"curl", option, "cmd=tool --password **"});
+  }
+  CHECK(redacted({"curl", "-Fcmd=tool --password ab"}) == Words{"curl", "-Fcmd=tool --password **"});
+  CHECK(redacted({"curl", "--form=cmd=curl -u me:pw h"}) == Words{"curl", "--form=cmd=curl -u me:** h"});
   CHECK(redacted({"curl", "-Zu", "me:pw", "-Zsume:pw"}) == Words{"curl", "-Zu", "me:**", "-Zsume:**"});
   CHECK(redacted({"curl", "-HCookie: a=1; b=2", "-u", std::string(kPat) + ":"}) ==
         Words{"curl", "-HCookie: ********", "-u", "ghp_" + std::string(kPat.size() - 4, '*') + ":"});
