@@ -190,6 +190,7 @@ class SecretScanner {
 
   // Of what we are inside.
   const SecretRule* rule_ = nullptr;
+  const SecretRule* key_ = nullptr;  // value: the rule whose private key began in it, and did not end yet
   std::string_view kind_;
   const ByteClass* class_ = nullptr;
   std::size_t since_ = 0;  // where a candidate's own bytes begin
@@ -213,22 +214,21 @@ class SecretScanner {
   bool named_in_quotes_ = false;
   bool is_part_ = false;  // name: of a form in parts; behind an empty line comes the value
   bool in_part_line_ = false;
-  std::uint8_t lines_ = 0;           // name: ends of lines behind a part's name, or behind another line of its head
-  bool is_escaped_line_ = false;     // name: begins a line that ended as JSON has it: "\n"
-  bool begins_line_ = false;         // name: but for blanks
-  bool is_member_ = false;           // name: of JSON, its quotes hold nothing else
-  bool in_index_ = false;            // name: behind its '['
-  bool is_list_ = false;             // name, value: of several, in brackets
-  char line_end_ = 0;                // name, value: the last byte was this; an indented line goes on with it
-  bool is_unsure_ = false;           // value: bytes of it were missed, another secret may have begun there
-  bool is_between_ = false;          // value: unsure; behind a separator nothing came but what may be before a quote
-  bool may_open_ = false;            // value: unsure; nothing of it was seen, not even the quote that it may begin with
-  bool resumes_ = false;             // in what may be the rest of a secret a field's name was met
-  bool is_block_ = false;            // value: of YAML, in the lines below, some of which may be empty
-  std::uint8_t joined_ = 0;          // closed: bytes seen that stand for a quote; three: quotes in a row
-  const SecretRule* key_ = nullptr;  // value: a private key's first line was in it, and no last one behind that
-  bool ends_with_line_ = false;      // value: the text in quotes began with its name: "NAME: VALUE\nmore"
-  bool in_rest_ = false;             // what is made of base64 and line ends is the rest of a secret
+  std::uint8_t lines_ = 0;        // name: ends of lines behind a part's name, or behind another line of its head
+  bool is_escaped_line_ = false;  // name: begins a line that ended as JSON has it: "\n"
+  bool begins_line_ = false;      // name: but for blanks
+  bool is_member_ = false;        // name: of JSON, its quotes hold nothing else
+  bool in_index_ = false;         // name: behind its '['
+  bool is_list_ = false;          // name, value: of several, in brackets
+  char line_end_ = 0;             // name, value: the last byte was this; an indented line goes on with it
+  bool is_unsure_ = false;        // value: bytes of it were missed, another secret may have begun there
+  bool is_between_ = false;       // value: unsure; behind a separator nothing came but what may be before a quote
+  bool may_open_ = false;         // value: unsure; nothing of it was seen, not even the quote that it may begin with
+  bool resumes_ = false;          // in what may be the rest of a secret a field's name was met
+  bool is_block_ = false;         // value: of YAML, in the lines below, some of which may be empty
+  std::uint8_t joined_ = 0;       // closed: bytes seen that stand for a quote; three: quotes in a row
+  bool ends_with_line_ = false;   // value: the text in quotes began with its name: "NAME: VALUE\nmore"
+  bool in_rest_ = false;          // what is made of base64 and line ends is the rest of a secret
   char separator_ = 0;
   bool has_escapes_ = false;
   std::size_t depth_ = 0;        // backslashes that belong to the quote
