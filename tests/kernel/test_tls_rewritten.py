@@ -95,7 +95,7 @@ class Rewritten(TlsCase):
             states.wait_for(lambda event: state_in(event, path) == "degraded")
         self.wait_for_another(states, path)
 
-    def wait_until_heard(self, states, path):
+    def wait_for_another(self, states, path):
         states.wait_for(lambda event: state_in(event, path) == self.listened_to)
         states.wait_for(lambda event: event["type"] == "loss" and (event["loss"]["family"], event["loss"]["cause"]) == ("tls", "late-attach"))
 
