@@ -52,8 +52,8 @@ std::int64_t ns_of(const timespec& time) {
 }
 
 bool was_given(const UniqueFd& file, std::int64_t since_ns) {
-  struct stat status {
-  }, folder{};
+  struct stat status {};
+  struct stat folder {};
   const std::string place = folder_of(link_text(link_to(file)));
   return ::fstat(file.get(), &status) == 0 && ns_of(status.st_ctim) >= since_ns && !place.empty() &&
          ::stat(place.c_str(), &folder) == 0 && ns_of(folder.st_mtim) >= since_ns;

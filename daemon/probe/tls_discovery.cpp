@@ -30,6 +30,11 @@ std::string root_of(std::uint32_t pid) {
   return "/proc/" + std::to_string(pid) + "/root";
 }
 
+// Its process has too many.
+bool is_left_out(const ExecutableMapping& mapping) {
+  return mapping.error == E2BIG;
+}
+
 // A child of vfork, until it goes on with another program. False as well when nobody can tell.
 bool share_memory(std::uint32_t one, std::uint32_t other) {
   return ::syscall(SYS_kcmp, one, other, KCMP_VM, 0, 0) == 0;
@@ -319,8 +324,10 @@ bool TlsDiscovery::look_into(std::uint32_t pid, ExecutableMappings& mappings) {
   bool attached = false;
   std::size_t left_out = 0;
   for (ExecutableMapping& mapping : mappings) {
-    left_out += mapping.error == E2BIG ? 1 : 0;
-    if (mapping.error == E2BIG) continue;
+    if (is_left_out(mapping)) {
+      ++left_out;
+      continue;
+    }
     if (TlsFamily::may_be_read_later(mapping.error)) tls_.tell_not_read(mapping.error);
     attached = meet({mapping.dev, mapping.ino}, link_to(*mapping.file), mapping.name) || attached;
     if (tls_.is_by_process()) attached = tls_.attach_in(pid, mapping) || attached;
@@ -344,7 +351,6 @@ std::vector<TlsStack> TlsDiscovery::explain(std::uint32_t pid) {
   const auto mappings = ask_for_mapped(pid);
   if (!mappings) return {{"", kUnknown, "its memory does not answer"}};
   if (mappings->empty()) stacks.push_back({"", kUnknown, "what it has mapped cannot be read from /proc"});
-  const auto is_left_out = [](const ExecutableMapping& one) { return one.error == E2BIG; };
   if (std::any_of(mappings->begin(), mappings->end(), is_left_out))
     stacks.push_back({"", kUnknown, "it has more files mapped to be executed than are looked into"});
   for (const ExecutableMapping& mapping : *mappings) {

@@ -136,6 +136,15 @@ class NoDescriptorsByProcess(NoDescriptors):
     settings = {"tls.scope": "watched"}
 
 
+def talking(test, *arguments, **popen):
+    """A Python that hears and is heard until the test ends."""
+    process = subprocess.Popen([PYTHON, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, **popen)
+    test.addCleanup(process.wait)
+    test.addCleanup(process.stdout.close)
+    test.addCleanup(process.stdin.close)
+    return process
+
+
 def run_ns(pid):
     """How long its first thread ran."""
     return int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[0])
@@ -149,10 +158,7 @@ class MissedMappings(TlsCase):
         path = self.folder / "libssl.so.3"
         shutil.copyfile(system_library("libssl.so"), path)
         (self.folder / "mapper.py").write_text(script)
-        process = subprocess.Popen([PYTHON, self.folder / "mapper.py", path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.stdin.close)
+        process = talking(self, self.folder / "mapper.py", path, text=True)
         stream = self.daemon.subscribe(types=["loss"])
         self.addCleanup(stream.close)
         self.daemon.start(process.pid)
@@ -185,10 +191,7 @@ class ManyMappings(TlsCase):
     def test_many(self):
         """tls: who has many nameless files mapped to be executed, and maps more, holds nobody up; a library among them is found, what is left out is counted"""
         before = self.daemon.counters()["tls.unseen"]
-        process = subprocess.Popen([PYTHON, "-c", MAPPER_OF_MANY, program("shared_tls"), str(MANY)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.stdin.close)
+        process = talking(self, "-c", MAPPER_OF_MANY, program("shared_tls"), str(MANY))
         stream = self.daemon.subscribe(types=["loss"])
         self.addCleanup(stream.close)
         self.daemon.start(process.pid)
@@ -211,10 +214,7 @@ class Files(TlsCase):
         """A process that has mapped the file."""
         script = self.folder / "mapper.py"
         script.write_text(MAPPER)
-        process = subprocess.Popen([PYTHON, script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.stdin.close)
+        process = talking(self, script, path)
         self.assertEqual(b"mapped\n", process.stdout.readline())
         return process
 
@@ -277,10 +277,7 @@ class Files(TlsCase):
         silent = silent_file(self, self.folder / "silent", pathlib.Path(program("shared_tls")).read_bytes())
         script = self.folder / "mapper.py"
         script.write_text(MAPPER_IN_TURN)
-        process = subprocess.Popen([PYTHON, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.stdin.close)
+        process = talking(self, script, text=True)
         path = self.folder / "silent/file"
         print(path, file=process.stdin, flush=True)
         self.assertEqual("mapped\n", process.stdout.readline())
