@@ -17,7 +17,7 @@ namespace aa {
 
 inline constexpr std::size_t kCommandsMax = 2048;
 inline constexpr int kOpenDepthMax = 48;
-inline constexpr std::size_t kWorkMax = 8 * 1024 * 1024;  // bytes of all commands' words, and 32 for each word
+inline constexpr std::size_t kWorkMax = 4 * 1024 * 1024;  // bytes of all commands' words, and 32 for each word
 
 class CommandOpener {
  public:

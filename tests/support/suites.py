@@ -52,6 +52,10 @@ class Part:
     timeout: float
     env: dict
 
+    @property
+    def is_catch(self):
+        return self.report is not None and pathlib.Path(self.command[0]).name.startswith("unit_")
+
 
 def read_junit(report):
     """What a JUnit file says; None when there is none or a crash cut it short."""
@@ -117,11 +121,20 @@ def run_part(part, results):
     if results:
         report(part, count, trouble, seconds, results)
     if count.failed:
-        print(part.log.read_text(errors="replace").rstrip())
-        print(f"---- {part.name}: {trouble or 'failed'}; the output above is kept in {part.log}", flush=True)
+        show_failures(part)
+        print(f"---- {part.name}: {trouble or 'failed'}; the output above is kept in {part.log.parent}", flush=True)
     elif count.skipped:
         show_skips(part)
     return count
+
+
+def show_failures(part):
+    """What the part printed, and what only its report has: Catch2 prints nothing beside that."""
+    output = part.log.read_text(errors="replace").rstrip()
+    if output:
+        print(output)
+    for name, why in cases(part, "failure", "error") if part.is_catch else []:
+        print(f"    failed: {name}: {why}")
 
 
 def show_skips(part):
@@ -137,8 +150,11 @@ def cases(part, *outcomes):
         tree = ElementTree.parse(part.report)
     except (OSError, ElementTree.ParseError):
         return []
-    found = [(case.get("name"), case.find(outcome)) for case in tree.iter("testcase") for outcome in outcomes]
-    return [(name, node.get("message") or (node.text or "").strip()) for name, node in found if node is not None]
+    found = [(case.get("name"), node) for case in tree.iter("testcase") for outcome in outcomes
+             for node in case.findall(outcome)]
+    if part.is_catch:  # whose message is the expression alone, without its values, place and INFO
+        return [(name, (node.text or "").strip() or node.get("message")) for name, node in found]
+    return [(name, node.get("message") or (node.text or "").strip()) for name, node in found]
 
 
 def report(part, count, trouble, seconds, results):
