@@ -366,7 +366,8 @@ int aa_tls_end(struct pt_regs* regs) {
 
 SEC("uprobe")
 int aa_tls_life(struct pt_regs* regs) {
-  return on_life(regs, bpf_get_attach_cookie(regs), AA_LISTENING(regs));
+  __u32 cookie = bpf_get_attach_cookie(regs);
+  return on_life(regs, AA_TLS_COOKIE_ROW(cookie), AA_LISTENING(regs));
 }
 #else
 /* One number for all libraries. */

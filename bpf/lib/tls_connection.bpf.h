@@ -48,7 +48,8 @@ static __always_inline int is_current(struct aa_tls_state* state, struct aa_watc
   return is_living(state, entry) && state->since == heard_since(entry, listening);
 }
 
-/* A child goes on where its parent was when it forked. When the parent has moved bytes since, nobody knows where. */
+/* A child goes on where its parent was when it forked. When the parent has moved bytes since, nobody knows where; nor
+ * when there was a time in between in which nobody listened. */
 static __always_inline int inherit_from(struct aa_tls_state* state, __u64 object, __u32 tgid, __u64 start_ns,
                                         __u64 forked_ns) {
   struct aa_tls_object key = {.object = object, .tgid = tgid};
@@ -60,7 +61,7 @@ static __always_inline int inherit_from(struct aa_tls_state* state, __u64 object
   __builtin_memcpy(&state->peer, &from->peer, sizeof(state->peer));
   state->offset[AA_TLS_RECV] = from->offset[AA_TLS_RECV];
   state->offset[AA_TLS_SEND] = from->offset[AA_TLS_SEND];
-  if (from->used_ns < forked_ns) state->flags = from->flags;
+  if (from->used_ns < forked_ns && from->since == state->since) state->flags = from->flags;
   return 1;
 }
 

@@ -13,6 +13,9 @@ namespace {
 constexpr std::size_t kMostElsewhere = 4096;  // instructions that are followed outside of the function
 constexpr std::size_t kLongest = 15;          // bytes of an instruction
 constexpr std::int32_t kMostDepth = 1 << 16;
+// Places that one function's end may have: a library's have ten at most, and each costs the kernel memory, which who
+// writes a file must not choose.
+constexpr std::size_t kMostEnds = 64;
 
 // What is known of a function as a whole.
 struct Code {
@@ -157,6 +160,7 @@ std::optional<std::vector<ProbePlace>> canaries(const Code& code) {
     if (!place) return std::nullopt;
     places.push_back(*place);
   }
+  if (places.size() > kMostEnds) return std::nullopt;
   return places.empty() ? std::nullopt : std::optional(std::move(places));
 }
 
@@ -250,6 +254,7 @@ ProbeChoice choose_end(const Code& code, const ProbeNeeds& needs, const std::opt
   set(begin, "returns");
   choice.ends = std::move(places);
   choice.trouble = std::move(trouble);
+  if (choice.ends.size() > kMostEnds && choice.trouble.empty()) choice.trouble = "it has too many returns";
   return choice;
 }
 

@@ -248,7 +248,7 @@ TlsAttacher::Attached TlsFamily::attach_to(const std::shared_ptr<const TlsLibrar
 TlsFamily::Found TlsFamily::attach(const std::string& path, const std::string& name) {
   if (!runs()) return Found::nothing;
   const auto known = met_.find(met_at(path).first);
-  if (known != met_.end() && !known->second.unattached) return Found::nothing;
+  if (known != met_.end() && !known->second.may_be_attached()) return Found::nothing;
   auto library = read(path, known != met_.end() ? known->second.rewritings : 0);
   const auto not_read = [this](int error) { return tell_not_read(error), Found::not_read; };
   if (!library && may_be_read_later(library.error().errno_value)) return not_read(library.error().errno_value);
@@ -302,6 +302,7 @@ void TlsFamily::listen(Met& met, Result<std::optional<TlsLibrary>> library) {
   ProbeBody& state = states_[met.state];
   state.state = ProbeState::failed;
   state.error_number = 0;
+  met.unattached = false;
   if (!library || !*library) {
     state.reason = library ? "it exports none of a TLS library's functions" : library.error().doing;
     met.unattached = !library && may_be_read_later(library.error().errno_value);
@@ -312,6 +313,7 @@ void TlsFamily::listen(Met& met, Result<std::optional<TlsLibrary>> library) {
     met.library = shared;
     tell_standby(state, *shared);
     tell_unwatched(state, met.watch);
+    tell_not_firing(state);
     return;
   }
   TlsAttacher::Attached attached = attach_to(shared, 0);
@@ -324,6 +326,7 @@ void TlsFamily::listen(Met& met, Result<std::optional<TlsLibrary>> library) {
   }
   tell_places(state, *shared);
   tell_unwatched(state, met.watch);
+  tell_not_firing(state);
 }
 
 // A rewrite in place would leave us at places where its functions no longer are.
@@ -379,11 +382,14 @@ void TlsFamily::set_reader_idle() {
 
 void TlsFamily::mark_not_firing(const std::string& reason) {
   not_firing_ = reason;
-  for (ProbeBody& state : states_) {
-    if (state.state != ProbeState::attached && state.state != ProbeState::standby) continue;
-    state.state = ProbeState::degraded;
-    state.reason = reason;
-  }
+  for (ProbeBody& state : states_) tell_not_firing(state);
+}
+
+void TlsFamily::tell_not_firing(ProbeBody& state) const {
+  const bool seems_to = state.state == ProbeState::attached || state.state == ProbeState::standby;
+  if (not_firing_.empty() || !seems_to) return;
+  state.state = ProbeState::degraded;
+  state.reason = not_firing_;
 }
 
 // ---- what was left behind ----

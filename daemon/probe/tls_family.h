@@ -137,7 +137,10 @@ class TlsFamily {
     bool unattached = false;           // for want of descriptors or memory: tried again when it is met again
     TlsLinks links;
     std::shared_ptr<const TlsLibrary> library;                     // by process: what is to be attached to in each
-    std::vector<std::pair<ProcessId, std::uint64_t>> interrupted;  // who had it when it was written to, and then
+    std::vector<std::pair<ProcessId, std::uint64_t>> interrupted;  // who had it when it was written to, or since
+
+    // What is rewritten is read again by itself.
+    bool may_be_attached() const { return unattached && unheard_since_ns == 0; }
   };
   TlsFamily() = default;
   Status open(const TlsFamilySettings& settings, const SharedMaps& shared);
@@ -152,7 +155,9 @@ class TlsFamily {
   void listen(Met& met, Result<std::optional<TlsLibrary>> library);
   static void tell_places(ProbeBody& state, const TlsLibrary& library);
   static void tell_unwatched(ProbeBody& state, int watch);
+  void tell_not_firing(ProbeBody& state) const;
   bool attach_in(const ProcessId& process, const FileNumbers& file, const std::shared_ptr<const TlsLibrary>& library);
+  void note_interrupted(const FileNumbers& file, const ProcessId& process);
   bool is_trapped(std::uint32_t pid, const ExecutableMapping& mapping,
                   const std::shared_ptr<const TlsLibrary>& library);
   void tell_in(const ProcessId& process, const FileNumbers& file, const std::optional<Error>& trouble);

@@ -1,14 +1,22 @@
 // tls_family_processes.cpp: the TLS family attached to watched processes, each by itself.
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/file_text.h"
 #include "probe/tls_family.h"
 
 namespace aa {
+namespace {
+
+constexpr std::size_t kMostInterrupted = 4096;  // by one file's writer
+
+}  // namespace
 
 bool TlsFamily::attach_in(std::uint32_t pid, const ExecutableMapping& mapping) {
   const auto process = watched(pid);
   if (!processes_ || !process) return false;
   const auto [file, met] = met_at(link_to(*mapping.file));
+  if (met != nullptr && met->unheard_since_ns != 0) note_interrupted(file, *process);
   if (met == nullptr || !met->library) return false;
   const std::shared_ptr<const TlsLibrary> library = met->library;
   if (const TlsProcesses::Row* row = processes_->find(*process, file)) {
@@ -17,6 +25,17 @@ bool TlsFamily::attach_in(std::uint32_t pid, const ExecutableMapping& mapping) {
     processes_->let_go(*process, file);  // of a thread that is no more, or in vain
   }
   return attach_in(*process, file, library);
+}
+
+// It has what is being rewritten: it is attached to when that is over.
+void TlsFamily::note_interrupted(const FileNumbers& file, const ProcessId& process) {
+  auto& interrupted = met_.at(file).interrupted;
+  const bool is_noted = std::ranges::any_of(interrupted, [&](const auto& one) { return one.first == process; });
+  if (is_noted) return;
+  if (interrupted.size() < kMostInterrupted)
+    interrupted.emplace_back(process, boot_ns());
+  else
+    count_unseen();
 }
 
 // Nobody who answers: then it is taken to have one.

@@ -140,6 +140,7 @@ std::uint64_t TlsFamily::go_on_with_next(std::uint64_t now) {
   met.noted_ns = 0;
   if (met.unheard_since_ns == 0) return attach_to_next(one, now);
   if (!met.is_closed && met.written_ns + kReadAgainNs > now) return go_on_at(one, met.written_ns + kReadAgainNs), 0;
+  if (met.unattached && patience_.is_waited_for()) return go_on_at(one, now + kReadAgainNs), 0;  // maybe for this one
   const std::uint64_t may_be_read_ns = *met.detached ? met.read_ns + kReadAgainNs : now + kDetachingNs;
   if (may_be_read_ns > now) return go_on_at(one, may_be_read_ns), 0;
   return read_again(one, now);
@@ -150,11 +151,16 @@ std::uint64_t TlsFamily::read_again(MetFile& one, std::uint64_t now) {
   const std::uint64_t since = std::exchange(met.unheard_since_ns, 0);
   met.read_ns = now;
   met.change = change_of(met.file);
-  listen(met, read(link_to(met.file), ++met.rewritings));
-  if (!kernel_has_callbacks())  // no cookie says it of this library alone
+  if (!kernel_has_callbacks())  // no cookie says it of this library alone; before it is heard again
     __atomic_add_fetch(&static_cast<aa_tls_settings*>(settings_map_.data())->relistened, 1u, __ATOMIC_SEQ_CST);
-  if (met.library && !met.interrupted.empty()) go_on_at(one, now);
+  listen(met, read(link_to(met.file), ++met.rewritings));
   news_ = true;
+  if (met.unattached) {  // for want of something: it is read again until there is
+    met.unheard_since_ns = since;
+    go_on_at(one, now + kReadAgainNs);
+    return 0;
+  }
+  if (met.library && !met.interrupted.empty()) go_on_at(one, now);
   return watching_ && !met.links.empty() ? since : 0;
 }
 
@@ -164,7 +170,7 @@ std::uint64_t TlsFamily::attach_to_next(MetFile& one, std::uint64_t now) {
   const auto [process, since] = met.interrupted.back();
   met.interrupted.pop_back();
   if (!met.interrupted.empty()) go_on_at(one, now);
-  if (is_gone(process.pid, process.start_ns)) return 0;
+  if (is_gone(process.pid, process.start_ns)) return since;  // whatever it said until its end
   const bool is_attached = processes_->find(process, file) != nullptr || attach_in(process, file, met.library);
   return is_attached ? since : 0;
 }

@@ -85,7 +85,7 @@ void Monitor::Impl::ended_now(Step& step, Event event) {
   const std::uint32_t ended_in = observe(step, event, key_of(owner)).target;
   ended(event.process->id, static_cast<std::int32_t>(exit.status), boot_ns);
   forget_path_alerts(event.process->id);
-  forget_tls(event.process->id);
+  tls_connections.forget(event.process->id);
   deliver(step, std::move(event), owner);
   check_exited(step, ended_in, boot_ns);
 }

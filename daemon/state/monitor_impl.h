@@ -20,6 +20,7 @@
 #include "state/learned_files.h"
 #include "state/monitor.h"
 #include "state/slot_table.h"
+#include "state/tls_connections.h"
 
 namespace aa {
 
@@ -131,7 +132,7 @@ struct Monitor::Impl {
     std::uint64_t flip = 0;  // how many flips had been asked for when it came
   };
   std::map<SumKey, SummedFile> summed;
-  std::map<std::pair<ProcessId, std::uint32_t>, TlsConnectionBody> tls_connections;
+  TlsConnections tls_connections;
   std::map<ProcessId, Event> ending;       // exits that wait for what their process did before
   std::vector<Released> releases_waiting;  // for the flip under way, and
   std::vector<Released> releases_asked;    // for the one after it
@@ -199,7 +200,6 @@ struct Monitor::Impl {
   void on_tls(Step& step, Event event, const SlotTable::Owner* owner);
   void on_tls_connection(const Event& event, const TlsConnectionBody& body);
   void on_tls_closed(const Event& event, const TlsClosedBody& body);
-  void forget_tls(const ProcessId& id);
 
   // monitor_sums.cpp
   void note_summed(const Event& event);

@@ -112,18 +112,41 @@ class NoDescriptors(TlsCase):
             def map_it():
                 print(path, file=process.stdin, flush=True)
                 process.stdout.readline()
-            used = {int(name) for name in os.listdir(f"/proc/{self.daemon.pid}/fd")}
-            third_free = next(at for at in itertools.count() if len(set(range(at)) - used) == 3)
-            limits = resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE)
-            resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, (third_free, limits[1]))
-            try:
+            with self.descriptors_left(2):
                 map_it()
                 wait_until(lambda: self.says_so(path), "it is said")
-            finally:
-                resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, limits)
             map_it()
             wait_until(lambda: self.explain(process.pid)[str(path)][0] == "attached", "it is attached to")
             process.stdin.close()
+
+    def test_rewritten(self):
+        """tls: one that is rewritten when there are no descriptors is attached to once there are, though nobody maps it again"""
+        path = self.folder / "own" / "libssl.so.3"
+        path.parent.mkdir()
+        shutil.copyfile(system_library("libssl.so"), path)
+        process = subprocess.Popen([program("hold")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "LD_PRELOAD": str(path)})
+        self.addCleanup(process.communicate)
+        process.stdout.readline()
+        self.daemon.start(process.pid)
+        state = lambda: self.explain(process.pid)[str(path)][0]
+        wait_until(lambda: state() == "attached", "it is attached to")
+        with self.descriptors_left(2):
+            with path.open("r+b") as file:
+                file.write(b"\x7fELF")
+            wait_until(lambda: self.says_so(path), "it is said")
+        wait_until(lambda: state() == "attached", "it is attached to again")
+
+    @contextlib.contextmanager
+    def descriptors_left(self, count):
+        """To the daemon, until the end."""
+        used = {int(name) for name in os.listdir(f"/proc/{self.daemon.pid}/fd")}
+        most = next(at for at in itertools.count() if len(set(range(at)) - used) == count + 1)
+        limits = resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, (most, limits[1]))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, limits)
 
 
     def says_so(self, path):

@@ -107,6 +107,19 @@ class Scope(ScopeCase):
         self.wait_until_attached(process.pid, library)
         self.assertLess(5, traps_in(process.pid, library))
 
+    def test_met_while_rewritten(self):
+        """scope: who maps a library while it is being rewritten is attached to when that is over"""
+        library, env = self.with_library()
+        self.daemon.start(self.holder(env).pid)
+        with library.open("r+b") as file:
+            file.write(b"\x7fELF")
+            file.flush()
+            late = self.holder(env)
+            self.daemon.start(late.pid)
+            self.assertEqual(0, traps_in(late.pid, library))
+        self.wait_until_attached(late.pid, library)
+        self.assertLess(5, traps_in(late.pid, library))
+
     def test_counted(self):
         """scope: how often was attached, and how long it took, is counted; the library's own state says how it is done"""
         library, env = self.with_library()

@@ -1,4 +1,5 @@
 // The Monitor and TLS: whose bytes they are, which connections a fork copied, and exits that come after them.
+#include "state/tls_connections.h"
 #include "support/monitored.h"
 
 using namespace aa;
@@ -90,4 +91,21 @@ TEST_CASE("tls: bytes of a target that was released while they were under way ar
   const Step late = house(house.bytes(1));
   REQUIRE(types_of(late) == std::vector<std::string>{"tls"});
   CHECK(late.events[0].target.has_value());
+}
+
+TEST_CASE("tls: of too many connections the process that has most forgets, nobody else") {
+  TlsConnections connections;
+  const auto body = [](std::uint32_t connection) {
+    return TlsConnectionBody{connection, 0, "127.0.0.1:443", PeerSource::call};
+  };
+  const ProcessId few{1, 1}, many{2, 1};
+  connections.put(few, body(1));
+  for (std::uint32_t i = 1; i <= 65'536; ++i) connections.put(many, body(i));
+  CHECK(connections.find(few, 1) != nullptr);
+  CHECK(connections.find(many, 1) == nullptr);
+  CHECK(connections.find(many, 65'536) != nullptr);
+  connections.erase(many, 65'536);
+  CHECK(connections.find(many, 65'536) == nullptr);
+  connections.forget(few);
+  CHECK(connections.find(few, 1) == nullptr);
 }

@@ -237,6 +237,18 @@ TEST_CASE("probe sites: bytes that are no code are not guessed at") {
     (void)choose(Bytes(kSslWrite.begin(), kSslWrite.begin() + static_cast<std::ptrdiff_t>(length)));
 }
 
+TEST_CASE("probe sites: a function with more returns than a compiler makes is not attached to at each of them") {
+  const auto returning = [](std::size_t times) {
+    Bytes function = kSubRsp;
+    for (std::size_t i = 0; i < times; ++i) function.push_back(0xc3);
+    return function;
+  };
+  const ProbeNeeds without{.arguments = kObjectAndData, .return_probes = false};
+  CHECK(choose(returning(64), without).trouble.empty());
+  CHECK(choose(returning(65), without).trouble == "it has too many returns");
+  CHECK(choose(returning(65)).how == "entry + return probe");
+}
+
 TEST_CASE("machine code: what the kernel carries out itself is known by its bytes") {
   const auto is_cheap = [](const Bytes& bytes) { return decode_instruction(bytes, 0)->emulated; };
   CHECK(is_cheap({0x53}));                          // push %rbx
