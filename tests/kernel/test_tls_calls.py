@@ -220,6 +220,17 @@ class Calls(TlsCase):
         self.meet(program("shared_tls"))
         self.unskipped("tls", told)
 
+    @unittest.skipUnless(os.uname().machine == "x86_64", "its functions are this machine's own")
+    def test_deep(self):
+        """tls: an object's life is followed though its functions are seen where their stack is deeper: held twice, it outlives a free"""
+        def told():
+            account = self.talk(program("deep_tls"))
+            [stream] = streams_of(account).values()
+            self.assertEqual(b"beforeafter", stream["send"])
+
+        self.meet(program("deep_tls"))
+        self.unskipped("tls", told)
+
     def test_quic(self):
         """tls: of QUIC by OpenSSL each stream is a connection of its own, whole at both ends"""
         def told():
