@@ -309,8 +309,8 @@ void TlsFamily::listen(Met& met, Result<std::optional<TlsLibrary>> library) {
     return;
   }
   const auto shared = std::make_shared<const TlsLibrary>(std::move(**library));
+  met.library = shared;
   if (processes_) {
-    met.library = shared;
     tell_standby(state, *shared);
     tell_unwatched(state, met.watch);
     tell_not_firing(state);

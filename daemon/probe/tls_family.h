@@ -136,7 +136,7 @@ class TlsFamily {
     bool is_troubled = false;          // by process: it could not be attached to in the last one
     bool unattached = false;           // for want of descriptors or memory: tried again when it is met again
     TlsLinks links;
-    std::shared_ptr<const TlsLibrary> library;                     // by process: what is to be attached to in each
+    std::shared_ptr<const TlsLibrary> library;                     // as it was read last
     std::vector<std::pair<ProcessId, std::uint64_t>> interrupted;  // who had it when it was written to, or since
 
     // What is rewritten is read again by itself.
@@ -161,6 +161,7 @@ class TlsFamily {
   bool is_trapped(std::uint32_t pid, const ExecutableMapping& mapping,
                   const std::shared_ptr<const TlsLibrary>& library);
   void tell_in(const ProcessId& process, const FileNumbers& file, const std::optional<Error>& trouble);
+  static void tell_passed_by(ProbeBody& state);
   static void tell_standby(ProbeBody& state, const TlsLibrary& library);
   static std::optional<ChangeTime> change_of(const UniqueFd& file);
   bool take_change(MetFile& one, std::uint32_t mask, std::uint64_t now);

@@ -93,7 +93,11 @@ std::optional<ProbeBody> TlsFamily::state_in(std::uint32_t pid, const Executable
   const auto [file, met] = met_at(link_to(*mapping.file));
   if (met == nullptr) return std::nullopt;
   ProbeBody state = states_[met->state];
-  if (!processes_ || !met->library) return state;
+  if (!met->library) return state;
+  if (!processes_) {
+    if (!met->links.empty() && !is_trapped(pid, mapping, met->library)) tell_passed_by(state);
+    return state;
+  }
   const auto process = watched(pid);
   const TlsProcesses::Row* row = process ? processes_->find(*process, file) : nullptr;
   tell_places(state, *met->library);
@@ -112,6 +116,14 @@ std::optional<ProbeBody> TlsFamily::state_in(std::uint32_t pid, const Executable
     state.reason = "attached to, but this process does not come by: it executed another program";
   }
   return state;
+}
+
+// The kernel's traps are the file's; an overlay has two files under one number once it has copied one up.
+void TlsFamily::tell_passed_by(ProbeBody& state) {
+  state.state = ProbeState::degraded;
+  state.reason =
+      "attached to, but this process does not come by: it maps another copy, as an overlay makes of a file of "
+      "its lower layers when that is changed";
 }
 
 }  // namespace aa

@@ -112,7 +112,9 @@ class NoDescriptors(TlsCase):
             def map_it():
                 print(path, file=process.stdin, flush=True)
                 process.stdout.readline()
-            with self.descriptors_left(2):
+            used = {int(name) for name in os.listdir(f"/proc/{self.daemon.pid}/fd")}
+            third_free = next(at for at in itertools.count() if len(set(range(at)) - used) == 3)
+            with self.most_descriptors(third_free):
                 map_it()
                 wait_until(lambda: self.says_so(path), "it is said")
             map_it()
@@ -130,17 +132,15 @@ class NoDescriptors(TlsCase):
         self.daemon.start(process.pid)
         state = lambda: self.explain(process.pid)[str(path)][0]
         wait_until(lambda: state() == "attached", "it is attached to")
-        with self.descriptors_left(2):
+        with self.most_descriptors(3):  # whatever becomes free when it is let go of
             with path.open("r+b") as file:
                 file.write(b"\x7fELF")
             wait_until(lambda: self.says_so(path), "it is said")
         wait_until(lambda: state() == "attached", "it is attached to again")
 
     @contextlib.contextmanager
-    def descriptors_left(self, count):
-        """To the daemon, until the end."""
-        used = {int(name) for name in os.listdir(f"/proc/{self.daemon.pid}/fd")}
-        most = next(at for at in itertools.count() if len(set(range(at)) - used) == count + 1)
+    def most_descriptors(self, most):
+        """The daemon opens none from this number on, until the end."""
         limits = resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, (most, limits[1]))
         try:
@@ -415,8 +415,8 @@ class Files(TlsCase):
             self.assertIn(said, reason)
         self.still_well()
 
-    def test_overlay(self):
-        """tls: a library that only a container's overlay has is listened to"""
+    def overlay(self):
+        """The folder of an overlay whose lower layer has a libssl."""
         layer, root = self.folder / "layer", self.folder / "root"
         for folder in (layer, root):
             folder.mkdir()
@@ -427,6 +427,11 @@ class Files(TlsCase):
         lower = self.copy_of_libssl("lower")
         mounts.mount("overlay", root, "overlay", f"lowerdir={lower},upperdir={layer}/up,workdir={layer}/work,xino=on")
         self.addCleanup(mounts.unmount, root)
+        return root
+
+    def test_overlay(self):
+        """tls: a library that only a container's overlay has is listened to"""
+        root = self.overlay()
         process = self.mapped(root / "libssl.so.3")
         self.daemon.start(process.pid)
         self.assertEqual("attached", self.explain(process.pid)[str(root / "libssl.so.3")][0])
@@ -435,6 +440,26 @@ class Files(TlsCase):
         account, _ = self.watched_path(PYTHON, script, self.server.port, options={"tls": "full"},
                                        env={**os.environ, "LD_LIBRARY_PATH": str(root)})
         self.assert_exact(account, 1)
+
+    def test_copied_up(self):
+        """tls: who maps what an overlay has copied up since is not said to be listened to; who mapped it before is"""
+        library = self.overlay() / "libssl.so.3"
+
+        def holder():
+            process = subprocess.Popen([program("hold")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       env={**os.environ, "LD_PRELOAD": str(library)})
+            self.addCleanup(process.communicate)
+            process.stdout.readline()
+            self.daemon.start(process.pid)
+            return process
+
+        before = holder()
+        library.chmod(0o755)
+        after = holder()
+        self.assertEqual("attached", self.explain(before.pid)[str(library)][0])
+        state, reason = self.explain(after.pid)[str(library)]
+        self.assertEqual("degraded", state)
+        self.assertIn("overlay", reason)
 
     def test_not_covered(self):
         """tls: libraries of NSS and Java, and others by their names, are recognised, and explained as not covered"""
