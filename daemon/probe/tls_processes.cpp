@@ -36,6 +36,7 @@ void TlsProcesses::let_go(const ProcessId& process, const FileNumbers& file) {
   if (files == processes_.end()) return;
   Files one;
   one.insert(files->second.extract(file));
+  if (files->second.empty()) processes_.erase(files);
   detach(std::move(one));
 }
 
@@ -43,6 +44,7 @@ std::vector<std::pair<ProcessId, TlsLinks>> TlsProcesses::take(const FileNumbers
   std::vector<std::pair<ProcessId, TlsLinks>> taken;
   for (auto& [process, files] : processes_)
     if (auto node = files.extract(file)) taken.emplace_back(process, std::move(node.mapped().links));
+  std::erase_if(processes_, [](const auto& process) { return process.second.empty(); });
   return taken;
 }
 
