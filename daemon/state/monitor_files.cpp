@@ -226,7 +226,7 @@ void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* own
   observe(step, event, key_of(owner));
   note_summed(event);
   const auto& file = std::get<FileBody>(event.body);
-  if (file.op == FileOp::create) learned.forget_name(file.at.from_namespace());
+  if (file.op == FileOp::create && is_plain(file, file.at)) learned.forget_name(file.at.from_namespace());
   const auto [judgement, ever] = judge(event, owner);
   forget_names(file);
   if (file.op == FileOp::rename && file.result == 0) follow_folder(step, event);

@@ -186,7 +186,6 @@ struct Monitor::Impl {
 
   // monitor_learned.cpp
   static bool gives_name(const FileBody& file) { return file.op == FileOp::rename || file.op == FileOp::link; }
-  static bool is_plain(const FileBody& file, const FilePath& at);
   void forget_names(const FileBody& file);
   bool stays_below(const FileBody& file, std::uint32_t object) const;
   void learn(Step& step, const Event& event, const Judgement& judgement);
