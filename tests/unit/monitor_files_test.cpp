@@ -1,4 +1,6 @@
 // The Monitor and files: rules, verdicts, alerts, sums, and exits that wait for them.
+#include <cerrno>
+
 #include "event/json.h"
 #include "support/monitored.h"
 
@@ -511,6 +513,26 @@ TEST_CASE("files: what is renamed within a denied folder needs not be learned; w
   };
   CHECK(learned("/vault/y") == 0);
   CHECK(learned("/vaults") == 1);
+}
+
+TEST_CASE("files: what is told before it has ended teaches nothing by its second name, for it may fail yet") {
+  FileHouse house;
+  const std::uint64_t generation = house.rule("/vault/");
+  const auto learned = [&](const std::string& from, const std::string& to, std::vector<std::uint32_t> objects,
+                           std::uint32_t of_first) {
+    Event event = house.file(from, generation, FileOp::rename);
+    auto& body = std::get<FileBody>(event.body);
+    body.to.emplace().path = to;
+    body.objects = std::move(objects);
+    body.mounted.all = body.mounted.on_path = of_first;
+    body.result = -EINPROGRESS;
+    const Step step = house(event);
+    CHECK(only_file(step).verdict == Verdict::deny);
+    return plans_of<LearnPlan>(step).size();
+  };
+  CHECK(learned("/usr", "/vault/usr", {1}, 0) == 0);
+  CHECK(learned("/bin", "/vault/bin", {}, 0) == 0);
+  CHECK(learned("/vault/x", "/x", {1}, 1) == 1);
 }
 
 TEST_CASE("files: what was only asked for by a denied string is not learned, whatever is done to it") {
