@@ -262,6 +262,7 @@ static __always_inline int on_enter(struct pt_regs* regs) {
   }
   keep_asked(s, 0, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].path));
   s->asked.folder[0] = start_folder(actor.task, AA_ARG(s, aa_calls[actor.row & (AA_CALLS - 1)].dirfd));
+  s->asked.own = start_folder(actor.task, (__u64)AA_AT_FDCWD);
   s->asked.length[1] = -1;
   if (shape == AA_SHAPE_OPEN_HOW && /* it may be changed as well; there is no second name */
       !bpf_probe_read_user(s->asked.head[1], AA_HOW_BYTES,
@@ -386,21 +387,33 @@ static __always_inline void ask_uring(struct aa_uring_asked* asked, struct io_ki
   }
 }
 
-/* What a name starts from now, 0 when that says nothing: the name is whole, or the descriptor none. */
-static __always_inline __u64 folder_now(struct task_struct* task, struct aa_uring_asked* asked, __u32 which) {
+/* The descriptor of the folder that a name starts from; of one that is whole, as if it was the working directory's. */
+static __always_inline __s32 start_of(struct aa_uring_asked* asked, __u32 which) {
   const volatile struct aa_call* call = &aa_calls[asked->row & (AA_CALLS - 1)];
-  __s32 dirfd = AA_AT_FDCWD;
   __u32 place = which ? call->dirfd2 : call->dirfd;
-  if (asked->name[which & 1][0] == '/') return 0;
-  if (place < 6) dirfd = asked->argument[place];
-  return start_folder(task, dirfd);
+  if (asked->name[which & 1][0] == '/' || place >= 6) return AA_AT_FDCWD;
+  return asked->argument[place];
+}
+
+static __always_inline __u64 folder_now(struct task_struct* task, struct aa_uring_asked* asked, __u32 which) {
+  return start_folder(task, start_of(asked, which));
+}
+
+/* A worker shares the root and the working directory that its owner had when it was made: the owner may have others by
+ * now. Of a request that a worker did, and whose completion the owner has made, nobody knows. */
+static __always_inline int is_by_stranger(struct task_struct* owner) {
+  struct task_struct* doer = (struct task_struct*)bpf_get_current_task();
+  return BPF_CORE_READ(doer, flags) & AA_PF_IO_WORKER && BPF_CORE_READ(doer, fs) != BPF_CORE_READ(owner, fs);
 }
 
 /* The program may have moved on between its request and our learning of its end. */
 static __always_inline void mark_moved(struct aa_file_scratch* s, struct task_struct* task,
                                        struct aa_uring_asked* asked) {
-  if (asked->folder[0] != folder_now(task, asked, 0)) s->record.at.flags |= AA_PATH_CHANGED;
-  if (asked->folder[1] != folder_now(task, asked, 1)) s->record.to.flags |= AA_PATH_CHANGED;
+  int is_strange = is_by_stranger(task);
+  if ((is_strange && start_of(asked, 0) == AA_AT_FDCWD) || asked->folder[0] != folder_now(task, asked, 0))
+    s->record.at.flags |= AA_PATH_CHANGED;
+  if ((is_strange && start_of(asked, 1) == AA_AT_FDCWD) || asked->folder[1] != folder_now(task, asked, 1))
+    s->record.to.flags |= AA_PATH_CHANGED;
 }
 
 static __always_inline int on_uring_submit(struct io_kiocb* req) {

@@ -13,7 +13,7 @@
 namespace aa {
 namespace {
 
-constexpr std::size_t kRecordsPerTurn = 4096, kRecordsAtOnce = 64;
+constexpr std::size_t kRecordsPerTurn = 4096, kRecordsAtOnce = 4;
 constexpr std::uint64_t kTurnNs = 50'000'000;  // whoever asks for something waits for the records of a turn
 // A wake-up costs ten to fifty records: after each reading the ring is left alone this long.
 constexpr std::uint64_t kQuietNs = 4'000'000;
@@ -280,6 +280,7 @@ void Daemon::carry_out(const Plan& plan) {
                  },
                  [this](const RulesPlan& rules) { file_rules_->put(rules); },
                  [this](const LearnPlan& learn) { file_rules_->learn(learn); },
+                 [this](const UnlearnedPlan& unlearned) { files_->count_unlearned(unlearned.names); },
                  [this](const SettlePlan& settle) { complete_later(Settled{settle.process}); },
                  [this](const CollectSumsPlan& collect) {
                    complete_later(SumsCollected{collect.process, file_sums_->collect(collect.keys)});

@@ -193,6 +193,7 @@ struct aa_file {
 #define AA_FILE_WATCHED 16u /* a rule that watches does: each read and write is told */
 #define AA_FILE_BOUND 32u   /* a part of another tree is mounted on at's path */
 #define AA_FILE_FOREIGN 64u /* by a process of another mount namespace than where names are looked up */
+#define AA_FILE_FOLDER 128u /* the object of an operation on names, where that was seen, is a folder */
 
 /* Names a sum: one process's use of one open file. */
 struct aa_sum_key {

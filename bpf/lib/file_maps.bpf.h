@@ -62,6 +62,7 @@ struct aa_asked {
   __s32 length[2]; /* with the NUL; negative when the string could not be read */
   __u64 head[2][AA_ASKED_WORDS];
   __u64 folder[2]; /* that a relative name starts from: start_folder() of it */
+  __u64 own;       /* the same of the root and the working directory */
 };
 
 struct {

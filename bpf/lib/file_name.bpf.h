@@ -18,6 +18,13 @@ static __always_inline __u64 start_folder(struct task_struct* task, __u64 dirfd)
   return file ? (__u64)BPF_CORE_READ(file, f_path.dentry) : 0;
 }
 
+/* Whether a name that the call began with started from another place then: one that is whole, from another root. */
+static __always_inline int has_moved(struct aa_file_scratch* s, struct task_struct* task, int is_whole) {
+  if (!s->request.asked) return 0;
+  if (is_whole) return s->asked.own != start_folder(task, (__u64)AA_AT_FDCWD);
+  return s->asked.folder[s->request.which & 1] != start_folder(task, s->request.dirfd);
+}
+
 /* The folder that a name starts from, and the name. */
 __noinline __u64 put_name(__u32 kind, __u64 address) {
   struct aa_file_scratch* s = file_scratch_of(kind);
@@ -41,9 +48,7 @@ __noinline __u64 put_name(__u32 kind, __u64 address) {
     __builtin_memset(&s->path, 0, sizeof(s->path));
     if (file) BPF_CORE_READ_INTO(&s->path, file, f_path);
   }
-  if (s->request.asked && len && first != '/' &&
-      s->asked.folder[s->request.which & 1] != start_folder(task, s->request.dirfd))
-    at->flags |= AA_PATH_CHANGED;
+  if (len && has_moved(s, task, first == '/')) at->flags |= AA_PATH_CHANGED;
   s->more.base = len != 0;
   folder = put_path(kind, s->request.which, off);
   s->more.base = 0;

@@ -122,7 +122,7 @@ static __always_inline void forget_seen(struct aa_file_scratch* s) {
   __builtin_memset(&s->record.at, 0, sizeof(s->record.at));
   __builtin_memset(&s->record.to, 0, sizeof(s->record.to));
   s->record.objects = 0;
-  s->record.flags &= ~(AA_FILE_DENIED | AA_FILE_WATCHED | AA_FILE_BOUND);
+  s->record.flags &= ~(AA_FILE_DENIED | AA_FILE_WATCHED | AA_FILE_BOUND | AA_FILE_FOLDER);
   s->operation.text = 0;
   s->operation.seen = 0;
   s->operation.joined = 0;
@@ -189,6 +189,7 @@ static __always_inline struct aa_file_scratch* see_entry(__u32 op, const struct 
   s->path.dentry = (struct dentry*)plain(dentry);
   inode = BPF_CORE_READ(dentry, d_inode);
   if (inode) put_inode(s, inode);
+  if (inode && (BPF_CORE_READ(inode, i_mode) & AA_S_IFMT) == AA_S_IFDIR) s->record.flags |= AA_FILE_FOLDER;
   s->more.joining = plain(joining);
   see_path(*number, AA_AT);
   see_request(*number, AA_AT);

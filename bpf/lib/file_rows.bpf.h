@@ -91,7 +91,6 @@ static __always_inline int in_exec(struct task_struct* task) {
 #endif
 }
 
-#define AA_PF_IO_WORKER 0x10
 #define AA_CALL_IO_URING_ENTER 426 /* everywhere */
 
 static __always_inline __u8 via_of(struct task_struct* task) {

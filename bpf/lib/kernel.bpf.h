@@ -403,8 +403,10 @@ struct bpf_iter__task {
 #pragma clang attribute pop
 
 /* include/linux/sched.h, include/linux/sched/signal.h: unchanged since 2.6. */
+#define AA_PF_IO_WORKER 0x10 /* since 5.12 */
 #define AA_S_IFMT 0170000
 #define AA_S_IFIFO 0010000
+#define AA_S_IFDIR 0040000
 #define AA_S_IFSOCK 0140000
 #define AA_AF_INET 2
 #define AA_AF_INET6 10

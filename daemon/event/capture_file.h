@@ -15,7 +15,7 @@
 
 namespace aa {
 
-inline constexpr std::uint8_t kCaptureVersion = 12;
+inline constexpr std::uint8_t kCaptureVersion = 13;
 
 std::string capture_head();
 std::string capture_record(std::uint8_t kind, std::string_view payload);  // kind 1 and up

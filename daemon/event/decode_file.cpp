@@ -159,6 +159,7 @@ Result<Event> decode_file(Event event, std::span<const std::byte> record) {
   body.via = static_cast<FileVia>(raw.via);
   take_objects(raw, body);
   body.sum_key = raw.file;
+  body.is_folder = (raw.flags & AA_FILE_FOLDER) != 0;
   body.foreign = (raw.flags & AA_FILE_FOREIGN) != 0;
   event.body = std::move(body);
   return event;

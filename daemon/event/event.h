@@ -192,7 +192,8 @@ struct FileBody {
   std::vector<std::uint32_t> objects;  // rule objects the kernel met; never shown
   MountedPath mounted;                 // never shown
   std::uint64_t sum_key = 0;           // names the kernel's sum this opened, 0 none; never shown
-  bool foreign = false;  // its process lives in another mount namespace than the machine's first; never shown
+  bool foreign = false;    // its process lives in another mount namespace than the machine's first; never shown
+  bool is_folder = false;  // what gets another name, where it was seen; never shown
 };
 
 enum class TlsDirection : std::uint8_t { send, recv };

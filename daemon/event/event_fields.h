@@ -72,7 +72,7 @@ void fields(A& archive, MountedPath& value) {
 template <class A>
 void fields(A& archive, FileBody& value) {
   auto& [op, at, to, flags, mode, result, bytes, count, dev, ino, inode_generation, verdict, rule, generation,
-         sensitive, resolution, hook, via, objects, mounted, sum_key, foreign] = value;
+         sensitive, resolution, hook, via, objects, mounted, sum_key, foreign, is_folder] = value;
   archive.choice(op, kFileOps);
   archive(at, to, flags, mode, result, bytes, count, dev, ino, inode_generation);
   archive.choice(verdict, kVerdictCount);
@@ -80,7 +80,7 @@ void fields(A& archive, FileBody& value) {
   archive.choice(resolution, 3);
   archive.choice(hook, 4);
   archive.choice(via, 2);
-  archive(objects, mounted, sum_key, foreign);
+  archive(objects, mounted, sum_key, foreign, is_folder);
 }
 
 template <class A>

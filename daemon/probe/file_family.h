@@ -77,7 +77,7 @@ class FileFamily {
   std::uint64_t recursion_misses() const;
   std::uint64_t returns_missed() const { return returns_.missed(); }
   // A file that a rule means found no room among those that the kernel recognises. From any thread.
-  void count_unlearned() const { unlearned_.fetch_add(1, std::memory_order_relaxed); }
+  void count_unlearned(std::uint64_t names = 1) const { unlearned_.fetch_add(names, std::memory_order_relaxed); }
   std::uint64_t unheard() const { return unheard_; }  // requests of io_uring whose completion nobody was told of
   std::uint64_t unlearned() const { return unlearned_.load(std::memory_order_relaxed); }
 

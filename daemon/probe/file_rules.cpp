@@ -306,17 +306,13 @@ void FileRules::look_at(LearnPlan plan) {
   std::unordered_map<std::string, Identity> known;
   const auto refused = std::make_shared<std::atomic<bool>>(false);
   const auto open_name = [plan, refused](const std::string& path) {
-    // A symlink got the name, not what it leads to.
-    if (plan.ino != 0) return UniqueFd(::open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
     GivenName given = open_given(path, plan.root, plan.boot_ns);
     *refused = given.refused;
     return std::move(given.file);
   };
   if (!ask(learner_, {plan.path}, known, open_name) || *refused) return family_.count_unlearned();
   const auto found = known.find(plan.path);
-  if (found == known.end()) return;
-  if (plan.ino != 0 && (found->second.ino != plan.ino || found->second.dev != plan.dev)) return;
-  plan.path.clear();
+  if (found == known.end()) return family_.count_unlearned();
   plan.ino = found->second.ino;
   plan.dev = found->second.dev;
   plan.inode_generation = found->second.inode_generation;
@@ -324,8 +320,12 @@ void FileRules::look_at(LearnPlan plan) {
 }
 
 void FileRules::learn(const LearnPlan& plan) {
-  if (plan.path.empty()) return learn_as(plan, AA_OBJECT_FILE);
-  if (plan.foreign && plan.ino == 0) return family_.count_unlearned();  // here the name is another file's
+  if (plan.path.empty()) {
+    learn_as(plan, AA_OBJECT_FILE);
+    if (plan.is_folder) learn_as(plan, AA_OBJECT_DIRECTORY);
+    return;
+  }
+  if (plan.foreign) return family_.count_unlearned();  // here the name is another file's
   const std::lock_guard lock(mutex_);
   if (unseen_.size() >= kMostUnseen) return family_.count_unlearned();
   unseen_.push_back(plan);

@@ -89,10 +89,12 @@ class Way {
 
   void follow(const UniqueFd& link) {
     struct statfs system {};
-    const bool of_proc = ::fstatfs(link.get(), &system) != 0 || system.f_type == PROC_SUPER_MAGIC;
+    // Theirs lead where somebody says, to each who asks, whatever their times are.
+    const bool is_told =
+        ::fstatfs(link.get(), &system) != 0 || system.f_type == PROC_SUPER_MAGIC || system.f_type == FUSE_SUPER_MAGIC;
     std::string target(PATH_MAX, '\0');
     const ssize_t length = ::readlinkat(link.get(), "", target.data(), target.size());
-    refused_ = of_proc || !is_settled_ || !is_old(link) || length <= 0 || ++links_ > kMostLinks;
+    refused_ = is_told || !is_settled_ || !is_old(link) || length <= 0 || ++links_ > kMostLinks;
     if (refused_) return;
     target.resize(static_cast<std::size_t>(length));
     const auto parts = components_of(target);

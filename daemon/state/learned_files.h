@@ -21,6 +21,9 @@ namespace aa {
 // Without what changes nothing, whatever its folders are.
 std::string tidied(const std::string& path);
 
+// The name says what it did to the kernel: from the machine's own root, not from elsewhere, and not another one by now.
+bool is_plain(const FileBody& file, const FilePath& at);
+
 class LearnedFiles {
  public:
   // A file by its inode, or by the name that an operation has just given it, where the inode was not seen. Objects are
@@ -29,14 +32,19 @@ class LearnedFiles {
   void learn_name(const LearnPlan& plan);
   // Another file has the name from now on, or none.
   void forget_name(const std::string& path);
-  // The names below this folder that are believed still. The caller says where they are now.
-  std::vector<LearnPlan> take_below(const std::string& folder, std::uint64_t boot_ns);
+  // The names below this folder that are believed still: none of them is, from now on. The caller says where they are.
+  struct Below {
+    std::vector<LearnPlan> plans;
+    std::size_t left_out = 0;  // beyond the most that are followed
+  };
+  Below take_below(const std::string& folder, std::uint64_t boot_ns);
 
   // The object that the record's file is known as by the rules it names, 0 when there is none. A name is believed for
   // the second in which its inode is looked up.
   std::uint32_t object_of(const FileBody& file, std::uint64_t boot_ns) const;
 
  private:
+  std::uint32_t object_named(const FileBody& file, std::uint64_t boot_ns) const;
   using Inode =
       std::tuple<std::uint64_t, std::uint32_t, std::uint64_t, std::uint32_t>;  // generation, dev, ino, its own
   static Inode inode_of(const FileBody& file) { return {file.generation, file.dev, file.ino, file.inode_generation}; }
@@ -48,6 +56,7 @@ class LearnedFiles {
   // By name; in the order that they were given.
   std::map<std::string, LearnPlan> names_;
   std::deque<std::pair<std::uint64_t, std::string>> names_order_;
+  std::uint64_t last_named_ns_ = 0;
 };
 
 }  // namespace aa

@@ -5,6 +5,7 @@
 // names.
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -76,6 +77,13 @@ PathQuery query_of(std::span<const std::uint32_t> objects, const MountedPath& mo
   query.within = first(mounted.within);
   query.elsewhere = first(mounted.all).subspan(first(mounted.on_path).size());
   return query;
+}
+
+// And not by the first.
+bool is_met_by_second(const FileBody& file, std::uint32_t object) {
+  const auto second = file.objects.begin() + std::min<std::ptrdiff_t>(file.mounted.all, std::ssize(file.objects));
+  return std::find(file.objects.begin(), second, object) == second &&
+         std::find(second, file.objects.end(), object) != file.objects.end();
 }
 
 std::string as_absolute(const std::string& path) {
@@ -202,6 +210,19 @@ Judgement Monitor::Impl::worst_of(const FileBody& file, const PathRules& set, st
   return worst;
 }
 
+// What is known of the file from now on. An operation that has not ended may fail yet: then its second name says
+// nothing.
+Judgement Monitor::Impl::lasting(const FileBody& file, const PathRules& set, std::span<const std::uint32_t> objects,
+                                 std::span<const PathQuery::Whose> whose) const {
+  if (file.result != -EINPROGRESS) return worst_of(file, set, objects, whose, true);
+  FileBody first = file;
+  first.to.reset();
+  std::vector<std::uint32_t> of_first;
+  for (const std::uint32_t object : objects)
+    if (!is_met_by_second(file, object)) of_first.push_back(object);
+  return worst_of(first, set, of_first, whose, true);
+}
+
 Monitor::Impl::Judged Monitor::Impl::judge(Event& event, const SlotTable::Owner* owner) const {
   auto& file = std::get<FileBody>(event.body);
   if (file.generation == 0) return {};
@@ -214,7 +235,7 @@ Monitor::Impl::Judged Monitor::Impl::judge(Event& event, const SlotTable::Owner*
   if (const std::uint32_t known = learned.object_of(file, event.boot_ns)) objects.push_back(known);
   Judged judged;
   judged.now = worst_of(file, set, objects, whose, false);
-  judged.ever = gives_name(file) ? worst_of(file, set, objects, whose, true) : judged.now;
+  judged.ever = gives_name(file) ? lasting(file, set, objects, whose) : judged.now;
   if (judged.now.rule == nullptr) return judged;
   file.verdict = judged.now.verdict;
   file.rule = judged.now.rule->pattern;
@@ -226,7 +247,7 @@ void Monitor::Impl::on_file(Step& step, Event event, const SlotTable::Owner* own
   observe(step, event, key_of(owner));
   note_summed(event);
   const auto& file = std::get<FileBody>(event.body);
-  if (file.op == FileOp::create) learned.forget_name(file.at.from_namespace());
+  if (file.op == FileOp::create && is_plain(file, file.at)) learned.forget_name(file.at.from_namespace());
   const auto [judgement, ever] = judge(event, owner);
   forget_names(file);
   if (file.op == FileOp::rename && file.result == 0) follow_folder(step, event);

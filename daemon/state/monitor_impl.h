@@ -181,13 +181,14 @@ struct Monitor::Impl {
   Judged judge(Event& event, const SlotTable::Owner* owner) const;
   Judgement worst_of(const FileBody& file, const PathRules& set, std::span<const std::uint32_t> objects,
                      std::span<const PathQuery::Whose> whose, bool any_op) const;
+  Judgement lasting(const FileBody& file, const PathRules& set, std::span<const std::uint32_t> objects,
+                    std::span<const PathQuery::Whose> whose) const;
   void alert_path(Step& step, const Event& event, const PathRule& rule, const SlotTable::Owner* owner);
   bool is_summed(std::uint64_t generation) const;  // reads or writes that were judged by these rules are being summed
   void forget_path_alerts(const ProcessId& id);
 
   // monitor_learned.cpp
   static bool gives_name(const FileBody& file) { return file.op == FileOp::rename || file.op == FileOp::link; }
-  static bool is_plain(const FileBody& file, const FilePath& at);
   void forget_names(const FileBody& file);
   bool stays_below(const FileBody& file, std::uint32_t object) const;
   void learn(Step& step, const Event& event, const Judgement& judgement);

@@ -11,16 +11,6 @@
 #include "state/monitor_impl.h"
 
 namespace aa {
-namespace {
-
-constexpr std::size_t kMostFollowed = 64;  // of one folder; what is more is counted as not learned
-
-}  // namespace
-
-// The name says what it did to the kernel: from the machine's own root, not from elsewhere, and not another one by now.
-bool Monitor::Impl::is_plain(const FileBody& file, const FilePath& at) {
-  return !file.foreign && at.whole() && !at.outside_root && !at.changed && at.from_namespace().starts_with('/');
-}
 
 // Nothing is known any more of what had these names, where they are this machine's.
 void Monitor::Impl::forget_names(const FileBody& file) {
@@ -37,7 +27,7 @@ bool Monitor::Impl::stays_below(const FileBody& file, std::uint32_t object) cons
   const auto set = rule_sets.find(file.generation);
   if (set == rule_sets.end() || object == 0 || !file.to) return false;
   const PathRules::Object& rule = set->second->objects()[object - 1];
-  return rule.kind == PathRules::Object::Kind::directory && file.to->whole() &&
+  return rule.kind == PathRules::Object::Kind::directory && is_plain(file, *file.to) &&
          file.to->from_namespace().starts_with(rule.path + "/");
 }
 
@@ -51,28 +41,23 @@ void Monitor::Impl::learn(Step& step, const Event& event, const Judgement& judge
   if ((judgement.asked_only || judgement.by_mount) && resolved) return;
   const bool met = std::ranges::find(file.objects, judgement.object) != file.objects.end();  // by the rule's own object
   const bool known = met && !named;
-  if (!known && file.ino != 0 && learned.learn(file, judgement.object))
+  const bool moves_folder = named && file.is_folder;  // it may be known, but not what lies below
+  if (!known && file.ino != 0 && (learned.learn(file, judgement.object) || moves_folder))
     step.plans.emplace_back(
-        LearnPlan{file.generation, judgement.object, file.dev, file.ino, file.inode_generation, ""});
-  // A name is all that was seen of it, or it may be a folder: what it is must be looked up.
-  if (!named || !file.to || (file.ino != 0 && file.op != FileOp::rename)) return;
-  learn_name(step, event, *file.to, judgement.object);
+        LearnPlan{file.generation, judgement.object, file.dev, file.ino, file.inode_generation, moves_folder});
+  if (!named || !file.to) return;
+  if (file.ino == 0) learn_name(step, event, *file.to, judgement.object);
   if ((file.flags.value_or(0) & RENAME_EXCHANGE) != 0) learn_name(step, event, file.at, judgement.object);
 }
 
 void Monitor::Impl::learn_name(Step& step, const Event& event, const FilePath& at, std::uint32_t object) {
   const auto& file = std::get<FileBody>(event.body);
-  LearnPlan plan{file.generation,     object,   0, 0, 0, tidied(at.from_namespace()), event.boot_ns,
-                 !is_plain(file, at), at.root()};
-  if (&at != &file.at) {  // the first one's, where the kernel showed it
-    plan.ino = file.ino;
-    plan.dev = file.dev;
-  }
-  learn_name(step, std::move(plan));
+  learn_name(step, {file.generation, object, 0, 0, 0, false, tidied(at.from_namespace()), event.boot_ns,
+                    !is_plain(file, at), at.root()});
 }
 
 void Monitor::Impl::learn_name(Step& step, LearnPlan plan) {
-  if (!plan.foreign || plan.ino != 0) learned.learn_name(plan);
+  if (!plan.foreign) learned.learn_name(plan);
   step.plans.emplace_back(std::move(plan));
 }
 
@@ -80,20 +65,21 @@ void Monitor::Impl::learn_name(Step& step, LearnPlan plan) {
 void Monitor::Impl::follow_folder(Step& step, const Event& event) {
   const auto& file = std::get<FileBody>(event.body);
   if (!file.to || !is_plain(file, file.at) || !is_plain(file, *file.to)) return;
-  const auto follow = [&](std::vector<LearnPlan> plans, const std::string& from, const FilePath& to) {
-    for (std::size_t at = 0; at < plans.size(); ++at) {
-      plans[at].path = tidied(to.from_namespace()) + plans[at].path.substr(from.size());
-      plans[at].root = to.root();
-      plans[at].foreign = plans[at].foreign || at >= kMostFollowed;
-      learn_name(step, std::move(plans[at]));
-    }
-  };
   const std::string from = tidied(file.at.from_namespace()), to = tidied(file.to->from_namespace());
-  std::vector<LearnPlan> moved = learned.take_below(from, event.boot_ns);
-  std::vector<LearnPlan> exchanged;
+  const auto follow = [&](LearnedFiles::Below below, const std::string& before, const std::string& now,
+                          const std::string& root) {
+    for (LearnPlan& plan : below.plans) {
+      plan.path = now + plan.path.substr(before.size());
+      plan.root = root;
+      learn_name(step, std::move(plan));
+    }
+    if (below.left_out != 0) step.plans.emplace_back(UnlearnedPlan{below.left_out});
+  };
+  LearnedFiles::Below moved = learned.take_below(from, event.boot_ns);
+  LearnedFiles::Below exchanged;
   if ((file.flags.value_or(0) & RENAME_EXCHANGE) != 0) exchanged = learned.take_below(to, event.boot_ns);
-  follow(std::move(moved), from, *file.to);
-  follow(std::move(exchanged), to, file.at);
+  follow(std::move(moved), from, to, file.to->root());
+  follow(std::move(exchanged), to, from, file.at.root());
 }
 
 }  // namespace aa

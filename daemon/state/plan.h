@@ -216,10 +216,16 @@ struct LearnPlan {
   std::uint32_t dev = 0;
   std::uint64_t ino = 0;
   std::uint32_t inode_generation = 0;
-  std::string path = "";  // not "": what it is must be looked up there; without an inode it is what this leads to now
+  bool is_folder = false;     // what lies below is meant, too
+  std::string path = "";      // not "": its name alone was seen; what has it now must be looked up
   std::uint64_t boot_ns = 0;  // when it was given that name, …
   bool foreign = false;       // … by a process of another mount namespace, …
   std::string root = "";      // … or of another root, that one's path
+};
+
+// So many names were given that nobody looks up.
+struct UnlearnedPlan {
+  std::size_t names = 0;
 };
 
 // A process has ended: say when every record of it has been read. Bulk comes later than its end.
@@ -257,8 +263,8 @@ struct ImportPlan {
 };
 
 using Plan = std::variant<EnrolPlan, EnrolUnitPlan, ReleasePlan, AdoptPlan, ReconcilePlan, StandbyPlan, SparePlan,
-                          RulesPlan, LearnPlan, SettlePlan, CollectSumsPlan, FlipSumsPlan, IdentifyPlan, LookForPlan,
-                          LookAroundPlan, FindUnitPlan, ImportPlan>;
+                          RulesPlan, LearnPlan, UnlearnedPlan, SettlePlan, CollectSumsPlan, FlipSumsPlan, IdentifyPlan,
+                          LookForPlan, LookAroundPlan, FindUnitPlan, ImportPlan>;
 
 // ---- completions
 // -------------------------------------------------------------------------------------------------------

@@ -452,6 +452,19 @@ class Files(FileCase):
         else:
             self.assertEqual(f"{self.folder}/secret", body["path"])
 
+    def test_left_behind(self):
+        """file: a name that a worker of io_uring looks up where its process was before is told by its file, or marked"""
+        self.need_uring()
+        account, said = self.watched("uring_unheard", "async", self.secret())
+        if "unsupported" in said:
+            self.skipTest(said)
+        self.assertEqual("async done", said.strip())
+        (body,) = of(account, op="unlink", result=0)
+        if body["hook"] == "tracepoint":
+            self.assertEqual(["changed"], body["flags_path"])
+        else:
+            self.assertEqual(f"{self.folder}/secret", body["path"])
+
     def test_flags_rewritten(self):
         """file: what openat2 was asked to do is told as it began, whatever another thread writes over it"""
         path = self.folder / "fifo"

@@ -168,6 +168,51 @@ class Deceit(FileCase):
                             "os.rename('way', sys.argv[2])", self.folder, f"out{number}")
                 wait_until(lambda: self.is_denied(self.folder / f"out{number}/file"), "it is known", 10)
 
+    def test_spelt_otherwise(self):
+        """deceit: what left a denied folder stays denied when it is moved on at once, however its name is spelt then"""
+        for number, name in enumerate(("./a", ".//a", "a")):
+            with self.subTest(name):
+                (self.folder / "vault").mkdir(exist_ok=True)
+                self.secret("vault/file")
+                self.deny(f"{self.folder}/vault/")
+                account, _ = self.python("import os, sys\nos.chdir(sys.argv[1])\nos.rename('vault/file', './a')\n"
+                                         "os.rename(sys.argv[2], sys.argv[3])", self.folder, name, f"out{number}")
+                self.assertEqual(["deny", "deny"], [body["verdict"] for body in of(account, op="rename")])
+                wait_until(lambda: self.is_denied(self.folder / f"out{number}"), "it is known", 10)
+
+    def test_moved_unseen(self):
+        """deceit: what left a denied folder and is gone when it is looked for is counted"""
+        for name in ("vault", "real"):
+            (self.folder / name).mkdir()
+        (self.folder / "way").symlink_to("real")
+        for number in range(10):
+            with self.subTest(number):
+                self.secret("vault/file")
+                self.deny(f"{self.folder}/vault/")
+                before = self.daemon.counters()["file.learn-full"]
+                self.python("import os, sys\nos.chdir(sys.argv[1])\nos.rename('vault/file', 'real/a')\n"
+                            "os.rename('way/a', sys.argv[2])", self.folder, f"out{number}")
+                wait_until(lambda: self.daemon.counters()["file.learn-full"] > before
+                           or self.is_denied(self.folder / f"out{number}"), "it is known, or counted", 10)
+
+    def test_many_names(self):
+        """deceit: a folder with thousands of names that were given just now holds nobody up, however often it is moved"""
+        for name in ("vault", "a"):
+            (self.folder / name).mkdir()
+        self.deny(f"{self.folder}/vault/")
+        before = self.daemon.counters()["file.learn-full"]
+        with self.busy("import os, sys, time\nos.chdir(sys.argv[1])\n"
+                       "for number in range(2000):\n  os.mkdir(f'vault/{number}')\n"
+                       "while True:\n  for number in range(2000): os.rename(f'vault/{number}', f'a/{number}')\n"
+                       "  for _ in range(2000):\n    os.rename('a', 'b')\n    os.rename('b', 'a')\n"
+                       "  for number in range(2000): os.rename(f'a/{number}', f'vault/{number}')", self.folder):
+            for _ in range(10):
+                begin = time.monotonic()
+                self.daemon.manager.GetPathFilter(timeout=CALL_TIMEOUT)
+                self.assertLess(time.monotonic() - begin, PATIENCE)
+                time.sleep(0.2)
+        self.assertLess(before, self.daemon.counters()["file.learn-full"])
+
     def test_by_some_operations(self):
         """deceit: what only some operations are denied of, or to one target, stays so when it is moved or linked by others"""
         for options in ({"ops": dbus.Array(["open", "read"], signature="s")}, {"target": "agent"}):

@@ -41,10 +41,10 @@ class Races:
             (self.folder / name).touch()
         self.first, self.second = (str(self.folder / name) for name in ("aaaa", "bbbb"))
 
-    def round(self, name, op="open"):
+    def round(self, name, op="open", *arguments):
         """What `name` says of its TRIES, the `op`s that are told, and how many runs of our programs the kernel skipped meanwhile."""
         before = self.daemon.counters().get("file.recursion", 0)
-        account, said = self.watched(name, self.folder, TRIES, deadline=120, sound=not KERNEL_SKIPS)
+        account, said = self.watched(name, self.folder, TRIES, *arguments, deadline=120, sound=not KERNEL_SKIPS)
         skipped = self.assert_ledger().get("file.recursion", 0) - before
         told = [body for body in of(account, op=op) if body["result"] >= 0]
         self.assertEqual({self.settings["file.hooks"]}, {body["hook"] for body in told})
@@ -93,18 +93,25 @@ class Races:
 
     def test_swapped_folder(self):
         """races: a thread that changes the folder which a name starts from deceives no hook of the kernel's functions, and is marked by the others"""
+        self.swap_folder()
+
+    def test_swapped_root(self):
+        """races: a thread that changes the root which a whole name starts from deceives no hook of the kernel's functions, and is marked by the others"""
+        self.swap_folder("root")
+
+    def swap_folder(self, *what):
         for name in ("a", "b"):
             (self.folder / name).mkdir()
             (self.folder / name / "x").touch()
         wrong = unmarked = tries = 0
         for _ in range(ROUNDS):
-            said, told, skipped = self.round("swap_folder", "chmod")
+            said, told, skipped = self.round("swap_folder", "chmod", *what)
             changed = [name for word, name in said if word == "changed"]
             tries += len(changed)
             if skipped and KERNEL_SKIPS:
                 continue  # which of them is missing nobody knows
             self.assertEqual(len(changed), len(told))
-            others = [body for name, body in zip(changed, told) if body["path"] != f"{self.folder}/{name}/x"]
+            others = [body for name, body in zip(changed, told) if body.get("ns_path", body["path"]) != f"{self.folder}/{name}/x"]
             wrong += len(others)
             unmarked += sum("changed" not in body.get("flags_path", ()) for body in others)
         print(f"        {wrong} of {tries} changes of mode named the other file, {unmarked} of them unmarked", flush=True)

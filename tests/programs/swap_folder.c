@@ -1,6 +1,6 @@
-/* swap_folder FOLDER TRIES: changes the mode of "x", which is FOLDER/a/x or FOLDER/b/x, for another thread keeps
- * changing the working directory from the one to the other. Says `changed a` or `changed b` for each: which of them has
- * the mode. */
+/* swap_folder FOLDER TRIES [root]: changes the mode of "x", which is FOLDER/a/x or FOLDER/b/x, for another thread keeps
+ * changing the working directory from the one to the other; with `root` that of "/x", and the root. Says `changed a` or
+ * `changed b` for each: which of them has the mode. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -11,6 +11,7 @@
 static const char* const names[] = {"a", "b"};
 static int folders[2], files[2];
 static volatile int over;
+static int is_root;
 
 static mode_t mode_of(int file) {
   struct stat status;
@@ -21,7 +22,7 @@ static mode_t mode_of(int file) {
 static void* move(void* unused) {
   (void)unused;
   for (unsigned times = 0; !over; times++)
-    if (fchdir(folders[times & 1])) fail("fchdir");
+    if (fchdir(folders[times & 1]) || (is_root && chroot("."))) fail("fchdir");
   return NULL;
 }
 
@@ -33,11 +34,12 @@ int main(int argc, char** argv) {
     files[i] = openat(folders[i], "x", O_RDONLY);
     if (folders[i] < 0 || files[i] < 0) fail(names[i]);
   }
-  if (fchdir(folders[0]) || pthread_create(&thread, NULL, move, NULL)) fail("begin");
+  is_root = argc > 3;
+  if (fchdir(folders[0]) || (is_root && chroot(".")) || pthread_create(&thread, NULL, move, NULL)) fail("begin");
   for (long left = atol(argv[2]); left > 0; left--) {
     mode_t mode = 0600;
     while (mode == mode_of(files[0]) || mode == mode_of(files[1])) mode++;
-    if (chmod("x", mode)) fail("chmod");
+    if (chmod(is_root ? "/x" : "x", mode)) fail("chmod");
     printf("changed %s\n", names[mode_of(files[0]) != mode]);
   }
   over = 1;

@@ -2,9 +2,11 @@
  * `WHAT RESULT`. WHAT: `quiet`, a read of FILE whose success nobody is told of; `direct`, an open of FILE into the
  * ring's own table; `splice` of FILE into a pipe; `multishot`, a read of a pipe that goes on; `overflow`, a read of
  * FILE when there is no room for its completion; `unfetched`, one whose completion nobody looks for; `moved`, FILE is
- * unlinked by its name alone, and its end looked for from another folder. */
+ * unlinked by its name alone, and its end looked for from another folder; `async`, it is unlinked so by a worker that
+ * stays in its folder, though the process has left that, when it asks. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 
 #include "uring.h"
 
@@ -46,6 +48,15 @@ static int moved(char* file) {
   if (chdir("/") != 0) fail("/");
   if (syscall(SYS_io_uring_enter, ring.fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0) fail("io_uring_enter");
   return ring_result() + 1;
+}
+
+static int left_behind(char* file) {
+  char* name = strrchr(file, '/');
+  *name++ = 0;
+  if (chdir(file) != 0) fail(file);
+  if (ring_request(IORING_OP_UNLINKAT, AT_FDCWD, "nothing", 0, 0, 0) != -ENOENT) return -1; /* makes the worker */
+  if (unshare(CLONE_FS) != 0 || chdir("/") != 0) fail("leave");
+  return ring_request(IORING_OP_UNLINKAT, AT_FDCWD, name, 0, 0, 0) + 1;
 }
 
 static int quiet(int fd) {
@@ -90,6 +101,7 @@ int main(int argc, char** argv) {
                      : strcmp(argv[1], "overflow") == 0  ? overflow(fd)
                      : strcmp(argv[1], "unfetched") == 0 ? unfetched(fd)
                      : strcmp(argv[1], "moved") == 0     ? moved(argv[2])
+                     : strcmp(argv[1], "async") == 0     ? left_behind(argv[2])
                                                          : multishot(ends);
   if (result > 0)
     say("%s done", argv[1]);

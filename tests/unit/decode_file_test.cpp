@@ -89,6 +89,19 @@ TEST_CASE("decode: a file record carries its numbers, its objects and its path")
   CHECK_FALSE(body.to);
 }
 
+TEST_CASE("decode: a record says whether a folder gets another name, and whether in another mount namespace") {
+  RawFile raw;
+  raw.at("/a").to("/b");
+  raw.file.op = AA_OP_RENAME;
+  CHECK_FALSE(decoded_file(raw).is_folder);
+  raw.file.flags = AA_FILE_FOLDER;
+  CHECK(decoded_file(raw).is_folder);
+  CHECK_FALSE(decoded_file(raw).foreign);
+  raw.file.flags = AA_FILE_FOREIGN;
+  CHECK_FALSE(decoded_file(raw).is_folder);
+  CHECK(decoded_file(raw).foreign);
+}
+
 TEST_CASE("decode: a chroot's path is what lies below its root, with the namespace's path beside it") {
   RawFile raw;
   raw.at("/srv/jail/etc/x", "../x");
