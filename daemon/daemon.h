@@ -89,7 +89,7 @@ class Daemon {
 
   // events → right
   void take_record(Event event);
-  bool look_for_tls(const std::vector<LivingProcess>& processes);
+  bool look_for_tls(const std::vector<LivingProcess>& processes, std::uint64_t since_ns);
   void take_held();
   void look_into_held();
   void look_into_forked();
@@ -203,6 +203,7 @@ class Daemon {
   std::uint64_t counts_ns_ = 0;                        // when they were read last
   std::optional<std::uint64_t> rewritten_rest_until_;  // nobody listens for files that are rewritten before
   std::uint64_t next_counts_ = 0;
+  std::vector<ProbeBody> published_;  // as the Monitor was told last
   std::uint64_t swept_ns_ = 0;
   Control::Poll polled_;
   std::uint64_t bus_deadline_ = 0;

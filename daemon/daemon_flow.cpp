@@ -63,8 +63,10 @@ void Daemon::take_held() {
 // Who stands still has not run a single instruction of what was mapped: nothing is missing, unless the limit came
 // first.
 void Daemon::look_into_held() {
+  const std::uint64_t until = boot_ns() + kTurnNs;
   for (const TlsHold::Held& one : hold_->ready()) {
-    const bool attached = tls_discovery_->look_into(one.pid);
+    if (boot_ns() >= until) return hold_->look_soon();
+    const bool attached = tls_discovery_->look_into(one.pid, one.since_ns);
     const bool held =
         hold_->let_go(one.pid, [this](const aa_hold_file& file) { return tls_discovery_->is_of_each_process(file); });
     if (!attached) continue;
@@ -77,6 +79,7 @@ void Daemon::look_into_forked() {
   const std::vector<LossBody> unheard = tls_discovery_->take_forked();
   if (!unheard.empty()) publish_probes();
   for (const LossBody& loss : unheard) tell_late_attach(loss);
+  if (tls_discovery_->has_forked()) drain_now_ = true;
 }
 
 // Who rewrites a file without end must not wake us without end.
@@ -105,11 +108,11 @@ void Daemon::look_into_waiting() {
 }
 
 // What a process has mapped already: before anybody is told that it is watched.
-bool Daemon::look_for_tls(const std::vector<LivingProcess>& processes) {
+bool Daemon::look_for_tls(const std::vector<LivingProcess>& processes, std::uint64_t since_ns) {
   std::vector<std::uint32_t> watched;
   for (const LivingProcess& process : processes)
     if (process.watched) watched.push_back(process.id.pid);
-  const bool attached = tls_discovery_->look_into(watched);
+  const bool attached = tls_discovery_->look_into(std::move(watched), since_ns);
   if (attached) publish_probes();
   return attached;
 }
@@ -131,7 +134,7 @@ void Daemon::note_missed(const KernelCounts& counts) {
 void Daemon::look_again() {
   constexpr std::uint64_t kEveryNs = 2'000'000'000, kShare = 20;
   const std::uint64_t since = std::exchange(missed_since_ns_, 0), began = boot_ns();
-  const bool attached = look_for_tls(kernel_->reconcile().processes);
+  const bool attached = look_for_tls(kernel_->reconcile().processes, since);
   const std::uint64_t now = boot_ns();
   look_again_ns_ = now + std::max(kEveryNs, kShare * (now - began));
   if (attached) tell_late_attach({"tls", "late-attach", 0, since, now});
@@ -245,12 +248,12 @@ void Daemon::carry_out(const Plan& plan) {
   std::visit(Overloaded{
                  [this](const EnrolPlan& enrol) {
                    Enrolled done = kernel_->enrol(enrol);
-                   look_for_tls(done.processes);
+                   look_for_tls(done.processes, boot_ns());
                    complete_later(std::move(done));
                  },
                  [this](const EnrolUnitPlan& enrol) {
                    Enrolled done = kernel_->enrol(enrol);
-                   look_for_tls(done.processes);
+                   look_for_tls(done.processes, boot_ns());
                    complete_later(std::move(done));
                    publish_probes();  // programs that rest while no unit is watched
                  },
@@ -262,7 +265,7 @@ void Daemon::carry_out(const Plan& plan) {
                  },
                  [this](const AdoptPlan& adopt) {
                    Adopted done = kernel_->adopt(adopt);
-                   look_for_tls(done.processes);
+                   look_for_tls(done.processes, boot_ns());
                    complete_later(std::move(done));
                  },
                  [this](const ReconcilePlan&) { complete_later(kernel_->reconcile()); },
@@ -325,8 +328,12 @@ void Daemon::refresh_counts() {
   input(std::move(counts));
 }
 
+// What has not changed is not told again: there may be thousands of libraries, and each that comes tells of all. (The
+// last rows move when one comes, which says nothing new.)
 void Daemon::publish_probes() {
-  for (ProbeBody& probe : probes()) input(std::move(probe));
+  const std::vector<ProbeBody> before = std::exchange(published_, probes());
+  for (std::size_t i = 0; i < published_.size(); ++i)
+    if (i >= before.size() || published_[i] != before[i]) input(published_[i]);
 }
 
 }  // namespace aa

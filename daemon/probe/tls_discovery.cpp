@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
@@ -22,6 +23,9 @@ namespace {
 constexpr std::size_t kMostMet = 65'536;   // then files are looked into again
 constexpr std::size_t kMostSought = 1024;  // of one process, until it is looked into
 constexpr std::size_t kMostLooked = 4096;  // processes, of which those that do not wait are forgotten then
+constexpr std::size_t kMostAtOnce = 32;    // processes whose mappings are open at once
+// In one call: others wait for an answer meanwhile. Who is enrolled has longer, for until then nothing was promised.
+constexpr std::uint64_t kTurnNs = 50'000'000, kProcessNs = 250'000'000, kCallNs = 1'000'000'000;
 constexpr std::uint32_t kProtExec = 4;
 constexpr std::uint64_t kResolveCached = 0x20;  // RESOLVE_CACHED, which older headers do not have
 constexpr const char* kUnknown = "unknown";
@@ -33,6 +37,12 @@ std::string root_of(std::uint32_t pid) {
 // Its process has too many.
 bool is_left_out(const ExecutableMapping& mapping) {
   return mapping.error == E2BIG;
+}
+
+ProcessRef known_by(const ProcessId& id) {
+  ProcessRef process;
+  process.id = id;
+  return process;
 }
 
 // A child of vfork, until it goes on with another program. False as well when nobody can tell.
@@ -143,12 +153,13 @@ bool TlsDiscovery::carries_tls(const Key& key) const {
   return found != met_.end() && found->second.library;
 }
 
-bool TlsDiscovery::is_known(const FileBody& file) const {
+// Its name, where the process is, has to lead to that very file, unchanged: one that is gone may have left its numbers
+// to another.
+bool TlsDiscovery::is_known(const FileBody& file, std::uint32_t pid) const {
   const auto found = met_.find({file.dev, file.ino});
   if (found == met_.end() || (tls_.is_by_process() && found->second.library)) return false;
-  const auto now = found_by_name(file.at.path);
-  return !now || now->found.key.second != file.ino ||
-         found->second.change == now->found.change;  // its name may say nothing here
+  const auto now = found_by_name(root_of(pid) + file.at.path);
+  return now && now->found.key.second == file.ino && now->found.change == found->second.change;
 }
 
 bool TlsDiscovery::is_of_each_process(const aa_hold_file& file) const {
@@ -176,7 +187,8 @@ bool TlsDiscovery::saw_file(const Event& event) {
 bool TlsDiscovery::saw_mapping(const FileBody& file, const Event& event) {
   const bool maps = file.op == FileOp::mmap || file.op == FileOp::mprotect;
   const bool executable = maps && file.flags && (*file.flags & kProtExec) != 0;
-  if (!executable || file.result < 0 || is_known(file) || is_held(event.process->id.pid)) return false;
+  if (!executable || file.result < 0 || is_known(file, event.process->id.pid) || is_held(event.process->id.pid))
+    return false;
   return look_for({file.dev, file.ino}, file.at.path, event);
 }
 
@@ -185,33 +197,58 @@ bool TlsDiscovery::look_for(const Key& key, const std::string& name, const Event
   const ProcessRef& process = *event.process;
   const auto named = tls_.is_by_process() ? std::nullopt : found_by_name(root_of(process.id.pid) + name);
   if (named && named->found.key == key) return meet(key, link_to(named->file), name);
-  Looked& looked = looked_of(process.id);
-  if (boot_ns() >= looked.again_ns) return look_for({{key, name}}, process);
-  wait(looked, key, name, event);
+  const Looked& looked = looked_of(process.id);
+  if (looked.since_ns == 0 && boot_ns() >= looked.again_ns)
+    return look_for({0, process, event.boot_ns, {{key, name}}, true});
+  Looked& waiting = wait(process, event.boot_ns, looked.again_ns);
+  waiting.is_all = true;
+  wait_for(waiting, key, name);
   return false;
 }
 
-// And into those of these files that are not among that.
-bool TlsDiscovery::look_for(const Sought& sought, const ProcessRef& process) {
+void TlsDiscovery::keep_sought(ExecutableMappings& mappings, const Sought& sought) {
+  std::set<std::string_view> names;
+  for (const auto& [key, name] : sought) names.insert(name);
+  std::erase_if(mappings, [&](const ExecutableMapping& one) {
+    return !is_left_out(one) && !sought.contains({one.dev, one.ino}) && !names.contains(one.name);
+  });
+}
+
+// And into those of these files that are not among that; as far as there is time.
+bool TlsDiscovery::look_for(const Looked& what) {
   constexpr std::uint64_t kShare = 10, kMostNs = 1'000'000'000;
+  const ProcessRef& process = what.process;
   const std::uint64_t began = boot_ns();
   ExecutableMappings mappings = mapped_by(process.id.pid);
-  const std::uint64_t read = boot_ns();
+  const bool has_ended = mappings.empty();
+  const std::uint64_t read = boot_ns(), until = read + kTurnNs;
   std::set<Key> keys;
   std::set<std::string> names;
   for (const ExecutableMapping& one : mappings) {
     keys.emplace(one.dev, one.ino);
     names.insert(one.name);
   }
-  bool attached = look_into(process.id.pid, mappings);
-  for (const auto& [key, name] : sought) {
-    const bool shown = keys.contains(key) || names.contains(name) || is_heard(process.id, key);
-    attached = (!shown && meet_by_name(key, process, name)) || attached;
+  if (!what.is_all) keep_sought(mappings, what.sought);
+  if (has_ended && what.sought.empty() && !silent_processes_.contains(process.id.pid))
+    tls_.count_unseen();  // nobody knows what it had mapped
+  bool attached = false;
+  Sought rest = look_into_some(until, process.id.pid, mappings, attached);
+  for (const auto& [key, name] : what.sought) {
+    if (keys.contains(key) || names.contains(name) || is_heard(process.id, key)) continue;
+    if (boot_ns() >= until)
+      rest.emplace(key, name);
+    else
+      attached = meet_by_name(key, process, name) || attached;
   }
-  if (mappings.empty()) return attached;  // it has ended
   const std::uint64_t now = boot_ns();
   // What was attached to was worth its time.
-  looked_of(process.id).again_ns = now + std::min(kMostNs, kShare * ((attached ? read : now) - began));
+  const std::uint64_t rests_ns = std::min(kMostNs, kShare * ((attached ? read : now) - began));
+  if (!rest.empty()) {
+    Looked& waiting = wait(process, what.since_ns, now);
+    for (const auto& [key, name] : rest) wait_for(waiting, key, name);
+  } else if (!has_ended) {
+    looked_of(process.id).again_ns = now + rests_ns;
+  }
   return attached;
 }
 
@@ -220,12 +257,31 @@ TlsDiscovery::Looked& TlsDiscovery::looked_of(const ProcessId& process) {
   return looked_[process];
 }
 
-void TlsDiscovery::wait(Looked& looked, const Key& key, const std::string& name, const Event& event) {
-  if (looked.since_ns == 0) {
-    looked.process = *event.process;
-    looked.since_ns = std::max<std::uint64_t>(event.boot_ns, 1);
-    waiting_.emplace(looked.again_ns, event.process->id);
-  }
+// Who waits already goes on to.
+TlsDiscovery::Looked& TlsDiscovery::wait(const ProcessRef& process, std::uint64_t since_ns, std::uint64_t until_ns) {
+  Looked& looked = looked_of(process.id);
+  if (looked.since_ns != 0) return looked;
+  looked.process = process;
+  looked.since_ns = std::max<std::uint64_t>(since_ns, 1);
+  go_on_at(looked, process.id, until_ns);
+  return looked;
+}
+
+void TlsDiscovery::go_on_at(Looked& looked, const ProcessId& process, std::uint64_t boot_ns) {
+  waiting_.erase({looked.again_ns, process});
+  looked.again_ns = boot_ns;
+  waiting_.emplace(boot_ns, process);
+}
+
+// In vain when it has ended: then nobody knows what it still had mapped.
+void TlsDiscovery::wait_for_rest(std::uint32_t pid, std::uint64_t since_ns, const Sought& rest) {
+  const auto process = tls_.watched(pid);
+  if (!process) return tls_.count_unseen(rest.size());
+  Looked& waiting = wait(known_by(*process), since_ns, boot_ns());
+  for (const auto& [key, name] : rest) wait_for(waiting, key, name);
+}
+
+void TlsDiscovery::wait_for(Looked& looked, const Key& key, const std::string& name) {
   if (looked.sought.size() < kMostSought)
     looked.sought.emplace(key, name);
   else
@@ -242,9 +298,10 @@ std::optional<LossBody> TlsDiscovery::look_into_waiting() {
   if (waiting_.empty()) return std::nullopt;
   const ProcessId process = waiting_.begin()->second;
   waiting_.erase(waiting_.begin());
-  if (is_held(process.pid)) return waiting_.emplace(boot_ns() + kHeldNs, process), std::nullopt;
-  const Looked one = std::exchange(looked_[process], {});
-  if (!look_for(one.sought, one.process)) return std::nullopt;
+  Looked& looked = looked_[process];
+  if (is_held(process.pid)) return go_on_at(looked, process, boot_ns() + kHeldNs), std::nullopt;
+  const Looked one = std::exchange(looked, {});
+  if (!look_for(one)) return std::nullopt;
   return LossBody{"tls", "late-attach", 0, one.since_ns, boot_ns()};
 }
 
@@ -260,10 +317,19 @@ bool TlsDiscovery::saw_process(const Event& event) {
   if (std::holds_alternative<ExitBody>(event.body)) return saw_end(process);
   if (exec != nullptr) {
     std::erase_if(forked_, [&](const Forked& one) { return one.child == process.pid; });
-    looked_of(process).again_ns = 0;  // it has other mappings now
+    has_other_mappings(process);
     return !is_held(process.pid) && look_for({exec->exe_dev, exec->exe_ino}, event.process->exe, event);
   }
-  return std::holds_alternative<AdoptedBody>(event.body) && !is_held(process.pid) && look_into(process.pid);
+  return std::holds_alternative<AdoptedBody>(event.body) && !is_held(process.pid) &&
+         look_into_until(boot_ns() + kTurnNs, process.pid, event.boot_ns, mapped_by(process.pid));
+}
+
+void TlsDiscovery::has_other_mappings(const ProcessId& process) {
+  Looked& looked = looked_of(process);
+  if (looked.since_ns == 0)
+    looked.again_ns = 0;
+  else
+    go_on_at(looked, process, boot_ns());
 }
 
 // True: a fork that nobody has looked into, of a process that was listened to.
@@ -278,10 +344,14 @@ bool TlsDiscovery::saw_end(const ProcessId& process) {
 }
 
 std::vector<LossBody> TlsDiscovery::take_forked() {
+  const std::uint64_t until = boot_ns() + kTurnNs;
   std::vector<LossBody> unheard;
-  for (const Forked& one : std::exchange(forked_, {}))
-    if (!share_memory(one.child, one.parent) && !is_held(one.child) && look_into(one.child))
-      unheard.push_back({"tls", "late-attach", 0, one.boot_ns, boot_ns()});
+  auto next = forked_.begin();
+  for (; next != forked_.end() && boot_ns() < until; ++next)
+    if (!share_memory(next->child, next->parent) && !is_held(next->child) &&
+        look_into_until(until, next->child, next->boot_ns, mapped_by(next->child)))
+      unheard.push_back({"tls", "late-attach", 0, next->boot_ns, boot_ns()});
+  forked_.erase(forked_.begin(), next);
   return unheard;
 }
 
@@ -302,30 +372,60 @@ ExecutableMappings TlsDiscovery::mapped_by(std::uint32_t pid) {
   return {};
 }
 
-bool TlsDiscovery::look_into(std::uint32_t pid) {
-  if (!tls_.runs()) return false;
-  ExecutableMappings mappings = mapped_by(pid);
-  return look_into(pid, mappings);
+bool TlsDiscovery::look_into(std::uint32_t pid, std::uint64_t since_ns) {
+  return tls_.runs() && look_into_until(boot_ns() + kCallNs, pid, since_ns, mapped_by(pid));
 }
 
-// But for those that are held: they are looked into when they stand still. All at once, for a turn of two threads takes
-// a busy machine long; each by itself when one of them does not answer.
-bool TlsDiscovery::look_into(std::vector<std::uint32_t> pids) {
+// But for those that are held: they are looked into when they stand still.
+bool TlsDiscovery::look_into(std::vector<std::uint32_t> pids, std::uint64_t since_ns) {
   std::erase_if(pids, [this](std::uint32_t pid) { return is_held(pid); });
-  if (!tls_.runs() || pids.empty()) return false;
-  auto all = tls_.patience().ask([pids] { return executable_mappings_of(pids); });
+  if (!tls_.runs()) return false;
+  const std::uint64_t until = boot_ns() + kCallNs;
   bool attached = false;
-  for (std::size_t i = 0; i < pids.size(); ++i)
-    attached = (all ? look_into(pids[i], (*all)[i]) : look_into(pids[i])) || attached;
+  std::size_t done = 0;
+  for (; done < pids.size() && boot_ns() < until; done += kMostAtOnce) {
+    const auto begin = pids.begin() + static_cast<std::ptrdiff_t>(done);
+    const std::size_t count = std::min(kMostAtOnce, pids.size() - done);
+    attached =
+        look_into_until(until, std::vector(begin, begin + static_cast<std::ptrdiff_t>(count)), since_ns) || attached;
+  }
+  for (; done < pids.size(); ++done)
+    if (const auto process = tls_.watched(pids[done])) wait(known_by(*process), since_ns, boot_ns()).is_all = true;
   return attached;
 }
 
-bool TlsDiscovery::look_into(std::uint32_t pid, ExecutableMappings& mappings) {
+// All at once, for a turn of two threads takes a busy machine long; each by itself when one of them does not answer.
+bool TlsDiscovery::look_into_until(std::uint64_t until_ns, const std::vector<std::uint32_t>& pids,
+                                   std::uint64_t since_ns) {
+  auto all = tls_.patience().ask([pids] { return executable_mappings_of(pids); });
   bool attached = false;
+  for (std::size_t i = 0; i < pids.size(); ++i) {
+    ExecutableMappings mappings = all ? std::move((*all)[i]) : mapped_by(pids[i]);
+    const std::uint64_t until = std::min(until_ns, boot_ns() + kProcessNs);
+    attached = look_into_until(until, pids[i], since_ns, std::move(mappings)) || attached;
+  }
+  return attached;
+}
+
+bool TlsDiscovery::look_into_until(std::uint64_t until_ns, std::uint32_t pid, std::uint64_t since_ns,
+                                   ExecutableMappings mappings) {
+  bool attached = false;
+  const Sought rest = look_into_some(until_ns, pid, mappings, attached);
+  if (!rest.empty()) wait_for_rest(pid, since_ns, rest);
+  return attached;
+}
+
+TlsDiscovery::Sought TlsDiscovery::look_into_some(std::uint64_t until_ns, std::uint32_t pid,
+                                                  ExecutableMappings& mappings, bool& attached) {
+  Sought rest;
   std::size_t left_out = 0;
   for (ExecutableMapping& mapping : mappings) {
     if (is_left_out(mapping)) {
       ++left_out;
+      continue;
+    }
+    if (boot_ns() >= until_ns) {
+      rest.emplace(Key(mapping.dev, mapping.ino), mapping.name);
       continue;
     }
     if (TlsFamily::may_be_read_later(mapping.error)) tls_.tell_not_read(mapping.error);
@@ -334,7 +434,7 @@ bool TlsDiscovery::look_into(std::uint32_t pid, ExecutableMappings& mappings) {
     mapping.file.reset();
   }
   if (left_out > 0) count_left_out(pid, left_out);
-  return attached;
+  return rest;
 }
 
 // Those of before were counted then.
@@ -373,7 +473,10 @@ std::optional<TlsStack> TlsDiscovery::explain_file(std::uint32_t pid, const Exec
   if (!found) return TlsStack{mapping.name, kUnknown, "it cannot be opened through /proc"};
   const std::string stack = stack_in(*found, mapping);
   if (stack.empty()) return std::nullopt;
-  if (tls_.carries(link_to(*mapping.file))) return TlsStack{mapping.name, kUnknown, "it has not been looked into yet"};
+  if (tls_.carries(link_to(*mapping.file)))
+    return TlsStack{
+        mapping.name, kUnknown,
+        tls_.has_room() ? "it has not been looked into yet" : "more libraries than are listened to are known"};
   return TlsStack{mapping.name, "not-covered", stack};
 }
 

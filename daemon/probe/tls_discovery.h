@@ -31,17 +31,21 @@ class TlsDiscovery {
   // listened, which is what is returned. Not of a process that is held: that one is looked into when it stands still.
   // Cost: a system call for a file known already; else some short reads, and 5 to 20 ms to attach.
   std::optional<LossBody> saw(const Event& event);
-  // The same of processes that forked and have not executed anything since; asked for when no event is waiting.
+  // The same of processes that forked and have not executed anything since, of some of them; asked for when no event is
+  // waiting, as long as there are any.
   std::vector<LossBody> take_forked();
+  bool has_forked() const { return !forked_.empty(); }
 
   // Who maps files one after the other that have no name has its mappings read a tenth of the time at most: meanwhile
-  // they are noted. When it wants to be called next, for one process; what is returned nobody heard.
+  // they are noted. So is what there was no time for in one call. When it wants to be called next, for one process;
+  // what is returned nobody heard.
   std::optional<std::uint64_t> next_waiting() const;
   std::optional<LossBody> look_into_waiting();
 
-  // Everything a process has mapped. True: something was attached.
-  bool look_into(std::uint32_t pid);
-  bool look_into(std::vector<std::uint32_t> pids);
+  // Everything a process has mapped, for a second at most: what is left then waits, and nobody will have heard of it
+  // since `since_ns`. True: something was attached.
+  bool look_into(std::uint32_t pid, std::uint64_t since_ns);
+  bool look_into(std::vector<std::uint32_t> pids, std::uint64_t since_ns);
 
   // Whoever maps this file is attached to anew.
   bool is_of_each_process(const aa_hold_file& file) const;
@@ -75,8 +79,9 @@ class TlsDiscovery {
   struct Looked {
     std::uint64_t again_ns = 0;  // its mappings are not read before
     ProcessRef process = {};     // who waits, since when, and what for
-    std::uint64_t since_ns = 0;
+    std::uint64_t since_ns = 0;  // 0: it does not
     Sought sought = {};
+    bool is_all = false;  // and for whatever else it has mapped by then
   };
   // nullopt: none, or no answer.
   static std::optional<Found> found_at(const std::string& link);
@@ -98,16 +103,24 @@ class TlsDiscovery {
   bool saw_file(const Event& event);
   bool saw_process(const Event& event);
   bool saw_end(const ProcessId& process);
+  void has_other_mappings(const ProcessId& process);
   bool saw_mapping(const FileBody& file, const Event& event);
   bool look_for(const Key& key, const std::string& name, const Event& event);
-  bool look_for(const Sought& sought, const ProcessRef& process);
-  void wait(Looked& looked, const Key& key, const std::string& name, const Event& event);
+  bool look_for(const Looked& what);
+  static void keep_sought(ExecutableMappings& mappings, const Sought& sought);
+  Looked& wait(const ProcessRef& process, std::uint64_t since_ns, std::uint64_t until_ns);
+  void wait_for(Looked& looked, const Key& key, const std::string& name);
+  void wait_for_rest(std::uint32_t pid, std::uint64_t since_ns, const Sought& rest);
+  void go_on_at(Looked& looked, const ProcessId& process, std::uint64_t boot_ns);
   Looked& looked_of(const ProcessId& process);
   void count_left_out(std::uint32_t pid, std::size_t files);
   std::optional<ExecutableMappings> ask_for_mapped(std::uint32_t pid);
   ExecutableMappings mapped_by(std::uint32_t pid);
-  bool look_into(std::uint32_t pid, ExecutableMappings& mappings);
-  bool is_known(const FileBody& file) const;
+  bool look_into_until(std::uint64_t until_ns, std::uint32_t pid, std::uint64_t since_ns, ExecutableMappings mappings);
+  bool look_into_until(std::uint64_t until_ns, const std::vector<std::uint32_t>& pids, std::uint64_t since_ns);
+  // Which of them there was no time for.
+  Sought look_into_some(std::uint64_t until_ns, std::uint32_t pid, ExecutableMappings& mappings, bool& attached);
+  bool is_known(const FileBody& file, std::uint32_t pid) const;
   bool is_held(std::uint32_t pid) const { return hold_ != nullptr && hold_->holds(pid); }
 
   TlsFamily& tls_;

@@ -254,6 +254,7 @@ TlsFamily::Found TlsFamily::attach(const std::string& path, const std::string& n
   if (!library && may_be_read_later(library.error().errno_value)) return not_read(library.error().errno_value);
   const bool carries = library && *library;
   if (!carries && !is_tls_library_name(last_component(name))) return Found::nothing;
+  if (known == met_.end() && !has_room()) return tell_no_room(), Found::nothing;
   MetFile* met = known != met_.end() ? &*known : meet(path, name);
   if (met == nullptr) return may_be_read_later(errno) ? not_read(errno) : Found::nothing;
   listen(met->second, std::move(library));
@@ -278,6 +279,14 @@ void TlsFamily::tell_too_many() {
                          " files mapped to be executed: the others are not looked into"});
 }
 
+void TlsFamily::tell_no_room() {
+  count_unseen();
+  if (std::exchange(no_room_, true)) return;
+  news_ = true;
+  states_.push_back({"tls", "aa_tls_libraries", "uprobe", ProbeState::degraded, 0,
+                     std::to_string(kMostLibraries) + " libraries are known: no other is listened to until a restart"});
+}
+
 // Null: it is gone, cannot be opened (errno), or was met before (errno 0).
 TlsFamily::MetFile* TlsFamily::meet(const std::string& path, const std::string& name) {
   auto opened = patience_.ask([path, changes = changes_] { return open_met(path, changes->get()); });
@@ -291,11 +300,21 @@ TlsFamily::MetFile* TlsFamily::meet(const std::string& path, const std::string& 
   met.change = change_of(met.file);
   met.state = states_.size();
   if (met.watch >= 0) watches_.emplace(met.watch, &*place);
-  const bool taken = std::any_of(states_.begin(), states_.end(),
-                                 [&](const ProbeBody& other) { return other.program == last_component(name); });
-  states_.push_back({"tls", taken ? name : std::string(last_component(name)),
-                     (multi_ ? "uprobe_multi:" : "uprobe:") + name, ProbeState::failed, 0, ""});
+  states_.push_back({"tls", free_name(name, opened->numbers.second), (multi_ ? "uprobe_multi:" : "uprobe:") + name,
+                     ProbeState::failed, 0, ""});
   return &*place;
+}
+
+// Two states of one name would be taken for one that changes all the time.
+std::string TlsFamily::free_name(const std::string& name, ino_t inode) const {
+  const auto is_taken = [this](const std::string& program) {
+    return std::any_of(states_.begin(), states_.end(),
+                       [&](const ProbeBody& other) { return other.program == program; });
+  };
+  std::string program(last_component(name));
+  if (is_taken(program)) program = name;
+  while (is_taken(program)) program += " (inode " + std::to_string(inode) + ")";
+  return program;
 }
 
 void TlsFamily::listen(Met& met, Result<std::optional<TlsLibrary>> library) {

@@ -79,6 +79,7 @@ class TlsFamily {
   std::vector<FileNumbers> attached_in(const ProcessId& process) const;
   void let_go(const ProcessId& process);  // it has ended
   void let_go_of_unwatched();
+  std::optional<ProcessId> watched(std::uint32_t pid) const;  // nullopt: it is not
   Counts counts() const { return counts_; }
   // A file that is rewritten in place is let go of at once, for its functions may lie elsewhere now, and read again
   // when its writer has closed it, once a second at most. Readable when there is something to take, which may be a lot
@@ -96,6 +97,8 @@ class TlsFamily {
   // How the file is attached to, by process in that one; nullopt when it is not known.
   std::optional<ProbeBody> state_in(std::uint32_t pid, const ExecutableMapping& mapping);
   // With which everything is asked of files that somebody else chose: their file system may be one that never answers.
+  static constexpr std::size_t kMostLibraries = 2048;  // each is kept open, with a state, until we end
+  bool has_room() const { return met_.size() < kMostLibraries; }
   static bool may_be_read_later(int error);  // not for what the file is, but for what is the case now
   Patience& patience() { return patience_; }
 
@@ -148,7 +151,9 @@ class TlsFamily {
   Status try_out();
   Status attach_trial(const char* end, std::uint64_t end_offset);
   using MetFile = std::pair<const FileNumbers, Met>;
+  void tell_no_room();
   MetFile* meet(const std::string& path, const std::string& name);
+  std::string free_name(const std::string& name, ino_t inode) const;
   std::pair<FileNumbers, const Met*> met_at(const std::string& path) const;
   Result<std::optional<TlsLibrary>> read(const std::string& path, std::uint32_t rewritings = 0);
   TlsAttacher::Attached attach_to(const std::shared_ptr<const TlsLibrary>& library, std::uint32_t pid);
@@ -173,7 +178,6 @@ class TlsFamily {
   std::uint64_t attach_to_next(MetFile& one, std::uint64_t now);
   void sweep_calls();
   void sweep_connections(std::uint64_t now_boot_ns);
-  std::optional<ProcessId> watched(std::uint32_t pid) const;
   bool is_gone(std::uint32_t tgid, std::uint64_t start_ns) const;
   int map_fd(const char* name) const;
 
@@ -197,6 +201,7 @@ class TlsFamily {
   std::string not_firing_;
   bool not_read_ = false;  // it was said that some file was not
   bool too_many_ = false;  // it was said
+  bool no_room_ = false;   // it was said
   Counts counts_;
   std::uint64_t unseen_ = 0;
   bool watching_ = false;

@@ -42,6 +42,8 @@ class TlsHold {
   bool take();
   // Processes that stand still now, were let go of in the meantime, or do not come to a stop: each once.
   std::vector<Held> ready();
+  // Some of these wait for another turn.
+  void look_soon() { look_at_ = 1; }
   // When ready() may have more; nullopt: when there is something to take.
   std::optional<std::uint64_t> next_deadline() const;
   // The process stands still, or will at once, and was not looked into.

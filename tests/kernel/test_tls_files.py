@@ -84,6 +84,33 @@ print("mapped", flush=True)
 sys.stdin.read()
 """
 MANY = 2_000 if QUICK else 28_000
+# Maps all files that it finds in folders to be executed: those of the first at once, then one folder for each line it is told.
+MAPPER_OF_FOLDERS = """
+import mmap, os, sys
+held = []
+def map_all(folder):
+    for path in sorted(os.scandir(folder), key=lambda file: file.path):
+        file = os.open(path.path, os.O_RDONLY)
+        held.append(mmap.mmap(file, 4096, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC))
+        os.close(file)
+    print("mapped", flush=True)
+map_all(sys.argv[1])
+for line in sys.stdin:
+    map_all(line.strip())
+"""
+# Forks so many times, and says who, once it is told to; they wait for its end.
+FORKING_MAPPER = MAPPER_OF_FOLDERS.replace("for line in sys.stdin:", """
+sys.stdin.readline()
+def fork():
+    child = os.fork()
+    if child == 0:
+        sys.stdin.read()
+        os._exit(0)
+    return child
+print(*[fork() for _ in range(int(sys.argv[2]))], flush=True)
+for line in sys.stdin:""")
+LIBRARIES = 900  # of one process: each takes a millisecond or more to attach to
+MOST_LIBRARIES = 2048  # that the daemon knows
 CLIENT = """
 import http.client, ssl, sys
 link = http.client.HTTPSConnection("127.0.0.1", int(sys.argv[1]), context=ssl._create_unverified_context())
@@ -232,6 +259,108 @@ class ManyMappings(TlsCase):
         self.assertIn("aa_tls_mappings", {str(row[1]) for row in self.daemon.property("ProbeStates")})
 
 
+class ManyLibraries(TlsCase):
+    def folder_of(self, name, count, file, contents):
+        folder = self.folder / name
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"{file}{number}").write_bytes(contents)
+        return folder
+
+    def mapper_of(self, folder):
+        process = talking(self, "-c", MAPPER_OF_FOLDERS, folder, text=True)
+        self.assertEqual("mapped\n", process.stdout.readline())
+        return process
+
+    def longest_answer_until(self, done, what):
+        """Seconds that the daemon was silent for until `done`."""
+        longest, began = 0, time.monotonic()
+        while True:
+            asked = time.monotonic()
+            is_done = done()
+            longest = max(longest, time.monotonic() - asked)
+            if is_done:
+                return longest
+            self.assertLess(asked - began, 60 * PATIENCE, f"never: {what}")
+
+
+class ManyCarriers(ManyLibraries):
+    def attached(self, pid):
+        return sum(state == "attached" for state, _ in self.explain(pid).values())
+
+    def enrolled(self):
+        """(folder, process, how many of the libraries in the folder that it has mapped are attached to when it is watched)."""
+        folder = self.folder_of("own", LIBRARIES, "carries", pathlib.Path(program("shared_tls")).read_bytes())
+        process = self.mapper_of(folder)
+        began = time.monotonic()
+        self.daemon.start(process.pid)
+        self.assertLess(time.monotonic() - began, 0.5 * PATIENCE)
+        return folder, process, self.attached(process.pid)
+
+    def test_enrolled(self):
+        """tls: who is enrolled with hundreds of libraries of its own holds nobody up; each is listened to in the end, and what was late is told"""
+        stream = self.daemon.subscribe(types=["loss"])
+        self.addCleanup(stream.close)
+        _, process, at_once = self.enrolled()
+        longest = self.longest_answer_until(lambda: self.attached(process.pid) == LIBRARIES, "each is listened to")
+        self.assertLess(longest, 0.5 * PATIENCE)
+        if at_once < LIBRARIES:
+            stream.wait_for(lambda e: e["type"] == "loss" and (e["loss"]["family"], e["loss"]["cause"]) == ("tls", "late-attach"))
+
+    def test_ended(self):
+        """tls: of who was enrolled with hundreds of libraries of its own, and ended before each was looked into, those that are gone are counted"""
+        before = self.daemon.counters()["tls.unseen"]
+        folder, process, at_once = self.enrolled()
+        for file in folder.iterdir():
+            file.unlink()
+        process.kill()
+        if at_once < LIBRARIES // 2:
+            wait_until(lambda: self.daemon.counters()["tls.unseen"] > before, "what nobody looked into is counted")
+        self.assertLessEqual(self.daemon.counters()["tls.unseen"] - before, LIBRARIES - at_once)
+
+
+class ManyCarriersByProcess(ManyCarriers):
+    settings = {"tls.scope": "watched"}
+
+    def test_forks(self):
+        """tls: by process forks of who has hundreds of libraries of its own hold nobody up; in each of them each is listened to in the end"""
+        count, forks = LIBRARIES // 3, 10
+        folder = self.folder_of("own", count, "carries", pathlib.Path(program("shared_tls")).read_bytes())
+        process = talking(self, "-c", FORKING_MAPPER, folder, str(forks), text=True)
+        self.assertEqual("mapped\n", process.stdout.readline())
+        self.daemon.start(process.pid)
+        wait_until(lambda: self.attached(process.pid) == count, "it is listened to", 20)
+        print(file=process.stdin, flush=True)
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        longest = max(self.longest_answer_until(lambda pid=pid: self.attached(pid) == count, "each is listened to") for pid in pids)
+        self.assertLess(longest, 0.5 * PATIENCE)
+
+
+class ManyNames(ManyLibraries):
+    def test_many(self):
+        """tls: with thousands of files of a library's name one more costs no more than the first; beyond what is kept they are counted, and said"""
+        text = b"INPUT ( libssl.so.3 )\n" * 300
+        some, half = 50, MOST_LIBRARIES // 2 - 50
+        folders = [self.folder_of(str(number), count, f"libssl.so.{number}.", text) for number, count in enumerate((half, half, some, half))]
+        def known():
+            return sum(".so" in str(row[1]) for row in self.daemon.property("ProbeStates"))
+        others = known()
+        for folder in folders[:2]:
+            self.daemon.start(self.mapper_of(folder).pid)
+        last = self.mapper_of(self.folder_of("none", 0, "", b""))
+        self.daemon.start(last.pid)
+        wait_until(lambda: known() - others >= 2 * half, "they are known", 30)
+        ran = run_ns(self.daemon.pid)
+        print(folders[2], file=last.stdin, flush=True)
+        wait_until(lambda: known() - others >= 2 * half + some, "the others are known", 30)
+        self.assertLess((run_ns(self.daemon.pid) - ran) / some, 10_000_000 * PATIENCE, "ns for each")
+        before = self.daemon.counters()["tls.unseen"]
+        self.daemon.start(self.mapper_of(folders[3]).pid)
+        wait_until(lambda: "aa_tls_libraries" in {str(row[1]) for row in self.daemon.property("ProbeStates")}, "it is said", 30)
+        wait_until(lambda: self.daemon.counters()["tls.unseen"] - before >= half - 50, "they are counted", 30)
+        self.assertLessEqual(known(), MOST_LIBRARIES)
+
+
 class Files(TlsCase):
     def mapped(self, path):
         """A process that has mapped the file."""
@@ -369,6 +498,41 @@ class Files(TlsCase):
         self.assertIn(("degraded", reason), {(str(row[2]), str(row[4])) for row in self.daemon.property("ProbeStates")})
         self.still_well()
 
+    def test_one_path(self):
+        """tls: files that have one path after the other have states of their own: what became of one is not told of another"""
+        path = self.folder / "libssl.so.3"
+        stream = self.daemon.subscribe(types=["alert"])
+        self.addCleanup(stream.close)
+        for contents in (system_library("libssl.so").read_bytes(),) * 2 + (b"INPUT ( libssl.so.3 )\n" * 300,):
+            path.unlink(missing_ok=True)
+            path.write_bytes(contents)
+            self.daemon.start(self.mapped(path).pid)
+        other = self.folder / "carries"
+        shutil.copy(program("shared_tls"), other)
+        self.assertEqual("attached", self.state_of(other)[0])  # then all are told again
+        states = {str(row[1]): str(row[2]) for row in self.daemon.property("ProbeStates") if str(row[1]).startswith(str(path))}
+        self.assertEqual(["attached", "attached", "failed"], sorted(states.values()))
+        self.assertEqual([], [event["alert"]["summary"] for event in stream.until_quiet() if event["alert"]["kind"] == "probe-lost"])
+
+    def test_rewritten_out_of_sight(self):
+        """tls: a file that only its process's own tree has, looked into before it was rewritten into a library, is attached to"""
+        script, tree = self.folder / "mapper.py", self.folder / "tree"
+        script.write_text(MAPPER_IN_TURN)
+        tree.mkdir()
+        inside = f"mount -t tmpfs none {tree} && for i in $(seq 1000); do echo no library; done > {tree}/file && exec {PYTHON} {script}"
+        process = subprocess.Popen(["unshare", "--mount", "sh", "-c", inside], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for step in (process.wait, process.stdout.close, process.stdin.close):
+            self.addCleanup(step)
+        def map_it():
+            print(tree / "file", file=process.stdin, flush=True)
+            self.assertEqual("mapped\n", process.stdout.readline())
+        map_it()
+        self.daemon.start(process.pid)
+        self.assertNotIn("attached", {state for state, _ in self.explain(process.pid).values()})
+        pathlib.Path(f"/proc/{process.pid}/root{tree}/file").write_bytes(pathlib.Path(program("shared_tls")).read_bytes())
+        map_it()
+        wait_until(lambda: "attached" in {state for state, _ in self.explain(process.pid).values()}, "it is attached to")
+
     def test_rewritten(self):
         """tls: a library that is rewritten in place is let go of, and looked into again: its functions lie elsewhere"""
         path = self.folder / "libssl.so.3"
@@ -501,7 +665,7 @@ class Files(TlsCase):
         self.still_well()
 
 
-del TlsCase
+del ManyLibraries, TlsCase
 
 if __name__ == "__main__":
     unittest.main()
