@@ -144,6 +144,7 @@ SecretScanner::Shown SecretScanner::flush() {
 
 SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   settle();
+  if (mode_ == Mode::prefix) leave_prefix();
   if (mode_ == Mode::opening) enter_pem();  // what a key is told by may be what was missed
   Shown shown = show();
   offset_ += buffer_.size() + bytes;
@@ -319,14 +320,15 @@ void SecretScanner::settle() {
   }
   if (mode_ == Mode::candidate)
     return enter_secret(rule_->kind, may_begin_longer() ? any_key() : *rule_->bytes, since_);
-  if (mode_ == Mode::prefix) {
+  if (mode_ == Mode::prefix && is_whole()) {
     leave_prefix();
     run();
   }
   if (mode_ == Mode::percent) since_ = at_;
   if (mode_ == Mode::opening && is_spoken_of_) return settle_opening();
-  if (mode_ != Mode::common && mode_ != Mode::opening) return;
+  if (mode_ != Mode::common && mode_ != Mode::opening && mode_ != Mode::prefix) return;
   hide(kind_, since_, at_);
+  is_begun_ = is_begun_ || at_ > since_;
   since_ = at_;
   since_state_ = 0;
   if (mode_ == Mode::common) mode_ = Mode::value;
@@ -738,6 +740,7 @@ void SecretScanner::in_name(unsigned char byte) {
   }
   if (is_string_prefix(byte)) {
     since_ = at_++;
+    is_begun_ = false;
     mode_ = Mode::prefix;
     return;
   }
@@ -760,9 +763,11 @@ void SecretScanner::in_prefix(unsigned char byte) {
   begin_value(End::quote);
 }
 
+// What was told of it is of the value: then it is none that is too short.
 void SecretScanner::leave_prefix() {
   at_ = since_;
-  begin_unquoted(static_cast<unsigned char>(buffer_[at_]));
+  begin_unquoted(static_cast<unsigned char>(buffer_[is_begun_ ? at_ - 1 : at_]));
+  if (is_begun_ && mode_ == Mode::common) mode_ = Mode::value;
 }
 
 void SecretScanner::begin_unquoted(unsigned char byte) {
@@ -1040,11 +1045,18 @@ void SecretScanner::close_quote() {
 }
 
 // Behind a value's quote the same one begins more of it, or, when nothing was between them, lines up to three of them.
-// And so does what shells need to have a single quote in single quotes, also as JSON has it.
+// And so does what shells need to have a single quote in single quotes, '"'"' or '\'', also as JSON has it. What is
+// behind \' without a third quote is of the same word.
 void SecretScanner::in_closed(unsigned char byte) {
   constexpr std::string_view kSingle = "\"'\"'";
+  constexpr auto kEscaped = static_cast<std::uint8_t>(kSingle.size());
   const auto character = static_cast<char>(byte);
-  if (joined_ == 0 && character == quote_) {
+  if (joined_ == kEscaped) {
+    mode_ = Mode::value;
+    if (character != quote_) return;
+  } else if (joined_ == 0 && character == '\'' && quote_ == '\'' && buffer_[at_ - 1] == '\\') {
+    joined_ = kEscaped;
+  } else if (joined_ == 0 && character == quote_) {
     left_ = kMostInThree;
     mode_ = at_ == since_ + 1 && text_ != SecretText::script ? Mode::three : Mode::value;
   } else if (quote_ == '\'' && character == kSingle[joined_]) {

@@ -226,7 +226,8 @@ class SecretScanner {
   bool may_open_ = false;         // value: unsure; nothing of it was seen, not even the quote that it may begin with
   bool resumes_ = false;          // in what may be the rest of a secret a field's name was met
   bool is_block_ = false;         // value: of YAML, in the lines below, some of which may be empty
-  std::uint8_t joined_ = 0;       // closed: bytes seen that stand for a quote; three: quotes in a row
+  bool is_begun_ = false;         // prefix: some of it was told, as a secret
+  std::uint8_t joined_ = 0;       // closed: bytes seen that stand for a quote, all: "\'"; three: quotes in a row
   bool ends_with_line_ = false;   // value: the text in quotes began with its name: "NAME: VALUE\nmore"
   bool in_rest_ = false;          // what is made of base64 and line ends is the rest of a secret
   char separator_ = 0;

@@ -415,6 +415,30 @@ TEST_CASE("secrets: a string's prefix, and quotes of any kind, are no part of th
   CHECK(scanner.take("ree\non").bytes == "***\non");
 }
 
+TEST_CASE("secrets: a value whose string's prefix had to be told is hidden in its quotes, and without") {
+  const auto told = [](const std::string& text, std::size_t cut, bool has_gap) {
+    SecretScanner scanner;
+    std::string shown = scanner.take(text.substr(0, cut)).bytes;
+    shown += scanner.flush().bytes;
+    CHECK(scanner.held() == 0);
+    if (has_gap) shown += scanner.miss(3).bytes;
+    shown += scanner.take(text.substr(cut)).bytes;
+    return shown + scanner.flush().bytes;
+  };
+  for (const std::string text :
+       {"{\"a\":\"x = {'password': b'hunter2', 'y':1}\"}", "{\"a\":\"x = {'password': rb'hunter2', 'y':1}\"}",
+        "headers={'Authorization': f'Bearer hunter2'}", "\npassword = fb\"a hunter2\"\n", "\npassword: bunter2\n on\n",
+        "\ntoken: funter2hunter2nt\n", "say password: b'hunter2' on", "{\"password\":ffffunter2}"})
+    for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+      INFO(cut << ": " << told(text, cut, false));
+      CHECK(told(text, cut, false).find("nter2") == std::string::npos);
+      CHECK(told(text, cut, true).size() == text.size());
+    }
+  CHECK(told("\npassword: f\nuser: ann\n", 12, false) == "\npassword: *\nuser: ann\n");
+  CHECK(told("\npassword: f\n  hunter2\nuser: ann\n", 12, false) == "\npassword: *\n*********\nuser: ann\n");
+  CHECK(told("\npassword: f \"hunter2\"\n", 12, true) == "\npassword: ************");
+}
+
 TEST_CASE("secrets: a bearer's token is replaced wherever it stands, not only behind a header's name") {
   const std::string token = letters(30);
   for (const std::string before : {"h.set('Authorization', 'Bearer ", "{\"name\":\"Authorization\",\"value\":\"Bearer ",
@@ -518,7 +542,7 @@ TEST_CASE("secrets: blanks before a name do not take it from its line's beginnin
   const std::string blanks(40, ' ');
   check_everywhere("a:\n" + blanks + "db_password: a b\n" + blanks + "b: c",
                    "a:\n" + blanks + "db_password: ***\n" + blanks + "b: c");
-  const std::string far = "a" + std::string(100, ' ') + "password: b";
+  const std::string far = "a" + std::string(100, ' ') + "password: c";
   check_everywhere(far, far);
   check_everywhere(far.substr(1), far.substr(1));
   for (const std::string script : {"  password: sh", "x\\npassword: sh", "password=a;sh", "x cookie: a;sh"})
@@ -898,6 +922,12 @@ TEST_CASE("secrets: a value goes on behind a quote that is doubled, escaped at a
   hides("insert set password = \"a\"\"hunter2\", b = 'c'", "\", b = 'c'");
   hides("export DB_PASSWORD='it'\"'\"'s hunter2' and on", "' and on");
   hides("{\"x\":\"PASSWORD='it'\\\"'\\\"'s hunter2' sh\",\"a\":\"b\"}", "' sh\",\"a\":\"b\"}");
+  hides("export API_KEY='it'\\''s hunter2' && ls", "' && ls");
+  hides("{\"x\":\"export API_KEY='it'\\\\''hunter2' && ls\"}", "' && ls\"}");
+  hides("{\"x\":\"{\\\"y\\\":\\\"API_KEY='it'\\\\\\\\''hunter2' && ls\\\"}\"}", "' && ls\\\"}\"}");
+  hides("curl -H 'Authorization: Bearer it'\\''hunter2'\\'''\\''s hunter2' x", "' x");
+  hides("export API_KEY='it'\\'hunter2", "");
+  hides("export API_KEY='it'\\\\'hunter2' && ls", "' && ls");
   hides("{\"a\":\"{'password': 'ab\\\\'hunter2', 'b': 'c'}\"}", "', 'b': 'c'}\"}");
   hides("{\"a\":\"{\\\"b\\\":\\\"{'password': 'ab\\\\\\\\'hunter2', 'b': 'c'}\\\"}\"}", "', 'b': 'c'}\\\"}\"}");
   hides("\npassword = \"\"\"\nhunter2\n  \"hunter2\"\n\"\"\"\nuser = 'ann'\n", "\"\"\"\nuser = 'ann'\n");
