@@ -115,6 +115,35 @@ bool names_key_line(std::string_view text) {
   return std::any_of(kNames.begin(), kNames.end(), [text](std::string_view name) { return text.ends_with(name); });
 }
 
+// Without those at its end; JSON has tabs as "\t".
+std::string_view without_blanks(std::string_view text) {
+  while ((!text.empty() && is_blank(text.back())) || text.ends_with("\\t")) {
+    text.remove_suffix(1);
+    while (text.ends_with('\\')) text.remove_suffix(1);
+  }
+  return text;
+}
+
+// What agents' tools have before each line of a file: "    12→", or with a tab. `all`: the same, but for its blanks.
+constexpr std::string_view kArrow = "\u2192";
+constexpr std::string_view kEscapedArrow = "u2192";
+std::string_view without_number(std::string_view text, std::string_view all) {
+  const std::string_view blanks = all.substr(text.size());
+  std::string_view number = text;
+  if (number.ends_with(kArrow)) {
+    number.remove_suffix(kArrow.size());
+  } else if (number.ends_with(kEscapedArrow) && number.size() > kEscapedArrow.size() &&
+             number[number.size() - kEscapedArrow.size() - 1] == '\\') {
+    number.remove_suffix(kEscapedArrow.size());
+    while (number.ends_with('\\')) number.remove_suffix(1);
+  } else if (blanks.find('\t') == std::string_view::npos && blanks.find("\\t") == std::string_view::npos) {
+    return text;
+  }
+  if (number.empty() || !is_digit(number.back())) return text;
+  while (!number.empty() && is_digit(number.back())) number.remove_suffix(1);
+  return without_blanks(number);
+}
+
 // As JSON, programs, URLs and terminals have bytes: "\n", "\u0020", "\x20", "%20", "ESC[32m". JSON within JSON has more
 // backslashes.
 bool ends_in_escape(std::string_view text) {
@@ -178,7 +207,8 @@ void SecretScanner::enter_unknown() {
   state_ = 0;
 }
 
-// What was missed may have ended in a member's name, or what it ended in was one: then the next value is hidden, too.
+// What was missed may have ended in a member's name, or a form's part's, or what it ended in was one: then the next
+// value is hidden, too.
 void SecretScanner::leave_unknown() {
   const std::string_view held = std::string_view(buffer_).substr(since_, at_ - since_);
   const bool is_separator =
@@ -192,7 +222,7 @@ void SecretScanner::leave_unknown() {
   quote_ = 0;
   is_member_ = true;
   named_in_quotes_ = false;
-  is_part_ = false;
+  is_part_ = true;
   is_escaped_line_ = false;
   begins_line_ = false;
   end_without_quote_ = End::word;
@@ -512,7 +542,8 @@ void SecretScanner::found_field(std::size_t begin) {
   const char before = begin > 0 ? buffer_[begin - 1] : '\n';
   begin_name();
   named_in_quotes_ = before == '"' || before == '\'';
-  is_part_ = begin >= kPartName.size() && buffer_.compare(begin - kPartName.size(), kPartName.size(), kPartName) == 0;
+  is_part_ = resumes_ ||
+             (begin >= kPartName.size() && buffer_.compare(begin - kPartName.size(), kPartName.size(), kPartName) == 0);
   if (named_in_quotes_)
     open_quote(begin - 1);
   else
@@ -526,12 +557,10 @@ void SecretScanner::found_field(std::size_t begin) {
 void SecretScanner::judge_line(std::size_t begin, bool is_joined) {
   const std::size_t first = at_ - std::min(at_, kLookBack);
   const bool is_letter_escaped = is_joined && begin > 0 && buffer_[begin - 1] == '\\';
-  const std::string_view all = std::string_view(buffer_).substr(first, begin - first + (is_letter_escaped ? 1 : 0));
-  std::string_view before = all;
-  while ((!before.empty() && is_blank(before.back())) || before.ends_with("\\t")) {
-    before.remove_suffix(1);
-    while (before.ends_with('\\')) before.remove_suffix(1);
-  }
+  const std::string_view escape = std::string_view(buffer_).substr(begin, at_ - begin);
+  const std::size_t escaped = !is_letter_escaped ? 0 : escape.starts_with(kEscapedArrow) ? kEscapedArrow.size() : 1;
+  const std::string_view all = std::string_view(buffer_).substr(first, begin - first + escaped);
+  std::string_view before = without_number(without_blanks(all), all);
   const bool begins_stream = before.empty() && at_ < kLookBack;
   const bool is_script = text_ == SecretText::script;
   const bool begins_string = before.size() < all.size() && before.ends_with('"') && is_before_string(before);
@@ -990,6 +1019,28 @@ bool SecretScanner::is_behind_scheme(unsigned char byte) const {
   return is_blank(byte) && ends_at_blank() && (scheme_ || is_blank(buffer_[at_ - 1]));
 }
 
+// A backslash ends a value without quotes, unless it is a shell's, before what else would: "ab\ cd". JSON has it
+// doubled. What a shell itself runs is put together word by word elsewhere.
+bool SecretScanner::in_escape(unsigned char byte) {
+  constexpr std::string_view kEscaped = " \t&;|()<>$*?#!{}[],~=";
+  if (!(ends_at_blank() || end_ == End::cookie) || text_ == SecretText::script) return false;
+  if (byte == '\\') {
+    count_backslashes(byte);
+    ++at_;
+    return true;
+  }
+  if (backslashes_ == 0) return false;
+  backslashes_ = 0;
+  if (kEscaped.find(static_cast<char>(byte)) == std::string_view::npos) {
+    leave_value(byte);
+    return true;
+  }
+  scheme_ = false;
+  if (!is_blank(byte)) hide(kind_, at_, at_ + 1);
+  ++at_;
+  return true;
+}
+
 // Where a line of the value has ended: true when the byte is dealt with, or begins a line that is not indented.
 bool SecretScanner::in_next_line(unsigned char byte) {
   const bool is_second_half = line_end_ == '\r' && byte == '\n';
@@ -1008,6 +1059,7 @@ bool SecretScanner::in_next_line(unsigned char byte) {
 void SecretScanner::in_value(unsigned char byte) {
   const bool line_ends = is_line_end(byte);
   if (line_end_ != 0 && in_next_line(byte)) return;
+  if (in_escape(byte)) return;
   if (is_behind_scheme(byte)) {
     scheme_ = false;
     ++at_;

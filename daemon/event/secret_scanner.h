@@ -101,6 +101,7 @@ class SecretScanner {
   void in_value(unsigned char byte);
   bool is_expansion(unsigned char byte);
   bool in_next_line(unsigned char byte);
+  bool in_escape(unsigned char byte);
   void close_quote();
   void in_closed(unsigned char byte);
   void in_three(unsigned char byte);

@@ -395,6 +395,18 @@ TEST_CASE("secrets: behind missed bytes a value is hidden whole, however much of
       CHECK(told(text, cut).find("nter") == std::string::npos);
     }
   }
+  for (const std::string line_end : {"\n", "\r\n"})
+    for (const std::string name : {"C~ntent-Disposition: form-data; name=\"password\"", "form-data; na~me=\"password\"",
+                                   "form-data; name=\"pass~ord\"", "form-data; name=~password\""})
+      for (const std::string type : {"", "Content-Type: text/plain"}) {
+        const std::string end = type.empty() ? line_end : line_end + type + line_end;
+        const std::string text = name + end + line_end + "a! hunter2" + line_end + "--x" + line_end + "; on";
+        for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+          INFO(text << ": " << told(text, cut));
+          CHECK(told(text, cut).find("nter") == std::string::npos);
+          CHECK(told(text, cut).ends_with("; on"));
+        }
+      }
   CHECK(told("{\"p~ssword~:\"hunter2\", \"b\": [\"c\"]}", 0) ==
         "{\"p" + std::string(7, '*') + "\"*******\", \"b\": [\"c\"]}");
   CHECK(told("\"pass~\": [\"ab\", \"cd\"], \"e\": \"f\"", 0) == "\"pass\"***\"**\", \"**\"], \"e\": \"f\"");
@@ -535,6 +547,21 @@ TEST_CASE("secrets: behind an authorization's scheme any blanks may come") {
   check_everywhere("run with Authorization: Basic \t abc, now", "run with Authorization: ***** \t ***, now");
 }
 
+TEST_CASE("secrets: what a shell's backslash is before does not end a value without quotes") {
+  for (const std::string escape : {"\\", "\\\\", "\\\\\\\\"}) {
+    check_everywhere("{\"x\":\"curl -H Authorization:" + escape + " Bearer" + escape + " abc" + escape + " d x\"}",
+                     "{\"x\":\"curl -H Authorization:" + escape + " ******" + escape + " ***" + escape + " * x\"}");
+    check_everywhere("a=b DB_PASSWORD=ab" + escape + " cd" + escape + "&e run",
+                     "a=b DB_PASSWORD=**" + escape + " **" + escape + "** run");
+    check_everywhere("curl -H Cookie:" + escape + " a=b" + escape + ";" + escape + " c=d\"",
+                     "curl -H Cookie:" + escape + " ***" + escape + "*" + escape + " ***\"");
+  }
+  check_everywhere("a=b DB_PASSWORD=ab\\ncd \\ on", "a=b DB_PASSWORD=**\\ncd \\ on");
+  check_everywhere("run Authorization: Bearer abc\\\" on", "run Authorization: ****** ***\\\" on");
+  std::vector<std::string> argv = {"bash", "-c", "curl -H Authorization:\\ Bearer\\ hunter2 x"};
+  CHECK(without_secrets(argv[2], SecretText::script).ends_with(" x"));
+}
+
 TEST_CASE("secrets: blanks before a name do not take it from its line's beginning; its value ends with the line") {
   check_everywhere("db:\n  password: a b, c\n  host: d\n", "db:\n  password: ******\n  host: d\n");
   check_everywhere("db:\n\t \tpassword:\n  host: d\n", "db:\n\t \tpassword:\n  host: d\n");
@@ -547,6 +574,27 @@ TEST_CASE("secrets: blanks before a name do not take it from its line's beginnin
   check_everywhere(far.substr(1), far.substr(1));
   for (const std::string script : {"  password: sh", "x\\npassword: sh", "password=a;sh", "x cookie: a;sh"})
     CHECK(without_secrets(script, SecretText::script).ends_with("sh"));
+}
+
+TEST_CASE("secrets: the number that a listing has before each line does not take a name from its line's beginning") {
+  for (const std::string mark : {"\u2192", "\t", "\u2192  ", "\t \t"}) {
+    const std::string begin = "     1" + mark + "db:\n    12" + mark;
+    check_everywhere(begin + "password: a b, c\n    13" + mark + "host: e\n",
+                     begin + "password: ******\n    13" + mark + "host: e\n");
+    check_everywhere("     1" + mark + "db_password: hunter2\n", "     1" + mark + "db_password: *******\n");
+  }
+  for (const std::string mark : {"\u2192", "\\u2192", "\\\\u2192", "\\t", "\\\\t", "\u2192  ", "\\u2192  ", "\\t \\t"})
+    for (const std::string name : {"password", "db_password", "api_token"}) {
+      const std::string value = "hunter2hunter2hunter2", stars(21, '*');
+      const std::string first = "{\"content\":\"     1" + mark, begin = first + "db:\\n    12" + mark;
+      check_everywhere(begin + name + ": " + value + "\\n    13" + mark + "host: e\"}",
+                       begin + name + ": " + stars + "\\n    13" + mark + "host: e\"}");
+      check_everywhere(first + name + ": " + value + "\\n", first + name + ": " + stars + "\\n");
+    }
+  for (const std::string harmless :
+       {"\n12 password: abc", "\n\u2192password: abc", "\na12\tpassword: abc", "\"x 12\\tpassword: abc\""})
+    check_everywhere(harmless, harmless);
+  CHECK(without_secrets("12\tpassword: sh", SecretText::script).ends_with("sh"));
 }
 
 TEST_CASE("secrets: in a string of JSON's a line's end is one as well; a value ends there with its word") {
