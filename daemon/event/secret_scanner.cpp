@@ -82,6 +82,12 @@ bool is_hex(std::string_view text) {
   return text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
 }
 
+// "|", ">-", "|2+": lines below it are the value.
+bool begins_block(std::string_view text) {
+  return (text.starts_with('|') || text.starts_with('>')) &&
+         text.find_first_not_of("+-0123456789", 1) == std::string_view::npos;
+}
+
 // What stands behind a '%' in URLs; nullopt: that is no escape.
 std::optional<unsigned char> unescaped(const std::string& digits) {
   if (!is_hex(digits)) return std::nullopt;
@@ -127,16 +133,18 @@ std::string_view without_blanks(std::string_view text) {
 // What agents' tools have before each line of a file: "    12→", or with a tab. `all`: the same, but for its blanks.
 constexpr std::string_view kArrow = "\u2192";
 constexpr std::string_view kEscapedArrow = "u2192";
+bool ends_in_arrow(std::string_view text) {
+  if (text.ends_with(kArrow)) return true;
+  return text.size() > kEscapedArrow.size() && text.ends_with(kEscapedArrow) &&
+         text[text.size() - kEscapedArrow.size() - 1] == '\\';
+}
 std::string_view without_number(std::string_view text, std::string_view all) {
   const std::string_view blanks = all.substr(text.size());
   std::string_view number = text;
-  if (number.ends_with(kArrow)) {
-    number.remove_suffix(kArrow.size());
-  } else if (number.ends_with(kEscapedArrow) && number.size() > kEscapedArrow.size() &&
-             number[number.size() - kEscapedArrow.size() - 1] == '\\') {
-    number.remove_suffix(kEscapedArrow.size());
+  if (ends_in_arrow(text)) {
+    number.remove_suffix(text.ends_with(kArrow) ? kArrow.size() : kEscapedArrow.size());
     while (number.ends_with('\\')) number.remove_suffix(1);
-  } else if (blanks.find('\t') == std::string_view::npos && blanks.find("\\t") == std::string_view::npos) {
+  } else if (!blanks.starts_with('\t') && !blanks.starts_with('\\')) {
     return text;
   }
   if (number.empty() || !is_digit(number.back())) return text;
@@ -180,6 +188,10 @@ SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   buffer_.clear();
   shown_ = at_ = 0;
   continuation_ = 0;
+  if (mode_ == Mode::block) {  // it goes on to its line's end, or its string's
+    end_ = slashes_ == 0 ? End::line : End::blank;
+    mode_ = Mode::value;
+  }
   state_ = 0;  // no name goes on behind what was missed, nor a row of quotes, dashes or backslashes
   joined_ = dashes_ = 0;
   backslashes_ = 0;
@@ -309,6 +321,9 @@ void SecretScanner::run() {
       case Mode::three:
         in_three(byte);
         break;
+      case Mode::block:
+        in_block(byte);
+        break;
       case Mode::list:
         in_list(byte);
         break;
@@ -361,7 +376,7 @@ void SecretScanner::settle() {
   is_begun_ = is_begun_ || at_ > since_;
   since_ = at_;
   since_state_ = 0;
-  if (mode_ == Mode::common) mode_ = Mode::value;
+  if (mode_ == Mode::common) enter_inside();
 }
 
 // What is around a private key's first line is looked through as text, but for letters that may be the key's first.
@@ -530,6 +545,7 @@ void SecretScanner::begin_name() {
   is_list_ = false;
   in_index_ = false;
   in_part_line_ = false;
+  columns_ = 0;
 }
 
 // Where the value will end follows from what is before the name, with all that is joined to it.
@@ -560,14 +576,27 @@ void SecretScanner::judge_line(std::size_t begin, bool is_joined) {
   const std::string_view escape = std::string_view(buffer_).substr(begin, at_ - begin);
   const std::size_t escaped = !is_letter_escaped ? 0 : escape.starts_with(kEscapedArrow) ? kEscapedArrow.size() : 1;
   const std::string_view all = std::string_view(buffer_).substr(first, begin - first + escaped);
-  std::string_view before = without_number(without_blanks(all), all);
+  const std::string_view before = without_number(without_blanks(all), all);
   const bool begins_stream = before.empty() && at_ < kLookBack;
   const bool is_script = text_ == SecretText::script;
   const bool begins_string = before.size() < all.size() && before.ends_with('"') && is_before_string(before);
   is_escaped_line_ = !is_script && (before.ends_with("\\n") || before.ends_with("\\r") || begins_string);
   begins_line_ = before.ends_with('\n');
+  measure_line(all, before);
   if (is_script || !(begins_stream || begins_line_)) return;
   end_without_quote_ = before.size() == all.size() ? End::line : End::row;
+}
+
+// How far the name is indented, behind its line's number, and how many backslashes that line's end would have.
+void SecretScanner::measure_line(std::string_view all, std::string_view before) {
+  const std::string_view blanks = all.substr(without_blanks(all).size());
+  is_listed_ = before.size() + blanks.size() < all.size();
+  indent_ = static_cast<std::size_t>(std::ranges::count_if(blanks, [](char byte) { return byte != '\\'; }));
+  if (is_listed_ && !ends_in_arrow(without_blanks(all))) --indent_;
+  slashes_ = named_in_quotes_ && quote_ == '"' ? depth_ + 1 : 0;
+  if (!is_escaped_line_) return;
+  const std::string_view end = before.substr(0, before.size() - 1);
+  slashes_ = end.size() - std::min(end.size(), end.find_last_not_of('\\') + 1) + (before.ends_with('"') ? 1 : 0);
 }
 
 void SecretScanner::give_up() {
@@ -736,12 +765,14 @@ void SecretScanner::in_name(unsigned char byte) {
   }
   if (is_part_ && is_member_ && in_part(byte)) return;
   if (is_blank(byte) || byte == '\\' || is_line_end_in_name(byte) || in_word_of_name(byte)) {
+    const bool is_column = is_blank(byte) || (byte == 't' && is_escaped_blank(byte));
+    columns_ += line_end_ != 0 && is_column ? 1 : 0;
     ++at_;
     return;
   }
-  const bool is_empty = is_escaped_line_ ? byte != 't' && is_escaped_blank(byte)
-                                         : line_end_ != 0 && at_ > 0 && is_line_end(buffer_[at_ - 1]);
-  if (is_empty && !is_member_) return enter_text();
+  const bool is_empty = is_escaped_line_ && byte != 't' && is_escaped_blank(byte);
+  const bool is_of_next = line_end_ != 0 && columns_ <= indent_;
+  if ((is_empty || is_of_next) && !is_member_) return enter_text();
   if (separator_ == '=' && byte == '=') return enter_text();  // a comparison
   if (separator_ == 0) {
     if (!in_index_ && (byte == ':' || byte == '=')) {
@@ -796,7 +827,7 @@ void SecretScanner::in_prefix(unsigned char byte) {
 void SecretScanner::leave_prefix() {
   at_ = since_;
   begin_unquoted(static_cast<unsigned char>(buffer_[is_begun_ ? at_ - 1 : at_]));
-  if (is_begun_ && mode_ == Mode::common) mode_ = Mode::value;
+  if (is_begun_ && mode_ == Mode::common) enter_inside();
 }
 
 void SecretScanner::begin_unquoted(unsigned char byte) {
@@ -804,9 +835,19 @@ void SecretScanner::begin_unquoted(unsigned char byte) {
   const bool prose = separator_ == ':' && end_without_quote_ == End::word && is_common && !is_member_ &&
                      !is_escaped_line_ && !begins_line_;
   if (prose || is_line_end(byte) || byte == '{' || begins_command()) return enter_text();
-  begin_value(end_of_unquoted());
+  const bool is_block = may_be_block(byte);
+  begin_value(is_block ? End::block : end_of_unquoted());
   ends_with_line_ = named_in_quotes_ && !is_member_;
-  is_block_ = byte == '|' || byte == '>';
+}
+
+// YAML's in lines below its name: behind '|' or '>', or where nothing is behind the colon. In quotes that the name
+// begins those lines end as JSON has it.
+bool SecretScanner::may_be_block(unsigned char byte) const {
+  const bool is_begun = byte == '|' || byte == '>';
+  const bool is_below = line_end_ != 0 && end_without_quote_ != End::line;
+  const bool begins_string = named_in_quotes_ && quote_ == '"' && is_begun && text_ != SecretText::script;
+  const bool begins_line = end_without_quote_ == End::line || end_without_quote_ == End::row || is_escaped_line_;
+  return separator_ == ':' && !is_member_ && !is_list_ && (begins_string || (begins_line && (is_begun || is_below)));
 }
 
 // Of a script; what is behind a line's end is no value, but what the shell runs next.
@@ -889,12 +930,16 @@ bool SecretScanner::in_word_of_name(unsigned char byte) {
 // Next to a member's colon lines may end, in JSON that is quoted itself as two characters, and next to any separator
 // such a tab may be; a header's value may begin in the next line, when that is indented.
 bool SecretScanner::is_line_end_in_name(unsigned char byte) {
-  const bool is_end = is_line_end(byte);
-  if ((is_member_ || byte == 't') && is_escaped_blank(byte)) return true;
-  if (is_end && is_member_) return true;
-  if (!is_end || separator_ == 0 || end_without_quote_ != End::line) return false;
-  const bool is_second = line_end_ != 0 && !(line_end_ == '\r' && byte == '\n');
-  line_end_ = static_cast<char>(byte);
+  const bool is_escaped = is_escaped_blank(byte);
+  if ((is_member_ || byte == 't') && is_escaped) return true;
+  if (is_line_end(byte) && is_member_) return true;
+  const bool is_end = is_escaped_line_ ? is_escaped : is_line_end(byte);
+  const bool may_be_deeper = separator_ == ':' && !is_listed_ && (is_escaped_line_ || end_without_quote_ == End::row);
+  if (!is_end || separator_ == 0 || !(end_without_quote_ == End::line || may_be_deeper)) return false;
+  const char end = byte == 'n' ? '\n' : byte == 'r' ? '\r' : static_cast<char>(byte);
+  const bool is_second = line_end_ != 0 && !(line_end_ == '\r' && end == '\n');
+  line_end_ = end;
+  columns_ = 0;
   return !is_second;
 }
 
@@ -936,7 +981,7 @@ void SecretScanner::enter_value(End end) {
   is_unsure_ = false;
   may_open_ = false;
   ends_with_line_ = false;
-  is_block_ = false;
+  place_ = Place::text;
   is_between_ = false;
   key_ = nullptr;
   state_ = 0;
@@ -948,6 +993,7 @@ void SecretScanner::enter_value(End end) {
 // The value of a field begins here. One that harmless values have too is decided by its first bytes.
 void SecretScanner::begin_value(End end) {
   enter_value(end);
+  enter_inside();
   if (rule_->least > 0) mode_ = Mode::common;
 }
 
@@ -957,6 +1003,8 @@ bool SecretScanner::ends_value(unsigned char byte) const {
     case End::line:
     case End::row:
       return line_ends;
+    case End::block:
+      return line_ends || (slashes_ > 0 && (byte == '\\' || byte == '"'));
     case End::word:
       return !kInWord.test(byte);
     case End::blank:
@@ -1003,6 +1051,10 @@ void SecretScanner::notice_key() {
 void SecretScanner::in_common(unsigned char byte) {
   if (is_list_ && ends_value(byte)) return leave_value(byte);
   const bool ends = ends_value(byte) || (end_ == End::blank && !kInWord.test(byte));  // code has short ones
+  if (ends && end_ == End::block && begins_block(std::string_view(buffer_).substr(since_, at_ - since_))) {
+    hide(kind_, since_, at_);
+    return enter_inside();
+  }
   if (ends || byte <= ' ' || (byte == '<' && at_ == since_)) {
     at_ = since_;
     return enter_text();
@@ -1011,7 +1063,7 @@ void SecretScanner::in_common(unsigned char byte) {
   ++at_;
   if (at_ - since_ < rule_->least) return;
   hide(kind_, since_, at_);
-  mode_ = Mode::value;
+  enter_inside();
 }
 
 // "Bearer" is a word of its own, with blanks behind it.
@@ -1044,7 +1096,7 @@ bool SecretScanner::in_escape(unsigned char byte) {
 // Where a line of the value has ended: true when the byte is dealt with, or begins a line that is not indented.
 bool SecretScanner::in_next_line(unsigned char byte) {
   const bool is_second_half = line_end_ == '\r' && byte == '\n';
-  const bool is_empty_line = is_line_end(byte) && (end_ == End::quote || is_block_);
+  const bool is_empty_line = is_line_end(byte) && end_ == End::quote;
   if (is_second_half || is_empty_line) {
     line_end_ = static_cast<char>(byte);
     ++at_;
@@ -1127,6 +1179,53 @@ void SecretScanner::in_three(unsigned char byte) {
   if (!is_quote) hide(kind_, at_, at_ + 1);
   ++at_;
   if (joined_ == 3 || --left_ == 0) enter_text();
+}
+
+// In a value of YAML, below whose name lines are its own that are indented deeper, or empty. As JSON has it, it ends
+// with its string, too.
+void SecretScanner::in_block(unsigned char byte) {
+  state_ = automaton_->step(state_, byte);
+  notice_key();
+  const bool is_escape = slashes_ > 0 && backslashes_ % (2 * slashes_) == slashes_;
+  if (is_line_end(byte) || (is_escape && (byte == 'n' || byte == 'r'))) {
+    place_ = is_listed_ ? Place::number : Place::blanks;
+    columns_ = 0;
+    count_backslashes(byte);
+    ++at_;
+    return;
+  }
+  in_block_line(byte, is_escape);
+}
+
+void SecretScanner::in_block_line(unsigned char byte, bool is_escape) {
+  const bool is_column = is_blank(byte) || (is_escape && byte == 't');
+  const bool may_be_column = is_column || (slashes_ > 0 && byte == '\\');
+  if (slashes_ > 0 && byte == '"' && backslashes_ % (2 * slashes_) < slashes_) return leave_line();
+  if (place_ == Place::number) {
+    if (!in_number(byte, is_escape)) return leave_number(byte);
+  } else if (place_ == Place::blanks) {
+    columns_ += is_column ? 1 : 0;
+    if (!may_be_column && columns_ <= indent_) return leave_line();
+    if (!may_be_column) place_ = Place::text;
+  }
+  count_backslashes(byte);
+  if (place_ == Place::text || (place_ == Place::blanks && columns_ > indent_)) hide(kind_, at_, at_ + 1);
+  ++at_;
+}
+
+// Before a line of a listing. False: it is none.
+bool SecretScanner::in_number(unsigned char byte, bool is_escape) {
+  constexpr std::string_view kBetween = " \\u0123456789\xE2\x86";
+  const bool is_over =
+      byte == '\t' || (is_escape && byte == 't') || ends_in_arrow(std::string_view(buffer_).substr(0, at_ + 1));
+  if (is_over) place_ = Place::blanks;
+  return is_over || kBetween.find(static_cast<char>(byte)) != std::string_view::npos;
+}
+
+// In the middle of what only began like an arrow text goes on there.
+void SecretScanner::leave_number(unsigned char byte) {
+  leave_line();
+  if ((byte & 0xC0) == 0x80) continuation_ = buffer_[at_ - 1] == kArrow[0] ? 2 : 1;
 }
 
 // What a shell runs here stays to be seen: $(…), `…`.

@@ -70,6 +70,7 @@ class SecretScanner {
     value,
     closed,
     three,
+    block,
     list,
     secret,
     opening,
@@ -80,6 +81,7 @@ class SecretScanner {
   enum class End : std::uint8_t {
     line,    // with its line, and those below it that are indented
     row,     // with its line
+    block,   // with those below it that are indented deeper than its name
     word,    // as a shell's or a language's
     blank,   // before a blank or a quote
     cookie,  // before a quote, a backslash or the line's end
@@ -105,6 +107,10 @@ class SecretScanner {
   void close_quote();
   void in_closed(unsigned char byte);
   void in_three(unsigned char byte);
+  void in_block(unsigned char byte);
+  void in_block_line(unsigned char byte, bool is_escape);
+  bool in_number(unsigned char byte, bool is_escape);
+  void leave_number(unsigned char byte);
   void in_list(unsigned char byte);
   void in_secret(unsigned char byte);
   void in_opening(unsigned char byte);
@@ -131,6 +137,7 @@ class SecretScanner {
   void enter_secret(std::string_view kind, const ByteClass& bytes, std::size_t from);
   void enter_value(End end);
   void begin_value(End end);
+  void enter_inside() { mode_ = end_ == End::block ? Mode::block : Mode::value; }
   End end_of_unquoted() const;
   bool ends_at_blank() const { return end_ == End::word || end_ == End::blank; }
   void leave_value(unsigned char byte);
@@ -150,6 +157,8 @@ class SecretScanner {
   bool is_whole() const { return text_ == SecretText::script || text_ == SecretText::header; }
   void leave_name(unsigned char byte);
   void judge_line(std::size_t begin, bool is_joined);
+  void measure_line(std::string_view all, std::string_view before);
+  bool may_be_block(unsigned char byte) const;
   bool closes_name(unsigned char byte) const;
   void close_name();
   bool is_behind_scheme(unsigned char byte) const;
@@ -226,11 +235,17 @@ class SecretScanner {
   bool is_between_ = false;       // value: unsure; behind a separator nothing came but what may be before a quote
   bool may_open_ = false;         // value: unsure; nothing of it was seen, not even the quote that it may begin with
   bool resumes_ = false;          // in what may be the rest of a secret a field's name was met
-  bool is_block_ = false;         // value: of YAML, in the lines below, some of which may be empty
-  bool is_begun_ = false;         // prefix: some of it was told, as a secret
-  std::uint8_t joined_ = 0;       // closed: bytes seen that stand for a quote, all: "\'"; three: quotes in a row
-  bool ends_with_line_ = false;   // value: the text in quotes began with its name: "NAME: VALUE\nmore"
-  bool in_rest_ = false;          // what is made of base64 and line ends is the rest of a secret
+  // Of YAML, in lines below its name.
+  enum class Place : std::uint8_t { number, blanks, text };
+  Place place_ = Place::text;    // block: where in its line it is
+  bool is_listed_ = false;       // name, block: lines begin with their numbers
+  std::size_t indent_ = 0;       // name, block: how far the name is indented
+  std::size_t columns_ = 0;      // name, block: this line, as far as was seen
+  std::size_t slashes_ = 0;      // name, block: of a string of JSON, backslashes that its line ends have
+  bool is_begun_ = false;        // prefix: some of it was told, as a secret
+  std::uint8_t joined_ = 0;      // closed: bytes seen that stand for a quote, all: "\'"; three: quotes in a row
+  bool ends_with_line_ = false;  // value: the text in quotes began with its name: "NAME: VALUE\nmore"
+  bool in_rest_ = false;         // what is made of base64 and line ends is the rest of a secret
   char separator_ = 0;
   bool has_escapes_ = false;
   std::size_t depth_ = 0;        // backslashes that belong to the quote

@@ -998,6 +998,89 @@ TEST_CASE("secrets: among the lines of a value in quotes, or of YAML's below its
   check_everywhere("\npassword: \"open\n\nuser: ann\n", "\npassword: \"****\n\nuser: ann\n");
 }
 
+TEST_CASE("secrets: lines below a name that are indented deeper are its value in YAML, wherever that itself stands") {
+  check_everywhere("spec:\n  password: |\n    hunter2\n\n    more\n  user: x\n",
+                   "spec:\n  password: *\n  *********\n\n  ******\n  user: x\n");
+  check_everywhere("spec:\n\tpassword: >-\r\n\t\thunter2\r\nuser: x\n",
+                   "spec:\n\tpassword: **\r\n\t********\r\nuser: x\n");
+  check_everywhere("  password:\n    hunter2 a\n     more\n  user: x\n",
+                   "  password:\n    *********\n  *******\n  user: x\n");
+  check_everywhere("  password:\r\n    \"hunter2\"\r\n  user: x\n", "  password:\r\n    \"*******\"\r\n  user: x\n");
+  check_everywhere("  token:\n    abcdefghijklmnop\n  user: x\n", "  token:\n    ****************\n  user: x\n");
+  check_everywhere("  secret: |\n    hunter2\n  user: x\n", "  secret: *\n  *********\n  user: x\n");
+  check_everywhere("\npassword: |\n  hunter2", "\npassword: *\n*********");
+  for (const std::string harmless :
+       {"  password:\n  user: x\n", "  password:\n\n    user: x\n", "  password:\n user: x\n",
+        "  token:\n    short\n  a: b\n", "  password =\n    user: x\n", "\"a\\n  password:\\n  user: x\"",
+        "\"a\\n  password:\\n\\n    user: x\"", "\"a\\n  password =\\n    user: x\"", "\"a\\npassword:\\nuser: x\"",
+        "the password: | a\n  b\n"})
+    check_everywhere(harmless, harmless);
+  const std::string script = "cat <<E\n  password: |\n    sh\nE";
+  CHECK(without_secrets(script, SecretText::script).ends_with("\n    sh\nE"));
+}
+
+TEST_CASE("secrets: so they are in a string of JSON, at any depth, up to that string's end") {
+  for (const std::string slashes : {"\\", "\\\\", "\\\\\\\\"}) {
+    const std::string n = slashes + "n", quote = slashes.substr(1), inner = slashes + quote + "\"";
+    const std::string begin = "{\"a\":" + quote + "\"spec:" + n, end = quote + "\",\"b\":\"c\"}";
+    const auto hides = [&](const std::string& text, const std::string& after) {
+      for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+        const std::string shown = shown_of({text.substr(0, cut), text.substr(cut)});
+        INFO(shown);
+        CHECK(shown.find("nter") == std::string::npos);
+        CHECK(shown.find("more") == std::string::npos);
+        CHECK(shown.ends_with(after));
+        CHECK(shown == shown_of({text}));
+      }
+    };
+    for (const std::string value : {"|", ">2-", ""})
+      for (const std::string& line_end : {n, slashes + "r" + n}) {
+        const std::string lines =
+            "  password: " + value + line_end + "    hunter2" + inner + " a" + line_end + "    more";
+        hides(begin + lines + line_end + "  user: x" + end, "  user: x" + end);
+        hides(begin + lines + end, "\",\"b\":\"c\"}");
+        hides(begin + lines + slashes + slashes + end, "\",\"b\":\"c\"}");
+      }
+    hides("{\"a\":" + quote + "\"password: |" + n + "  hunter2" + n + n + "  more" + n + "user: x" + end,
+          "nuser: x" + end);
+    hides("{\"a\":" + quote + "\"  password: |" + n + "    hunter2" + n + "  user: x" + end, "n  user: x" + end);
+    hides(begin + slashes + "tpassword: |" + n + slashes + "t" + slashes + "thunter2" + n + "user: x" + end,
+          "nuser: x" + end);
+    hides(begin + "  secret: |" + n + "    hunter2" + n + "  user: x" + end, "n  user: x" + end);
+  }
+}
+
+TEST_CASE("secrets: so they are in a listing, behind the numbers of its lines") {
+  for (const std::string mark : {"\u2192", "\t"})
+    check_everywhere(
+        "     8" + mark + "a:\n     9" + mark + "  password: |\n    10" + mark + "    hunter2\n    11" + mark +
+            "\n    12" + mark + "   more\n    13" + mark + "  user: x\n\xE2\x80\x93 12\xE2\x86\x91\n",
+        "     8" + mark + "a:\n     9" + mark + "  password: *\n    10" + mark + "  *********\n    11" + mark +
+            "\n    12" + mark + "  *****\n    13" + mark + "  user: x\n\xE2\x80\x93 12\xE2\x86\x91\n");
+  for (const std::string mark : {"\u2192", "\\u2192", "\\t"}) {
+    const std::string begin = "{\"a\":\"     8" + mark + "a:\\n     9" + mark;
+    check_everywhere(begin + "password: |\\n    10" + mark + "  hunter2\\n    11" + mark + "user: x\\n\",\"b\":1}",
+                     begin + "password: **n    10" + mark + "**********n    11" + mark + "user: x\\n\",\"b\":1}");
+    check_everywhere(begin + "password: |\\n    10" + mark + "  hunter2\\n<end>\\n\",\"b\":1}",
+                     begin + "password: **n    10" + mark + "**********n<end>\\n\",\"b\":1}");
+    check_everywhere(begin + "password:\\n    10" + mark + "user: x\\n",
+                     begin + "password:\\n    10" + mark + "user: x\\n");
+  }
+  for (const std::string after : {"\xE2\x80\x93 x\n", "\xE2\x86\x91 x\n", "12\xE2\x80\xA6\n"})
+    check_everywhere("1\tpassword: |\n2\t  hunter2\n" + after, "1\tpassword: *\n2\t*********\n" + after);
+}
+
+TEST_CASE("secrets: bytes missed in such lines do not end them where their text is seen") {
+  for (const std::string before :
+       {"a:\n  password: |\n    hun", "\"a:\\n  password: |\\n    hun", "a:\n  password: |\n"}) {
+    SecretScanner scanner;
+    (void)scanner.take(before);
+    CHECK(scanner.held() == 0);
+    (void)scanner.miss(2);
+    CHECK(scanner.take("hunter2\n    hunter2!\n; on").bytes.find("nter") == std::string::npos);
+  }
+}
+
 TEST_CASE("secrets: in JSON a tab may stand between a name and its value") {
   for (const std::string before : {"x = 1\\n", "", "say ", "DB_", "a DB_", "\\t"})
     for (const std::string between : {"\\t= ", "\\t=\\t", " \\t=", "\\t\\t = \\t"})
