@@ -166,6 +166,27 @@ bool ends_in_escape(std::string_view text) {
 
 }  // namespace
 
+void JsonLine::step(char byte) {
+  constexpr std::string_view kData = "data:", kBetweenStrings = "\" \t,:{}[]0123456789.+-eEtrufalsn";
+  if (is_line_end(static_cast<unsigned char>(byte))) {
+    *this = {};
+  } else if (part_ == Part::before) {
+    const bool is_data = data_ < kData.size() && byte == kData[data_];
+    data_ += is_data ? 1 : 0;
+    bracket_ = byte;
+    if (!is_data && !is_blank(static_cast<unsigned char>(byte)))
+      part_ = byte == '{' || byte == '[' ? Part::bracket : Part::other;
+  } else if (part_ == Part::bracket) {
+    in_string_ = byte == '"';
+    const bool is_list = std::exchange(bracket_, byte) == '[';
+    if (!is_list || byte != '{') part_ = in_string_ ? Part::inside : Part::other;
+  } else if (part_ == Part::inside) {
+    if (!in_string_ && kBetweenStrings.find(byte) == std::string_view::npos) part_ = Part::other;
+    if (byte == '"' && !is_escaped_) in_string_ = !in_string_;
+    is_escaped_ = in_string_ && byte == '\\' && !is_escaped_;
+  }
+}
+
 // ---- in and out ----
 
 SecretScanner::Shown SecretScanner::take(std::string_view bytes) {
@@ -186,7 +207,9 @@ SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   Shown shown = show();
   offset_ += buffer_.size() + bytes;
   buffer_.clear();
-  shown_ = at_ = 0;
+  shown_ = at_ = outer_at_ = 0;
+  outer_.miss();
+  is_in_string_ = false;
   continuation_ = 0;
   if (mode_ == Mode::block) {  // it goes on to its line's end, or its string's
     end_ = slashes_ == 0 ? End::line : End::blank;
@@ -212,6 +235,7 @@ void SecretScanner::enter_unknown() {
   resumes_ = false;
   quote_ = '"';
   has_escapes_ = false;
+  is_in_string_ = false;
   depth_ = 0;
   is_list_ = false;
   enter_value(End::quote);
@@ -413,6 +437,8 @@ SecretScanner::Shown SecretScanner::show() {
   hidden_.clear();
   shown_ = end;
   const std::size_t past = end > kLookBack ? end - kLookBack : 0;
+  follow_outer(past);
+  outer_at_ -= past;
   buffer_.erase(0, past);
   offset_ += past;
   shown_ -= past;
@@ -953,6 +979,12 @@ void SecretScanner::open_quote(std::size_t at) {
   quote_ = buffer_[at];
   has_escapes_ = quote_ == '"' || text_ != SecretText::script;
   depth_ = backslashes_before(at);
+  follow_outer(at);
+  is_in_string_ = quote_ != '"' && outer_.in_string();
+}
+
+void SecretScanner::follow_outer(std::size_t to) {
+  for (; outer_at_ < to; ++outer_at_) outer_.step(buffer_[outer_at_]);
 }
 
 std::size_t SecretScanner::backslashes_before(std::size_t at) const {
@@ -982,6 +1014,7 @@ void SecretScanner::enter_value(End end) {
   may_open_ = false;
   ends_with_line_ = false;
   place_ = Place::text;
+  is_behind_outer_ = false;
   is_between_ = false;
   key_ = nullptr;
   state_ = 0;
@@ -1050,7 +1083,8 @@ void SecretScanner::notice_key() {
 // A '<' begins what language models call a token. What is shorter in a list holds no key.
 void SecretScanner::in_common(unsigned char byte) {
   if (is_list_ && ends_value(byte)) return leave_value(byte);
-  const bool ends = ends_value(byte) || (end_ == End::blank && !kInWord.test(byte));  // code has short ones
+  const bool ends =
+      ends_value(byte) || ends_outer(byte) || (end_ == End::blank && !kInWord.test(byte));  // code has short ones
   if (ends && end_ == End::block && begins_block(std::string_view(buffer_).substr(since_, at_ - since_))) {
     hide(kind_, since_, at_);
     return enter_inside();
@@ -1111,6 +1145,7 @@ bool SecretScanner::in_next_line(unsigned char byte) {
 void SecretScanner::in_value(unsigned char byte) {
   const bool line_ends = is_line_end(byte);
   if (line_end_ != 0 && in_next_line(byte)) return;
+  if (ends_outer(byte)) return leave_line();
   if (in_escape(byte)) return;
   if (is_behind_scheme(byte)) {
     scheme_ = false;
@@ -1140,6 +1175,15 @@ void SecretScanner::in_value(unsigned char byte) {
   count_backslashes(byte);
   hide(kind_, at_, at_ + 1);
   ++at_;
+}
+
+// A value in '' or `` ends with the string of JSON that it is in. Not with its quote alone: what looks like JSON may be
+// something else.
+bool SecretScanner::ends_outer(unsigned char byte) {
+  const bool ends =
+      is_behind_outer_ && std::string_view(",}]:").find(static_cast<char>(byte)) != std::string_view::npos;
+  is_behind_outer_ = is_in_string_ && end_ == End::quote && byte == '"' && backslashes_ % 2 == 0;
+  return ends;
 }
 
 void SecretScanner::close_quote() {

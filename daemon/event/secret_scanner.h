@@ -33,6 +33,26 @@ enum class SecretText : std::uint8_t {
   script,  // with the word: what a shell would run must stay to be seen
 };
 
+// Whether a place is within a string of JSON, where its line begins like that, perhaps behind a stream's "data:".
+class JsonLine {
+ public:
+  void step(char byte);
+  bool in_string() const { return part_ == Part::inside && in_string_; }
+  // What comes is the rest of a line.
+  void miss() { *this = JsonLine(Part::other); }
+  JsonLine() = default;
+
+ private:
+  enum class Part : std::uint8_t { before, bracket, inside, other };
+  explicit JsonLine(Part part) : part_(part) {}
+
+  Part part_ = Part::before;
+  std::uint8_t data_ = 0;  // bytes of "data:" seen
+  char bracket_ = 0;
+  bool in_string_ = false;
+  bool is_escaped_ = false;
+};
+
 class SecretScanner {
  public:
   static constexpr std::size_t kMostHeld = 256;
@@ -104,6 +124,8 @@ class SecretScanner {
   bool is_expansion(unsigned char byte);
   bool in_next_line(unsigned char byte);
   bool in_escape(unsigned char byte);
+  bool ends_outer(unsigned char byte);
+  void follow_outer(std::size_t to);
   void close_quote();
   void in_closed(unsigned char byte);
   void in_three(unsigned char byte);
@@ -246,6 +268,10 @@ class SecretScanner {
   std::uint8_t joined_ = 0;      // closed: bytes seen that stand for a quote, all: "\'"; three: quotes in a row
   bool ends_with_line_ = false;  // value: the text in quotes began with its name: "NAME: VALUE\nmore"
   bool in_rest_ = false;         // what is made of base64 and line ends is the rest of a secret
+  JsonLine outer_;
+  std::size_t outer_at_ = 0;      // how far it has come
+  bool is_in_string_ = false;     // the quote was opened in one of JSON, whose own quotes are others
+  bool is_behind_outer_ = false;  // value: its last byte was such a quote
   char separator_ = 0;
   bool has_escapes_ = false;
   std::size_t depth_ = 0;        // backslashes that belong to the quote

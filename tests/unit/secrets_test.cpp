@@ -956,6 +956,30 @@ TEST_CASE("secrets: a value in quotes goes on over lines that are indented, and 
   check_everywhere("\npassword = \"open\nuser = ann\n", "\npassword = \"****\nuser = ann\n");
 }
 
+TEST_CASE("secrets: a value in quotes that are not JSON's ends with the string of JSON that they are in") {
+  const std::string rest = ",{\"role\":\"user\",\"content\":\"all the rest, it's 'x'\"}";
+  for (const std::string before :
+       {"{\"m\":[{\"text\":\"don't use password=", "data: {\"text\":\"say \\\"a\\\" password: ",
+        "[{\"a\":[\"b\",{\"text\":\"export API_KEY=", "{\"a\":\"b\\\\\",\"c\":\"a password="})
+    for (const std::string quote : {"'", "`"}) {
+      check_everywhere(before + quote + "x\"}" + rest, before + quote + "**}" + rest);
+      check_everywhere(before + quote + "x\\\",y\"]" + rest, before + quote + "******]" + rest);
+      check_everywhere("first\n" + before + quote + "x" + quote + "\"}" + rest,
+                       "first\n" + before + quote + "*" + quote + "\"}" + rest);
+    }
+  check_everywhere("{\"text\":\"token='x\",\"role\":\"abcdefghijklmnopqrst\"",
+                   "{\"text\":\"token='x\",\"role\":\"abcdefghijklmnopqrst\"");
+  check_everywhere("{\"text\":\"the `password:` of \\\"it\\\"\",\"b\":\"`c`\"}",
+                   "{\"text\":\"the `password:`***********,\"b\":\"`c`\"}");
+  for (const std::string before : {"password=", "a \"password=", "{\"a\": 'x', 'password': ", "{ \"a\": \"b password=",
+                                   "[ \"$(a password=", "[{'\"': 1, 'password': ", "{\"a\": '\"', 'password': "})
+    check_everywhere(before + "'ab\",cd', 'e'", before + "'******', 'e'");
+  SecretScanner scanner;
+  (void)scanner.take("{\"text\":\"password='x");
+  (void)scanner.miss(5);
+  CHECK(scanner.take("y\",z' on").bytes == "****' on");
+}
+
 TEST_CASE("secrets: a value goes on behind a quote that is doubled, escaped at any depth, or written as shells must") {
   const auto hides = [](const std::string& text, const std::string& after) {
     for (std::size_t cut = 0; cut <= text.size(); ++cut) {
@@ -1229,7 +1253,16 @@ TEST_CASE("secrets: any text cut anywhere is shown as it is whole, also behind b
                                      "# ",
                                      "MIIEpAIBAAKCAQEAwJ8nq2Yk",
                                      "\xFF",
-                                     "HTTP/1."};
+                                     "HTTP/1.",
+                                     "'\\''",
+                                     "\\ ",
+                                     "b'",
+                                     "`",
+                                     "{\"",
+                                     "\n    12\u2192",
+                                     "\\n    12\\u2192",
+                                     "\n  password: |\n    ",
+                                     "\\n  password:\\n    "};
   const auto shown = [](const std::vector<std::string>& pieces, const std::string& gap) {
     SecretScanner scanner;
     std::string all;
