@@ -7,6 +7,9 @@ namespace {
 
 constexpr std::size_t kMostTable = 64 * 1024;  // what senders may make of it is said in the other direction
 constexpr std::size_t kMostLines = 64 * 1024;
+constexpr std::size_t kMostBeyond = 256 * 1024;  // an agent's requests have 4 KiB behind 20 bytes, a few dozen a call
+constexpr std::size_t kMostCodings = 256;
+constexpr std::size_t kAroundField = 3;  // ": " and the line's end
 
 nghttp2_hd_inflater* new_inflater(bool has_table) {
   nghttp2_hd_inflater* inflater = nullptr;
@@ -28,6 +31,10 @@ std::string_view view(const std::uint8_t* bytes, std::size_t size) {
 
 Http2Headers::Http2Headers(const Budget& budget)
     : table_(budget, &ReaderBudget::tables), inflater_(new_inflater(static_cast<bool>(table_))) {}
+
+void Http2Headers::begin_call(std::size_t bytes) {
+  left_ = kMostBeyond + bytes;
+}
 
 bool Http2Headers::take(std::string_view fragment, bool is_last) {
   while (inflater_ != nullptr) {
@@ -54,13 +61,21 @@ void Http2Headers::add(const nghttp2_nv& field) {
   const std::string_view name = view(field.name, field.namelen);
   const std::string_view value = view(field.value, field.valuelen);
   if (name == ":status") block_.is_interim = value.starts_with('1');
-  if (name == "content-encoding") block_.coding = block_.coding == Coding::none ? coding_named(value) : Coding::other;
-  block_.is_cut = block_.is_cut || block_.lines.size() + name.size() + value.size() > kMostLines;
+  if (name == "content-encoding") note_coding(value);
+  const std::size_t line = name.size() + value.size() + kAroundField;
+  block_.is_cut = block_.is_cut || block_.lines.size() + line > kMostLines || line > left_;
   if (block_.is_cut) return;
+  left_ -= line;
   append_on_one_line(block_.lines, name);
   block_.lines += ": ";
   append_on_one_line(block_.lines, value);
   block_.lines += '\n';
+}
+
+// A byte may name a field again that is as long as the table: it is looked into once a block.
+void Http2Headers::note_coding(std::string_view value) {
+  const bool is_other = std::exchange(block_.has_coding, true) || value.size() > kMostCodings;
+  block_.coding = is_other ? Coding::other : coding_named(value);
 }
 
 }  // namespace aa

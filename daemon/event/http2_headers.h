@@ -2,7 +2,9 @@
 //
 // Comes in: fragments of blocks, all of them and in order, for each block needs what those before it said. Goes out:
 // lines, "name: value". libnghttp2 does the decoding; a table is at most 64 KiB, of which there is a budget (else 4
-// KiB, with which all begin), a block's lines kMostLines bytes.
+// KiB, with which all begin), a block's lines kMostLines bytes, those of one call kMostBeyond more than it has itself:
+// a field that is in the table costs a byte. Over a connection's life there is no such bound, for all its requests may
+// be like that.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -21,6 +23,8 @@ class Http2Headers {
  public:
   explicit Http2Headers(const Budget& budget);
 
+  // Fragments of a call with so many bytes come.
+  void begin_call(std::size_t bytes);
   // False: it is broken, for good.
   bool take(std::string_view fragment, bool is_last);
 
@@ -29,6 +33,7 @@ class Http2Headers {
     bool is_cut = false;      // there were more
     bool is_interim = false;  // of an answer behind which another comes
     Coding coding = Coding::none;
+    bool has_coding = false;  // a field said one
   };
   // The block that has ended.
   Block block() { return std::exchange(block_, {}); }
@@ -38,10 +43,12 @@ class Http2Headers {
     void operator()(nghttp2_hd_inflater* inflater) const { nghttp2_hd_inflate_del(inflater); }
   };
   void add(const nghttp2_nv& field);
+  void note_coding(std::string_view value);
 
   BudgetShare table_;
   std::unique_ptr<nghttp2_hd_inflater, Delete> inflater_;
   Block block_;
+  std::size_t left_ = 0;  // bytes of lines that this call may still give
 };
 
 }  // namespace aa

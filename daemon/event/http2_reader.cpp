@@ -26,6 +26,7 @@ bool Http2Reader::is_server_start(std::string_view frame_head) {
 }
 
 std::size_t Http2Reader::take(std::string_view bytes, Pieces& out) {
+  headers_.begin_call(bytes.size());
   std::size_t done = 0;
   while (done < bytes.size() && !is_lost_) {
     const std::string_view rest = bytes.substr(done);

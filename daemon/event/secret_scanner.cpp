@@ -82,6 +82,12 @@ bool is_hex(std::string_view text) {
   return text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
 }
 
+// "|", ">-", "|2+": lines below it are the value.
+bool begins_block(std::string_view text) {
+  return (text.starts_with('|') || text.starts_with('>')) &&
+         text.find_first_not_of("+-0123456789", 1) == std::string_view::npos;
+}
+
 // What stands behind a '%' in URLs; nullopt: that is no escape.
 std::optional<unsigned char> unescaped(const std::string& digits) {
   if (!is_hex(digits)) return std::nullopt;
@@ -115,6 +121,37 @@ bool names_key_line(std::string_view text) {
   return std::any_of(kNames.begin(), kNames.end(), [text](std::string_view name) { return text.ends_with(name); });
 }
 
+// Without those at its end; JSON has tabs as "\t".
+std::string_view without_blanks(std::string_view text) {
+  while ((!text.empty() && is_blank(text.back())) || text.ends_with("\\t")) {
+    text.remove_suffix(1);
+    while (text.ends_with('\\')) text.remove_suffix(1);
+  }
+  return text;
+}
+
+// What agents' tools have before each line of a file: "    12→", or with a tab. `all`: the same, but for its blanks.
+constexpr std::string_view kArrow = "\u2192";
+constexpr std::string_view kEscapedArrow = "u2192";
+bool ends_in_arrow(std::string_view text) {
+  if (text.ends_with(kArrow)) return true;
+  return text.size() > kEscapedArrow.size() && text.ends_with(kEscapedArrow) &&
+         text[text.size() - kEscapedArrow.size() - 1] == '\\';
+}
+std::string_view without_number(std::string_view text, std::string_view all) {
+  const std::string_view blanks = all.substr(text.size());
+  std::string_view number = text;
+  if (ends_in_arrow(text)) {
+    number.remove_suffix(text.ends_with(kArrow) ? kArrow.size() : kEscapedArrow.size());
+    while (number.ends_with('\\')) number.remove_suffix(1);
+  } else if (!blanks.starts_with('\t') && !blanks.starts_with('\\')) {
+    return text;
+  }
+  if (number.empty() || !is_digit(number.back())) return text;
+  while (!number.empty() && is_digit(number.back())) number.remove_suffix(1);
+  return without_blanks(number);
+}
+
 // As JSON, programs, URLs and terminals have bytes: "\n", "\u0020", "\x20", "%20", "ESC[32m". JSON within JSON has more
 // backslashes.
 bool ends_in_escape(std::string_view text) {
@@ -128,6 +165,27 @@ bool ends_in_escape(std::string_view text) {
 }
 
 }  // namespace
+
+void JsonLine::step(char byte) {
+  constexpr std::string_view kData = "data:", kBetweenStrings = "\" \t,:{}[]0123456789.+-eEtrufalsn";
+  if (is_line_end(static_cast<unsigned char>(byte))) {
+    *this = {};
+  } else if (part_ == Part::before) {
+    const bool is_data = data_ < kData.size() && byte == kData[data_];
+    data_ += is_data ? 1 : 0;
+    bracket_ = byte;
+    if (!is_data && !is_blank(static_cast<unsigned char>(byte)))
+      part_ = byte == '{' || byte == '[' ? Part::bracket : Part::other;
+  } else if (part_ == Part::bracket) {
+    in_string_ = byte == '"';
+    const bool is_list = std::exchange(bracket_, byte) == '[';
+    if (!is_list || byte != '{') part_ = in_string_ ? Part::inside : Part::other;
+  } else if (part_ == Part::inside) {
+    if (!in_string_ && kBetweenStrings.find(byte) == std::string_view::npos) part_ = Part::other;
+    if (byte == '"' && !is_escaped_) in_string_ = !in_string_;
+    is_escaped_ = in_string_ && byte == '\\' && !is_escaped_;
+  }
+}
 
 // ---- in and out ----
 
@@ -144,12 +202,19 @@ SecretScanner::Shown SecretScanner::flush() {
 
 SecretScanner::Shown SecretScanner::miss(std::uint64_t bytes) {
   settle();
+  if (mode_ == Mode::prefix) leave_prefix();
   if (mode_ == Mode::opening) enter_pem();  // what a key is told by may be what was missed
   Shown shown = show();
   offset_ += buffer_.size() + bytes;
   buffer_.clear();
-  shown_ = at_ = 0;
+  shown_ = at_ = outer_at_ = 0;
+  outer_.miss();
+  is_in_string_ = false;
   continuation_ = 0;
+  if (mode_ == Mode::block) {  // it goes on to its line's end, or its string's
+    end_ = slashes_ == 0 ? End::line : End::blank;
+    mode_ = Mode::value;
+  }
   state_ = 0;  // no name goes on behind what was missed, nor a row of quotes, dashes or backslashes
   joined_ = dashes_ = 0;
   backslashes_ = 0;
@@ -170,6 +235,7 @@ void SecretScanner::enter_unknown() {
   resumes_ = false;
   quote_ = '"';
   has_escapes_ = false;
+  is_in_string_ = false;
   depth_ = 0;
   is_list_ = false;
   enter_value(End::quote);
@@ -177,7 +243,8 @@ void SecretScanner::enter_unknown() {
   state_ = 0;
 }
 
-// What was missed may have ended in a member's name, or what it ended in was one: then the next value is hidden, too.
+// What was missed may have ended in a member's name, or a form's part's, or what it ended in was one: then the next
+// value is hidden, too.
 void SecretScanner::leave_unknown() {
   const std::string_view held = std::string_view(buffer_).substr(since_, at_ - since_);
   const bool is_separator =
@@ -191,7 +258,7 @@ void SecretScanner::leave_unknown() {
   quote_ = 0;
   is_member_ = true;
   named_in_quotes_ = false;
-  is_part_ = false;
+  is_part_ = true;
   is_escaped_line_ = false;
   begins_line_ = false;
   end_without_quote_ = End::word;
@@ -278,6 +345,9 @@ void SecretScanner::run() {
       case Mode::three:
         in_three(byte);
         break;
+      case Mode::block:
+        in_block(byte);
+        break;
       case Mode::list:
         in_list(byte);
         break;
@@ -319,17 +389,18 @@ void SecretScanner::settle() {
   }
   if (mode_ == Mode::candidate)
     return enter_secret(rule_->kind, may_begin_longer() ? any_key() : *rule_->bytes, since_);
-  if (mode_ == Mode::prefix) {
+  if (mode_ == Mode::prefix && is_whole()) {
     leave_prefix();
     run();
   }
   if (mode_ == Mode::percent) since_ = at_;
   if (mode_ == Mode::opening && is_spoken_of_) return settle_opening();
-  if (mode_ != Mode::common && mode_ != Mode::opening) return;
+  if (mode_ != Mode::common && mode_ != Mode::opening && mode_ != Mode::prefix) return;
   hide(kind_, since_, at_);
+  is_begun_ = is_begun_ || at_ > since_;
   since_ = at_;
   since_state_ = 0;
-  if (mode_ == Mode::common) mode_ = Mode::value;
+  if (mode_ == Mode::common) enter_inside();
 }
 
 // What is around a private key's first line is looked through as text, but for letters that may be the key's first.
@@ -366,6 +437,8 @@ SecretScanner::Shown SecretScanner::show() {
   hidden_.clear();
   shown_ = end;
   const std::size_t past = end > kLookBack ? end - kLookBack : 0;
+  follow_outer(past);
+  outer_at_ -= past;
   buffer_.erase(0, past);
   offset_ += past;
   shown_ -= past;
@@ -498,6 +571,7 @@ void SecretScanner::begin_name() {
   is_list_ = false;
   in_index_ = false;
   in_part_line_ = false;
+  columns_ = 0;
 }
 
 // Where the value will end follows from what is before the name, with all that is joined to it.
@@ -510,7 +584,8 @@ void SecretScanner::found_field(std::size_t begin) {
   const char before = begin > 0 ? buffer_[begin - 1] : '\n';
   begin_name();
   named_in_quotes_ = before == '"' || before == '\'';
-  is_part_ = begin >= kPartName.size() && buffer_.compare(begin - kPartName.size(), kPartName.size(), kPartName) == 0;
+  is_part_ = resumes_ ||
+             (begin >= kPartName.size() && buffer_.compare(begin - kPartName.size(), kPartName.size(), kPartName) == 0);
   if (named_in_quotes_)
     open_quote(begin - 1);
   else
@@ -524,19 +599,30 @@ void SecretScanner::found_field(std::size_t begin) {
 void SecretScanner::judge_line(std::size_t begin, bool is_joined) {
   const std::size_t first = at_ - std::min(at_, kLookBack);
   const bool is_letter_escaped = is_joined && begin > 0 && buffer_[begin - 1] == '\\';
-  const std::string_view all = std::string_view(buffer_).substr(first, begin - first + (is_letter_escaped ? 1 : 0));
-  std::string_view before = all;
-  while ((!before.empty() && is_blank(before.back())) || before.ends_with("\\t")) {
-    before.remove_suffix(1);
-    while (before.ends_with('\\')) before.remove_suffix(1);
-  }
+  const std::string_view escape = std::string_view(buffer_).substr(begin, at_ - begin);
+  const std::size_t escaped = !is_letter_escaped ? 0 : escape.starts_with(kEscapedArrow) ? kEscapedArrow.size() : 1;
+  const std::string_view all = std::string_view(buffer_).substr(first, begin - first + escaped);
+  const std::string_view before = without_number(without_blanks(all), all);
   const bool begins_stream = before.empty() && at_ < kLookBack;
   const bool is_script = text_ == SecretText::script;
   const bool begins_string = before.size() < all.size() && before.ends_with('"') && is_before_string(before);
   is_escaped_line_ = !is_script && (before.ends_with("\\n") || before.ends_with("\\r") || begins_string);
   begins_line_ = before.ends_with('\n');
+  measure_line(all, before);
   if (is_script || !(begins_stream || begins_line_)) return;
   end_without_quote_ = before.size() == all.size() ? End::line : End::row;
+}
+
+// How far the name is indented, behind its line's number, and how many backslashes that line's end would have.
+void SecretScanner::measure_line(std::string_view all, std::string_view before) {
+  const std::string_view blanks = all.substr(without_blanks(all).size());
+  is_listed_ = before.size() + blanks.size() < all.size();
+  indent_ = static_cast<std::size_t>(std::ranges::count_if(blanks, [](char byte) { return byte != '\\'; }));
+  if (is_listed_ && !ends_in_arrow(without_blanks(all))) --indent_;
+  slashes_ = named_in_quotes_ && quote_ == '"' ? depth_ + 1 : 0;
+  if (!is_escaped_line_) return;
+  const std::string_view end = before.substr(0, before.size() - 1);
+  slashes_ = end.size() - std::min(end.size(), end.find_last_not_of('\\') + 1) + (before.ends_with('"') ? 1 : 0);
 }
 
 void SecretScanner::give_up() {
@@ -705,12 +791,14 @@ void SecretScanner::in_name(unsigned char byte) {
   }
   if (is_part_ && is_member_ && in_part(byte)) return;
   if (is_blank(byte) || byte == '\\' || is_line_end_in_name(byte) || in_word_of_name(byte)) {
+    const bool is_column = is_blank(byte) || (byte == 't' && is_escaped_blank(byte));
+    columns_ += line_end_ != 0 && is_column ? 1 : 0;
     ++at_;
     return;
   }
-  const bool is_empty = is_escaped_line_ ? byte != 't' && is_escaped_blank(byte)
-                                         : line_end_ != 0 && at_ > 0 && is_line_end(buffer_[at_ - 1]);
-  if (is_empty && !is_member_) return enter_text();
+  const bool is_empty = is_escaped_line_ && byte != 't' && is_escaped_blank(byte);
+  const bool is_of_next = line_end_ != 0 && columns_ <= indent_;
+  if ((is_empty || is_of_next) && !is_member_) return enter_text();
   if (separator_ == '=' && byte == '=') return enter_text();  // a comparison
   if (separator_ == 0) {
     if (!in_index_ && (byte == ':' || byte == '=')) {
@@ -738,6 +826,7 @@ void SecretScanner::in_name(unsigned char byte) {
   }
   if (is_string_prefix(byte)) {
     since_ = at_++;
+    is_begun_ = false;
     mode_ = Mode::prefix;
     return;
   }
@@ -760,9 +849,11 @@ void SecretScanner::in_prefix(unsigned char byte) {
   begin_value(End::quote);
 }
 
+// What was told of it is of the value: then it is none that is too short.
 void SecretScanner::leave_prefix() {
   at_ = since_;
-  begin_unquoted(static_cast<unsigned char>(buffer_[at_]));
+  begin_unquoted(static_cast<unsigned char>(buffer_[is_begun_ ? at_ - 1 : at_]));
+  if (is_begun_ && mode_ == Mode::common) enter_inside();
 }
 
 void SecretScanner::begin_unquoted(unsigned char byte) {
@@ -770,9 +861,19 @@ void SecretScanner::begin_unquoted(unsigned char byte) {
   const bool prose = separator_ == ':' && end_without_quote_ == End::word && is_common && !is_member_ &&
                      !is_escaped_line_ && !begins_line_;
   if (prose || is_line_end(byte) || byte == '{' || begins_command()) return enter_text();
-  begin_value(end_of_unquoted());
+  const bool is_block = may_be_block(byte);
+  begin_value(is_block ? End::block : end_of_unquoted());
   ends_with_line_ = named_in_quotes_ && !is_member_;
-  is_block_ = byte == '|' || byte == '>';
+}
+
+// YAML's in lines below its name: behind '|' or '>', or where nothing is behind the colon. In quotes that the name
+// begins those lines end as JSON has it.
+bool SecretScanner::may_be_block(unsigned char byte) const {
+  const bool is_begun = byte == '|' || byte == '>';
+  const bool is_below = line_end_ != 0 && end_without_quote_ != End::line;
+  const bool begins_string = named_in_quotes_ && quote_ == '"' && is_begun && text_ != SecretText::script;
+  const bool begins_line = end_without_quote_ == End::line || end_without_quote_ == End::row || is_escaped_line_;
+  return separator_ == ':' && !is_member_ && !is_list_ && (begins_string || (begins_line && (is_begun || is_below)));
 }
 
 // Of a script; what is behind a line's end is no value, but what the shell runs next.
@@ -855,12 +956,16 @@ bool SecretScanner::in_word_of_name(unsigned char byte) {
 // Next to a member's colon lines may end, in JSON that is quoted itself as two characters, and next to any separator
 // such a tab may be; a header's value may begin in the next line, when that is indented.
 bool SecretScanner::is_line_end_in_name(unsigned char byte) {
-  const bool is_end = is_line_end(byte);
-  if ((is_member_ || byte == 't') && is_escaped_blank(byte)) return true;
-  if (is_end && is_member_) return true;
-  if (!is_end || separator_ == 0 || end_without_quote_ != End::line) return false;
-  const bool is_second = line_end_ != 0 && !(line_end_ == '\r' && byte == '\n');
-  line_end_ = static_cast<char>(byte);
+  const bool is_escaped = is_escaped_blank(byte);
+  if ((is_member_ || byte == 't') && is_escaped) return true;
+  if (is_line_end(byte) && is_member_) return true;
+  const bool is_end = is_escaped_line_ ? is_escaped : is_line_end(byte);
+  const bool may_be_deeper = separator_ == ':' && !is_listed_ && (is_escaped_line_ || end_without_quote_ == End::row);
+  if (!is_end || separator_ == 0 || !(end_without_quote_ == End::line || may_be_deeper)) return false;
+  const char end = byte == 'n' ? '\n' : byte == 'r' ? '\r' : static_cast<char>(byte);
+  const bool is_second = line_end_ != 0 && !(line_end_ == '\r' && end == '\n');
+  line_end_ = end;
+  columns_ = 0;
   return !is_second;
 }
 
@@ -874,6 +979,12 @@ void SecretScanner::open_quote(std::size_t at) {
   quote_ = buffer_[at];
   has_escapes_ = quote_ == '"' || text_ != SecretText::script;
   depth_ = backslashes_before(at);
+  follow_outer(at);
+  is_in_string_ = quote_ != '"' && outer_.in_string();
+}
+
+void SecretScanner::follow_outer(std::size_t to) {
+  for (; outer_at_ < to; ++outer_at_) outer_.step(buffer_[outer_at_]);
 }
 
 std::size_t SecretScanner::backslashes_before(std::size_t at) const {
@@ -902,7 +1013,8 @@ void SecretScanner::enter_value(End end) {
   is_unsure_ = false;
   may_open_ = false;
   ends_with_line_ = false;
-  is_block_ = false;
+  place_ = Place::text;
+  is_behind_outer_ = false;
   is_between_ = false;
   key_ = nullptr;
   state_ = 0;
@@ -914,6 +1026,7 @@ void SecretScanner::enter_value(End end) {
 // The value of a field begins here. One that harmless values have too is decided by its first bytes.
 void SecretScanner::begin_value(End end) {
   enter_value(end);
+  enter_inside();
   if (rule_->least > 0) mode_ = Mode::common;
 }
 
@@ -923,6 +1036,8 @@ bool SecretScanner::ends_value(unsigned char byte) const {
     case End::line:
     case End::row:
       return line_ends;
+    case End::block:
+      return line_ends || (slashes_ > 0 && (byte == '\\' || byte == '"'));
     case End::word:
       return !kInWord.test(byte);
     case End::blank:
@@ -968,7 +1083,12 @@ void SecretScanner::notice_key() {
 // A '<' begins what language models call a token. What is shorter in a list holds no key.
 void SecretScanner::in_common(unsigned char byte) {
   if (is_list_ && ends_value(byte)) return leave_value(byte);
-  const bool ends = ends_value(byte) || (end_ == End::blank && !kInWord.test(byte));  // code has short ones
+  const bool ends =
+      ends_value(byte) || ends_outer(byte) || (end_ == End::blank && !kInWord.test(byte));  // code has short ones
+  if (ends && end_ == End::block && begins_block(std::string_view(buffer_).substr(since_, at_ - since_))) {
+    hide(kind_, since_, at_);
+    return enter_inside();
+  }
   if (ends || byte <= ' ' || (byte == '<' && at_ == since_)) {
     at_ = since_;
     return enter_text();
@@ -977,7 +1097,7 @@ void SecretScanner::in_common(unsigned char byte) {
   ++at_;
   if (at_ - since_ < rule_->least) return;
   hide(kind_, since_, at_);
-  mode_ = Mode::value;
+  enter_inside();
 }
 
 // "Bearer" is a word of its own, with blanks behind it.
@@ -985,10 +1105,32 @@ bool SecretScanner::is_behind_scheme(unsigned char byte) const {
   return is_blank(byte) && ends_at_blank() && (scheme_ || is_blank(buffer_[at_ - 1]));
 }
 
+// A backslash ends a value without quotes, unless it is a shell's, before what else would: "ab\ cd". JSON has it
+// doubled. What a shell itself runs is put together word by word elsewhere.
+bool SecretScanner::in_escape(unsigned char byte) {
+  constexpr std::string_view kEscaped = " \t&;|()<>$*?#!{}[],~=";
+  if (!(ends_at_blank() || end_ == End::cookie) || text_ == SecretText::script) return false;
+  if (byte == '\\') {
+    count_backslashes(byte);
+    ++at_;
+    return true;
+  }
+  if (backslashes_ == 0) return false;
+  backslashes_ = 0;
+  if (kEscaped.find(static_cast<char>(byte)) == std::string_view::npos) {
+    leave_value(byte);
+    return true;
+  }
+  scheme_ = false;
+  if (!is_blank(byte)) hide(kind_, at_, at_ + 1);
+  ++at_;
+  return true;
+}
+
 // Where a line of the value has ended: true when the byte is dealt with, or begins a line that is not indented.
 bool SecretScanner::in_next_line(unsigned char byte) {
   const bool is_second_half = line_end_ == '\r' && byte == '\n';
-  const bool is_empty_line = is_line_end(byte) && (end_ == End::quote || is_block_);
+  const bool is_empty_line = is_line_end(byte) && end_ == End::quote;
   if (is_second_half || is_empty_line) {
     line_end_ = static_cast<char>(byte);
     ++at_;
@@ -1003,6 +1145,8 @@ bool SecretScanner::in_next_line(unsigned char byte) {
 void SecretScanner::in_value(unsigned char byte) {
   const bool line_ends = is_line_end(byte);
   if (line_end_ != 0 && in_next_line(byte)) return;
+  if (ends_outer(byte)) return leave_line();
+  if (in_escape(byte)) return;
   if (is_behind_scheme(byte)) {
     scheme_ = false;
     ++at_;
@@ -1033,6 +1177,15 @@ void SecretScanner::in_value(unsigned char byte) {
   ++at_;
 }
 
+// A value in '' or `` ends with the string of JSON that it is in. Not with its quote alone: what looks like JSON may be
+// something else.
+bool SecretScanner::ends_outer(unsigned char byte) {
+  const bool ends =
+      is_behind_outer_ && std::string_view(",}]:").find(static_cast<char>(byte)) != std::string_view::npos;
+  is_behind_outer_ = is_in_string_ && end_ == End::quote && byte == '"' && backslashes_ % 2 == 0;
+  return ends;
+}
+
 void SecretScanner::close_quote() {
   ++at_;
   joined_ = 0;
@@ -1040,11 +1193,18 @@ void SecretScanner::close_quote() {
 }
 
 // Behind a value's quote the same one begins more of it, or, when nothing was between them, lines up to three of them.
-// And so does what shells need to have a single quote in single quotes, also as JSON has it.
+// And so does what shells need to have a single quote in single quotes, '"'"' or '\'', also as JSON has it. What is
+// behind \' without a third quote is of the same word.
 void SecretScanner::in_closed(unsigned char byte) {
   constexpr std::string_view kSingle = "\"'\"'";
+  constexpr auto kEscaped = static_cast<std::uint8_t>(kSingle.size());
   const auto character = static_cast<char>(byte);
-  if (joined_ == 0 && character == quote_) {
+  if (joined_ == kEscaped) {
+    mode_ = Mode::value;
+    if (character != quote_) return;
+  } else if (joined_ == 0 && character == '\'' && quote_ == '\'' && buffer_[at_ - 1] == '\\') {
+    joined_ = kEscaped;
+  } else if (joined_ == 0 && character == quote_) {
     left_ = kMostInThree;
     mode_ = at_ == since_ + 1 && text_ != SecretText::script ? Mode::three : Mode::value;
   } else if (quote_ == '\'' && character == kSingle[joined_]) {
@@ -1063,6 +1223,53 @@ void SecretScanner::in_three(unsigned char byte) {
   if (!is_quote) hide(kind_, at_, at_ + 1);
   ++at_;
   if (joined_ == 3 || --left_ == 0) enter_text();
+}
+
+// In a value of YAML, below whose name lines are its own that are indented deeper, or empty. As JSON has it, it ends
+// with its string, too.
+void SecretScanner::in_block(unsigned char byte) {
+  state_ = automaton_->step(state_, byte);
+  notice_key();
+  const bool is_escape = slashes_ > 0 && backslashes_ % (2 * slashes_) == slashes_;
+  if (is_line_end(byte) || (is_escape && (byte == 'n' || byte == 'r'))) {
+    place_ = is_listed_ ? Place::number : Place::blanks;
+    columns_ = 0;
+    count_backslashes(byte);
+    ++at_;
+    return;
+  }
+  in_block_line(byte, is_escape);
+}
+
+void SecretScanner::in_block_line(unsigned char byte, bool is_escape) {
+  const bool is_column = is_blank(byte) || (is_escape && byte == 't');
+  const bool may_be_column = is_column || (slashes_ > 0 && byte == '\\');
+  if (slashes_ > 0 && byte == '"' && backslashes_ % (2 * slashes_) < slashes_) return leave_line();
+  if (place_ == Place::number) {
+    if (!in_number(byte, is_escape)) return leave_number(byte);
+  } else if (place_ == Place::blanks) {
+    columns_ += is_column ? 1 : 0;
+    if (!may_be_column && columns_ <= indent_) return leave_line();
+    if (!may_be_column) place_ = Place::text;
+  }
+  count_backslashes(byte);
+  if (place_ == Place::text || (place_ == Place::blanks && columns_ > indent_)) hide(kind_, at_, at_ + 1);
+  ++at_;
+}
+
+// Before a line of a listing. False: it is none.
+bool SecretScanner::in_number(unsigned char byte, bool is_escape) {
+  constexpr std::string_view kBetween = " \\u0123456789\xE2\x86";
+  const bool is_over =
+      byte == '\t' || (is_escape && byte == 't') || ends_in_arrow(std::string_view(buffer_).substr(0, at_ + 1));
+  if (is_over) place_ = Place::blanks;
+  return is_over || kBetween.find(static_cast<char>(byte)) != std::string_view::npos;
+}
+
+// In the middle of what only began like an arrow text goes on there.
+void SecretScanner::leave_number(unsigned char byte) {
+  leave_line();
+  if ((byte & 0xC0) == 0x80) continuation_ = buffer_[at_ - 1] == kArrow[0] ? 2 : 1;
 }
 
 // What a shell runs here stays to be seen: $(…), `…`.

@@ -33,6 +33,26 @@ enum class SecretText : std::uint8_t {
   script,  // with the word: what a shell would run must stay to be seen
 };
 
+// Whether a place is within a string of JSON, where its line begins like that, perhaps behind a stream's "data:".
+class JsonLine {
+ public:
+  void step(char byte);
+  bool in_string() const { return part_ == Part::inside && in_string_; }
+  // What comes is the rest of a line.
+  void miss() { *this = JsonLine(Part::other); }
+  JsonLine() = default;
+
+ private:
+  enum class Part : std::uint8_t { before, bracket, inside, other };
+  explicit JsonLine(Part part) : part_(part) {}
+
+  Part part_ = Part::before;
+  std::uint8_t data_ = 0;  // bytes of "data:" seen
+  char bracket_ = 0;
+  bool in_string_ = false;
+  bool is_escaped_ = false;
+};
+
 class SecretScanner {
  public:
   static constexpr std::size_t kMostHeld = 256;
@@ -70,6 +90,7 @@ class SecretScanner {
     value,
     closed,
     three,
+    block,
     list,
     secret,
     opening,
@@ -80,6 +101,7 @@ class SecretScanner {
   enum class End : std::uint8_t {
     line,    // with its line, and those below it that are indented
     row,     // with its line
+    block,   // with those below it that are indented deeper than its name
     word,    // as a shell's or a language's
     blank,   // before a blank or a quote
     cookie,  // before a quote, a backslash or the line's end
@@ -101,9 +123,16 @@ class SecretScanner {
   void in_value(unsigned char byte);
   bool is_expansion(unsigned char byte);
   bool in_next_line(unsigned char byte);
+  bool in_escape(unsigned char byte);
+  bool ends_outer(unsigned char byte);
+  void follow_outer(std::size_t to);
   void close_quote();
   void in_closed(unsigned char byte);
   void in_three(unsigned char byte);
+  void in_block(unsigned char byte);
+  void in_block_line(unsigned char byte, bool is_escape);
+  bool in_number(unsigned char byte, bool is_escape);
+  void leave_number(unsigned char byte);
   void in_list(unsigned char byte);
   void in_secret(unsigned char byte);
   void in_opening(unsigned char byte);
@@ -130,6 +159,7 @@ class SecretScanner {
   void enter_secret(std::string_view kind, const ByteClass& bytes, std::size_t from);
   void enter_value(End end);
   void begin_value(End end);
+  void enter_inside() { mode_ = end_ == End::block ? Mode::block : Mode::value; }
   End end_of_unquoted() const;
   bool ends_at_blank() const { return end_ == End::word || end_ == End::blank; }
   void leave_value(unsigned char byte);
@@ -149,6 +179,8 @@ class SecretScanner {
   bool is_whole() const { return text_ == SecretText::script || text_ == SecretText::header; }
   void leave_name(unsigned char byte);
   void judge_line(std::size_t begin, bool is_joined);
+  void measure_line(std::string_view all, std::string_view before);
+  bool may_be_block(unsigned char byte) const;
   bool closes_name(unsigned char byte) const;
   void close_name();
   bool is_behind_scheme(unsigned char byte) const;
@@ -225,10 +257,21 @@ class SecretScanner {
   bool is_between_ = false;       // value: unsure; behind a separator nothing came but what may be before a quote
   bool may_open_ = false;         // value: unsure; nothing of it was seen, not even the quote that it may begin with
   bool resumes_ = false;          // in what may be the rest of a secret a field's name was met
-  bool is_block_ = false;         // value: of YAML, in the lines below, some of which may be empty
-  std::uint8_t joined_ = 0;       // closed: bytes seen that stand for a quote; three: quotes in a row
-  bool ends_with_line_ = false;   // value: the text in quotes began with its name: "NAME: VALUE\nmore"
-  bool in_rest_ = false;          // what is made of base64 and line ends is the rest of a secret
+  // Of YAML, in lines below its name.
+  enum class Place : std::uint8_t { number, blanks, text };
+  Place place_ = Place::text;    // block: where in its line it is
+  bool is_listed_ = false;       // name, block: lines begin with their numbers
+  std::size_t indent_ = 0;       // name, block: how far the name is indented
+  std::size_t columns_ = 0;      // name, block: this line, as far as was seen
+  std::size_t slashes_ = 0;      // name, block: of a string of JSON, backslashes that its line ends have
+  bool is_begun_ = false;        // prefix: some of it was told, as a secret
+  std::uint8_t joined_ = 0;      // closed: bytes seen that stand for a quote, all: "\'"; three: quotes in a row
+  bool ends_with_line_ = false;  // value: the text in quotes began with its name: "NAME: VALUE\nmore"
+  bool in_rest_ = false;         // what is made of base64 and line ends is the rest of a secret
+  JsonLine outer_;
+  std::size_t outer_at_ = 0;      // how far it has come
+  bool is_in_string_ = false;     // the quote was opened in one of JSON, whose own quotes are others
+  bool is_behind_outer_ = false;  // value: its last byte was such a quote
   char separator_ = 0;
   bool has_escapes_ = false;
   std::size_t depth_ = 0;        // backslashes that belong to the quote

@@ -4,11 +4,13 @@ namespace aa {
 namespace {
 
 constexpr std::size_t kMostText = 64 * 1024;
+// Of one call: messages may be two bytes each, and each piece becomes an event.
+constexpr std::size_t kMostPieces = 1024;
 
 }  // namespace
 
 bool Pieces::joins(const Piece& piece) const {
-  if (all_.empty() || is_cut_) return false;
+  if (all_.empty() || all_.size() > kMostPieces || (is_cut_ && all_.size() < kMostPieces)) return false;
   const Piece& last = all_.back();
   return last.undone == piece.undone && last.stream == piece.stream && last.why == piece.why &&
          last.text.size() + piece.text.size() <= kMostText;
@@ -18,6 +20,7 @@ void Pieces::add(Piece piece) {
   if (piece.is_empty()) return;
   if (!joins(piece)) {
     is_cut_ = false;
+    if (all_.size() >= kMostPieces) return withhold(piece);
     all_.push_back(std::move(piece));
     return;
   }
@@ -26,6 +29,12 @@ void Pieces::add(Piece piece) {
   for (Redaction& one : piece.redactions) last.redactions.push_back({one.kind, one.offset + behind, one.length});
   last.length += piece.length;
   last.text += piece.text;
+}
+
+// Beyond all pieces there may be, one for whatever comes: it is counted, and said to be withheld.
+void Pieces::withhold(const Piece& piece) {
+  if (all_.size() == kMostPieces) all_.push_back({.undone = piece.undone, .why = Withheld::bound});
+  all_.back().length += piece.length;
 }
 
 void Pieces::spill(Piece& piece) {

@@ -28,7 +28,8 @@ struct Piece {
 
 class Pieces {
  public:
-  // Joins it to the last one where they are of one kind, and not too long together.
+  // Joins it to the last one where they are of one kind, and not too long together. Of very many those behind are
+  // joined as well though another message begins, or else withheld.
   void add(Piece piece);
   // Adds what there is of it, if that is much; the piece goes on empty.
   void spill(Piece& piece);
@@ -40,6 +41,7 @@ class Pieces {
 
  private:
   bool joins(const Piece& piece) const;
+  void withhold(const Piece& piece);
 
   std::vector<Piece> all_;
   bool is_cut_ = false;

@@ -1,5 +1,7 @@
 // What is read out of HTTP/2: header blocks as lines, data with its coding, each stream apart; cut anywhere, and
 // broken.
+#include <chrono>
+
 #include "support/catch.h"
 #include "support/wire.h"
 
@@ -27,6 +29,22 @@ std::string client(const std::string& frames) {
 std::string block(HeaderPacker& packer, std::uint32_t stream, const Fields& fields, unsigned flags = 0) {
   return http2_frame(kHeaders, kEndHeaders | flags, stream, packer.pack(fields));
 }
+
+// A number of HPACK's, behind what the prefix of so many bits has beside it.
+std::string number_of(unsigned beside, unsigned bits, std::size_t value) {
+  const std::size_t most = (1u << bits) - 1;
+  std::string out(1, static_cast<char>(beside | most));
+  for (value -= most; value >= 128; value /= 128) out.push_back(static_cast<char>(value % 128 | 128));
+  return out + static_cast<char>(value);
+}
+
+// A block with an entry nearly as large as a table may be, which each further byte of a block can name again.
+std::string fills_table(const std::string& name) {
+  const std::string field = '\x40' + std::string(1, static_cast<char>(name.size())) + name;
+  const std::string block = number_of(0x20, 5, 64 * 1024) + field + number_of(0, 7, 60'000) + std::string(60'000, ',');
+  return http2_frame(kHeaders, kEndHeaders, 1, block);
+}
+constexpr char kNewestEntry = '\xBE';
 
 }  // namespace
 
@@ -125,6 +143,58 @@ TEST_CASE("http2: a block that grows beyond bounds is cut, and the next one is n
   CHECK(read.text().size() < 66'000);
   CHECK(read.has(Withheld::bound));
   CHECK(read.text(kLines, 3) == "a: b\n");
+}
+
+TEST_CASE(
+    "http2: header blocks of one call give so much text, what is beyond is withheld, and the next call's is told") {
+  std::string frames;
+  for (std::uint32_t stream = 3; stream < 6'000; stream += 2)
+    frames += http2_frame(kHeaders, kEndHeaders, stream, std::string(1, kNewestEntry));
+  const std::string later = http2_frame(kHeaders, kEndHeaders, 6'001, std::string(1, kNewestEntry));
+  const std::string first = client(fills_table("x-long"));
+  const Read read = read_calls({first, frames, later});
+  CHECK(read.text(kLines, 3).size() > 60'000);
+  CHECK(read.text(kLines, 6'001).size() > 60'000);
+  CHECK(read.text().size() < 450'000);
+  CHECK(read.has(Withheld::bound));
+  CHECK_FALSE(read.has(Withheld::broken));
+  CHECK(read.length == first.size() + frames.size() + later.size());
+}
+
+TEST_CASE("http2: requests of an agent's long connection that name large cookies again are all told") {
+  HeaderPacker packer(64 * 1024);
+  const Fields fields = {{"x-session", std::string(4'000, 'c')}, {"a", "b"}};
+  std::vector<std::string> calls = {client("")};
+  for (std::uint32_t stream = 1; stream < 601; stream += 2) calls.push_back(block(packer, stream, fields, kEndStream));
+  for (std::uint32_t stream = 601; stream < 681; stream += 2) calls.back() += block(packer, stream, fields, kEndStream);
+  const Read read = read_calls(calls);
+  CHECK(calls[100].size() < 20);
+  CHECK(read.text().size() > 340 * 4'000);
+  CHECK_FALSE(read.has(Withheld::bound));
+}
+
+TEST_CASE(
+    "http2: a coding that is named again and again is looked into once a block, and no further than its beginning") {
+  const std::string again = http2_frame(kHeaders, kEndHeaders, 3, std::string(16'000, kNewestEntry));
+  const std::string bytes = client(fills_table("content-encoding") + again + http2_frame(kData, 0, 1, kText));
+  const auto began = std::chrono::steady_clock::now();
+  const Read read = read_all(bytes);
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(2));
+  CHECK(read.has(Withheld::coding));
+  CHECK(read.text(kHttp2, 1).empty());
+}
+
+TEST_CASE("http2: of one call's blocks beyond a thousand those of other streams are counted, and withheld") {
+  HeaderPacker packer;
+  std::string frames;
+  for (std::uint32_t stream = 1; stream < 5'000; stream += 2) frames += block(packer, stream, {{"a", "b"}});
+  const std::string later = block(packer, 5'001, {{"c", "d"}});
+  const Read read = read_calls({client(frames), later});
+  CHECK(read.pieces.size() < 1'100);
+  CHECK(read.has(Withheld::bound));
+  CHECK(read.text(kLines, 999) == "a: b\n");
+  CHECK(read.text(kLines, 5'001) == "c: d\n");
+  CHECK(read.length == client(frames).size() + later.size());
 }
 
 TEST_CASE("http2: of more streams than are followed the oldest are withheld") {

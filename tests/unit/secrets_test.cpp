@@ -395,6 +395,18 @@ TEST_CASE("secrets: behind missed bytes a value is hidden whole, however much of
       CHECK(told(text, cut).find("nter") == std::string::npos);
     }
   }
+  for (const std::string line_end : {"\n", "\r\n"})
+    for (const std::string name : {"C~ntent-Disposition: form-data; name=\"password\"", "form-data; na~me=\"password\"",
+                                   "form-data; name=\"pass~ord\"", "form-data; name=~password\""})
+      for (const std::string type : {"", "Content-Type: text/plain"}) {
+        const std::string end = type.empty() ? line_end : line_end + type + line_end;
+        const std::string text = name + end + line_end + "a! hunter2" + line_end + "--x" + line_end + "; on";
+        for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+          INFO(text << ": " << told(text, cut));
+          CHECK(told(text, cut).find("nter") == std::string::npos);
+          CHECK(told(text, cut).ends_with("; on"));
+        }
+      }
   CHECK(told("{\"p~ssword~:\"hunter2\", \"b\": [\"c\"]}", 0) ==
         "{\"p" + std::string(7, '*') + "\"*******\", \"b\": [\"c\"]}");
   CHECK(told("\"pass~\": [\"ab\", \"cd\"], \"e\": \"f\"", 0) == "\"pass\"***\"**\", \"**\"], \"e\": \"f\"");
@@ -413,6 +425,30 @@ TEST_CASE("secrets: a string's prefix, and quotes of any kind, are no part of th
   CHECK(scanner.take("\npassword = f").bytes == "\npassword = ");
   CHECK(scanner.flush().bytes == "*");
   CHECK(scanner.take("ree\non").bytes == "***\non");
+}
+
+TEST_CASE("secrets: a value whose string's prefix had to be told is hidden in its quotes, and without") {
+  const auto told = [](const std::string& text, std::size_t cut, bool has_gap) {
+    SecretScanner scanner;
+    std::string shown = scanner.take(text.substr(0, cut)).bytes;
+    shown += scanner.flush().bytes;
+    CHECK(scanner.held() == 0);
+    if (has_gap) shown += scanner.miss(3).bytes;
+    shown += scanner.take(text.substr(cut)).bytes;
+    return shown + scanner.flush().bytes;
+  };
+  for (const std::string text :
+       {"{\"a\":\"x = {'password': b'hunter2', 'y':1}\"}", "{\"a\":\"x = {'password': rb'hunter2', 'y':1}\"}",
+        "headers={'Authorization': f'Bearer hunter2'}", "\npassword = fb\"a hunter2\"\n", "\npassword: bunter2\n on\n",
+        "\ntoken: funter2hunter2nt\n", "say password: b'hunter2' on", "{\"password\":ffffunter2}"})
+    for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+      INFO(cut << ": " << told(text, cut, false));
+      CHECK(told(text, cut, false).find("nter2") == std::string::npos);
+      CHECK(told(text, cut, true).size() == text.size());
+    }
+  CHECK(told("\npassword: f\nuser: ann\n", 12, false) == "\npassword: *\nuser: ann\n");
+  CHECK(told("\npassword: f\n  hunter2\nuser: ann\n", 12, false) == "\npassword: *\n*********\nuser: ann\n");
+  CHECK(told("\npassword: f \"hunter2\"\n", 12, true) == "\npassword: ************");
 }
 
 TEST_CASE("secrets: a bearer's token is replaced wherever it stands, not only behind a header's name") {
@@ -511,6 +547,21 @@ TEST_CASE("secrets: behind an authorization's scheme any blanks may come") {
   check_everywhere("run with Authorization: Basic \t abc, now", "run with Authorization: ***** \t ***, now");
 }
 
+TEST_CASE("secrets: what a shell's backslash is before does not end a value without quotes") {
+  for (const std::string escape : {"\\", "\\\\", "\\\\\\\\"}) {
+    check_everywhere("{\"x\":\"curl -H Authorization:" + escape + " Bearer" + escape + " abc" + escape + " d x\"}",
+                     "{\"x\":\"curl -H Authorization:" + escape + " ******" + escape + " ***" + escape + " * x\"}");
+    check_everywhere("a=b DB_PASSWORD=ab" + escape + " cd" + escape + "&e run",
+                     "a=b DB_PASSWORD=**" + escape + " **" + escape + "** run");
+    check_everywhere("curl -H Cookie:" + escape + " a=b" + escape + ";" + escape + " c=d\"",
+                     "curl -H Cookie:" + escape + " ***" + escape + "*" + escape + " ***\"");
+  }
+  check_everywhere("a=b DB_PASSWORD=ab\\ncd \\ on", "a=b DB_PASSWORD=**\\ncd \\ on");
+  check_everywhere("run Authorization: Bearer abc\\\" on", "run Authorization: ****** ***\\\" on");
+  std::vector<std::string> argv = {"bash", "-c", "curl -H Authorization:\\ Bearer\\ hunter2 x"};
+  CHECK(without_secrets(argv[2], SecretText::script).ends_with(" x"));
+}
+
 TEST_CASE("secrets: blanks before a name do not take it from its line's beginning; its value ends with the line") {
   check_everywhere("db:\n  password: a b, c\n  host: d\n", "db:\n  password: ******\n  host: d\n");
   check_everywhere("db:\n\t \tpassword:\n  host: d\n", "db:\n\t \tpassword:\n  host: d\n");
@@ -518,11 +569,32 @@ TEST_CASE("secrets: blanks before a name do not take it from its line's beginnin
   const std::string blanks(40, ' ');
   check_everywhere("a:\n" + blanks + "db_password: a b\n" + blanks + "b: c",
                    "a:\n" + blanks + "db_password: ***\n" + blanks + "b: c");
-  const std::string far = "a" + std::string(100, ' ') + "password: b";
+  const std::string far = "a" + std::string(100, ' ') + "password: c";
   check_everywhere(far, far);
   check_everywhere(far.substr(1), far.substr(1));
   for (const std::string script : {"  password: sh", "x\\npassword: sh", "password=a;sh", "x cookie: a;sh"})
     CHECK(without_secrets(script, SecretText::script).ends_with("sh"));
+}
+
+TEST_CASE("secrets: the number that a listing has before each line does not take a name from its line's beginning") {
+  for (const std::string mark : {"\u2192", "\t", "\u2192  ", "\t \t"}) {
+    const std::string begin = "     1" + mark + "db:\n    12" + mark;
+    check_everywhere(begin + "password: a b, c\n    13" + mark + "host: e\n",
+                     begin + "password: ******\n    13" + mark + "host: e\n");
+    check_everywhere("     1" + mark + "db_password: hunter2\n", "     1" + mark + "db_password: *******\n");
+  }
+  for (const std::string mark : {"\u2192", "\\u2192", "\\\\u2192", "\\t", "\\\\t", "\u2192  ", "\\u2192  ", "\\t \\t"})
+    for (const std::string name : {"password", "db_password", "api_token"}) {
+      const std::string value = "hunter2hunter2hunter2", stars(21, '*');
+      const std::string first = "{\"content\":\"     1" + mark, begin = first + "db:\\n    12" + mark;
+      check_everywhere(begin + name + ": " + value + "\\n    13" + mark + "host: e\"}",
+                       begin + name + ": " + stars + "\\n    13" + mark + "host: e\"}");
+      check_everywhere(first + name + ": " + value + "\\n", first + name + ": " + stars + "\\n");
+    }
+  for (const std::string harmless :
+       {"\n12 password: abc", "\n\u2192password: abc", "\na12\tpassword: abc", "\"x 12\\tpassword: abc\""})
+    check_everywhere(harmless, harmless);
+  CHECK(without_secrets("12\tpassword: sh", SecretText::script).ends_with("sh"));
 }
 
 TEST_CASE("secrets: in a string of JSON's a line's end is one as well; a value ends there with its word") {
@@ -884,6 +956,30 @@ TEST_CASE("secrets: a value in quotes goes on over lines that are indented, and 
   check_everywhere("\npassword = \"open\nuser = ann\n", "\npassword = \"****\nuser = ann\n");
 }
 
+TEST_CASE("secrets: a value in quotes that are not JSON's ends with the string of JSON that they are in") {
+  const std::string rest = ",{\"role\":\"user\",\"content\":\"all the rest, it's 'x'\"}";
+  for (const std::string before :
+       {"{\"m\":[{\"text\":\"don't use password=", "data: {\"text\":\"say \\\"a\\\" password: ",
+        "[{\"a\":[\"b\",{\"text\":\"export API_KEY=", "{\"a\":\"b\\\\\",\"c\":\"a password="})
+    for (const std::string quote : {"'", "`"}) {
+      check_everywhere(before + quote + "x\"}" + rest, before + quote + "**}" + rest);
+      check_everywhere(before + quote + "x\\\",y\"]" + rest, before + quote + "******]" + rest);
+      check_everywhere("first\n" + before + quote + "x" + quote + "\"}" + rest,
+                       "first\n" + before + quote + "*" + quote + "\"}" + rest);
+    }
+  check_everywhere("{\"text\":\"token='x\",\"role\":\"abcdefghijklmnopqrst\"",
+                   "{\"text\":\"token='x\",\"role\":\"abcdefghijklmnopqrst\"");
+  check_everywhere("{\"text\":\"the `password:` of \\\"it\\\"\",\"b\":\"`c`\"}",
+                   "{\"text\":\"the `password:`***********,\"b\":\"`c`\"}");
+  for (const std::string before : {"password=", "a \"password=", "{\"a\": 'x', 'password': ", "{ \"a\": \"b password=",
+                                   "[ \"$(a password=", "[{'\"': 1, 'password': ", "{\"a\": '\"', 'password': "})
+    check_everywhere(before + "'ab\",cd', 'e'", before + "'******', 'e'");
+  SecretScanner scanner;
+  (void)scanner.take("{\"text\":\"password='x");
+  (void)scanner.miss(5);
+  CHECK(scanner.take("y\",z' on").bytes == "****' on");
+}
+
 TEST_CASE("secrets: a value goes on behind a quote that is doubled, escaped at any depth, or written as shells must") {
   const auto hides = [](const std::string& text, const std::string& after) {
     for (std::size_t cut = 0; cut <= text.size(); ++cut) {
@@ -898,6 +994,12 @@ TEST_CASE("secrets: a value goes on behind a quote that is doubled, escaped at a
   hides("insert set password = \"a\"\"hunter2\", b = 'c'", "\", b = 'c'");
   hides("export DB_PASSWORD='it'\"'\"'s hunter2' and on", "' and on");
   hides("{\"x\":\"PASSWORD='it'\\\"'\\\"'s hunter2' sh\",\"a\":\"b\"}", "' sh\",\"a\":\"b\"}");
+  hides("export API_KEY='it'\\''s hunter2' && ls", "' && ls");
+  hides("{\"x\":\"export API_KEY='it'\\\\''hunter2' && ls\"}", "' && ls\"}");
+  hides("{\"x\":\"{\\\"y\\\":\\\"API_KEY='it'\\\\\\\\''hunter2' && ls\\\"}\"}", "' && ls\\\"}\"}");
+  hides("curl -H 'Authorization: Bearer it'\\''hunter2'\\'''\\''s hunter2' x", "' x");
+  hides("export API_KEY='it'\\'hunter2", "");
+  hides("export API_KEY='it'\\\\'hunter2' && ls", "' && ls");
   hides("{\"a\":\"{'password': 'ab\\\\'hunter2', 'b': 'c'}\"}", "', 'b': 'c'}\"}");
   hides("{\"a\":\"{\\\"b\\\":\\\"{'password': 'ab\\\\\\\\'hunter2', 'b': 'c'}\\\"}\"}", "', 'b': 'c'}\\\"}\"}");
   hides("\npassword = \"\"\"\nhunter2\n  \"hunter2\"\n\"\"\"\nuser = 'ann'\n", "\"\"\"\nuser = 'ann'\n");
@@ -918,6 +1020,89 @@ TEST_CASE("secrets: among the lines of a value in quotes, or of YAML's below its
   check_everywhere("\npassword: >-\n  a\n\n  hunter2\n\nuser: ann\n",
                    "\npassword: **\n***\n\n*********\n\nuser: ann\n");
   check_everywhere("\npassword: \"open\n\nuser: ann\n", "\npassword: \"****\n\nuser: ann\n");
+}
+
+TEST_CASE("secrets: lines below a name that are indented deeper are its value in YAML, wherever that itself stands") {
+  check_everywhere("spec:\n  password: |\n    hunter2\n\n    more\n  user: x\n",
+                   "spec:\n  password: *\n  *********\n\n  ******\n  user: x\n");
+  check_everywhere("spec:\n\tpassword: >-\r\n\t\thunter2\r\nuser: x\n",
+                   "spec:\n\tpassword: **\r\n\t********\r\nuser: x\n");
+  check_everywhere("  password:\n    hunter2 a\n     more\n  user: x\n",
+                   "  password:\n    *********\n  *******\n  user: x\n");
+  check_everywhere("  password:\r\n    \"hunter2\"\r\n  user: x\n", "  password:\r\n    \"*******\"\r\n  user: x\n");
+  check_everywhere("  token:\n    abcdefghijklmnop\n  user: x\n", "  token:\n    ****************\n  user: x\n");
+  check_everywhere("  secret: |\n    hunter2\n  user: x\n", "  secret: *\n  *********\n  user: x\n");
+  check_everywhere("\npassword: |\n  hunter2", "\npassword: *\n*********");
+  for (const std::string harmless :
+       {"  password:\n  user: x\n", "  password:\n\n    user: x\n", "  password:\n user: x\n",
+        "  token:\n    short\n  a: b\n", "  password =\n    user: x\n", "\"a\\n  password:\\n  user: x\"",
+        "\"a\\n  password:\\n\\n    user: x\"", "\"a\\n  password =\\n    user: x\"", "\"a\\npassword:\\nuser: x\"",
+        "the password: | a\n  b\n"})
+    check_everywhere(harmless, harmless);
+  const std::string script = "cat <<E\n  password: |\n    sh\nE";
+  CHECK(without_secrets(script, SecretText::script).ends_with("\n    sh\nE"));
+}
+
+TEST_CASE("secrets: so they are in a string of JSON, at any depth, up to that string's end") {
+  for (const std::string slashes : {"\\", "\\\\", "\\\\\\\\"}) {
+    const std::string n = slashes + "n", quote = slashes.substr(1), inner = slashes + quote + "\"";
+    const std::string begin = "{\"a\":" + quote + "\"spec:" + n, end = quote + "\",\"b\":\"c\"}";
+    const auto hides = [&](const std::string& text, const std::string& after) {
+      for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+        const std::string shown = shown_of({text.substr(0, cut), text.substr(cut)});
+        INFO(shown);
+        CHECK(shown.find("nter") == std::string::npos);
+        CHECK(shown.find("more") == std::string::npos);
+        CHECK(shown.ends_with(after));
+        CHECK(shown == shown_of({text}));
+      }
+    };
+    for (const std::string value : {"|", ">2-", ""})
+      for (const std::string& line_end : {n, slashes + "r" + n}) {
+        const std::string lines =
+            "  password: " + value + line_end + "    hunter2" + inner + " a" + line_end + "    more";
+        hides(begin + lines + line_end + "  user: x" + end, "  user: x" + end);
+        hides(begin + lines + end, "\",\"b\":\"c\"}");
+        hides(begin + lines + slashes + slashes + end, "\",\"b\":\"c\"}");
+      }
+    hides("{\"a\":" + quote + "\"password: |" + n + "  hunter2" + n + n + "  more" + n + "user: x" + end,
+          "nuser: x" + end);
+    hides("{\"a\":" + quote + "\"  password: |" + n + "    hunter2" + n + "  user: x" + end, "n  user: x" + end);
+    hides(begin + slashes + "tpassword: |" + n + slashes + "t" + slashes + "thunter2" + n + "user: x" + end,
+          "nuser: x" + end);
+    hides(begin + "  secret: |" + n + "    hunter2" + n + "  user: x" + end, "n  user: x" + end);
+  }
+}
+
+TEST_CASE("secrets: so they are in a listing, behind the numbers of its lines") {
+  for (const std::string mark : {"\u2192", "\t"})
+    check_everywhere(
+        "     8" + mark + "a:\n     9" + mark + "  password: |\n    10" + mark + "    hunter2\n    11" + mark +
+            "\n    12" + mark + "   more\n    13" + mark + "  user: x\n\xE2\x80\x93 12\xE2\x86\x91\n",
+        "     8" + mark + "a:\n     9" + mark + "  password: *\n    10" + mark + "  *********\n    11" + mark +
+            "\n    12" + mark + "  *****\n    13" + mark + "  user: x\n\xE2\x80\x93 12\xE2\x86\x91\n");
+  for (const std::string mark : {"\u2192", "\\u2192", "\\t"}) {
+    const std::string begin = "{\"a\":\"     8" + mark + "a:\\n     9" + mark;
+    check_everywhere(begin + "password: |\\n    10" + mark + "  hunter2\\n    11" + mark + "user: x\\n\",\"b\":1}",
+                     begin + "password: **n    10" + mark + "**********n    11" + mark + "user: x\\n\",\"b\":1}");
+    check_everywhere(begin + "password: |\\n    10" + mark + "  hunter2\\n<end>\\n\",\"b\":1}",
+                     begin + "password: **n    10" + mark + "**********n<end>\\n\",\"b\":1}");
+    check_everywhere(begin + "password:\\n    10" + mark + "user: x\\n",
+                     begin + "password:\\n    10" + mark + "user: x\\n");
+  }
+  for (const std::string after : {"\xE2\x80\x93 x\n", "\xE2\x86\x91 x\n", "12\xE2\x80\xA6\n"})
+    check_everywhere("1\tpassword: |\n2\t  hunter2\n" + after, "1\tpassword: *\n2\t*********\n" + after);
+}
+
+TEST_CASE("secrets: bytes missed in such lines do not end them where their text is seen") {
+  for (const std::string before :
+       {"a:\n  password: |\n    hun", "\"a:\\n  password: |\\n    hun", "a:\n  password: |\n"}) {
+    SecretScanner scanner;
+    (void)scanner.take(before);
+    CHECK(scanner.held() == 0);
+    (void)scanner.miss(2);
+    CHECK(scanner.take("hunter2\n    hunter2!\n; on").bytes.find("nter") == std::string::npos);
+  }
 }
 
 TEST_CASE("secrets: in JSON a tab may stand between a name and its value") {
@@ -1068,7 +1253,16 @@ TEST_CASE("secrets: any text cut anywhere is shown as it is whole, also behind b
                                      "# ",
                                      "MIIEpAIBAAKCAQEAwJ8nq2Yk",
                                      "\xFF",
-                                     "HTTP/1."};
+                                     "HTTP/1.",
+                                     "'\\''",
+                                     "\\ ",
+                                     "b'",
+                                     "`",
+                                     "{\"",
+                                     "\n    12\u2192",
+                                     "\\n    12\\u2192",
+                                     "\n  password: |\n    ",
+                                     "\\n  password:\\n    "};
   const auto shown = [](const std::vector<std::string>& pieces, const std::string& gap) {
     SecretScanner scanner;
     std::string all;

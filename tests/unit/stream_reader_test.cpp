@@ -244,6 +244,16 @@ TEST_CASE("websocket: each message is a piece, and what is no text is withheld w
   CHECK(read.pieces[3].why == Withheld::binary);
 }
 
+TEST_CASE("websocket: of one call's messages those beyond a thousand are told together") {
+  std::string frames;
+  for (int message = 0; message < 5'000; ++message) frames += frame(0x81, message % 2 == 0 ? "" : "a");
+  const Read read = read_calls({std::string(kWebSocketRequest) + frames, frame(0x81, "b"), frame(0x81, "c")});
+  CHECK(read.pieces.size() < 1'100);
+  CHECK(read.text(kWebSocket) == std::string(2'500, 'a') + "bc");
+  CHECK(read.pieces.back().text == "c");
+  CHECK(read.length == kWebSocketRequest.size() + frames.size() + 6);
+}
+
 TEST_CASE("websocket: a refused one leaves HTTP as it is") {
   const std::string bytes = std::string(kWebSocketRequest) + "GET /b HTTP/1.1\r\n\r\n";
   check_cuts(bytes, bytes);
