@@ -11,6 +11,7 @@ import dbus
 
 from deadline import wait_until
 from file_case import FileCase, of
+from hanging import lying_link
 from harness import CALL_TIMEOUT, PATIENCE, watch
 
 NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
@@ -155,6 +156,24 @@ class Deceit(FileCase):
             wait_until(lambda: self.daemon.counters()["file.learn-full"] == before + 1, "it is counted", 10)
         else:
             self.assertTrue(self.is_denied(tree / "real/second"))
+
+    def test_lying_link(self):
+        """deceit: a symlink that says something else to the daemon leads to nobody's files"""
+        tree = pathlib.Path(tempfile.mkdtemp(prefix="aa-test-", dir="/srv"))  # where nothing else changes
+        self.addCleanup(shutil.rmtree, tree)
+        for name in ("vault", "real", "others"):
+            (tree / name).mkdir()
+        lying_link(self, tree / "way", tree / "real", tree / "others", self.daemon.pid)
+        (tree / "vault/x").touch()
+        self.deny(f"{tree}/vault/")
+        time.sleep(2.1)
+        (tree / "others/x").touch()  # as if it had been given its name just now
+        before = self.daemon.counters()["file.learn-full"]
+        self.python("import os, sys\nos.chdir(sys.argv[1])\nos.rename('vault/x', 'way/file/x')", tree)
+        self.assertTrue((tree / "real/x").exists())
+        self.assert_free(tree / "others/x")
+        if self.shows_names_alone():
+            wait_until(lambda: self.daemon.counters()["file.learn-full"] == before + 1, "it is counted", 10)
 
     def test_folder_goes_on(self):
         """deceit: what leaves a denied folder stays denied when the folder that it went to is moved at once"""
