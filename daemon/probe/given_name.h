@@ -3,8 +3,8 @@
 //
 // Since then the program may have led the name elsewhere, to a file of somebody else's. So what is found must have been
 // changed since the call began, and so must its folder: who gives a name changes both. A symlink on the way counts when
-// it, and each folder that leads to it, were not changed since; one of /proc never does, for it says something else to
-// each process.
+// it, and each folder that leads to it, were not changed since; one of /proc or of FUSE never does, for it may say
+// something else to each process.
 #pragma once
 
 #include <cstdint>

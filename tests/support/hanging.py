@@ -1,5 +1,5 @@
-"""File systems that do not answer, as a FUSE one whose program stands still: never, or from some time on. Usable as root
-where the kernel has FUSE."""
+"""File systems that do not answer, as a FUSE one whose program stands still: never, or from some time on; or that do not
+answer everybody alike. Usable as root where the kernel has FUSE."""
 
 import os
 import pathlib
@@ -11,10 +11,10 @@ import threading
 import mounts
 
 # FUSE's protocol, as far as one file needs it.
-IN_HEADER = struct.Struct("=IIQQIIII")  # length, opcode, unique, node, uid, gid, pid, padding
+IN_HEADER = struct.Struct("=IIQQIIII")  # length, opcode, unique, node, uid, gid, the thread, padding
 OUT_HEADER = struct.Struct("=IiQ")  # length, error, unique
 FORGET, INTERRUPT, BATCH_FORGET = 2, 36, 42  # nobody waits for an answer to these
-LOOKUP, GETATTR, OPEN, READ, STATFS, RELEASE, FLUSH, INIT, OPENDIR = 1, 3, 14, 15, 17, 18, 25, 26, 27
+LOOKUP, GETATTR, READLINK, OPEN, READ, STATFS, RELEASE, FLUSH, INIT, OPENDIR = 1, 3, 5, 14, 15, 17, 18, 25, 26, 27
 LONG = 3600  # seconds: what the kernel was told once it does not ask again
 ENOENT, ENOSYS = 2, 38
 
@@ -86,7 +86,7 @@ class SilentFile:
         mode, size, links = (stat.S_IFDIR | 0o755, 4096, 2) if node == 1 else (stat.S_IFREG | 0o755, len(self.content), 1)
         return struct.pack("=QQQ3Q3IIIIIIII", node, size, (size + 511) // 512, 0, 0, 0, 0, 0, 0, mode, links, 0, 0, 0, 4096, 0)
 
-    def _answer(self, opcode, node, body):
+    def _answer(self, opcode, node, body, _thread):
         if opcode == INIT:
             _, minor = struct.unpack_from("=II", body)
             return struct.pack("=IIIIHHIIHHI28x", 7, min(minor, 31), 65536, 0, 12, 9, 65536, 1, 32, 0, 0)
@@ -109,7 +109,7 @@ class SilentFile:
             if self._end in ready:
                 return
             request = os.read(self._fd, 1 << 20)
-            _, opcode, unique, node, *_ = IN_HEADER.unpack_from(request)
+            _, opcode, unique, node, _, _, thread, _ = IN_HEADER.unpack_from(request)
             if opcode in (FORGET, BATCH_FORGET, INTERRUPT):
                 continue
             if self._silent or (opcode == OPEN and self._opens == 0):
@@ -117,12 +117,41 @@ class SilentFile:
                 continue
             if opcode == OPEN and self._opens is not None:
                 self._opens -= 1
-            answer = self._answer(opcode, node, request[IN_HEADER.size:])
+            answer = self._answer(opcode, node, request[IN_HEADER.size:], thread)
             error, answer = (-ENOENT if opcode == LOOKUP else -ENOSYS, b"") if answer is None else (0, answer)
             try:
                 os.write(self._fd, OUT_HEADER.pack(OUT_HEADER.size + len(answer), error, unique) + answer)
             except OSError:  # whoever asked is gone
                 continue
+
+
+class LyingLink(SilentFile):
+    """`path`/file is a symlink to `truth`; to the process `to` it says `lie`."""
+
+    def __init__(self, path, truth, lie, to):
+        self._truth, self._lie, self._to = str(truth).encode(), str(lie).encode(), to
+        super().__init__(path, self._truth)
+
+    def _attributes(self, node):
+        fields = bytearray(super()._attributes(node))
+        if node != 1:
+            struct.pack_into("=I", fields, 60, stat.S_IFLNK | 0o777)
+        return bytes(fields)
+
+    def _answer(self, opcode, node, body, thread):
+        if opcode == READLINK:
+            return self._lie if os.path.exists(f"/proc/{self._to}/task/{thread}") else self._truth
+        return super()._answer(opcode, node, body, thread)
+
+
+def lying_link(case, path, truth, lie, to):
+    """One made in a folder for a test case, which is skipped where there is no FUSE."""
+    path.mkdir()
+    try:
+        link = LyingLink(path, truth, lie, to)
+    except OSError as error:
+        case.skipTest(f"needs FUSE: {error}")
+    case.addCleanup(link.release)
 
 
 def silent_file(case, path, content, opens=None):
