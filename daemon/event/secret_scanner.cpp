@@ -166,6 +166,18 @@ bool ends_in_escape(std::string_view text) {
 
 }  // namespace
 
+// Most bytes change nothing.
+void JsonLine::take(std::string_view bytes) {
+  const auto changes = [](unsigned char byte) {
+    return byte <= '\\' && (byte == '"' || byte == '\\' || is_line_end(byte));
+  };
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    const bool may_skip = part_ == Part::other || (in_string_ && !is_escaped_);
+    while (may_skip && at < bytes.size() && !changes(static_cast<unsigned char>(bytes[at]))) ++at;
+    if (at < bytes.size()) step(bytes[at]);
+  }
+}
+
 void JsonLine::step(char byte) {
   constexpr std::string_view kData = "data:", kBetweenStrings = "\" \t,:{}[]0123456789.+-eEtrufalsn";
   if (is_line_end(static_cast<unsigned char>(byte))) {
@@ -984,7 +996,9 @@ void SecretScanner::open_quote(std::size_t at) {
 }
 
 void SecretScanner::follow_outer(std::size_t to) {
-  for (; outer_at_ < to; ++outer_at_) outer_.step(buffer_[outer_at_]);
+  if (outer_at_ >= to) return;
+  outer_.take(std::string_view(buffer_).substr(outer_at_, to - outer_at_));
+  outer_at_ = to;
 }
 
 std::size_t SecretScanner::backslashes_before(std::size_t at) const {

@@ -36,7 +36,7 @@ enum class SecretText : std::uint8_t {
 // Whether a place is within a string of JSON, where its line begins like that, perhaps behind a stream's "data:".
 class JsonLine {
  public:
-  void step(char byte);
+  void take(std::string_view bytes);
   bool in_string() const { return part_ == Part::inside && in_string_; }
   // What comes is the rest of a line.
   void miss() { *this = JsonLine(Part::other); }
@@ -45,6 +45,7 @@ class JsonLine {
  private:
   enum class Part : std::uint8_t { before, bracket, inside, other };
   explicit JsonLine(Part part) : part_(part) {}
+  void step(char byte);
 
   Part part_ = Part::before;
   std::uint8_t data_ = 0;  // bytes of "data:" seen
