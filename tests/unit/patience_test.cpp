@@ -48,7 +48,7 @@ TEST_CASE("what answers is returned, also what can only be moved") {
 
 TEST_CASE("what does not answer is left behind, others are asked on, and it frees what it holds when it is back") {
   Silent silent;
-  Patience patience(20ms);
+  Patience patience(1000ms);  // who is asked next has a tenth of it
   auto held = std::make_shared<int>(1);
   const std::weak_ptr<int> watched = held;
   auto ask = [held = std::move(held), question = silent.question()] { return question(); };
@@ -64,7 +64,7 @@ TEST_CASE("what does not answer is left behind, others are asked on, and it free
 
 TEST_CASE("when too many do not answer nobody is asked, until they are back") {
   Silent silent;
-  Patience patience(20ms);
+  Patience patience(500ms);
   for (int i = 0; i < 8; ++i) CHECK_FALSE(patience.ask(silent.question()));
   bool asked = false;
   CHECK_FALSE(patience.ask([&asked] { return asked = true; }));
