@@ -63,8 +63,9 @@ void Daemon::take_held() {
 // Who stands still has not run a single instruction of what was mapped: nothing is missing, unless the limit came
 // first.
 void Daemon::look_into_held() {
+  const std::vector<TlsHold::Held> ready = hold_->ready();
   const std::uint64_t until = boot_ns() + kTurnNs;
-  for (const TlsHold::Held& one : hold_->ready()) {
+  for (const TlsHold::Held& one : ready) {
     if (boot_ns() >= until) return hold_->look_soon();
     const bool attached = tls_discovery_->look_into(one.pid, one.since_ns);
     const bool held =

@@ -45,6 +45,12 @@ ProcessRef known_by(const ProcessId& id) {
   return process;
 }
 
+// False: it has ended. Nobody is asked.
+bool has_root(std::uint32_t pid) {
+  char first = 0;
+  return ::readlink(root_of(pid).c_str(), &first, 1) > 0;
+}
+
 // A child of vfork, until it goes on with another program. False as well when nobody can tell.
 bool share_memory(std::uint32_t one, std::uint32_t other) {
   return ::syscall(SYS_kcmp, one, other, KCMP_VM, 0, 0) == 0;
@@ -65,20 +71,19 @@ std::optional<TlsDiscovery::Found> TlsDiscovery::found_at(const std::string& lin
 // On the way there somebody may have to be asked: then on a thread, and not while somebody is waited for. What the
 // kernel knows by itself (Linux 5.12 and later) needs none, which a busy machine would take long to come to.
 std::optional<TlsDiscovery::Named> TlsDiscovery::found_by_name(const std::string& path) const {
-  const auto found_open = [](UniqueFd file) -> std::optional<Named> {
-    const auto found = file ? found_at(link_to(file)) : std::nullopt;
-    return found ? std::optional(Named{*found, std::move(file)}) : std::nullopt;
-  };
-  const auto open_by = [path](std::uint64_t resolve) {
-    open_how how{};
-    how.flags = O_PATH | O_CLOEXEC;
-    how.resolve = resolve;
-    return UniqueFd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof(how))));
-  };
-  if (UniqueFd cached = open_by(kResolveCached)) return found_open(std::move(cached));
+  if (auto named = found_resolved(path, kResolveCached)) return named;
   if (errno == ENOENT || tls_.patience().is_waited_for()) return std::nullopt;
-  auto named = tls_.patience().ask([=] { return found_open(open_by(0)); });
+  auto named = tls_.patience().ask([path] { return found_resolved(path, 0); });
   return named ? std::move(*named) : std::nullopt;
+}
+
+std::optional<TlsDiscovery::Named> TlsDiscovery::found_resolved(const std::string& path, std::uint64_t resolve) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = resolve;
+  UniqueFd file(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof(how))));
+  const auto found = file ? found_at(link_to(file)) : std::nullopt;
+  return found ? std::optional(Named{*found, std::move(file)}) : std::nullopt;
 }
 
 bool TlsDiscovery::is_silent(std::uint32_t dev) {
@@ -153,13 +158,17 @@ bool TlsDiscovery::carries_tls(const Key& key) const {
   return found != met_.end() && found->second.library;
 }
 
-// Its name, where the process is, has to lead to that very file, unchanged: one that is gone may have left its numbers
-// to another.
+// One that is gone may have left its numbers to another: the name has to lead to that very file, unchanged. In our own
+// tree nobody is asked; the process's may be another. Where nobody can look it is taken for the one that was met.
 bool TlsDiscovery::is_known(const FileBody& file, std::uint32_t pid) const {
-  const auto found = met_.find({file.dev, file.ino});
-  if (found == met_.end() || (tls_.is_by_process() && found->second.library)) return false;
-  const auto now = found_by_name(root_of(pid) + file.at.path);
-  return now && now->found.key.second == file.ino && now->found.change == found->second.change;
+  const auto met = met_.find({file.dev, file.ino});
+  if (met == met_.end() || (tls_.is_by_process() && met->second.library)) return false;
+  if (!file.at.path.starts_with('/')) return true;
+  const auto here = found_resolved(file.at.path, kResolveCached);
+  if (here && here->found.key.second == file.ino) return here->found.change == met->second.change;
+  if (tls_.patience().is_waited_for() || !has_root(pid)) return true;
+  const auto there = found_by_name(root_of(pid) + file.at.path);
+  return there && there->found.key.second == file.ino && there->found.change == met->second.change;
 }
 
 bool TlsDiscovery::is_of_each_process(const aa_hold_file& file) const {

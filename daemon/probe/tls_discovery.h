@@ -90,6 +90,7 @@ class TlsDiscovery {
     UniqueFd file;  // O_PATH
   };
   std::optional<Named> found_by_name(const std::string& path) const;
+  static std::optional<Named> found_resolved(const std::string& path, std::uint64_t resolve);
   bool meet(const Key& key, const std::string& path, const std::string& name);
   bool meet_by_name(const Key& key, const ProcessRef& process, const std::string& name);
   bool carries_tls(const Key& key) const;

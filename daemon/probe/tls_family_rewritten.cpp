@@ -151,7 +151,8 @@ std::uint64_t TlsFamily::read_again(MetFile& one, std::uint64_t now) {
   const std::uint64_t since = std::exchange(met.unheard_since_ns, 0);
   met.read_ns = now;
   met.change = change_of(met.file);
-  if (!kernel_has_callbacks())  // no cookie says it of this library alone; before it is heard again
+  const bool is_first = !std::exchange(met.unattached, false);
+  if (is_first && !kernel_has_callbacks())  // no cookie says it of this library alone; before it is heard again
     __atomic_add_fetch(&static_cast<aa_tls_settings*>(settings_map_.data())->relistened, 1u, __ATOMIC_SEQ_CST);
   listen(met, read(link_to(met.file), ++met.rewritings));
   news_ = true;

@@ -85,18 +85,27 @@ def alone():
 def stop_children():
     """Has all that this process started, and what that did, end as Ctrl-C would: some of it must tidy up. What does not hear
     that, as nothing does that a script has started in the background, is told in another way."""
+    known = set()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        end, told = time.monotonic() + PATIENCE_AT_END, set()
+        while True:
+            known |= descendants()  # of whom there may be more meanwhile
+            for pid in known - told:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, number)
+            told |= known
+            if time.monotonic() >= end or not any(map(is_alive, known)):
+                break
+            time.sleep(0.1)
+
+
+def descendants():
     todo = [os.getpid()]
     for pid in todo:  # which grows meanwhile
         with contextlib.suppress(OSError):
             for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
                 todo += map(int, (task / "children").read_text().split())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        for pid in todo[1:]:
-            with contextlib.suppress(OSError):
-                os.kill(pid, number)
-        end = time.monotonic() + PATIENCE_AT_END
-        while time.monotonic() < end and any(map(is_alive, todo[1:])):
-            time.sleep(0.1)
+    return set(todo[1:])
 
 
 def is_alive(pid):
