@@ -246,9 +246,9 @@ struct aa_tls_state {
   __u32 flags;      /* AA_TLS_FLAG_FROM_START */
   __u32 announced;  /* what is known of it was told */
   struct aa_tls_peer peer;
-  __u32 since;   /* its process's, and its library's */
-  __u32 sending; /* where the frame of a call is that sends what was told before, its lower half; 0 none */
-  __u32 reserved;
+  __u32 since;     /* its process's, and its library's */
+  __u32 sending;   /* where the frame of a call is that sends what was told before, its lower half; 0 none */
+  __u32 listening; /* its library's alone */
 };
 
 /* What a file descriptor of the caller refers to, asked of the kernel by running a program on it. */

@@ -34,6 +34,7 @@ static __always_inline void begin_connection(struct aa_tls_state* state, struct 
   state->start_ns = entry->start_ns;
   state->image = entry->image;
   state->since = heard_since(entry, listening);
+  state->listening = listening;
   state->born_ns = now;
   state->id = next_connection();
 }
@@ -49,7 +50,7 @@ static __always_inline int is_current(struct aa_tls_state* state, struct aa_watc
 }
 
 /* A child goes on where its parent was when it forked. When the parent has moved bytes since, nobody knows where; nor
- * when there was a time in between in which nobody listened. */
+ * when its library was rewritten in between. */
 static __always_inline int inherit_from(struct aa_tls_state* state, __u64 object, __u32 tgid, __u64 start_ns,
                                         __u64 forked_ns) {
   struct aa_tls_object key = {.object = object, .tgid = tgid};
@@ -61,7 +62,7 @@ static __always_inline int inherit_from(struct aa_tls_state* state, __u64 object
   __builtin_memcpy(&state->peer, &from->peer, sizeof(state->peer));
   state->offset[AA_TLS_RECV] = from->offset[AA_TLS_RECV];
   state->offset[AA_TLS_SEND] = from->offset[AA_TLS_SEND];
-  if (from->used_ns < forked_ns && from->since == state->since) state->flags = from->flags;
+  if (from->used_ns < forked_ns && from->listening == state->listening) state->flags = from->flags;
   return 1;
 }
 

@@ -22,6 +22,22 @@ for line in sys.stdin:
     print("said", flush=True)
 """
 
+# Connects for the first line that it is given, and asks in a child for each that follows.
+FORKER = """
+import http.client, os, ssl, sys
+link = http.client.HTTPSConnection("127.0.0.1", int(sys.argv[1]), context=ssl._create_unverified_context())
+sys.stdin.readline()
+link.connect()
+print("said", flush=True)
+for line in sys.stdin:
+    if os.fork() == 0:
+        link.request("GET", "/10")
+        link.getresponse().read()
+        print("said", flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
 # Rewrites a file without end, for so many seconds.
 REWRITER = """
 import os, sys, time
@@ -42,10 +58,10 @@ def state_in(event, path):
 class Rewritten(TlsCase):
     listened_to = "attached"
 
-    def talker(self, folder):
+    def talker(self, folder, text=TALKER):
         """A watched client with the libraries of that folder."""
         script = self.folder / "talker.py"
-        script.write_text(TALKER)
+        script.write_text(text)
         client = watch(self.daemon, [PYTHON, script, str(self.server.port)], selector={"types": list(self.types)}, options={"tls": "full"},
                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "LD_LIBRARY_PATH": str(folder)})
         self.addCleanup(client.close)
@@ -109,6 +125,14 @@ class Rewritten(TlsCase):
         cut, whole = (self.account(client) for client in clients)
         self.assertEqual([True, False], self.from_start(cut))
         self.assertEqual([True], self.from_start(whole))
+
+    def test_inherited(self):
+        """tls: a connection that a fork has from before its library was rewritten is not told from its start"""
+        whole, cut = (self.talker(self.copy_of_libssl(name), FORKER) for name in ("whole", "cut"))
+        self.say(whole, cut)
+        self.rewrite(self.folder / "cut" / "libssl.so.3")
+        self.say(whole, cut)
+        self.assertEqual([[True], [False]], [self.from_start(self.account(client)) for client in (whole, cut)])
 
     def test_without_close(self):
         """tls: a library that is truncated to the size it has, or whose writer keeps it open, is listened to again after a while"""
