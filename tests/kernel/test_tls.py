@@ -409,7 +409,7 @@ class Discovery(TlsCase):
                 process = subprocess.Popen([hold], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
                 self.addCleanup(process.wait)
                 self.addCleanup(process.stdin.close)
-                wait_until(lambda: self.explain(process.pid), "it is mapped and explained")
+                wait_until(lambda: str(hold) in self.explain(process.pid), "it is mapped and explained")
                 [(file, (state, reason))] = self.explain(process.pid).items()
                 self.assertEqual((str(hold), "not-covered"), (file, state))
                 self.assertIn(stack, reason)
