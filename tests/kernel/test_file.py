@@ -441,25 +441,20 @@ class Files(FileCase):
 
     def test_moved_on(self):
         """file: a name that io_uring was asked for is told by its file, or marked, when its folder is another one at its end"""
-        self.need_uring()
-        account, said = self.watched("uring_unheard", "moved", self.secret())
-        if "unsupported" in said:
-            self.skipTest(said)
-        self.assertEqual("moved done", said.strip())
-        (body,) = of(account, op="unlink")
-        if body["hook"] == "tracepoint":
-            self.assertEqual(["changed"], body["flags_path"])
-        else:
-            self.assertEqual(f"{self.folder}/secret", body["path"])
+        self.assert_unlinked_or_marked("moved")
 
     def test_left_behind(self):
         """file: a name that a worker of io_uring looks up where its process was before is told by its file, or marked"""
+        self.assert_unlinked_or_marked("async", result=0)
+
+    def assert_unlinked_or_marked(self, how, **which):
+        """Of the secret that io_uring unlinked in this way, by the one such event."""
         self.need_uring()
-        account, said = self.watched("uring_unheard", "async", self.secret())
+        account, said = self.watched("uring_unheard", how, self.secret())
         if "unsupported" in said:
             self.skipTest(said)
-        self.assertEqual("async done", said.strip())
-        (body,) = of(account, op="unlink", result=0)
+        self.assertEqual(f"{how} done", said.strip())
+        (body,) = of(account, op="unlink", **which)
         if body["hook"] == "tracepoint":
             self.assertEqual(["changed"], body["flags_path"])
         else:
