@@ -16,7 +16,7 @@ import unittest
 from harness import Daemon, PrivateBus, program, watch
 
 QUICK = bool(os.environ.get("AA_QUICK"))
-STORM = int(os.environ.get("AA_STORM") or (10_000 if QUICK else 100_000))  # processes in a storm; others are in proportion
+STORM = int(os.environ.get("AA_STORM") or (4_000 if QUICK else 100_000))  # processes in a storm; others are in proportion
 
 
 def only(without):

@@ -10,7 +10,7 @@ from harness import NAME, PATH, connect, error_of, kind_of_change, program, wait
 from kernel_case import QUICK, KernelCase, read_lines
 
 RESTARTS = 5 if QUICK else 20
-STORM = int(os.environ.get("AA_STORM") or (15_000 if QUICK else 100_000))
+STORM = int(os.environ.get("AA_STORM") or (11_000 if QUICK else 100_000))
 KEPT = 50_000  # exited processes remembered: lineage.keep_exited_count
 LOST = ("ring-full", "scratch", "recursion", "return-missed", "bad-record", "sink-stalled")
 

@@ -65,7 +65,7 @@ class DefaultRing(KernelCase):
         return [e for e in read_lines(self.file) if e.get("target", {}).get("id") == target]
 
     def test_storm(self):
-        """ledger: fork+exec+exit at full speed (100,000 with --full, else 10,000, a tenth in a guest): 0 lost, 0 wrong parents, 0 missing exits, by the workload's own log"""
+        """ledger: fork+exec+exit at full speed (100,000 with --full, else 4,000, fewer in a guest): 0 lost, 0 wrong parents, 0 missing exits, by the workload's own log"""
         for _ in range(4):
             if self.unskipped("exec", self.storm):
                 return

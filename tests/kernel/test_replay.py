@@ -1,14 +1,11 @@
 """A recorded run replays, on its own and without privileges, to the bytes that the live run wrote."""
 
-import os
 import pathlib
 import subprocess
 import tempfile
 
 from harness import daemon_path, kind_of_change, program, wait_until, watch
-from kernel_case import QUICK, KernelCase, read_lines
-
-STORM = int(os.environ.get("AA_STORM") or (10_000 if QUICK else 100_000))
+from kernel_case import STORM, KernelCase, read_lines
 
 
 class Replay(KernelCase):
@@ -36,7 +33,7 @@ class Replay(KernelCase):
         return done.stdout
 
     def test_storm(self):
-        """replay: a capture of 100,000 processes (--full, else 10,000) gives identical bytes twice, identical to the live JSON Lines"""
+        """replay: a capture of 100,000 processes (--full, else 4,000) gives identical bytes twice, identical to the live JSON Lines"""
         with watch(self.daemon, [program("storm"), "exec", str(STORM), "4", str(self.folder / "log"),
                                  str(program("tiny"))], selector={"types": ["target"]}) as watched:
             watched.run(300)

@@ -2,13 +2,18 @@
 """Runs suites and adds their results up.
 
 Comes in: build folders and suite names. A suite is the programs that Meson lists under its name, and the test_*.py
-files of tests/NAME; the path of one such file is a suite too. NAME:HOOKS runs it with that hook set forced. Programs called unit_* are Catch2's and report each test case; any other counts as one test, by its
-exit status (77: skipped). Goes out: a line for each part, the output of what failed, and one last line
-`N passed, N failed, N skipped`; with --results also a JSON line for each part, as it ends. A part that crashes, hangs or reports no test at all counts as failed: silence is not
-success. Exit status 0 only when nothing failed and something passed.
+files of tests/NAME; the path of one such file is a suite too. NAME:HOOKS runs it with that hook set forced. Programs
+called unit_* are Catch2's and report each test case; any other counts as one test, by its exit status (77: skipped). As
+many programs run at a time as there are processors, a folder's files by themselves: they watch the whole machine. Goes
+out: a line for each part, the output of what failed, and one last line `N passed, N failed, N skipped`; with --results
+also a JSON line for each part, as it ends. A part that crashes, hangs or reports no test at all counts as failed: silence
+is not success. Exit status 0 only when nothing failed and something passed.
 """
 
 import argparse
+import concurrent.futures
+import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -51,10 +56,11 @@ class Part:
     log: pathlib.Path
     timeout: float
     env: dict
+    is_alone: bool  # nothing else runs meanwhile
 
     @property
     def is_catch(self):
-        return self.report is not None and pathlib.Path(self.command[0]).name.startswith("unit_")
+        return self.report is not None and not self.is_alone
 
 
 def read_junit(report):
@@ -74,20 +80,29 @@ def read_junit(report):
     return count
 
 
+running = set()  # process groups
+
+
 def run_limited(part):
     """The exit status; None when the time was up. The part leads its own process group, so that a hang leaves no one."""
     with part.log.open("wb") as log:
         child = subprocess.Popen(part.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                                  env={**os.environ, **part.env}, cwd=ROOT, start_new_session=True)
+        running.add(child.pid)
         try:
             return child.wait(part.timeout)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
             return None
-        except BaseException:
-            os.killpg(child.pid, signal.SIGTERM)
-            raise
+        finally:
+            running.discard(child.pid)
+
+
+def stop_running():
+    for group in list(running):
+        with contextlib.suppress(OSError):
+            os.killpg(group, signal.SIGTERM)
 
 
 def judge(part, status):
@@ -110,13 +125,17 @@ def judge(part, status):
     return count, trouble
 
 
-def run_part(part, results):
-    """Runs it, prints its line; on failure its output too."""
+def run_part(part):
+    """Its count, what is wrong beyond failed tests, and how many seconds it took."""
     if part.report:
         part.report.unlink(missing_ok=True)
     begin = time.monotonic()
     count, trouble = judge(part, run_limited(part))
-    seconds = time.monotonic() - begin
+    return count, trouble, time.monotonic() - begin
+
+
+def tell(part, count, trouble, seconds, results):
+    """Its line; on failure its output too."""
     print(f"{part.name:<34} {count} ({seconds:.1f} s)", flush=True)
     if results:
         report(part, count, trouble, seconds, results)
@@ -125,7 +144,6 @@ def run_part(part, results):
         print(f"---- {part.name}: {trouble or 'failed'}; the output above is kept in {part.log.parent}", flush=True)
     elif count.skipped:
         show_skips(part)
-    return count
 
 
 def show_failures(part):
@@ -189,12 +207,12 @@ def parts_of(word, build, tests, sanitized, quick):
         report = logs / f"{suite}-{test['name']}.xml" if program.startswith("unit_") else None
         command = [*test["cmd"], *(["-r", "junit", "-o", str(report)] if report else [])]
         parts.append(Part(f"{label}: {test['name']}", command, report, logs / f"{suite}-{test['name']}.log",
-                          test["timeout"] * 3, {**test["env"], **env}))
+                          test["timeout"] * 3, {**test["env"], **env}, is_alone=False))
     place = ROOT / suite if suite.endswith(".py") else ROOT / "tests" / suite
     if place.is_file() or any(place.glob("test_*.py")):
         report = logs / f"{word.replace('/', '-')}.xml"
         command = ["/usr/bin/python3", str(ROOT / "tests/support/run_suite.py"), "--junit", str(report), str(place)]
-        parts.append(Part(label, command, report, report.with_suffix(".log"), PYTHON_SUITE_TIMEOUT, env))
+        parts.append(Part(label, command, report, report.with_suffix(".log"), PYTHON_SUITE_TIMEOUT, env, is_alone=True))
     return parts
 
 
@@ -208,8 +226,23 @@ def run_round(suites, build, sanitized, quick, results):
         if not parts:
             print(f"{suite}: there is nothing in this suite", flush=True)
             total.failed += 1
-        for part in parts:
-            total.add(run_part(part, results))
+        for is_alone, group in itertools.groupby(parts, key=lambda part: part.is_alone):
+            total.add(run_group(list(group), 1 if is_alone else os.cpu_count(), results))
+    return total
+
+
+def run_group(parts, at_a_time, results):
+    """Told in their order, each as soon as it and those before it have ended."""
+    total = Count()
+    with concurrent.futures.ThreadPoolExecutor(at_a_time) as pool:
+        try:
+            for part, (count, trouble, seconds) in zip(parts, pool.map(run_part, parts)):
+                tell(part, count, trouble, seconds, results)
+                total.add(count)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop_running()
+            raise
     return total
 
 

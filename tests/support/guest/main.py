@@ -149,6 +149,7 @@ def main():
     length.add_argument("--smoke", action="store_true", help="what ./dev test smoke runs")
     length.add_argument("--full", action="store_true", help="also what takes minutes")
     parser.add_argument("--shell", action="store_true", help="a console on KERNEL instead of suites")
+    parser.add_argument("--make", action="store_true", help="only make what the guests are made of")
     parser.add_argument("--jobs", type=at_least_one, default=os.cpu_count(), help="guests at a time (default: one for each core)")
     parser.add_argument("--seconds", type=int, help="how long one guest may take (default: half an hour, with --full four)")
     options = parser.parse_args(arguments[:split])
@@ -164,7 +165,7 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     try:
-        with alone():
+        with alone(waits=options.smoke):  # for who makes its guests meanwhile
             return run_rows(options)
     except Unavailable as error:
         note(str(error))
@@ -191,6 +192,8 @@ def run_rows(options):
     if not packages:
         raise Unavailable("which packages the project needs is known to ./dev: use ./dev guest, or ./dev test smoke")
     parts = Parts(rows, packages, suites)
+    if options.make:
+        return 0
     if options.shell:
         machine.shell(rows[0], *parts.of(rows[0]))
     ready = time.monotonic() - begin
