@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace aa {
 
@@ -39,6 +40,9 @@ constexpr char lower(char byte) {
   return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
 }
 std::string lowered(std::string_view text);
+
+// The parts between separators: one more than there are separators. Wants a separator that is not empty.
+std::vector<std::string> split(std::string_view text, std::string_view separator);
 
 // Of a path's text alone: "/a" of "/a/b", "/" of "/a", "." of "a".
 std::string folder_of(const std::string& path);

@@ -8,18 +8,13 @@
 namespace aa {
 namespace {
 
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> out;
-  while (!text.empty()) {
-    const std::size_t comma = text.find(',');
-    out.emplace_back(text.substr(0, comma));
-    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
-  }
-  return out;
+// None: "".
+std::vector<std::string> listed(const std::string& value) {
+  return value.empty() ? std::vector<std::string>() : split(value, ",");
 }
 
 std::optional<std::string> store_text(const Key& key, const std::string& value, Config& config) {
-  if (std::holds_alternative<ListKey>(key.type)) return store(key, split(value), config);
+  if (std::holds_alternative<ListKey>(key.type)) return store(key, listed(value), config);
   if (std::holds_alternative<TextKey>(key.type)) return store(key, value, config);
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);

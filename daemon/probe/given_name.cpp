@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <climits>
 #include <deque>
-#include <sstream>
 
 #include "base/clock.h"
 #include "base/file_text.h"
@@ -39,8 +38,7 @@ std::int64_t wall_ns(std::uint64_t since_boot_ns) {
 
 std::deque<std::string> components_of(const std::string& path) {
   std::deque<std::string> parts;
-  std::istringstream text(path);
-  for (std::string part; std::getline(text, part, '/');)
+  for (std::string& part : split(path, "/"))
     if (!part.empty()) parts.push_back(std::move(part));
   return parts;
 }

@@ -42,16 +42,6 @@ Words split_words(std::string_view text) {
   return out;
 }
 
-Words split_list(std::string_view text, std::string_view separator) {
-  Words out;
-  for (std::size_t begin = 0;;) {
-    const std::size_t end = text.find(separator, begin);
-    out.emplace_back(text.substr(begin, end - begin));
-    if (end == std::string_view::npos) return out;
-    begin = end + separator.size();
-  }
-}
-
 template <std::size_t N>
 std::optional<std::size_t> index_of(std::string_view name, const std::array<std::string_view, N>& names) {
   const auto found = std::find(names.begin(), names.end(), name);
@@ -107,7 +97,7 @@ class TableReader {
       const std::size_t colon = words[i].find(':');
       if (colon == 0) return "\"" + words[i] + "\" names no program";
       Membership membership{at->second, {}};
-      if (colon != std::string::npos) membership.with_options = split_list(words[i].substr(colon + 1), ",");
+      if (colon != std::string::npos) membership.with_options = split(words[i].substr(colon + 1), ",");
       table_.programs[words[i].substr(0, colon)].push_back(std::move(membership));
     }
     return std::nullopt;
@@ -126,7 +116,7 @@ class TableReader {
     for (std::size_t i = 2; i < words.size(); ++i) {
       const std::size_t equals = words[i].find('=');
       const std::string key = words[i].substr(0, equals);
-      const Words values = equals == std::string::npos ? Words{} : split_list(words[i].substr(equals + 1), ",");
+      const Words values = equals == std::string::npos ? Words{} : split(words[i].substr(equals + 1), ",");
       if (key == "inline") {
         runner.inline_options = values;
       } else if (key == "module") {
@@ -157,7 +147,7 @@ class TableReader {
     for (std::size_t i = 2; i < words.size(); ++i) {
       const std::size_t equals = words[i].find('=');
       const std::string key = words[i].substr(0, equals);
-      const Words values = equals == std::string::npos ? Words{} : split_list(words[i].substr(equals + 1), ",");
+      const Words values = equals == std::string::npos ? Words{} : split(words[i].substr(equals + 1), ",");
       if (key == "values") {
         wrapper.value_options = values;
       } else if (key == "script") {
@@ -182,13 +172,13 @@ class TableReader {
         return "a wrapper has no \"" + words[i] + "\"";
       }
     }
-    for (const std::string& name : split_list(words[1], ",")) table_.wrappers[name] = wrapper;
+    for (const std::string& name : split(words[1], ",")) table_.wrappers[name] = wrapper;
     return std::nullopt;
   }
 
   // rule NAME CLASS SEVERITY | SCOPE FAMILY… ; TEST VALUE… ; … | sentence
   Wrong rule(std::string_view text) {
-    const Words parts = split_list(text, " | ");
+    const Words parts = split(text, " | ");
     const Words head = split_words(parts[0]);
     if (parts.size() != 3 || head.size() != 4) return "a rule is: rule NAME CLASS SEVERITY | CONDITIONS | SENTENCE";
     Rule rule;
@@ -202,7 +192,7 @@ class TableReader {
     if (!severity) return "a severity is info, warning or critical, not \"" + head[3] + "\"";
     rule.severity = *severity;
     rule.sentence = parts[2];
-    Words conditions = split_list(parts[1], " ; ");
+    Words conditions = split(parts[1], " ; ");
     if (Wrong wrong = scope(split_words(conditions[0]), rule)) return wrong;
     for (std::size_t i = 1; i < conditions.size(); ++i) {
       Words words = split_words(conditions[i]);
@@ -225,7 +215,7 @@ class TableReader {
     if (words.size() != wanted)
       return "\"" + words[0] + "\" wants " + std::to_string(wanted - 1) + " lists of families";
     for (std::size_t i = 1; i < words.size(); ++i) {
-      for (const std::string& name : split_list(words[i], ",")) {
+      for (const std::string& name : split(words[i], ",")) {
         if (Wrong wrong = known_family(name, i == 1 ? rule.first : rule.second)) return wrong;
       }
     }
@@ -244,7 +234,7 @@ std::string_view name_of(DetectClass detect_class) {
 std::variant<DetectTable, std::string> parse_detect_table(std::string_view text) {
   TableReader reader;
   std::size_t number = 0;
-  for (const std::string& line : split_list(text, "\n")) {
+  for (const std::string& line : split(text, "\n")) {
     ++number;
     if (auto wrong = reader.line(line)) return "line " + std::to_string(number) + ": " + *wrong;
   }

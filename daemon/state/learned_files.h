@@ -45,13 +45,13 @@ class LearnedFiles {
 
  private:
   std::uint32_t object_named(const FileBody& file, std::uint64_t boot_ns) const;
+  void forget_older(std::uint64_t boot_ns);
   using Inode =
       std::tuple<std::uint64_t, std::uint32_t, std::uint64_t, std::uint32_t>;  // generation, dev, ino, its own
   static Inode inode_of(const FileBody& file) { return {file.generation, file.dev, file.ino, file.inode_generation}; }
 
   std::map<Inode, std::uint32_t> inodes_;
   std::deque<Inode> order_;  // the oldest go first
-  void forget_older(std::uint64_t boot_ns);
 
   // By name; in the order that they were given.
   std::map<std::string, LearnPlan> names_;

@@ -8,16 +8,6 @@
 namespace aa {
 namespace {
 
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  for (;;) {
-    const std::size_t end = text.find(separator);
-    parts.emplace_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
-
 std::string_view next_word(std::string_view& text) {
   const std::size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
   const std::size_t end = std::min(text.find_first_of(" \t", begin), text.size());
@@ -33,7 +23,7 @@ std::string set_option(std::string_view key, std::string_view value, PathRule& r
     return "the option " + std::string(key.substr(0, 40)) +
            "= has no value; write one right after the =, or leave it out";
   if (key == "ops") {
-    const auto ops = parse_ops(split(value, ','));
+    const auto ops = parse_ops(split(value, ","));
     if (const auto* wrong = std::get_if<std::string>(&ops)) return *wrong;
     rule.ops = std::get<OpSet>(ops);
   } else if (key == "severity") {

@@ -499,9 +499,14 @@ TEST_CASE("config: a value on the command line goes over the file's, or is refus
   CHECK(config.watched.limit == 40'000);
   CHECK_FALSE(override_config("jsonl.path=/a=b", config));
   CHECK(config.jsonl.path == "/a=b");
+  CHECK_FALSE(override_config("paths.include=/a,/b", config));
+  CHECK(config.paths.include == std::vector<std::string>{"/a", "/b"});
+  CHECK_FALSE(override_config("detect.off=", config));
+  CHECK(config.detect.off.empty());
   const Config before = config;
-  for (const std::string_view wrong : {"watched.limit", "watched.limit=", "watched.limit=1", "watched.limit=9x",
-                                       "watched.limit= 99", "nothing=1", "=1", "log.level=loud", "jsonl.path=x"}) {
+  for (const std::string_view wrong :
+       {"watched.limit", "watched.limit=", "watched.limit=1", "watched.limit=9x", "watched.limit= 99", "nothing=1",
+        "=1", "log.level=loud", "jsonl.path=x", "paths.include=/a,", "paths.include=,/a", "paths.include=/a,/a"}) {
     CAPTURE(wrong);
     CHECK(override_config(wrong, config));
     CHECK(same_values(config, before));
