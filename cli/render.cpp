@@ -87,6 +87,7 @@ std::string tls_detail(const json& body, const Style& style) {
   const std::string data = text_of(body, "data");
   std::string text = text_of(body, "direction") + ' ' + plural(number_of(body, "length"), "byte") + ", connection " +
                      std::to_string(number_of(body, "connection"));
+  if (const auto peer = text_of(body, "peer"); !peer.empty()) text += " with " + peer;
   if (const std::uint64_t stream = number_of(body, "stream"); stream != 0) text += ", stream " + std::to_string(stream);
   if (const auto why = text_of(body, "withheld"); !why.empty()) text += ", withheld: " + why;
   if (data.empty() || text_of(body, "encoding") != "text") return for_terminal(text);
@@ -222,6 +223,18 @@ std::string duration_text(std::uint64_t ns) {
   const std::uint64_t seconds = (ns + 500'000'000) / 1'000'000'000;
   if (seconds < 3600) return std::to_string(seconds / 60) + " min " + std::to_string(seconds % 60) + " s";
   return std::to_string(seconds / 3600) + " h " + std::to_string(seconds / 60 % 60) + " min";
+}
+
+std::string size_text(std::uint64_t bytes) {
+  if (bytes < 1000) return plural(bytes, "byte");
+  auto size = static_cast<double>(bytes) / 1e3;
+  std::string_view unit = "kB";
+  for (const std::string_view larger : {"MB", "GB"}) {
+    if (size < 999.5) break;
+    size /= 1e3;
+    unit = larger;
+  }
+  return printf_text(size < 9.95 ? "%.1f " : "%.0f ", size) + std::string(unit);
 }
 
 std::string status_text(std::int64_t status) {

@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "event/redact.h"
 #include "run_child.h"
+#include "touched.h"
 #include "verbs.h"
 
 namespace aa {
@@ -135,6 +136,7 @@ class Session {
       if (!event.is_object()) continue;
       std::string shown = account_.add(event, now_ms());
       if (!globals_.json) text += shown;
+      touched_.add(event);
       look_for_the_end(event);
     }
     out_.write(text);
@@ -209,7 +211,7 @@ class Session {
     if (out_.failed() && ending.incomplete.empty()) ending.incomplete = "its output could not be written";
     Output errors(STDERR_FILENO, globals_, Output::OnFailure::complain);
     Output& out = globals_.json || out_.failed() ? errors : out_;
-    out.write(summary_text(totals, ending, out.style()));
+    out.write(touched_.text(out.style()) + summary_text(totals, ending, out.style()));
     return WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_);
   }
 
@@ -219,6 +221,7 @@ class Session {
   UniqueFd file_;
   Output out_;
   Account account_;
+  Touched touched_;
   Signals signals_;
   Child child_;
   std::uint64_t root_pid_ = 0;

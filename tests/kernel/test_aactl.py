@@ -18,6 +18,7 @@ import unittest
 
 from aactl_case import WITHIN, AactlCase
 from harness import Deadline, PrivateBus, aactl_path, wait_until
+from tls_server import TlsServer
 
 NOBODY = pwd.getpwnam("nobody")
 
@@ -44,6 +45,22 @@ class Aactl(AactlCase):
         self.assertRegex(told, r"(?m)^├─ (\d+) /bin/echo 'two words'(?: .* ok$|\n(?:.*\n)*?│  └─ \1 echo .* ok$)")
         self.assertRegex(told, r"(?m)^3 processes, 2 distinct programs, deepest level 2; "
                                r"\d+ events delivered, 0 events lost$")
+
+    def test_run_tells_what_it_touched(self):
+        """aactl run: ends with the files that were changed, and with whom was spoken over TLS, how many bytes"""
+        server = TlsServer()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        with tempfile.TemporaryDirectory() as folder:
+            made, moved = pathlib.Path(folder) / "a name", pathlib.Path(folder) / "b"
+            account = pathlib.Path(folder) / "account"
+            status, out, err = self.aactl("run", "--output", str(account), "--", "sh", "-c",
+                                          f"echo hi > '{made}'; mv '{made}' {moved}; rm {moved}; curl -sk {server.url('5000')} | wc -c")
+            told = account.read_text()
+        self.assertEqual((status, out, err), (0, "5000\n", ""))
+        self.assertRegex(told, rf"(?m)^\d+ files read, 3 changed:\n  '{made}'  made, written\n"
+                               rf"  '{made}' → {moved}  moved\n  {moved}  removed\n"
+                               rf"1 connection over TLS:\n  curl with 127\.0\.0\.1:{server.port}  \d+ bytes sent, 5\.\d kB received\n")
 
     def test_run_passes_the_exit_status_on(self):
         """aactl run: passes the command's exit status on, and 128 and the signal when it was killed"""

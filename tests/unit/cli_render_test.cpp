@@ -99,6 +99,12 @@ TEST_CASE("duration: the unit fits the size") {
   CHECK(duration_text(1240 * kMs) == "1.2 s");
   CHECK(duration_text(123'000 * kMs) == "2 min 3 s");
   CHECK(duration_text(3'720'000 * kMs) == "1 h 2 min");
+  CHECK(size_text(1) == "1 byte");
+  CHECK(size_text(999) == "999 bytes");
+  CHECK(size_text(5211) == "5.2 kB");
+  CHECK(size_text(34'400'000) == "34 MB");
+  CHECK(size_text(999'600'000) == "1.0 GB");
+  CHECK(size_text(1'200'000'000'000) == "1200 GB");
 }
 
 TEST_CASE("status: what ended a process is said in words") {
@@ -146,9 +152,10 @@ TEST_CASE("event line: what was said over TLS shows its first line, and nothing 
   const auto withheld =
       event_line(event_of("tls", {{"direction", "recv"}, {"length", 1}, {"connection", 4}, {"withheld", "level"}}), {});
   CHECK(withheld.find("recv 1 byte, connection 4, withheld: level") != std::string::npos);
-  const auto http2 =
-      event_line(event_of("tls", {{"direction", "recv"}, {"length", 9}, {"connection", 4}, {"stream", 7}}), {});
-  CHECK(http2.find("recv 9 bytes, connection 4, stream 7") != std::string::npos);
+  const auto http2 = event_line(
+      event_of("tls", {{"direction", "recv"}, {"length", 9}, {"connection", 4}, {"peer", "[::1]:443"}, {"stream", 7}}),
+      {});
+  CHECK(http2.find("recv 9 bytes, connection 4 with [::1]:443, stream 7") != std::string::npos);
 }
 
 TEST_CASE("event line: losses, gaps, alerts, exits, targets and probes are sentences") {
