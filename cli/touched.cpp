@@ -102,11 +102,13 @@ std::string Touched::files_text() const {
 }
 
 std::string Touched::changed_text(const Style& style) const {
-  std::vector<std::string> lines;
-  for (const std::string& file : changed_) {
-    std::string deeds;
-    for (const std::string_view deed : deeds_.at(file)) deeds.append(deeds.empty() ? "" : ", ").append(deed);
-    lines.push_back(file + "  " + deeds);
+  std::vector<std::string> lines(changed_);
+  for (std::string& line : lines) {
+    const char* before = "  ";
+    for (const std::string_view deed : deeds_.at(line)) {
+      line.append(before).append(deed);
+      before = ", ";
+    }
   }
   return listed(style, lines);
 }
@@ -120,6 +122,7 @@ std::string Touched::tls_text(const Style& style) const {
     peer.received += connection.received;
   }
   std::vector<std::string> lines;
+  lines.reserve(peers.size());
   for (const auto& [who, all] : peers)
     lines.push_back(who + "  " + size_text(all.sent) + " sent, " + size_text(all.received) + " received");
   return counted(connections_.size(), connections_.size() == 1 ? "connection over TLS:" : "connections over TLS:") +
