@@ -262,6 +262,7 @@ void Daemon::carry_out(const Plan& plan) {
                    refresh_counts();  // the slot's last: its row is given away after this
                    complete_later(kernel_->release(release));
                    tls_->let_go_of_unwatched();
+                   tls_->forget_starts();
                    publish_probes();
                  },
                  [this](const AdoptPlan& adopt) {

@@ -74,7 +74,9 @@ ExecutableMappings executable_mappings(std::string_view maps) {
     const std::size_t end = std::min(maps.find('\n'), maps.size());
     auto mapping = mapping_in(maps.substr(0, end));
     maps.remove_prefix(std::min(end + 1, maps.size()));
-    if (mapping && seen.emplace(mapping->dev, mapping->ino).second) all.push_back(std::move(*mapping));
+    if (!mapping || !seen.emplace(mapping->dev, mapping->ino).second) continue;
+    if (all.size() >= kMostMapped) mapping->name = {};
+    all.push_back(std::move(*mapping));
   }
   return all;
 }

@@ -29,11 +29,11 @@ struct ExecutableMapping {
 };
 using ExecutableMappings = std::vector<ExecutableMapping>;
 
+// Of one process at most so many are opened, and have names: those of tens of thousands are hundreds of MiB if it
+// wants.
+constexpr std::size_t kMostMapped = 1024;
 // Of the text of /proc/PID/maps; a line that is not as it should be is left out.
 ExecutableMappings executable_mappings(std::string_view maps);
-
-// Of one process at most so many are opened.
-constexpr std::size_t kMostMapped = 1024;
 // Empty when the process is gone. It waits for the lock of the process's memory, which that may hold for as long as it
 // likes (a fault in a file that nobody answers for): see Patience. Cost: 20 to 200 µs;
 // of a process with tens of thousands of mappings some 30 ms.

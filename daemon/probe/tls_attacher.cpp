@@ -1,7 +1,9 @@
 #include "probe/tls_attacher.h"
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string_view>
@@ -33,7 +35,18 @@ bool runs_at_return(std::string_view program) {
   return program == kReturn || program == kNew;
 }
 
+Error too_few_descriptors(const char* program) {
+  return {std::string("attach ") + program + ": the last descriptors are left to others", EMFILE, ""};
+}
+
 }  // namespace
+
+bool is_one_of_the_last(int descriptor) {
+  constexpr rlim_t kMostLeft = 256, kShareLeft = 8;
+  rlimit limit{};
+  if (descriptor < 0 || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
+  return static_cast<rlim_t>(descriptor) >= limit.rlim_cur - std::min(kMostLeft, limit.rlim_cur / kShareLeft);
+}
 
 bpf_program* TlsAttacher::program_for(const char* name, const TlsSite& site) const {
   const bool own = !kernel_has_callbacks();
@@ -50,6 +63,7 @@ Status TlsAttacher::attach_sites(const char* name, const std::string& path, cons
     const int program = bpf_program__fd(program_for(name, sites.front()));
     auto link = attach_uprobe_multi(program, name, path, sites, runs_at_return(name), pid);
     if (!link) return link.error();
+    if (is_one_of_the_last(link->get())) return too_few_descriptors(name);
     links.emplace_back(std::move(*link), nullptr);
     return Done{};
   }
@@ -59,6 +73,7 @@ Status TlsAttacher::attach_sites(const char* name, const std::string& path, cons
     const pid_t who = pid == 0 ? -1 : static_cast<pid_t>(pid);
     LinkPtr link(bpf_program__attach_uprobe_opts(program_for(name, site), who, path.c_str(), site.offset, &options));
     if (!link) return Error{std::string("attach ") + name, errno, ""};
+    if (is_one_of_the_last(bpf_link__fd(link.get()))) return too_few_descriptors(name);
     links.emplace_back(UniqueFd(), std::move(link));
   }
   return Done{};

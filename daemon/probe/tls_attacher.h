@@ -23,6 +23,10 @@ namespace aa {
 // Of a system call of our own, or libbpf's.
 using TlsLinks = std::vector<std::pair<UniqueFd, LinkPtr>>;
 
+// The last descriptors are left to others: who brings libraries must not keep subscribers out. The kernel gives the
+// lowest that is free.
+bool is_one_of_the_last(int descriptor);
+
 namespace tls_programs {
 inline constexpr const char* kEnter = "aa_tls_enter";
 inline constexpr const char* kReturn = "aa_tls_return";

@@ -26,6 +26,8 @@ constexpr std::size_t kMostLooked = 4096;  // processes, of which those that do 
 constexpr std::size_t kMostAtOnce = 32;    // processes whose mappings are open at once
 // In one call: others wait for an answer meanwhile. Who is enrolled has longer, for until then nothing was promised.
 constexpr std::uint64_t kTurnNs = 50'000'000, kProcessNs = 250'000'000, kCallNs = 1'000'000'000;
+constexpr std::uint64_t kReadingRests = 4;  // times as long as one that took longer: a fifth of the time for all
+constexpr std::uint64_t kEndToldWithinNs = 10'000'000'000;
 constexpr std::uint32_t kProtExec = 4;
 constexpr std::uint64_t kResolveCached = 0x20;  // RESOLVE_CACHED, which older headers do not have
 constexpr const char* kUnknown = "unknown";
@@ -147,9 +149,8 @@ bool TlsDiscovery::is_heard(const ProcessId& process, const Key& key) const {
 }
 
 void TlsDiscovery::note_ended(const ProcessId& process) {
-  constexpr std::uint64_t kToldWithinNs = 10'000'000'000;
   const std::uint64_t now = boot_ns();
-  std::erase_if(ended_, [&](const auto& one) { return one.second.boot_ns + kToldWithinNs < now; });
+  std::erase_if(ended_, [&](const auto& one) { return one.second.boot_ns + kEndToldWithinNs < now; });
   ended_[process] = {now, tls_.attached_in(process)};
 }
 
@@ -207,7 +208,7 @@ bool TlsDiscovery::look_for(const Key& key, const std::string& name, const Event
   const auto named = tls_.is_by_process() ? std::nullopt : found_by_name(root_of(process.id.pid) + name);
   if (named && named->found.key == key) return meet(key, link_to(named->file), name);
   const Looked& looked = looked_of(process.id);
-  if (looked.since_ns == 0 && boot_ns() >= looked.again_ns)
+  if (looked.since_ns == 0 && boot_ns() >= looked.again_ns && !rests())
     return look_for({0, process, event.boot_ns, {{key, name}}, true});
   Looked& waiting = wait(process, event.boot_ns, looked.again_ns);
   waiting.is_all = true;
@@ -230,14 +231,14 @@ bool TlsDiscovery::look_for(const Looked& what) {
   const std::uint64_t began = boot_ns();
   ExecutableMappings mappings = mapped_by(process.id.pid);
   const bool has_ended = mappings.empty();
-  const std::uint64_t read = boot_ns(), until = read + kTurnNs;
   std::set<Key> keys;
   std::set<std::string> names;
   for (const ExecutableMapping& one : mappings) {
     keys.emplace(one.dev, one.ino);
-    names.insert(one.name);
+    if (!is_left_out(one)) names.insert(one.name);
   }
   if (!what.is_all) keep_sought(mappings, what.sought);
+  const std::uint64_t read = boot_ns(), until = read + kTurnNs;
   if (has_ended && what.sought.empty() && !silent_processes_.contains(process.id.pid))
     tls_.count_unseen();  // nobody knows what it had mapped
   bool attached = false;
@@ -299,7 +300,7 @@ void TlsDiscovery::wait_for(Looked& looked, const Key& key, const std::string& n
 
 std::optional<std::uint64_t> TlsDiscovery::next_waiting() const {
   if (waiting_.empty()) return std::nullopt;
-  return waiting_.begin()->first;
+  return std::max(waiting_.begin()->first, rests_until_ns_);
 }
 
 std::optional<LossBody> TlsDiscovery::look_into_waiting() {
@@ -326,6 +327,7 @@ bool TlsDiscovery::saw_process(const Event& event) {
   if (std::holds_alternative<ExitBody>(event.body)) return saw_end(process);
   if (exec != nullptr) {
     std::erase_if(forked_, [&](const Forked& one) { return one.child == process.pid; });
+    ended_forks_.erase(process.pid);
     has_other_mappings(process);
     return !is_held(process.pid) && look_for({exec->exe_dev, exec->exe_ino}, event.process->exe, event);
   }
@@ -347,30 +349,54 @@ bool TlsDiscovery::saw_end(const ProcessId& process) {
   tls_.let_go(process);
   const auto same = [&](const Forked& one) { return one.child == process.pid; };
   const auto unheard = std::find_if(forked_.begin(), forked_.end(), same);
-  const bool was_heard = unheard != forked_.end() && unheard->parent_is_heard;
+  const auto ended = ended_forks_.extract(process.pid);
+  const bool was_heard =
+      (unheard != forked_.end() && unheard->parent_is_heard) || (ended && ended.mapped().parent_is_heard);
   std::erase_if(forked_, same);
   return was_heard;
 }
 
 std::vector<LossBody> TlsDiscovery::take_forked() {
-  const std::uint64_t until = boot_ns() + kTurnNs;
+  const std::uint64_t now = boot_ns(), until = now + kTurnNs;
+  std::erase_if(ended_forks_, [&](const auto& one) { return one.second.boot_ns + kEndToldWithinNs < now; });
   std::vector<LossBody> unheard;
   auto next = forked_.begin();
   for (; next != forked_.end() && boot_ns() < until; ++next)
-    if (!share_memory(next->child, next->parent) && !is_held(next->child) &&
-        look_into_until(until, next->child, next->boot_ns, mapped_by(next->child)))
+    if (!share_memory(next->child, next->parent) && !is_held(next->child) && look_into_fork(until, *next))
       unheard.push_back({"tls", "late-attach", 0, next->boot_ns, boot_ns()});
   forked_.erase(forked_.begin(), next);
   return unheard;
+}
+
+// When it has ended that is told yet, or first that it went on with another program.
+bool TlsDiscovery::look_into_fork(std::uint64_t until_ns, const Forked& fork) {
+  const auto process = tls_.watched(fork.child);
+  if (process && rests()) return wait(known_by(*process), fork.boot_ns, boot_ns()).is_all = true, false;
+  ExecutableMappings mappings = process ? mapped_by(fork.child) : ExecutableMappings();
+  if (mappings.empty() && !silent_processes_.contains(fork.child))
+    ended_forks_[fork.child] = {fork.child, fork.parent, boot_ns(), fork.parent_is_heard};
+  return look_into_until(until_ns, fork.child, fork.boot_ns, std::move(mappings));
 }
 
 // Who does not answer is not asked again until somebody has: nothing of it is looked into.
 std::optional<ExecutableMappings> TlsDiscovery::ask_for_mapped(std::uint32_t pid) {
   if (!tls_.patience().is_waited_for()) silent_processes_.clear();
   std::optional<ExecutableMappings> mappings;
+  const std::uint64_t began = boot_ns();
   if (!silent_processes_.contains(pid)) mappings = tls_.patience().ask([pid] { return executable_mappings_of(pid); });
   if (!mappings) silent_processes_.insert(pid);
+  rest_after(boot_ns() - began);
   return mappings;
+}
+
+bool TlsDiscovery::rests() const {
+  return boot_ns() < rests_until_ns_;
+}
+
+// Who has tens of thousands of files mapped, of names as long as can be, is read for seconds, by whoever waits
+// meanwhile.
+void TlsDiscovery::rest_after(std::uint64_t took_ns) {
+  if (took_ns > kProcessNs) rests_until_ns_ = boot_ns() + kReadingRests * took_ns;
 }
 
 ExecutableMappings TlsDiscovery::mapped_by(std::uint32_t pid) {

@@ -37,8 +37,8 @@ class TlsDiscovery {
   bool has_forked() const { return !forked_.empty(); }
 
   // Who maps files one after the other that have no name has its mappings read a tenth of the time at most: meanwhile
-  // they are noted. So is what there was no time for in one call. When it wants to be called next, for one process;
-  // what is returned nobody heard.
+  // they are noted. So is what there was no time for in one call, and while those rest whose mappings take long to be
+  // read. When it wants to be called next, for one process; what is returned nobody heard.
   std::optional<std::uint64_t> next_waiting() const;
   std::optional<LossBody> look_into_waiting();
 
@@ -108,6 +108,7 @@ class TlsDiscovery {
   bool saw_mapping(const FileBody& file, const Event& event);
   bool look_for(const Key& key, const std::string& name, const Event& event);
   bool look_for(const Looked& what);
+  bool look_into_fork(std::uint64_t until_ns, const Forked& fork);
   static void keep_sought(ExecutableMappings& mappings, const Sought& sought);
   Looked& wait(const ProcessRef& process, std::uint64_t since_ns, std::uint64_t until_ns);
   void wait_for(Looked& looked, const Key& key, const std::string& name);
@@ -116,6 +117,8 @@ class TlsDiscovery {
   Looked& looked_of(const ProcessId& process);
   void count_left_out(std::uint32_t pid, std::size_t files);
   std::optional<ExecutableMappings> ask_for_mapped(std::uint32_t pid);
+  bool rests() const;
+  void rest_after(std::uint64_t took_ns);
   ExecutableMappings mapped_by(std::uint32_t pid);
   bool look_into_until(std::uint64_t until_ns, std::uint32_t pid, std::uint64_t since_ns, ExecutableMappings mappings);
   bool look_into_until(std::uint64_t until_ns, const std::vector<std::uint32_t>& pids, std::uint64_t since_ns);
@@ -135,6 +138,8 @@ class TlsDiscovery {
   std::set<std::pair<std::uint64_t, ProcessId>> waiting_;  // of these, by when they are read again
   std::map<std::uint32_t, std::size_t> left_out_;          // of a process's files, counted already
   std::vector<Forked> forked_;                             // by process; not looked into yet
+  std::map<std::uint32_t, Forked> ended_forks_;            // of these, whose exec or end is told yet; by pid
+  std::uint64_t rests_until_ns_ = 0;                       // somebody's mappings took long to read: others wait
 };
 
 }  // namespace aa

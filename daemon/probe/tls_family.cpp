@@ -17,6 +17,7 @@
 #include "abi/filter.h"
 #include "abi/tls.h"
 #include "base/file_text.h"
+#include "base/proc_start.h"
 #include "base/text.h"
 #include "probe/embedded.h"
 #include "probe/kernel_age.h"
@@ -89,8 +90,8 @@ OpenMet open_met(const std::string& path, int changes) {
   OpenMet met;
   met.file.reset(::open(path.c_str(), O_PATH | O_CLOEXEC));
   struct stat status {};
-  if (!met.file || ::fstat(met.file.get(), &status) != 0) {
-    met.error = errno;
+  if (!met.file || ::fstat(met.file.get(), &status) != 0 || is_one_of_the_last(met.file.get())) {
+    met.error = is_one_of_the_last(met.file.get()) ? EMFILE : errno;
     return met;
   }
   met.numbers = {status.st_dev, status.st_ino};
@@ -300,20 +301,23 @@ TlsFamily::MetFile* TlsFamily::meet(const std::string& path, const std::string& 
   met.change = change_of(met.file);
   met.state = states_.size();
   if (met.watch >= 0) watches_.emplace(met.watch, &*place);
-  states_.push_back({"tls", free_name(name, opened->numbers.second), (multi_ ? "uprobe_multi:" : "uprobe:") + name,
+  states_.push_back({"tls", free_name(name, opened->numbers), (multi_ ? "uprobe_multi:" : "uprobe:") + name,
                      ProbeState::failed, 0, ""});
   return &*place;
 }
 
-// Two states of one name would be taken for one that changes all the time.
-std::string TlsFamily::free_name(const std::string& name, ino_t inode) const {
+// Two states of one name would be taken for one that changes all the time. Who mounts one file system after the other
+// in one place may give all files there one inode.
+std::string TlsFamily::free_name(const std::string& name, const FileNumbers& file) const {
   const auto is_taken = [this](const std::string& program) {
     return std::any_of(states_.begin(), states_.end(),
                        [&](const ProbeBody& other) { return other.program == program; });
   };
   std::string program(last_component(name));
   if (is_taken(program)) program = name;
-  while (is_taken(program)) program += " (inode " + std::to_string(inode) + ")";
+  while (is_taken(program))
+    program += " (device " + std::to_string(gnu_dev_major(file.first)) + ":" +
+               std::to_string(gnu_dev_minor(file.first)) + ", inode " + std::to_string(file.second) + ")";
   return program;
 }
 
@@ -452,6 +456,28 @@ void TlsFamily::sweep_connections(std::uint64_t now_boot_ns) {
                       state.born_ns + kKeepFreedNs < now_boot_ns;
     if (freed || left) bpf_map_delete_elem(bpf_map__fd(map), &key);
   }
+}
+
+void TlsFamily::forget_starts() {
+  if (!runs()) return;
+  const bpf_map* map = bpf_object__find_map_by_name(object_.get(), "aa_tls_connections");
+  for (const aa_tls_object& key : keys_of<aa_tls_object>(map)) {
+    aa_tls_state state{};
+    if (bpf_map_lookup_elem(bpf_map__fd(map), &key, &state) != 0) continue;
+    if ((state.flags & AA_TLS_FLAG_FROM_START) == 0 || !goes_on_unheard(key.tgid, state)) continue;
+    state.flags &= ~AA_TLS_FLAG_FROM_START;  // of what its own process goes on with another state is made anyway
+    bpf_map_update_elem(bpf_map__fd(map), &key, &state, BPF_EXIST);
+  }
+}
+
+// A process that has ended says nothing: what its forks have of it goes on where it was.
+bool TlsFamily::goes_on_unheard(std::uint32_t tgid, const aa_tls_state& state) const {
+  aa_watched entry{};
+  if (bpf_map_lookup_elem(map_fd("aa_watched"), &tgid, &entry) == 0 && entry.start_ns == state.start_ns)
+    return state.since != entry.since + state.listening;
+  char first = 0;
+  const bool lives = ::readlink(("/proc/" + std::to_string(tgid) + "/root").c_str(), &first, 1) > 0;
+  return lives && began_at(tgid, state.start_ns);
 }
 
 std::uint64_t TlsFamily::recursion_misses() const {

@@ -32,6 +32,8 @@
 #include "probe/tls_library.h"
 #include "probe/tls_processes.h"
 
+struct aa_tls_state;
+
 namespace aa {
 
 enum class TlsHooks { automatic, uprobe_multi, uprobe };  // automatic: the first of these that the kernel takes
@@ -79,6 +81,9 @@ class TlsFamily {
   std::vector<FileNumbers> attached_in(const ProcessId& process) const;
   void let_go(const ProcessId& process);  // it has ended
   void let_go_of_unwatched();
+  // Somebody is not watched any more, or not by whom he was: what he says until he is again nobody hears, and what
+  // forks have of his connections is not told from its start. Cost: two system calls for each connection.
+  void forget_starts();
   std::optional<ProcessId> watched(std::uint32_t pid) const;  // nullopt: it is not
   Counts counts() const { return counts_; }
   // A file that is rewritten in place is let go of at once, for its functions may lie elsewhere now, and read again
@@ -153,7 +158,7 @@ class TlsFamily {
   using MetFile = std::pair<const FileNumbers, Met>;
   void tell_no_room();
   MetFile* meet(const std::string& path, const std::string& name);
-  std::string free_name(const std::string& name, ino_t inode) const;
+  std::string free_name(const std::string& name, const FileNumbers& file) const;
   std::pair<FileNumbers, const Met*> met_at(const std::string& path) const;
   Result<std::optional<TlsLibrary>> read(const std::string& path, std::uint32_t rewritings = 0);
   TlsAttacher::Attached attach_to(const std::shared_ptr<const TlsLibrary>& library, std::uint32_t pid);
@@ -176,9 +181,12 @@ class TlsFamily {
   std::uint64_t go_on_with_next(std::uint64_t now);
   std::uint64_t read_again(MetFile& one, std::uint64_t now);
   std::uint64_t attach_to_next(MetFile& one, std::uint64_t now);
+  std::optional<int> attach_again(const ProcessId& process, const FileNumbers& file,
+                                  const std::shared_ptr<const TlsLibrary>& library);
   void sweep_calls();
   void sweep_connections(std::uint64_t now_boot_ns);
   bool is_gone(std::uint32_t tgid, std::uint64_t start_ns) const;
+  bool goes_on_unheard(std::uint32_t tgid, const aa_tls_state& state) const;
   int map_fd(const char* name) const;
 
   std::shared_ptr<bpf_object> object_;

@@ -68,6 +68,7 @@ void TlsFamily::tell_in(const ProcessId& process, const FileNumbers& file, const
   if (met == met_.end() || !met->second.library || (trouble && is_gone(process.pid, process.start_ns))) return;
   ProbeBody& state = states_[met->second.state];
   const bool was_troubled = std::exchange(met->second.is_troubled, trouble.has_value());
+  news_ = news_ || trouble || was_troubled;
   if (trouble) {
     state.state = ProbeState::degraded;
     state.error_number = trouble->errno_value;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <ctime>
 
@@ -170,10 +171,23 @@ std::uint64_t TlsFamily::attach_to_next(MetFile& one, std::uint64_t now) {
   if (!met.library || met.interrupted.empty()) return 0;  // until it is a library again
   const auto [process, since] = met.interrupted.back();
   met.interrupted.pop_back();
-  if (!met.interrupted.empty()) go_on_at(one, now);
-  if (is_gone(process.pid, process.start_ns)) return since;  // whatever it said until its end
-  const bool is_attached = processes_->find(process, file) != nullptr || attach_in(process, file, met.library);
-  return is_attached ? since : 0;
+  const auto error = attach_again(process, file, met.library);
+  const bool wants = error && *error != ETIMEDOUT && may_be_read_later(*error);
+  if (wants) met.interrupted.emplace(met.interrupted.begin(), process, since);  // others first
+  if (!met.interrupted.empty()) go_on_at(one, wants ? now + kReadAgainNs : now);
+  return error ? 0 : since;
+}
+
+// nullopt: it is attached to, or has ended, whatever it said until then. Else why it is not.
+std::optional<int> TlsFamily::attach_again(const ProcessId& process, const FileNumbers& file,
+                                           const std::shared_ptr<const TlsLibrary>& library) {
+  if (is_gone(process.pid, process.start_ns)) return std::nullopt;
+  const TlsProcesses::Row* row = processes_->find(process, file);
+  if (row != nullptr && !row->trouble) return std::nullopt;
+  if (row != nullptr) processes_->let_go(process, file);  // in vain
+  if (attach_in(process, file, library)) return std::nullopt;
+  row = processes_->find(process, file);
+  return row != nullptr ? std::optional(row->trouble->errno_value) : std::nullopt;
 }
 
 }  // namespace aa

@@ -84,6 +84,30 @@ print("mapped", flush=True)
 sys.stdin.read()
 """
 MANY = 2_000 if QUICK else 28_000
+# Maps so many libraries, and before them 15,000 files, all of names of nearly 4 KiB.
+MAPPER_OF_LONG_NAMES = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+carrier = open(sys.argv[2], "rb").read()
+os.chdir(sys.argv[1])
+for _ in range(15):
+    os.mkdir("d" * 250)
+    os.chdir("d" * 250)
+def map_file(name, text):
+    file = os.open(name, os.O_RDWR | os.O_CREAT, 0o755)
+    os.write(file, text)
+    assert libc.mmap(None, 4096, 5, 2, file, 0) != ctypes.c_void_p(-1).value  # PROT_READ | PROT_EXEC, MAP_PRIVATE
+    os.close(file)
+for number in range(15_000):
+    map_file(f"x{number}", b"x")
+for number in range(int(sys.argv[3])):
+    map_file(f"carrier{number}", carrier)
+print("mapped", flush=True)
+sys.stdin.read()
+"""
+CARRIERS = 160
 # Maps all files that it finds in folders to be executed: those of the first at once, then one folder for each line it is told.
 MAPPER_OF_FOLDERS = """
 import mmap, os, sys
@@ -182,8 +206,44 @@ class NoDescriptors(TlsCase):
                    for row in self.daemon.property("ProbeStates"))
 
 
+    def test_left_to_others(self):
+        """tls: who brings libraries without end leaves descriptors for those who subscribe, and for what else is asked"""
+        most = len(os.listdir(f"/proc/{self.daemon.pid}/fd")) + 200
+        for number in range(most):
+            (self.folder / f"libssl.so.{number}").write_bytes(b"INPUT ( libssl.so.3 )\n" * 300)
+        process = talking(self, "-c", MAPPER_OF_FOLDERS, self.folder, text=True)
+        self.assertEqual("mapped\n", process.stdout.readline())
+        with self.most_descriptors(most):
+            self.daemon.start(process.pid)
+            wait_until(lambda: "aa_tls_files" in {str(row[1]) for row in self.daemon.property("ProbeStates")}, "it is said")
+            for _ in range(5):
+                self.addCleanup(self.daemon.subscribe(types=["loss"]).close)
+
+
 class NoDescriptorsByProcess(NoDescriptors):
     settings = {"tls.scope": "watched"}
+
+    def test_rewritten_and_read(self):
+        """tls: by process one that is rewritten when there are descriptors to read it, and none to attach to it, is attached to once there are"""
+        path = self.folder / "own" / "libssl.so.3"
+        path.parent.mkdir()
+        shutil.copyfile(system_library("libssl.so"), path)
+        process = subprocess.Popen([program("hold")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "LD_PRELOAD": str(path)})
+        self.addCleanup(process.communicate)
+        process.stdout.readline()
+        self.daemon.start(process.pid)
+        state = lambda: self.explain(process.pid)[str(path)][0]
+        wait_until(lambda: state() == "attached", "it is attached to")
+        file = path.open("r+b")
+        file.write(b"\x7fELF")
+        file.flush()
+        wait_until(lambda: state() == "degraded", "it is let go of")
+        time.sleep(0.4)  # its descriptors come back; after a second it would be read again
+        used = {int(name) for name in os.listdir(f"/proc/{self.daemon.pid}/fd")}
+        with self.most_descriptors(next(at for at in itertools.count() if len(set(range(at)) - used) == 4)):
+            file.close()
+            wait_until(lambda: any("not attached to in process" in str(row[4]) for row in self.daemon.property("ProbeStates")), "it is said")
+        wait_until(lambda: state() == "attached", "it is attached to again")
 
 
 def talking(test, *arguments, **popen):
@@ -257,6 +317,30 @@ class ManyMappings(TlsCase):
         self.assertIn(("unknown", "it has more files mapped to be executed than are looked into"), self.explain(process.pid).values())
         wait_until(lambda: self.daemon.counters()["tls.unseen"] - before >= MANY - 1024, "what is left out is counted")
         self.assertIn("aa_tls_mappings", {str(row[1]) for row in self.daemon.property("ProbeStates")})
+
+
+    def test_long_names(self):
+        """tls: who has so many files of names as long as can be mapped that reading them takes long keeps nobody waiting all the time; libraries among them are found"""
+        root = self.folder / "root"
+        root.mkdir()
+        mounts.mount("tmpfs", root, "tmpfs")
+        self.addCleanup(mounts.unmount, root)
+        process = talking(self, "-c", MAPPER_OF_LONG_NAMES, root, program("shared_tls"), str(CARRIERS))
+        self.assertEqual(b"mapped\n", process.stdout.readline())
+        self.daemon.start(process.pid)
+        began, waited = time.monotonic(), 0
+        while sum(state == "attached" for state, _ in self.found()) < CARRIERS:
+            self.assertLess(time.monotonic() - began, 60 * PATIENCE, "they are not found")
+            for _ in range(50):
+                asked = time.monotonic()
+                self.daemon.property("Version")
+                waited += time.monotonic() - asked
+                time.sleep(0.02)
+        self.assertLess(waited, (time.monotonic() - began) / 2, "the loop does nothing else")
+
+    def found(self):
+        """(state, reason) of each library by its file's name."""
+        return [(str(row[2]), str(row[4])) for row in self.daemon.property("ProbeStates") if str(row[1]).rpartition("/")[2].startswith("carrier")]
 
 
 class ManyLibraries(TlsCase):
@@ -513,6 +597,20 @@ class Files(TlsCase):
         states = {str(row[1]): str(row[2]) for row in self.daemon.property("ProbeStates") if str(row[1]).startswith(str(path))}
         self.assertEqual(["attached", "attached", "failed"], sorted(states.values()))
         self.assertEqual([], [event["alert"]["summary"] for event in stream.until_quiet() if event["alert"]["kind"] == "probe-lost"])
+
+    def test_one_inode(self):
+        """tls: files that have one path and one inode in one file system after the other have states whose names do not grow"""
+        place = self.folder / "place"
+        place.mkdir()
+        path = place / "libssl.so.3"
+        for _ in range(4):
+            mounts.mount("tmpfs", place, "tmpfs")
+            self.addCleanup(mounts.unmount, place)
+            shutil.copyfile(system_library("libssl.so"), path)
+            self.daemon.start(self.mapped(path).pid)
+        names = [str(row[1]) for row in self.daemon.property("ProbeStates") if str(row[1]).startswith(str(path))]
+        self.assertEqual(4, len(set(names)))
+        self.assertGreaterEqual(1, max(name.count("inode") for name in names), names)
 
     def test_rewritten_out_of_sight(self):
         """tls: a file that only its process's own tree has, looked into before it was rewritten into a library, is attached to"""

@@ -22,7 +22,7 @@ for line in sys.stdin:
     print("said", flush=True)
 """
 
-# Connects for the first line that it is given, and asks in a child for each that follows.
+# Connects for the first line that it is given, and asks in a child for each that follows, or by itself.
 FORKER = """
 import http.client, os, ssl, sys
 link = http.client.HTTPSConnection("127.0.0.1", int(sys.argv[1]), context=ssl._create_unverified_context())
@@ -30,12 +30,15 @@ sys.stdin.readline()
 link.connect()
 print("said", flush=True)
 for line in sys.stdin:
-    if os.fork() == 0:
+    by_itself = line.strip() == "ask yourself"
+    if by_itself or os.fork() == 0:
         link.request("GET", "/10")
         link.getresponse().read()
         print("said", flush=True)
-        os._exit(0)
-    os.wait()
+        if not by_itself:
+            os._exit(0)
+    else:
+        os.wait()
 """
 
 # Rewrites a file without end, for so many seconds.
@@ -193,6 +196,29 @@ class Rewritten(TlsCase):
         self.say(*clients)
         self.assertEqual([[True, False], [True, False], [True]], [self.from_start(self.account(client)) for client in clients])
         self.assertNotIn("degraded", [state_in(event, never) for event in states.events])
+
+
+class WatchedAgain(TlsCase):
+    def test_inherited(self):
+        """tls: a connection that a fork has from before nobody watched its parent for a while is not told from its start"""
+        process = subprocess.Popen([PYTHON, "-c", FORKER, str(self.server.port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for step in (process.wait, process.stdout.close, process.stdin.close):
+            self.addCleanup(step)
+        def say(line):
+            print(line, file=process.stdin, flush=True)
+            self.assertEqual("said\n", process.stdout.readline())
+        stream = self.daemon.subscribe(types=["tls"])
+        self.addCleanup(stream.close)
+        target = self.daemon.start(process.pid, tls="full")
+        say("connect")
+        say("ask yourself")
+        self.daemon.stop_monitoring(target)
+        say("ask yourself")
+        self.daemon.start(process.pid, tls="full")
+        say("ask in a child")
+        event = stream.wait_for(lambda event: event["process"]["pid"] != process.pid)
+        self.assertIsNotNone(event["tls"]["inherited_from"])
+        self.assertFalse(event["tls"]["from_start"], event["tls"])
 
 
 class RewrittenByProcess(Rewritten):

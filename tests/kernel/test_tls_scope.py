@@ -39,6 +39,25 @@ link.close()
 """
 
 
+# Forks, does more than is read in one turn, and only then lets the child end.
+FORK_AMONG_OTHERS = """
+import os, sys
+go, end = os.pipe()
+sys.stdin.readline()
+if os.fork() == 0:
+    os.close(end)
+    os.read(go, 1)
+    os._exit(0)
+for number in range(6000):
+    try: os.execve(f"/nowhere/{number}", ["x"], {})
+    except OSError: pass
+os.close(end)
+os.wait()
+print(flush=True)
+sys.stdin.read()
+"""
+
+
 class ScopeCase(TlsCase):
     settings = {"tls.call_kib": 2048, "tls.scope": "watched"}
 
@@ -225,6 +244,27 @@ class Scope(ScopeCase):
                 os.kill(self.daemon.pid, signal.SIGCONT)
             wait_until(lambda: len(client.stream.of_type("loss")) > before, "what may be missing is told")
             self.assertEqual("late-attach", client.stream.of_type("loss")[before]["loss"]["cause"])
+            client.process.stdin.close()
+            client.process.stdout.close()
+
+    def test_fork_ended_later(self):
+        """scope: a fork of a process that is listened to, whose end is told some turns after its beginning, is told as lost once it has ended"""
+        library, env = self.with_library()
+        with watch(self.daemon, [PYTHON, "-c", FORK_AMONG_OTHERS], selector={"types": ["loss"]}, env=env, stdin=subprocess.PIPE,
+                   stdout=subprocess.PIPE) as client:
+            client.go()
+            wait_until(lambda: self.explain(client.pid).get(str(library), ("",))[0] == "attached", "it is attached to")
+            client.stream.until_quiet()
+            before = len(client.stream.of_type("loss"))
+            os.kill(self.daemon.pid, signal.SIGSTOP)
+            try:
+                client.process.stdin.write(b"\n")
+                client.process.stdin.flush()
+                client.process.stdout.readline()
+            finally:
+                os.kill(self.daemon.pid, signal.SIGCONT)
+            wait_until(lambda: len(client.stream.of_type("loss")) > before, "what may be missing is told")
+            self.assertEqual(("late-attach", 0), tuple(client.stream.of_type("loss")[before]["loss"][what] for what in ("cause", "count")))
             client.process.stdin.close()
             client.process.stdout.close()
 

@@ -53,6 +53,17 @@ TEST_CASE("maps: lines that are not as they should be are left out") {
   CHECK(executable_mappings_of(4'194'305).empty());
 }
 
+TEST_CASE("maps: files beyond those that are opened are known, without their names") {
+  std::string maps;
+  for (std::size_t ino = 1; ino <= kMostMapped + 2; ++ino)
+    maps += "1000-2000 r-xp 00000000 fe:01 " + std::to_string(ino) + " /" + std::string(4000, 'd') + "\n";
+  const auto found = executable_mappings(maps);
+  REQUIRE(found.size() == kMostMapped + 2);
+  CHECK(found[kMostMapped - 1].name.size() == 4001);
+  CHECK(found[kMostMapped].name.empty());
+  CHECK(found.back().ino == kMostMapped + 2);
+}
+
 TEST_CASE("maps: this process has its own program among them") {
   struct stat own {};
   REQUIRE(::stat("/proc/self/exe", &own) == 0);
