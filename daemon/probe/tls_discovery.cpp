@@ -254,8 +254,7 @@ bool TlsDiscovery::look_for(const Looked& what) {
   // What was attached to was worth its time.
   const std::uint64_t rests_ns = std::min(kMostNs, kShare * ((attached ? read : now) - began));
   if (!rest.empty()) {
-    Looked& waiting = wait(process, what.since_ns, now);
-    for (const auto& [key, name] : rest) wait_for(waiting, key, name);
+    wait_for_rest(process, what.since_ns, rest);
   } else if (!has_ended) {
     looked_of(process.id).again_ns = now + rests_ns;
   }
@@ -283,11 +282,8 @@ void TlsDiscovery::go_on_at(Looked& looked, const ProcessId& process, std::uint6
   waiting_.emplace(boot_ns, process);
 }
 
-// In vain when it has ended: then nobody knows what it still had mapped.
-void TlsDiscovery::wait_for_rest(std::uint32_t pid, std::uint64_t since_ns, const Sought& rest) {
-  const auto process = tls_.watched(pid);
-  if (!process) return tls_.count_unseen(rest.size());
-  Looked& waiting = wait(known_by(*process), since_ns, boot_ns());
+void TlsDiscovery::wait_for_rest(const ProcessRef& process, std::uint64_t since_ns, const Sought& rest) {
+  Looked& waiting = wait(process, since_ns, boot_ns());
   for (const auto& [key, name] : rest) wait_for(waiting, key, name);
 }
 
@@ -371,7 +367,10 @@ std::vector<LossBody> TlsDiscovery::take_forked() {
 // When it has ended that is told yet, or first that it went on with another program.
 bool TlsDiscovery::look_into_fork(std::uint64_t until_ns, const Forked& fork) {
   const auto process = tls_.watched(fork.child);
-  if (process && rests()) return wait(known_by(*process), fork.boot_ns, boot_ns()).is_all = true, false;
+  if (process && rests()) {
+    wait(known_by(*process), fork.boot_ns, boot_ns()).is_all = true;
+    return false;
+  }
   ExecutableMappings mappings = process ? mapped_by(fork.child) : ExecutableMappings();
   if (mappings.empty() && !silent_processes_.contains(fork.child))
     ended_forks_[fork.child] = {fork.child, fork.parent, boot_ns(), fork.parent_is_heard};
@@ -446,7 +445,11 @@ bool TlsDiscovery::look_into_until(std::uint64_t until_ns, std::uint32_t pid, st
                                    ExecutableMappings mappings) {
   bool attached = false;
   const Sought rest = look_into_some(until_ns, pid, mappings, attached);
-  if (!rest.empty()) wait_for_rest(pid, since_ns, rest);
+  if (rest.empty()) return attached;
+  if (const auto process = tls_.watched(pid))
+    wait_for_rest(known_by(*process), since_ns, rest);
+  else
+    tls_.count_unseen(rest.size());  // it has ended: nobody knows what it still had mapped
   return attached;
 }
 

@@ -112,7 +112,7 @@ class TlsDiscovery {
   static void keep_sought(ExecutableMappings& mappings, const Sought& sought);
   Looked& wait(const ProcessRef& process, std::uint64_t since_ns, std::uint64_t until_ns);
   void wait_for(Looked& looked, const Key& key, const std::string& name);
-  void wait_for_rest(std::uint32_t pid, std::uint64_t since_ns, const Sought& rest);
+  void wait_for_rest(const ProcessRef& process, std::uint64_t since_ns, const Sought& rest);
   void go_on_at(Looked& looked, const ProcessId& process, std::uint64_t boot_ns);
   Looked& looked_of(const ProcessId& process);
   void count_left_out(std::uint32_t pid, std::size_t files);

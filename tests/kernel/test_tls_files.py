@@ -205,7 +205,6 @@ class NoDescriptors(TlsCase):
         return any((str(row[1]), str(row[2])) in ((str(path), "failed"), ("aa_tls_files", "degraded"))
                    for row in self.daemon.property("ProbeStates"))
 
-
     def test_left_to_others(self):
         """tls: who brings libraries without end leaves descriptors for those who subscribe, and for what else is asked"""
         most = len(os.listdir(f"/proc/{self.daemon.pid}/fd")) + 200
@@ -317,7 +316,6 @@ class ManyMappings(TlsCase):
         self.assertIn(("unknown", "it has more files mapped to be executed than are looked into"), self.explain(process.pid).values())
         wait_until(lambda: self.daemon.counters()["tls.unseen"] - before >= MANY - 1024, "what is left out is counted")
         self.assertIn("aa_tls_mappings", {str(row[1]) for row in self.daemon.property("ProbeStates")})
-
 
     def test_long_names(self):
         """tls: who has so many files of names as long as can be mapped that reading them takes long keeps nobody waiting all the time; libraries among them are found"""
