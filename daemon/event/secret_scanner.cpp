@@ -833,6 +833,7 @@ void SecretScanner::in_name(unsigned char byte) {
   if (byte == '"' && quote_ == '"' && !is_nested) return enter_text();  // nothing in it
   if (byte == '\'' && buffer_[at_ - 1] == '[' && text_ == SecretText::script) return enter_text();
   if (is_nested || opens_quote(byte)) {
+    if (is_list_ && is_member_ && backslashes_before(at_) < depth_) return enter_text();  // the list's text has ended
     resumes_ = false;
     open_quote(at_++);
     return begin_value(End::quote);
@@ -921,6 +922,7 @@ void SecretScanner::close_name() {
   end_without_quote_ = End::word;
   is_member_ = true;
   quote_ = 0;
+  depth_ = backslashes_before(at_);
   named_in_quotes_ = false;
 }
 

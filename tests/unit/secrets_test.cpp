@@ -665,6 +665,12 @@ TEST_CASE("secrets: what a shell puts in a value's place stays to be seen, and s
 }
 
 TEST_CASE("secrets: a list ends with the text that it is in, with a colon, and where bytes were missed") {
+  for (const std::string list : {"[", "[ ", "[a, b ", "[\\\"a\\\", "}) {
+    const std::string before = "[{\"text\":\"{\\\"password\\\": " + list;
+    const std::string rest = "\"},{\"role\":\"user\",\"text\":\"all the rest\"}]";
+    CHECK(shown_of({before, rest}).ends_with(rest));
+    CHECK(shown_of({"[{\"text\":\"the password\\\": " + list, rest}).ends_with(rest));
+  }
   CHECK(shown_of({"{\"a\":\"{\\\"password\\\":[\\\"x\\\", \",\"role\":\"user\"}"}) ==
         "{\"a\":\"{\\\"password\\\":[\\\"**\", \",\"role\":\"user\"}");
   SecretScanner scanner;
