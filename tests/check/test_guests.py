@@ -100,21 +100,13 @@ class Guests(unittest.TestCase):
                 main.check_suites([name])
 
     def test_alone(self):
-        """guests: two runs of one clone do not share its guests' files: the second is refused, or waits for the first's end"""
+        """guests: two runs of one clone do not share its guests' files"""
         with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.dict("os.environ", XDG_CACHE_HOME=folder):
-            with concurrent.futures.ThreadPoolExecutor() as pool:
-                with place.alone(waits=False):
-                    with self.assertRaises(place.Unavailable), place.alone(waits=False):
-                        pass
-                    later = pool.submit(self.be_alone)
-                    with self.assertRaises(concurrent.futures.TimeoutError):
-                        later.result(0.5)
-                later.result(60)
-
-    @staticmethod
-    def be_alone():
-        with place.alone(waits=True):
-            pass
+            with place.alone():
+                with self.assertRaises(place.Unavailable), place.alone():
+                    pass
+            with place.alone():
+                pass
 
     def test_waiting(self):
         """guests: who waits for a part that is being made already is told so"""

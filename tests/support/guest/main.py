@@ -51,6 +51,7 @@ class Parts:
     """What guests are made of, made once each; side by side, for one waits for the network while another computes."""
 
     def __init__(self, rows, packages, suites):
+        """Without suites nothing is built for them."""
         with concurrent.futures.ThreadPoolExecutor() as pool:
             kernels = {version: pool.submit(self.kernel, row) for version, row in {r.kernel: r for r in rows}.items()}
             houses = {release: pool.submit(self.house, release, packages, suites) for release in {r.release for r in rows}}
@@ -77,6 +78,8 @@ class Parts:
     def house(release, packages, suites):
         note(f"Debian {release} user land")
         land = debian.user_land(release, packages)
+        if not suites:
+            return land, None
         note(f"building in Debian {release}")
         return land, project.image(release, land, suites)
 
@@ -149,7 +152,7 @@ def main():
     length.add_argument("--smoke", action="store_true", help="what ./dev test smoke runs")
     length.add_argument("--full", action="store_true", help="also what takes minutes")
     parser.add_argument("--shell", action="store_true", help="a console on KERNEL instead of suites")
-    parser.add_argument("--make", action="store_true", help="only make what the guests are made of")
+    parser.add_argument("--fetch", action="store_true", help="only fetch what the guests are made of")
     parser.add_argument("--jobs", type=at_least_one, default=os.cpu_count(), help="guests at a time (default: one for each core)")
     parser.add_argument("--seconds", type=int, help="how long one guest may take (default: half an hour, with --full four)")
     options = parser.parse_args(arguments[:split])
@@ -165,7 +168,7 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     try:
-        with alone(waits=options.smoke):  # for who makes its guests meanwhile
+        with alone():
             return run_rows(options)
     except Unavailable as error:
         note(str(error))
@@ -191,8 +194,8 @@ def run_rows(options):
     packages = os.environ.get("AA_GUEST_PACKAGES", "").split()
     if not packages:
         raise Unavailable("which packages the project needs is known to ./dev: use ./dev guest, or ./dev test smoke")
-    parts = Parts(rows, packages, suites)
-    if options.make:
+    parts = Parts(rows, packages, [] if options.fetch else suites)
+    if options.fetch:
         return 0
     if options.shell:
         machine.shell(rows[0], *parts.of(rows[0]))

@@ -71,11 +71,11 @@ def locked(name):
 
 
 @contextlib.contextmanager
-def alone(waits):
+def alone():
     """One run of a clone at a time: its guests use the image that a run makes, and the folder of its rows' results."""
     with open(cache() / f".run-{clone()}.lock", "w", encoding="utf-8") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Unavailable("guests of this clone are running already: wait for their end, or use another clone") from None
         os.set_inheritable(lock.fileno(), True)  # by a console, which takes this process's place
