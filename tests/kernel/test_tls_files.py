@@ -174,6 +174,15 @@ class NoDescriptors(TlsCase):
 
     def test_rewritten(self):
         """tls: one that is rewritten when there are no descriptors is attached to once there are, though nobody maps it again"""
+        path, state = self.attached_library()
+        with self.most_descriptors(3):  # whatever becomes free when it is let go of
+            with path.open("r+b") as file:
+                file.write(b"\x7fELF")
+            wait_until(lambda: self.says_so(path), "it is said")
+        wait_until(lambda: state() == "attached", "it is attached to again")
+
+    def attached_library(self):
+        """(path of a library that a process holds and that is attached to, what says its state from then on)"""
         path = self.folder / "own" / "libssl.so.3"
         path.parent.mkdir()
         shutil.copyfile(system_library("libssl.so"), path)
@@ -183,11 +192,7 @@ class NoDescriptors(TlsCase):
         self.daemon.start(process.pid)
         state = lambda: self.explain(process.pid)[str(path)][0]
         wait_until(lambda: state() == "attached", "it is attached to")
-        with self.most_descriptors(3):  # whatever becomes free when it is let go of
-            with path.open("r+b") as file:
-                file.write(b"\x7fELF")
-            wait_until(lambda: self.says_so(path), "it is said")
-        wait_until(lambda: state() == "attached", "it is attached to again")
+        return path, state
 
     @contextlib.contextmanager
     def most_descriptors(self, most):
@@ -198,7 +203,6 @@ class NoDescriptors(TlsCase):
             yield
         finally:
             resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, limits)
-
 
     def says_so(self, path):
         """Of the library, or where it could not even be read of a file."""
@@ -224,15 +228,7 @@ class NoDescriptorsByProcess(NoDescriptors):
 
     def test_rewritten_and_read(self):
         """tls: by process one that is rewritten when there are descriptors to read it, and none to attach to it, is attached to once there are"""
-        path = self.folder / "own" / "libssl.so.3"
-        path.parent.mkdir()
-        shutil.copyfile(system_library("libssl.so"), path)
-        process = subprocess.Popen([program("hold")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "LD_PRELOAD": str(path)})
-        self.addCleanup(process.communicate)
-        process.stdout.readline()
-        self.daemon.start(process.pid)
-        state = lambda: self.explain(process.pid)[str(path)][0]
-        wait_until(lambda: state() == "attached", "it is attached to")
+        path, state = self.attached_library()
         file = path.open("r+b")
         file.write(b"\x7fELF")
         file.flush()

@@ -227,30 +227,16 @@ class Scope(ScopeCase):
 
     def test_fork_ended(self):
         """scope: a fork of a process that is listened to, which ended before it was attached to, is told as lost"""
-        library, env = self.with_library()
-        script = "import os, sys; sys.stdin.readline(); os.fork() or os._exit(0); os.wait(); print(flush=True); sys.stdin.read()"
-        with watch(self.daemon, [PYTHON, "-c", script], selector={"types": ["loss"]}, env=env, stdin=subprocess.PIPE,
-                   stdout=subprocess.PIPE) as client:
-            client.go()
-            wait_until(lambda: self.explain(client.pid).get(str(library), ("",))[0] == "attached", "it is attached to")
-            client.stream.until_quiet()
-            before = len(client.stream.of_type("loss"))
-            os.kill(self.daemon.pid, signal.SIGSTOP)
-            try:
-                client.process.stdin.write(b"\n")
-                client.process.stdin.flush()
-                client.process.stdout.readline()
-            finally:
-                os.kill(self.daemon.pid, signal.SIGCONT)
-            wait_until(lambda: len(client.stream.of_type("loss")) > before, "what may be missing is told")
-            self.assertEqual("late-attach", client.stream.of_type("loss")[before]["loss"]["cause"])
-            client.process.stdin.close()
-            client.process.stdout.close()
+        self.assert_fork_is_told("import os, sys; sys.stdin.readline(); os.fork() or os._exit(0); os.wait(); print(flush=True); sys.stdin.read()")
 
     def test_fork_ended_later(self):
         """scope: a fork of a process that is listened to, whose end is told some turns after its beginning, is told as lost once it has ended"""
+        self.assert_fork_is_told(FORK_AMONG_OTHERS)
+
+    def assert_fork_is_told(self, script):
+        """Of a script that forks for a line it is given, and writes one when the fork has ended."""
         library, env = self.with_library()
-        with watch(self.daemon, [PYTHON, "-c", FORK_AMONG_OTHERS], selector={"types": ["loss"]}, env=env, stdin=subprocess.PIPE,
+        with watch(self.daemon, [PYTHON, "-c", script], selector={"types": ["loss"]}, env=env, stdin=subprocess.PIPE,
                    stdout=subprocess.PIPE) as client:
             client.go()
             wait_until(lambda: self.explain(client.pid).get(str(library), ("",))[0] == "attached", "it is attached to")
