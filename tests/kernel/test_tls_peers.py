@@ -1,13 +1,13 @@
 """TLS: who is at a connection's other end, and how that is known."""
 
 import contextlib
-import platform
 import re
 import socket
 import ssl
 import threading
 import unittest
 
+from harness import kernel_since
 from tls_case import TlsCase, streams_of
 from tls_server import CERTIFICATE, TlsServer
 
@@ -136,7 +136,7 @@ class Peers(TlsCase):
 
     def test_local_call(self):
         """tls: nor has it one when the program does the library's input and output, where the kernel shows all sockets (6.3 and later)"""
-        if tuple(map(int, re.match(r"(\d+)\.(\d+)", platform.release()).groups())) < (6, 3):
+        if not kernel_since(6, 3):
             self.skipTest("before 6.3 only TCP's sockets are seen")
         path, port = self.local_server()
         over = ("-sk", "--unix-socket", path)
