@@ -92,8 +92,8 @@ class Rewritten(TlsCase):
 
     @staticmethod
     def from_start(account):
-        """Of each connection, in their order, whether it is told as one."""
-        return [told["send"][0]["from_start"] for _, told in sorted(told_by_connection(account).items())]
+        """Of each connection, in the order that they were first told in, whether it is told as one."""
+        return [told["send"][0]["from_start"] for told in told_by_connection(account).values()]
 
     def account(self, client):
         """Of all that it said."""
