@@ -432,15 +432,16 @@ int aa_tls_new_end(struct pt_regs* regs) {
   return on_new(regs, AA_LISTENING(regs));
 }
 
-/* ---- the sockets around calls: the first pair where the kernel has it (6.3 and later) ---- */
+/* ---- the sockets around calls: the first pair where the kernel has it (6.3 and later). raw_tp, not tp_btf: for that
+ *      libbpf would read all of the kernel's types once more, a tenth of a start ---- */
 
-SEC("tp_btf/sock_send_length")
+SEC("raw_tp/sock_send_length")
 int aa_tls_sent(__u64* arguments) {
   on_socket((struct sock*)arguments[0], 1);
   return 0;
 }
 
-SEC("tp_btf/sock_recv_length")
+SEC("raw_tp/sock_recv_length")
 int aa_tls_received(__u64* arguments) {
   on_socket((struct sock*)arguments[0], 0);
   return 0;

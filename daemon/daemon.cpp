@@ -164,10 +164,11 @@ Status Daemon::open_kernel() {
 
 // Side by side: most of the time until READY is the kernel's verifier's, and it works for each caller by itself.
 Status Daemon::open_families() {
+  auto types = std::async(std::launch::async, &kernel_btf);  // once for all of them: kept until the last is open
   auto shared = SharedMaps::make({static_cast<std::uint32_t>(config_.lifecycle.ring_kib * 1024),
                                   static_cast<std::uint32_t>(config_.watched.limit)});
   if (!shared) return shared.error();
-  const auto types = kernel_btf();  // once for all of them
+  types.wait();
   auto files = std::async(std::launch::async, [&] { open_files(*shared); });
   auto tls = std::async(std::launch::async, [&] { open_tls(*shared); });
   Status exec = open_exec(*shared);

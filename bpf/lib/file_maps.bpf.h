@@ -14,7 +14,7 @@ struct {
  * adds to any more. Preallocated and never LRU: what is in it is part of an exact account. */
 struct aa_sums {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 16384);
+  __uint(max_entries, 1);
   __type(key, struct aa_sum_key);
   __type(value, struct aa_sum);
 } aa_sums_a SEC(".maps"), aa_sums_b SEC(".maps");
@@ -106,10 +106,11 @@ struct aa_uring_asked {
   __u8 name[2][AA_URING_NAME];
 };
 
-/* LRU: of some requests the end is never told, and they must not take the room of others. */
+/* LRU: of some requests the end is never told, and they must not take the room of others. All of it is allocated from
+ * the start. */
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 4096);
+  __uint(max_entries, 1);
   __type(key, __u64); /* the request's address */
   __type(value, struct aa_uring_asked);
 } aa_uring_now SEC(".maps");

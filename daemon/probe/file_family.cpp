@@ -47,8 +47,10 @@ struct FileFamily::Program {
 
 namespace {
 
-constexpr std::uint32_t kUringBeforehand = 1024;  // requests under way, where each takes 8 KiB from the start
-constexpr const char* kLearn = "aa_file_learn";   // is run, not attached
+// Requests of io_uring under way: 8 KiB each, allocated from the start. A processor takes up to 128 for itself
+// (kernel's bpf_lru_list.c), and who finds none left pushes out another's.
+constexpr std::uint32_t kFewestUring = 1024, kMostUring = 4096, kUringPerCpu = 128;
+constexpr const char* kLearn = "aa_file_learn";  // is run, not attached
 constexpr std::size_t kMostRefused = 16;
 // The self-test makes no io_uring requests, and no call of a 32-bit program.
 constexpr std::array<std::string_view, 2> kUntried = {"uring", "32_"};
@@ -168,7 +170,7 @@ void FileFamily::size_maps(const Set& set, const FileFamilySettings& settings) {
   resize("aa_file_rows", set.rows_per_cpu ? AA_FILE_ROWS_PER_CPU * cpus : AA_FILE_ROWS);
   resize("aa_file_free", AA_FILE_ROWS_AT_ONCE);
   resize("aa_file_free_waiting", AA_FILE_ROWS_WAITING);
-  if (!kernel_allocates_for_programs()) resize("aa_uring_now", kUringBeforehand);
+  resize("aa_uring_now", std::clamp(kUringPerCpu * cpus, kFewestUring, kMostUring));
   allocate_beforehand(object_.get());
 }
 

@@ -1,6 +1,8 @@
 #include "probe/kernel_types.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <mutex>
 #include <string_view>
@@ -100,6 +102,19 @@ class Copy {
   int pointer_ = 0;
 };
 
+// Kernels from 6.16 on let it be mapped: libbpf copies it then once, where libbpf before 1.6 reads and copies it.
+btf* parse_kernel_btf() {
+  const UniqueFd file(::open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC));
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0) return nullptr;
+  const auto size = static_cast<std::size_t>(status.st_size);
+  void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (mapped == MAP_FAILED) return btf__load_vmlinux_btf();
+  btf* parsed = btf__new(mapped, static_cast<__u32>(size));
+  ::munmap(mapped, size);
+  return parsed;
+}
+
 }  // namespace
 
 std::shared_ptr<const btf> kernel_btf() {
@@ -107,7 +122,7 @@ std::shared_ptr<const btf> kernel_btf() {
   static std::weak_ptr<const btf> kept;
   const std::lock_guard lock(mutex);
   if (auto known = kept.lock()) return known;
-  btf* loaded = btf__load_vmlinux_btf();
+  btf* loaded = parse_kernel_btf();
   if (loaded == nullptr) return nullptr;
   std::shared_ptr<const btf> fresh(loaded, [](const btf* types) { btf__free(const_cast<btf*>(types)); });
   kept = fresh;
