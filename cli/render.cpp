@@ -46,10 +46,6 @@ std::string printf_text(const char* format, double value) {
   return out.data();
 }
 
-std::string plural(std::uint64_t count, const std::string& thing) {
-  return std::to_string(count) + ' ' + thing + (count == 1 ? "" : "s");
-}
-
 std::string exec_detail(const json& exec, const Style& style) {
   const std::int64_t result = signed_of(exec, "result");
   if (result == 0) return paint(style, Ink::bold, command_line(exec));
@@ -85,8 +81,8 @@ std::string file_detail(const json& body, const Style& style) {
 
 std::string tls_detail(const json& body, const Style& style) {
   const std::string data = text_of(body, "data");
-  std::string text = text_of(body, "direction") + ' ' + plural(number_of(body, "length"), "byte") + ", connection " +
-                     std::to_string(number_of(body, "connection"));
+  std::string text = text_of(body, "direction") + ' ' + counted(number_of(body, "length"), "byte", "bytes") +
+                     ", connection " + std::to_string(number_of(body, "connection"));
   if (const auto peer = text_of(body, "peer"); !peer.empty()) text += " with " + peer;
   if (const std::uint64_t stream = number_of(body, "stream"); stream != 0) text += ", stream " + std::to_string(stream);
   if (const auto why = text_of(body, "withheld"); !why.empty()) text += ", withheld: " + why;
@@ -99,7 +95,7 @@ std::string tls_detail(const json& body, const Style& style) {
 std::string target_detail(const json& body) {
   const std::uint64_t adopted = number_of(body, "adopted");
   std::string line = for_terminal(text_of(body, "change"));
-  if (adopted > 0) line += ", " + plural(adopted, "descendant") + " adopted";
+  if (adopted > 0) line += ", " + counted(adopted, "descendant", "descendants") + " adopted";
   return line;
 }
 
@@ -200,6 +196,10 @@ std::size_t columns(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
+std::string counted(std::uint64_t count, const std::string& one, const std::string& many) {
+  return std::to_string(count) + ' ' + (count == 1 ? one : many);
+}
+
 std::string clip(std::string_view text, std::size_t limit) {
   if (columns(text) <= limit) return std::string(text);
   std::size_t at = 0;
@@ -226,7 +226,7 @@ std::string duration_text(std::uint64_t ns) {
 }
 
 std::string size_text(std::uint64_t bytes) {
-  if (bytes < 1000) return plural(bytes, "byte");
+  if (bytes < 1000) return counted(bytes, "byte", "bytes");
   auto size = static_cast<double>(bytes) / 1e3;
   std::string_view unit = "kB";
   for (const std::string_view larger : {"MB", "GB"}) {
@@ -259,7 +259,7 @@ std::int64_t wait_status(const json& exit_body) {
 }
 
 std::string loss_text(const json& loss) {
-  const std::string count = plural(number_of(loss, "count"), "event") + " lost: ";
+  const std::string count = counted(number_of(loss, "count"), "event", "events") + " lost: ";
   const std::string family = text_of(loss, "family");
   if (family == "subscriber") return count + "they were not read fast enough";
   return count + for_terminal(text_of(loss, "cause") + " (" + family + ')');

@@ -40,6 +40,7 @@ std::size_t columns(std::string_view text);                    // code points: c
 std::string clip(std::string_view text, std::size_t columns);  // ends in … when something was cut
 std::string pad(std::string_view text, std::size_t columns);   // with spaces on the right
 
+std::string counted(std::uint64_t count, const std::string& one, const std::string& many);  // "1 file" "3 files"
 std::string duration_text(std::uint64_t ns);   // "0.4 ms" "34 ms" "1.2 s" "2 min 3 s" "1 h 2 min"
 std::string size_text(std::uint64_t bytes);    // "1 byte" "80 bytes" "5.2 kB" "34 MB" "1.2 GB"
 std::string status_text(std::int64_t status);  // wait status → "ok" "exit 3" "killed by SIGSEGV (core dumped)"

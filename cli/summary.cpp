@@ -3,13 +3,6 @@
 #include "base/text.h"
 
 namespace aa {
-namespace {
-
-std::string counted(std::uint64_t count, const char* one, const char* many) {
-  return std::to_string(count) + ' ' + (count == 1 ? one : many);
-}
-
-}  // namespace
 
 std::string summary_text(const Account::Totals& totals, const Ending& ending, const Style& style) {
   std::string text = counted(totals.processes, "process", "processes") + ", " +

@@ -31,9 +31,8 @@ bool is_everyones(const std::string& path) {
   return path == "/dev/null" || path == "/dev/tty" || path == "/dev/ptmx" || path.starts_with("/dev/pts/");
 }
 
-std::string counted(std::size_t count, std::string_view what) {
-  const bool is_full = count == Touched::kRemembered;
-  return std::to_string(count) + (is_full ? " or more " : " ") + std::string(what);
+std::string remembered(std::size_t count, const std::string& one, const std::string& many) {
+  return count < Touched::kRemembered ? counted(count, one, many) : counted(count, "or more " + one, "or more " + many);
 }
 
 std::string listed(const Style& style, const std::vector<std::string>& lines) {
@@ -97,8 +96,8 @@ std::string Touched::text(const Style& style) const {
 
 std::string Touched::files_text() const {
   if (read_.empty() && changed_.empty()) return "";
-  return counted(read_.size(), read_.size() == 1 ? "file" : "files") + " read, " +
-         counted(changed_.size(), changed_.empty() ? "changed" : "changed:") + '\n';
+  return remembered(read_.size(), "file", "files") + " read, " +
+         remembered(changed_.size(), "changed:", changed_.empty() ? "changed" : "changed:") + '\n';
 }
 
 std::string Touched::changed_text(const Style& style) const {
@@ -125,8 +124,7 @@ std::string Touched::tls_text(const Style& style) const {
   lines.reserve(peers.size());
   for (const auto& [who, all] : peers)
     lines.push_back(who + "  " + size_text(all.sent) + " sent, " + size_text(all.received) + " received");
-  return counted(connections_.size(), connections_.size() == 1 ? "connection over TLS:" : "connections over TLS:") +
-         '\n' + listed(style, lines);
+  return remembered(connections_.size(), "connection over TLS:", "connections over TLS:") + '\n' + listed(style, lines);
 }
 
 }  // namespace aa
