@@ -12,6 +12,33 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+/* ---- what is under way, from its beginning to its end ---- */
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 8192);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u64); /* pid_tgid */
+  __type(value, struct aa_asked);
+} aa_asked_now SEC(".maps");
+
+/* Calls of those for whom others may answer, from their beginning to their end. Those that wait longest give way. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 8192);
+  __type(key, __u64); /* pid_tgid */
+  __type(value, __u8);
+} aa_begun_now SEC(".maps");
+
+/* LRU: of some requests the end is never told, and they must not take the room of others. All of it is allocated from
+ * the start. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 1);
+  __type(key, __u64); /* the request's address */
+  __type(value, struct aa_uring_asked);
+} aa_uring_now SEC(".maps");
+
 /* ---- descriptors ---- */
 
 #define AA_HOW_BYTES 16 /* of struct open_how: flags and mode */

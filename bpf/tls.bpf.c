@@ -433,7 +433,7 @@ int aa_tls_new_end(struct pt_regs* regs) {
 }
 
 /* ---- the sockets around calls: the first pair where the kernel has it (6.3 and later). raw_tp, not tp_btf: for that
- *      libbpf would read all of the kernel's types once more, a tenth of a start ---- */
+ *      libbpf would read all of the kernel's types once more, as it does for the other ---- */
 
 SEC("raw_tp/sock_send_length")
 int aa_tls_sent(__u64* arguments) {

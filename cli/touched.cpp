@@ -96,8 +96,8 @@ std::string Touched::text(const Style& style) const {
 
 std::string Touched::files_text() const {
   if (read_.empty() && changed_.empty()) return "";
-  return remembered(read_.size(), "file", "files") + " read, " +
-         remembered(changed_.size(), "changed:", changed_.empty() ? "changed" : "changed:") + '\n';
+  return remembered(read_.size(), "file", "files") + " read, " + remembered(changed_.size(), "changed", "changed") +
+         (changed_.empty() ? "\n" : ":\n");
 }
 
 std::string Touched::changed_text(const Style& style) const {

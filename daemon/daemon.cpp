@@ -20,6 +20,7 @@
 #include "base/resident.h"
 #include "config/patient_read.h"
 #include "probe/kernel_types.h"
+#include "probe/libbpf_log.h"
 #include "sink/journal.h"
 
 namespace aa {
@@ -162,8 +163,9 @@ Status Daemon::open_kernel() {
   return Done{};
 }
 
-// Side by side: most of the time until READY is the kernel's verifier's, and it works for each caller by itself.
+// Side by side: most of the time until READY the kernel makes maps and loads programs, for each caller by itself.
 Status Daemon::open_families() {
+  keep_libbpf_log();
   auto types = std::async(std::launch::async, &kernel_btf);  // once for all of them: kept until the last is open
   auto shared = SharedMaps::make({static_cast<std::uint32_t>(config_.lifecycle.ring_kib * 1024),
                                   static_cast<std::uint32_t>(config_.watched.limit)});

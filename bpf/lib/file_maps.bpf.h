@@ -11,7 +11,8 @@ struct {
 } aa_file_ring SEC(".maps");
 
 /* Sums of reads and writes: user space swaps the inner map for an empty one and then reads the old one, which nobody
- * adds to any more. Preallocated and never LRU: what is in it is part of an exact account. */
+ * adds to any more. Preallocated and never LRU: what is in it is part of an exact account. What only says what inner
+ * maps are like keeps its size of 1. */
 struct aa_sums {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 1);
@@ -55,7 +56,7 @@ struct {
   __array(values, struct aa_names);
 } aa_rule_names SEC(".maps");
 
-/* The strings a call was given, as they were when it began. Deleted when it ends. */
+/* The strings a call was given, as they were when it began: kept until it ends. */
 #define AA_ASKED_HEAD 256
 #define AA_ASKED_WORDS (AA_ASKED_HEAD / 8)
 struct aa_asked {
@@ -64,22 +65,6 @@ struct aa_asked {
   __u64 folder[2]; /* that a relative name starts from: start_folder() of it */
   __u64 own;       /* the same of the root and the working directory */
 };
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 8192);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, __u64); /* pid_tgid */
-  __type(value, struct aa_asked);
-} aa_asked_now SEC(".maps");
-
-/* Calls of those for whom others may answer, from their beginning to their end. Those that wait longest give way. */
-struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 8192);
-  __type(key, __u64); /* pid_tgid */
-  __type(value, __u8);
-} aa_begun_now SEC(".maps");
 
 /* The whole of one that is longer than its head; without room the head has to do. */
 #define AA_ASKED_STEP (AA_ASKED_HEAD - 1) /* a head ends with a NUL */
@@ -95,8 +80,8 @@ struct {
   __type(value, struct aa_asked_long);
 } aa_asked_long_now SEC(".maps");
 
-/* An io_uring request that has names, from its submission to its completion. Some never complete visibly: their entry
- * is overwritten when the kernel uses the request again. */
+/* An io_uring request that has names, kept from its submission to its completion. Some never complete visibly: their
+ * entry is overwritten when the kernel uses the request again. */
 #define AA_URING_NAME AA_PATH_MAX
 struct aa_uring_asked {
   __u64 argument[6]; /* as the system call of the same name takes them, names apart */
@@ -105,15 +90,6 @@ struct aa_uring_asked {
   __u64 folder[2];   /* that a name starts from, when it is asked for: a dentry, to be compared only */
   __u8 name[2][AA_URING_NAME];
 };
-
-/* LRU: of some requests the end is never told, and they must not take the room of others. All of it is allocated from
- * the start. */
-struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 1);
-  __type(key, __u64); /* the request's address */
-  __type(value, struct aa_uring_asked);
-} aa_uring_now SEC(".maps");
 
 #define AA_FILE_TEXT_MAX (32 * 1024)
 #define AA_FILE_TEXT_SLACK 4096

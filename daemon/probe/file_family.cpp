@@ -47,9 +47,9 @@ struct FileFamily::Program {
 
 namespace {
 
-// Requests of io_uring under way: 8 KiB each, allocated from the start. A processor takes up to 128 for itself
-// (kernel's bpf_lru_list.c), and who finds none left pushes out another's.
-constexpr std::uint32_t kFewestUring = 1024, kMostUring = 4096, kUringPerCpu = 128;
+// Requests of io_uring under way: 8 KiB each, allocated from the start. Each processor takes 128 places at a time and
+// keeps them (bpf_lru_list.c of the kernel): whoever finds none left pushes requests out.
+constexpr std::uint32_t kUring = 1024, kUringPerCpu = 128, kMostUring = 4096;
 constexpr const char* kLearn = "aa_file_learn";  // is run, not attached
 constexpr std::size_t kMostRefused = 16;
 // The self-test makes no io_uring requests, and no call of a 32-bit program.
@@ -170,7 +170,7 @@ void FileFamily::size_maps(const Set& set, const FileFamilySettings& settings) {
   resize("aa_file_rows", set.rows_per_cpu ? AA_FILE_ROWS_PER_CPU * cpus : AA_FILE_ROWS);
   resize("aa_file_free", AA_FILE_ROWS_AT_ONCE);
   resize("aa_file_free_waiting", AA_FILE_ROWS_WAITING);
-  resize("aa_uring_now", std::clamp(kUringPerCpu * cpus, kFewestUring, kMostUring));
+  resize("aa_uring_now", std::min(kUring + kUringPerCpu * cpus, kMostUring));
   allocate_beforehand(object_.get());
 }
 

@@ -102,12 +102,11 @@ class Copy {
   int pointer_ = 0;
 };
 
-// Kernels from 6.16 on let it be mapped: libbpf copies it then once, where libbpf before 1.6 reads and copies it.
+// Kernels from 6.16 on let it be mapped: it is copied once then, where libbpf before 1.6 reads and copies it.
 btf* parse_kernel_btf() {
   const UniqueFd file(::open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC));
   struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0) return nullptr;
-  const auto size = static_cast<std::size_t>(status.st_size);
+  const auto size = file && ::fstat(file.get(), &status) == 0 ? static_cast<std::size_t>(status.st_size) : 0;
   void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (mapped == MAP_FAILED) return btf__load_vmlinux_btf();
   btf* parsed = btf__new(mapped, static_cast<__u32>(size));

@@ -10,7 +10,6 @@
 #include "abi/filter.h"
 #include "exec.skel.h"
 #include "probe/kernel_age.h"
-#include "probe/libbpf_log.h"
 #include "probe/refusal.h"
 
 namespace aa {
@@ -30,7 +29,6 @@ Result<SharedMaps> SharedMaps::make(const SharedMapSizes& sizes) {
   if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0)
     return Error{"load BPF programs: this kernel shows no BTF at /sys/kernel/btf/vmlinux", errno,
                  "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (all Debian kernels from 11 on are)", true};
-  keep_libbpf_log();
   const std::unique_ptr<exec_bpf, void (*)(exec_bpf*)> definitions(exec_bpf__open(), &exec_bpf__destroy);
   if (!definitions) return Error{"open the exec family", errno, hint_for(errno)};
   bpf_map__set_max_entries(definitions->maps.aa_lifecycle, sizes.ring_bytes);

@@ -18,7 +18,7 @@ from kernel_case import QUICK, KernelCase
 
 PREFIX = "aa_"
 READY_WITHIN = 0.3  # seconds, on an idle host, of the lifecycle family alone; most of it is the kernel at work
-READY_RATIO = 2  # of a start with all families to one with it alone: they are opened side by side
+READY_RATIO = 1.8  # of a start with all families to one with it alone: they are opened side by side, by two processors
 LIFECYCLE_ALONE = {"families.file": "off", "families.tls": "off"}
 IDLE_MIB = 20
 IDLE_SECONDS = 5 if QUICK else 30
@@ -114,7 +114,7 @@ class Alone(unittest.TestCase):
         return lines[0]
 
     def test_ready_soon(self):
-        """lifecycle: READY within 300 ms of the start on an idle host, of this family alone; all of them in less than twice that"""
+        """lifecycle: READY within 300 ms of the start on an idle host, of this family alone; all of them take less than twice as long"""
         if PATIENCE > 1:
             self.skipTest("the machine is slower than any that is meant")
         alone, whole = [], []
@@ -126,10 +126,11 @@ class Alone(unittest.TestCase):
         told = "READY after {} ms, with all families {} ms".format(
             *(", ".join(f"{t * 1000:.0f}" for t in times) for times in (alone, whole)))
         print(f"        {told}", flush=True)
-        if min(alone) > READY_WITHIN and os.getloadavg()[0] > 0.5:
-            self.skipTest(f"the host is not idle (load {os.getloadavg()[0]:.1f}): {told}")
+        ratio = min(w / a for a, w in zip(alone, whole))
+        if (min(alone) > READY_WITHIN or ratio > READY_RATIO) and (os.getloadavg()[0] > 0.5 or os.cpu_count() < 2):
+            self.skipTest(f"the host is not idle (load {os.getloadavg()[0]:.1f}), or has one processor: {told}")
         self.assertLessEqual(min(alone), READY_WITHIN)
-        self.assertLessEqual(min(whole), READY_RATIO * min(alone))
+        self.assertLess(ratio, READY_RATIO)
 
     def test_ready_without_rules(self):
         """lifecycle: without any path rule there is nothing to wait for; without a configuration file the log says so"""
