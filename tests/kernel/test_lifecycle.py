@@ -18,7 +18,7 @@ from kernel_case import QUICK, KernelCase
 
 PREFIX = "aa_"
 READY_WITHIN = 0.3  # seconds, on an idle host, of the lifecycle family alone; most of it is the kernel at work
-READY_RATIO = 1.8  # of a start with all families to one with it alone: they are opened side by side, by two processors
+READY_RATIO = 1.6  # of a start with all families to one with it alone: they are opened side by side, by two processors
 LIFECYCLE_ALONE = {"families.file": "off", "families.tls": "off"}
 IDLE_MIB = 20
 IDLE_SECONDS = 5 if QUICK else 30
