@@ -114,7 +114,7 @@ class Alone(unittest.TestCase):
         return lines[0]
 
     def test_ready_soon(self):
-        """lifecycle: READY within 300 ms of the start on an idle host, of this family alone; all of them take less than twice as long"""
+        """lifecycle: READY within 300 ms of the start on an idle host, of this family alone; all of them take little more than half as long again"""
         if PATIENCE > 1:
             self.skipTest("the machine is slower than any that is meant")
         load = os.getloadavg()[0]
